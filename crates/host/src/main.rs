@@ -1,0 +1,2 @@
+//! doorkey.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The parity test lives in `tests/`.
