@@ -1,0 +1,58 @@
+// The scripted browser that $BROWSER names: signs in, consents, and follows the redirect to the program's own listener.
+//
+// One argument, the authorization URL. NODE_EXTRA_CA_CERTS has to name the private CA. BROWSER_LOG, if set, gets each page's URL.
+
+import { appendFileSync } from 'node:fs';
+
+const jar = new Map();
+const limit = 20;
+
+function remember(origin, response) {
+  const cookies = jar.get(origin) ?? new Map();
+  for (const line of response.headers.getSetCookie()) {
+    const [pair] = line.split(';');
+    const at = pair.indexOf('=');
+    cookies.set(pair.slice(0, at), pair.slice(at + 1));
+  }
+  jar.set(origin, cookies);
+}
+
+async function visit(url, options = {}) {
+  const { origin } = new URL(url);
+  const cookie = [...(jar.get(origin) ?? [])].map((pair) => pair.join('=')).join('; ');
+  if (process.env.BROWSER_LOG) appendFileSync(process.env.BROWSER_LOG, `${url}\n`);
+  const response = await fetch(url, { ...options, redirect: 'manual', headers: { ...options.headers, cookie }, signal: AbortSignal.timeout(10_000) });
+  remember(origin, response);
+  return response;
+}
+
+/** The form of a page: where it goes and what its hidden fields say. Anything to type is typed. */
+function form(page, base) {
+  const action = /<form[^>]*action="([^"]+)"/.exec(page);
+  if (!action) throw new Error(`no form on the page: ${page.slice(0, 200)}`);
+  const fields = new URLSearchParams();
+  for (const [input] of page.matchAll(/<input[^>]*>/g)) {
+    const name = /name="([^"]*)"/.exec(input)?.[1];
+    if (name) fields.set(name, /value="([^"]*)"/.exec(input)?.[1] ?? 'person');
+  }
+  return { url: new URL(action[1].replaceAll('&amp;', '&'), base).href, fields };
+}
+
+let url = process.argv[2];
+let options = {};
+for (let step = 0; step < limit; step += 1) {
+  const response = await visit(url, options);
+  const location = response.headers.get('location');
+  if (location) {
+    url = new URL(location, url).href;
+    options = {};
+    continue;
+  }
+  const page = await response.text();
+  if (new URL(url).protocol === 'http:') process.exit(response.ok ? 0 : 1);
+  if (!response.ok) throw new Error(`${response.status} at ${new URL(url).pathname}: ${page.slice(0, 400)}`);
+  const next = form(page, url);
+  url = next.url;
+  options = { method: 'POST', body: next.fields, headers: { 'content-type': 'application/x-www-form-urlencoded' } };
+}
+throw new Error('too many pages');

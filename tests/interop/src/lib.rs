@@ -1,0 +1,1 @@
+//! The interoperability test lives in `tests/`; this library is empty.
