@@ -1,0 +1,197 @@
+//! Server-sent events with a limit on the size of each event.
+//!
+//! The limit counts the raw bytes of one event, comments excepted once they are complete, before any
+//! of it is parsed: the same reckoning as rmcp's own clients.
+
+use bytes::Bytes;
+use futures_core::{Stream, stream::BoxStream};
+use futures_util::{StreamExt, future::ready};
+use rmcp::transport::streamable_http_client::SseError;
+use sse_stream::{Sse, SseStream};
+
+/// Events of `bytes`, none of them larger than `limit` bytes.
+///
+/// After the first error the stream ends. `on_oversize` is called when an event passed the limit, with the id
+/// a reconnect would resume from: `resumed_from`, or the id of the last event that was complete.
+pub(crate) fn bounded_events<S, E>(
+    bytes: S,
+    limit: usize,
+    resumed_from: Option<String>,
+    on_oversize: impl FnOnce(Option<String>) + Send + 'static,
+) -> BoxStream<'static, Result<Sse, SseError>>
+where
+    S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let mut limiter = EventLimiter::new(limit);
+    let bounded = bytes
+        .map(move |chunk| {
+            let chunk = chunk.map_err(|error| StreamFault::Read(Box::new(error)))?;
+            limiter.observe(&chunk)?;
+            Ok(chunk)
+        })
+        .scan(false, |failed, item: Result<Bytes, StreamFault>| {
+            let past_failure = std::mem::replace(failed, item.is_err());
+            ready((!past_failure).then_some(item))
+        });
+    let mut last_id = resumed_from;
+    let mut on_oversize = Some(on_oversize);
+    SseStream::from_bytes_stream(bounded)
+        .map(move |item| {
+            match &item {
+                Ok(Sse { id: Some(id), .. }) => last_id = Some(id.clone()),
+                Ok(_) => {}
+                Err(error) => {
+                    if let (Some(report), true) = (on_oversize.take(), is_oversize(error)) {
+                        report(last_id.take());
+                    }
+                }
+            }
+            item
+        })
+        .boxed()
+}
+
+fn is_oversize(error: &SseError) -> bool {
+    matches!(error, SseError::Body(cause)
+        if matches!(cause.downcast_ref(), Some(StreamFault::EventTooLarge { .. })))
+}
+
+/// Why an event stream ended early.
+#[derive(Debug, thiserror::Error)]
+enum StreamFault {
+    #[error("the event stream could not be read")]
+    Read(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("SSE event exceeded the maximum size of {limit} bytes")]
+    EventTooLarge { limit: usize },
+}
+
+/// Counts the bytes of the event being received.
+#[derive(Debug)]
+struct EventLimiter {
+    limit: usize,
+    retained: usize,
+    line: usize,
+    in_comment: bool,
+    after_carriage_return: bool,
+}
+
+impl EventLimiter {
+    const fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            retained: 0,
+            line: 0,
+            in_comment: false,
+            after_carriage_return: false,
+        }
+    }
+
+    fn observe(&mut self, chunk: &[u8]) -> Result<(), StreamFault> {
+        for &byte in chunk {
+            if std::mem::take(&mut self.after_carriage_return) && byte == b'\n' {
+                continue;
+            }
+            match byte {
+                b'\n' | b'\r' => {
+                    self.end_line();
+                    self.after_carriage_return = byte == b'\r';
+                }
+                _ => {
+                    if self.line == 0 {
+                        self.in_comment = byte == b':';
+                    }
+                    self.line = self.line.saturating_add(1);
+                }
+            }
+            if self.retained.saturating_add(self.line) > self.limit {
+                return Err(StreamFault::EventTooLarge { limit: self.limit });
+            }
+        }
+        Ok(())
+    }
+
+    fn end_line(&mut self) {
+        if self.line == 0 {
+            self.retained = 0;
+        } else if !self.in_comment {
+            // The parser puts a newline between data lines that it joins.
+            self.retained = self.retained.saturating_add(self.line).saturating_add(1);
+        }
+        self.line = 0;
+        self.in_comment = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        sync::{Arc, Mutex},
+    };
+
+    use futures_util::stream;
+
+    use super::*;
+
+    fn chunks(text: &str, size: usize) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
+        let chunks: Vec<_> = text
+            .as_bytes()
+            .chunks(size)
+            .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
+            .collect();
+        stream::iter(chunks)
+    }
+
+    #[tokio::test]
+    async fn an_event_at_the_limit_passes_and_one_byte_more_does_not() {
+        for (text, limit, passes) in [
+            ("data: 12345678\n\n", 15, true),
+            ("data: 12345678\n\n", 14, false),
+            ("data: 1\r\ndata: 2\r\n\r\n", 16, true),
+            ("data: 1\r\ndata: 2\r\n\r\n", 15, false),
+            ("data: 1\n\ndata: 2\n\n", 8, true),
+            (": a comment is not kept\ndata: 1\n\n", 25, true),
+            ("data: without an end", 12, false),
+        ] {
+            for size in [1, 3, 1000] {
+                let events: Vec<_> = bounded_events(chunks(text, size), limit, None, |_| {})
+                    .collect()
+                    .await;
+                let passed = events.iter().all(Result::is_ok);
+                assert_eq!(passed, passes, "{text:?} in chunks of {size} under {limit}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_oversized_event_ends_the_stream_and_names_where_it_stood() {
+        let text = "id: 7\ndata: a\n\ndata: far too large for this limit\n\ndata: b\n\n";
+        let reported = Arc::new(Mutex::new(None));
+        let seen = Arc::clone(&reported);
+        let events: Vec<_> = bounded_events(chunks(text, 5), 16, Some("6".to_owned()), move |id| {
+            *seen.lock().unwrap() = id;
+        })
+        .collect()
+        .await;
+        assert_eq!(events.len(), 2);
+        assert_eq!(events[0].as_ref().unwrap().data.as_deref(), Some("a"));
+        let error = events[1].as_ref().unwrap_err().to_string();
+        assert!(error.contains("maximum size of 16 bytes"), "{error}");
+        assert_eq!(reported.lock().unwrap().as_deref(), Some("7"));
+    }
+
+    #[tokio::test]
+    async fn a_read_failure_is_passed_on_and_is_no_oversize() {
+        let body = stream::iter([
+            Ok(Bytes::from_static(b"data: a\n\n")),
+            Err(std::io::Error::other("reset by peer")),
+            Ok(Bytes::from_static(b"data: b\n\n")),
+        ]);
+        let events: Vec<_> = bounded_events(body, 64, None, |_| panic!("not an oversize"))
+            .collect()
+            .await;
+        assert_eq!(events.len(), 2);
+        assert!(events[1].is_err());
+    }
+}
