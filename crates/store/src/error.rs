@@ -1,0 +1,193 @@
+//! What can go wrong with a store, and what the caller does then.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::{Generation, RecordId};
+
+/// Why a store could not do what it was asked.
+///
+/// The text of an error names records without the query and user part of their URLs, and never holds a secret.
+/// It does not repeat its [`source`](std::error::Error::source): print the chain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The stored generation is not the one the caller expected: somebody else saved or removed the record.
+    ///
+    /// Load it again and decide anew; repeating the same call can never succeed.
+    #[error("{id} was changed by another task or process: expected {}, found {}", or_none(*expected), or_none(*current))]
+    Conflict {
+        /// The record.
+        id: RecordId,
+        /// What the caller expected; `None` is "no record".
+        expected: Option<Generation>,
+        /// What is stored now; `None` is "no record".
+        current: Option<Generation>,
+    },
+
+    /// Somebody else held the lock for the whole of the time the caller was willing to wait.
+    #[error(
+        "waited {limit:?} for the lock of {id} at {location}, which another task or process holds"
+    )]
+    LockTimeout {
+        /// The record.
+        id: RecordId,
+        /// Where the lock is: the path of the lock file, for example.
+        location: String,
+        /// How long the wait was.
+        limit: Duration,
+    },
+
+    /// The lock was held, but is not any longer: its lease ran out or its connection broke.
+    #[error("the lock of {id} was lost")]
+    LockLost {
+        /// The record.
+        id: RecordId,
+    },
+
+    /// The operating system refused a file operation.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried, as a verb: "read", "create".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+
+    /// A file or folder is not safe to use for secrets, and could not be repaired.
+    #[error("{} is not safe to keep secrets in: {why}", path.display())]
+    UnsafeFile {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        why: UnsafeFile,
+    },
+
+    /// The record is larger than the store takes.
+    #[error("{id} has {size} bytes, more than the {limit} that the store takes")]
+    TooLarge {
+        /// The record.
+        id: RecordId,
+        /// Bytes of the record.
+        size: usize,
+        /// Bytes that are allowed.
+        limit: usize,
+    },
+
+    /// A value could not be written as JSON.
+    #[error("cannot write {id} as JSON")]
+    Encode {
+        /// The record.
+        id: RecordId,
+        /// What the encoder said; it never quotes a value.
+        #[source]
+        source: serde_json::Error,
+    },
+
+    /// A record that cannot be used is still in the way, because setting it aside failed again and again.
+    #[error("{id} cannot be used and could not be set aside")]
+    InTheWay {
+        /// The record.
+        id: RecordId,
+    },
+
+    /// The operating system gave no random numbers.
+    #[error("the operating system gave no random numbers")]
+    Random(#[source] Box<dyn std::error::Error + Send + Sync>),
+
+    /// The asynchronous runtime could not run a file operation: there is none, or it is shutting down.
+    #[error("no asynchronous runtime to run a file operation on")]
+    Runtime(#[source] Box<dyn std::error::Error + Send + Sync>),
+
+    /// Another kind of store (a keyring, a database) failed.
+    #[error("the {store} store cannot {action}")]
+    Backend {
+        /// The kind of store, as [`StoreDescription::kind`](crate::StoreDescription::kind) names it.
+        store: &'static str,
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// Whether the same call may succeed later.
+        transient: bool,
+        /// What the store said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anything being changed by hand.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::LockTimeout { .. } | Self::LockLost { .. } => true,
+            Self::Backend { transient, .. } => *transient,
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::Interrupted
+                    | io::ErrorKind::WouldBlock
+                    | io::ErrorKind::TimedOut
+                    | io::ErrorKind::ResourceBusy
+                    | io::ErrorKind::StaleNetworkFileHandle
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether only a new login helps: never, for a store. A record that cannot be used counts as absent instead.
+    #[must_use]
+    pub fn needs_login(&self) -> bool {
+        false
+    }
+
+    /// Whether the record was changed by somebody else: load it again.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict { .. })
+    }
+}
+
+/// What makes a file or folder unsafe to keep secrets in; the text says what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnsafeFile {
+    /// It is a symbolic link, which could lead anywhere.
+    #[error(
+        "it is a symbolic link; configure the real path, or replace the link by what it points to"
+    )]
+    SymbolicLink,
+    /// It is neither a plain file nor, where a folder is needed, a folder.
+    #[error("it is not of the kind that is needed (a plain file or a folder); move it away")]
+    WrongKind,
+    /// Another user owns it and could change it at will.
+    #[error(
+        "it belongs to user {owner}, not to user {expected}; change its owner or use another folder"
+    )]
+    ForeignOwner {
+        /// Who owns it (numeric user id).
+        owner: u32,
+        /// Who should own it: the user that files made by this process belong to.
+        expected: u32,
+    },
+    /// Other users may read or change it, and the permissions could not be repaired.
+    #[error(
+        "its permissions {mode:03o} let other users in and could not be repaired; take them away (chmod go-rwx)"
+    )]
+    OpenToOthers {
+        /// Permission bits.
+        mode: u32,
+    },
+    /// It was replaced by another file between being examined and being opened.
+    #[error("it was replaced while it was being opened; try again, and find out who does that")]
+    Replaced,
+}
+
+fn or_none(generation: Option<Generation>) -> String {
+    generation.map_or_else(
+        || "no record".to_owned(),
+        |generation| format!("generation {generation}"),
+    )
+}

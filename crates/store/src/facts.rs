@@ -1,0 +1,17 @@
+//! What a warm start remembers of a server. Nothing secret.
+
+use serde_json::{Map, Value};
+
+/// What the last connection learned about a server, so that the next one need not ask. Nothing secret.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ServerFacts {
+    /// The protocol version whose wire worked: `2025-11-25`, `2026-07-28`.
+    pub wire: Option<String>,
+    /// The server's answer to `server/discover`.
+    pub discover: Option<Value>,
+    /// Whether the server asked for a login; `None` if nobody tried.
+    pub needs_login: Option<bool>,
+    /// Fields of the record that this version does not know. They are kept.
+    pub extra: Map<String, Value>,
+}

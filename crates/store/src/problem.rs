@@ -1,0 +1,190 @@
+//! Problems: what a store found, coped with, and a person should know of (ST-07).
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use crate::{RecordId, UnsafeFile};
+
+/// Something that a store found and coped with. Its `Display` says what happened and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// Where: the path of a file, for example.
+    pub location: String,
+    /// Which record, where that could be told.
+    pub id: Option<RecordId>,
+    /// What was found and what was done.
+    pub kind: ProblemKind,
+}
+
+/// What was found and what was done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// A record could not be used, was set aside and counts as absent.
+    SetAside {
+        /// Where it is kept now.
+        kept_as: String,
+        /// What is wrong with it.
+        defect: Defect,
+    },
+    /// A record cannot be used and could not be set aside; it counts as absent.
+    Unusable {
+        /// What is wrong with it.
+        defect: Defect,
+    },
+    /// A record that was set aside earlier is still there.
+    Leftover,
+    /// Other users could get at a file or folder; its permissions were repaired.
+    PermissionsRepaired {
+        /// The permission bits that were found.
+        mode: u32,
+    },
+    /// A file was passed over because it is not safe to read.
+    Refused(UnsafeFile),
+    /// A file could not be read.
+    Unreadable(std::io::ErrorKind),
+}
+
+/// What is wrong with a record. Its text never quotes the record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Defect {
+    /// It is not JSON: truncated or garbage.
+    #[error("it is not JSON (line {line}, column {column})")]
+    NotJson {
+        /// Where reading stopped, counted from 1.
+        line: usize,
+        /// Where reading stopped, counted from 1.
+        column: usize,
+    },
+    /// It lacks a field that must be there.
+    #[error("it has no `{0}`")]
+    Missing(&'static str),
+    /// A field has a value of another type than it should.
+    #[error("its `{0}` is not of the type it should be")]
+    WrongType(&'static str),
+    /// A field has a value that this version does not know.
+    #[error("its `{0}` has a value that this version does not know")]
+    UnknownValue(&'static str),
+    /// A newer version of the program wrote it.
+    #[error(
+        "it was written by a newer version (its format is {found}, this version knows {known})"
+    )]
+    NewerVersion {
+        /// The version that was found.
+        found: u64,
+        /// The newest version that is known.
+        known: u64,
+    },
+    /// Its version is none that ever was.
+    #[error("its `version` is {found}, which never was")]
+    UnknownVersion {
+        /// The version that was found.
+        found: u64,
+    },
+    /// It holds another record than its name says.
+    #[error("it holds another record than its name says: somebody copied or renamed it")]
+    Misplaced,
+    /// It is larger than any record may be.
+    #[error("it is larger than the {limit} bytes that a record may have")]
+    TooLarge {
+        /// Bytes that are allowed.
+        limit: u64,
+    },
+}
+
+impl Problem {
+    /// What was found at `location`.
+    pub fn new(location: impl Into<String>, id: Option<RecordId>, kind: ProblemKind) -> Self {
+        Self {
+            location: location.into(),
+            id,
+            kind,
+        }
+    }
+
+    /// What a person does about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match &self.kind {
+            ProblemKind::SetAside { defect, .. } | ProblemKind::Unusable { defect } => match defect
+            {
+                Defect::NewerVersion { .. } => {
+                    "use the newer version of the program, or log in again; nothing was deleted"
+                }
+                _ => "log in again; delete the file that was set aside once nobody needs it",
+            },
+            ProblemKind::Leftover => "delete it once nobody needs it: it may hold secrets",
+            ProblemKind::PermissionsRepaired { .. } => {
+                "if others use this machine, log out and log in again: they may have read it"
+            }
+            ProblemKind::Refused(_) => "see to the file, then try again",
+            ProblemKind::Unreadable(_) => "see to its permissions and its disk, then try again",
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let location = &self.location;
+        match &self.kind {
+            ProblemKind::SetAside { kept_as, defect } => {
+                write!(
+                    f,
+                    "{location} cannot be used: {defect}; it was set aside as {kept_as}"
+                )?;
+            }
+            ProblemKind::Unusable { defect } => {
+                write!(
+                    f,
+                    "{location} cannot be used and could not be set aside: {defect}"
+                )?;
+            }
+            ProblemKind::Leftover => {
+                write!(f, "{location} could not be used and was set aside earlier")?
+            }
+            ProblemKind::PermissionsRepaired { mode } => {
+                write!(
+                    f,
+                    "{location} was open to other users (permissions {mode:03o}); that was repaired"
+                )?;
+            }
+            ProblemKind::Refused(why) => write!(f, "{location} was passed over: {why}")?,
+            ProblemKind::Unreadable(kind) => write!(f, "{location} cannot be read: {kind}")?,
+        }
+        write!(f, "; {}", self.advice())
+    }
+}
+
+/// The problems that a backend met since it was opened: each once, bounded, logged as it comes.
+#[derive(Debug, Default)]
+pub struct Problems {
+    seen: Mutex<Vec<Problem>>,
+}
+
+impl Problems {
+    /// Notes and logs a problem, unless the same one was noted before.
+    pub fn report(&self, problem: Problem) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.contains(&problem) {
+            return;
+        }
+        tracing::warn!(%problem, "the credential store had a problem");
+        if seen.len() < PROBLEM_LIMIT {
+            seen.push(problem);
+        }
+    }
+
+    /// All problems that were noted, oldest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<Problem> {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// How many problems are remembered.
+const PROBLEM_LIMIT: usize = 256;

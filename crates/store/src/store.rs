@@ -1,0 +1,290 @@
+//! The store: typed records over any backend.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::key::facts_id;
+use crate::{
+    Backend, Defect, Error, Generation, Grant, GrantKey, Listing, LockGuard, MemoryBackend,
+    Problem, RawRecord, RecordId, RecordKind, Registration, RegistrationKey, ServerFacts,
+    StoreDescription, Stored, codec,
+};
+
+/// Keeps grants, registrations and server facts in some [`Backend`]. A cheap handle: clones share the backend.
+///
+/// A save names the generation that it replaces and fails with [`Error::Conflict`] if somebody else was faster: nothing is ever
+/// overwritten or removed unseen. A record that cannot be used is set aside, counts as absent and shows up in [`Store::problems`].
+#[derive(Clone, Debug)]
+pub struct Store {
+    backend: Arc<dyn Backend>,
+}
+
+impl Store {
+    /// A store over that backend.
+    pub fn new(backend: impl Backend + 'static) -> Self {
+        Self {
+            backend: Arc::new(backend),
+        }
+    }
+
+    /// A new, empty store in memory, which is gone when its last handle is.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self::new(MemoryBackend::new())
+    }
+
+    /// A store of owner-only files in that folder, which is made with its parents when something is first saved.
+    ///
+    /// # Errors
+    /// If `folder` is empty, or relative while there is no current folder.
+    #[cfg(feature = "file")]
+    pub fn file(folder: impl Into<std::path::PathBuf>) -> Result<Self, Error> {
+        Ok(Self::new(crate::FileBackend::new(folder)?))
+    }
+
+    /// What kind of store this is, for people.
+    #[must_use]
+    pub fn describe(&self) -> StoreDescription {
+        self.backend.describe()
+    }
+
+    /// What was found and coped with since this store was opened, oldest first.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        self.backend.problems()
+    }
+
+    /// The grant of that key, or `None`.
+    ///
+    /// # Errors
+    /// If the store cannot be reached or trusted.
+    pub async fn grant(&self, key: &GrantKey) -> Result<Option<Stored<Grant>>, Error> {
+        self.load(&key.record_id(), codec::decode_grant).await
+    }
+
+    /// Saves a grant over the generation `expected` (`None`: where there is none), durably, and returns its new generation.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if another generation is stored: load it and decide anew. Others if the store cannot be reached or trusted.
+    pub async fn save_grant(
+        &self,
+        key: &GrantKey,
+        grant: &Grant,
+        expected: Option<Generation>,
+    ) -> Result<Generation, Error> {
+        self.save(&key.record_id(), codec::encode_grant(grant), expected)
+            .await
+    }
+
+    /// Removes the grant if its generation is `expected`.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it is not, or there is none. Others if the store cannot be reached or trusted.
+    pub async fn remove_grant(&self, key: &GrantKey, expected: Generation) -> Result<(), Error> {
+        self.backend.remove(&key.record_id(), expected).await
+    }
+
+    /// All grants, ordered by key, and the problems that were met.
+    ///
+    /// # Errors
+    /// If the store cannot be reached or trusted. One bad record does not hide the others: it is a problem of the listing.
+    pub async fn grants(&self) -> Result<Listing<(GrantKey, Stored<Grant>)>, Error> {
+        self.list(
+            RecordKind::Grant,
+            GrantKey::from_record_id,
+            codec::decode_grant,
+        )
+        .await
+    }
+
+    /// Waits at most `limit` for the lock of a grant, which need not exist.
+    ///
+    /// # Errors
+    /// [`Error::LockTimeout`]. Others if the store cannot be reached or trusted.
+    pub async fn lock_grant(&self, key: &GrantKey, limit: Duration) -> Result<LockGuard, Error> {
+        self.backend.lock(&key.record_id(), limit).await
+    }
+
+    /// Deletes what was ever set aside of that grant, and returns how many copies there were: a logout leaves no secret behind.
+    ///
+    /// # Errors
+    /// If the store cannot be reached or trusted.
+    pub async fn discard_set_aside_grants(&self, key: &GrantKey) -> Result<usize, Error> {
+        self.backend.discard_set_aside(&key.record_id()).await
+    }
+
+    /// The registration of that key, or `None`.
+    ///
+    /// # Errors
+    /// If the store cannot be reached or trusted.
+    pub async fn registration(
+        &self,
+        key: &RegistrationKey,
+    ) -> Result<Option<Stored<Registration>>, Error> {
+        self.load(&key.record_id(), codec::decode_registration)
+            .await
+    }
+
+    /// Saves a registration over the generation `expected` (`None`: where there is none), durably, and returns its new generation.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if another generation is stored: load it and decide anew. Others if the store cannot be reached or trusted.
+    pub async fn save_registration(
+        &self,
+        key: &RegistrationKey,
+        registration: &Registration,
+        expected: Option<Generation>,
+    ) -> Result<Generation, Error> {
+        self.save(
+            &key.record_id(),
+            codec::encode_registration(registration),
+            expected,
+        )
+        .await
+    }
+
+    /// Removes the registration if its generation is `expected`.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it is not, or there is none. Others if the store cannot be reached or trusted.
+    pub async fn remove_registration(
+        &self,
+        key: &RegistrationKey,
+        expected: Generation,
+    ) -> Result<(), Error> {
+        self.backend.remove(&key.record_id(), expected).await
+    }
+
+    /// All registrations, ordered by key, and the problems that were met.
+    ///
+    /// # Errors
+    /// If the store cannot be reached or trusted. One bad record does not hide the others: it is a problem of the listing.
+    pub async fn registrations(
+        &self,
+    ) -> Result<Listing<(RegistrationKey, Stored<Registration>)>, Error> {
+        self.list(
+            RecordKind::Registration,
+            RegistrationKey::from_record_id,
+            codec::decode_registration,
+        )
+        .await
+    }
+
+    /// Waits at most `limit` for the lock of a registration, which need not exist.
+    ///
+    /// # Errors
+    /// [`Error::LockTimeout`]. Others if the store cannot be reached or trusted.
+    pub async fn lock_registration(
+        &self,
+        key: &RegistrationKey,
+        limit: Duration,
+    ) -> Result<LockGuard, Error> {
+        self.backend.lock(&key.record_id(), limit).await
+    }
+
+    /// Deletes what was ever set aside of that registration, and returns how many copies there were.
+    ///
+    /// # Errors
+    /// If the store cannot be reached or trusted.
+    pub async fn discard_set_aside_registrations(
+        &self,
+        key: &RegistrationKey,
+    ) -> Result<usize, Error> {
+        self.backend.discard_set_aside(&key.record_id()).await
+    }
+
+    /// What is remembered of the server of that URL (as configured), or `None`.
+    ///
+    /// # Errors
+    /// If the store cannot be reached or trusted.
+    pub async fn facts(&self, server: &str) -> Result<Option<Stored<ServerFacts>>, Error> {
+        self.load(&facts_id(server), codec::decode_facts).await
+    }
+
+    /// Saves what is to be remembered of a server over the generation `expected` (`None`: where there is nothing).
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if another generation is stored. Others if the store cannot be reached or trusted.
+    pub async fn save_facts(
+        &self,
+        server: &str,
+        facts: &ServerFacts,
+        expected: Option<Generation>,
+    ) -> Result<Generation, Error> {
+        self.save(&facts_id(server), codec::encode_facts(facts), expected)
+            .await
+    }
+
+    /// Forgets what is remembered of a server if its generation is `expected`.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it is not, or there is nothing. Others if the store cannot be reached or trusted.
+    pub async fn remove_facts(&self, server: &str, expected: Generation) -> Result<(), Error> {
+        self.backend.remove(&facts_id(server), expected).await
+    }
+
+    async fn load<T>(&self, id: &RecordId, decode: Decode<T>) -> Result<Option<Stored<T>>, Error> {
+        for _ in 0..SET_ASIDE_ATTEMPTS {
+            let Some(RawRecord { bytes, generation }) = self.backend.load(id).await? else {
+                return Ok(None);
+            };
+            let defect = match decode(&bytes) {
+                Ok(value) => return Ok(Some(Stored::new(value, generation))),
+                Err(defect) => defect,
+            };
+            match self.backend.set_aside(id, generation, defect).await {
+                // Somebody saved meanwhile: what they wrote may be sound, so look again.
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(None),
+            }
+        }
+        Err(Error::InTheWay { id: id.clone() })
+    }
+
+    async fn save(
+        &self,
+        id: &RecordId,
+        encoded: Result<Zeroizing<Vec<u8>>, serde_json::Error>,
+        expected: Option<Generation>,
+    ) -> Result<Generation, Error> {
+        let bytes = encoded.map_err(|source| Error::Encode {
+            id: id.clone(),
+            source,
+        })?;
+        self.backend.save(id, bytes, expected).await
+    }
+
+    async fn list<K, T>(
+        &self,
+        kind: RecordKind,
+        key: fn(&RecordId) -> Option<K>,
+        decode: Decode<T>,
+    ) -> Result<Listing<(K, Stored<T>)>, Error> {
+        let Listing {
+            entries: mut ids,
+            mut problems,
+        } = self.backend.list(kind).await?;
+        ids.sort_unstable();
+        let mut entries = Vec::with_capacity(ids.len());
+        let noted = self.backend.problems().len();
+        for id in ids {
+            // A record of another shape was made by a newer version: it has no key here.
+            let Some(key) = key(&id) else { continue };
+            if let Some(stored) = self.load(&id, decode).await? {
+                entries.push((key, stored));
+            }
+        }
+        let new = self.backend.problems().into_iter().skip(noted);
+        problems
+            .extend(new.filter(|problem| problem.id.as_ref().is_some_and(|id| id.kind() == kind)));
+        Ok(Listing::new(entries, problems))
+    }
+}
+
+type Decode<T> = fn(&[u8]) -> Result<T, Defect>;
+
+/// How often a record is looked at again that somebody else keeps changing into another unusable one.
+const SET_ASIDE_ATTEMPTS: usize = 3;
