@@ -1,0 +1,249 @@
+//! What can go wrong with a request, named so that a person knows what to do.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::BoxError;
+use crate::body::BodyError;
+use crate::endpoint::EndpointError;
+use crate::exchange::Exchange;
+use crate::leg::Leg;
+use crate::redact::RedactedUrl;
+use crate::refused::AddressRefused;
+use crate::timeout::Phase;
+
+/// A request that got no answer, or a profile that no client can be built from.
+///
+/// An HTTP status is not an error here: every answer is handed back, but for redirects that must
+/// not be followed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting of the profile is unusable; correct it.
+    #[error("the HTTP setting `{setting}` is unusable")]
+    Profile {
+        /// The field of [`HttpProfile`](crate::HttpProfile).
+        setting: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: BoxError,
+    },
+    /// A header that would reach every origin and must not; move it.
+    #[error(
+        "the header `{name}` in `default_headers` would be sent to every server; \
+         put it under `resource_headers` (the MCP server) or `origin_headers` (one named origin)"
+    )]
+    HeaderRefused {
+        /// The header's name.
+        name: String,
+    },
+    /// The request's URL is not absolute.
+    #[error("{leg} request: its URL is not absolute")]
+    Url {
+        /// The leg.
+        leg: Leg,
+        /// What the parser says.
+        #[source]
+        source: url::ParseError,
+    },
+    /// The URL is not one that may be asked.
+    #[error("{exchange}: refused")]
+    Endpoint {
+        /// The request.
+        exchange: Exchange,
+        /// The rule.
+        #[source]
+        source: EndpointError,
+    },
+    /// The address behind the URL is not one that may be contacted.
+    #[error("{exchange}: refused")]
+    AddressRefused {
+        /// The request.
+        exchange: Exchange,
+        /// The rule, and the setting that makes an exception.
+        #[source]
+        source: AddressRefused,
+    },
+    /// The server redirects where it must not be followed.
+    #[error("{exchange}: the server answered {status} with a redirect to {target}")]
+    RedirectRefused {
+        /// The request that was answered.
+        exchange: Exchange,
+        /// The status of the answer.
+        status: StatusCode,
+        /// Where it points.
+        target: RedactedUrl,
+        /// The rule.
+        #[source]
+        source: RedirectRule,
+    },
+    /// No connection: name lookup, TCP or proxy.
+    #[error("{exchange}: could not connect")]
+    Connect {
+        /// The request.
+        exchange: Exchange,
+        /// The first cause.
+        #[source]
+        source: BoxError,
+    },
+    /// The TLS handshake failed.
+    #[error(
+        "{exchange}: no secure connection; if the server's certificate comes from a private \
+         authority, add that authority's certificate to the configured roots"
+    )]
+    Tls {
+        /// The request.
+        exchange: Exchange,
+        /// What TLS says, the certificate's fault included.
+        #[source]
+        source: BoxError,
+    },
+    /// The time was over.
+    #[error("{exchange}: {phase} took longer than {} s (setting `{}`)", limit.as_secs_f64(), phase.setting())]
+    Timeout {
+        /// The request.
+        exchange: Exchange,
+        /// What was being waited for.
+        phase: Phase,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// The response's header block is too long.
+    #[error(
+        "{exchange}: the response headers are longer than {limit} bytes (setting `limits.headers`)"
+    )]
+    HeadersTooLarge {
+        /// The request.
+        exchange: Exchange,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The response body is too long.
+    #[error("{exchange}: the response body is longer than {limit} bytes (setting `limits`)")]
+    BodyTooLarge {
+        /// The request.
+        exchange: Exchange,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The response body broke off.
+    #[error("{exchange}: the response could not be read to its end")]
+    Body {
+        /// The request.
+        exchange: Exchange,
+        /// What broke it off.
+        #[source]
+        source: BodyError,
+    },
+    /// The exchange failed after the connection stood, in any other way.
+    #[error("{exchange}: no valid response")]
+    Exchange {
+        /// The request.
+        exchange: Exchange,
+        /// The first cause.
+        #[source]
+        source: BoxError,
+    },
+}
+
+/// Why a redirect is not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedirectRule {
+    /// The leg carries credentials or changes state: it goes to its endpoint or nowhere.
+    #[error("requests of this kind are never redirected; configure the final URL")]
+    Leg,
+    /// Too many hops.
+    #[error("more than {0} redirects in a row (setting `limits.redirects`)")]
+    TooMany(usize),
+    /// From https to http.
+    #[error("a redirect never leads from https to http")]
+    Downgrade,
+    /// A method that asks for more than a document.
+    #[error("only GET and HEAD requests follow redirects")]
+    Method,
+    /// The `Location` header is not a URL.
+    #[error("the Location header is not a URL")]
+    Location,
+}
+
+impl Error {
+    /// The request the error is about; `None` for a profile that is unusable.
+    #[must_use]
+    pub fn exchange(&self) -> Option<&Exchange> {
+        match self {
+            Self::Profile { .. } | Self::HeaderRefused { .. } | Self::Url { .. } => None,
+            Self::Endpoint { exchange, .. }
+            | Self::AddressRefused { exchange, .. }
+            | Self::RedirectRefused { exchange, .. }
+            | Self::Connect { exchange, .. }
+            | Self::Tls { exchange, .. }
+            | Self::Timeout { exchange, .. }
+            | Self::HeadersTooLarge { exchange, .. }
+            | Self::BodyTooLarge { exchange, .. }
+            | Self::Body { exchange, .. }
+            | Self::Exchange { exchange, .. } => Some(exchange),
+        }
+    }
+
+    /// What the request was for.
+    #[must_use]
+    pub fn leg(&self) -> Option<Leg> {
+        match self {
+            Self::Url { leg, .. } => Some(*leg),
+            _ => self.exchange().map(Exchange::leg),
+        }
+    }
+
+    /// The URL of the request, as it may be shown.
+    #[must_use]
+    pub fn url(&self) -> Option<&RedactedUrl> {
+        self.exchange().map(Exchange::shown)
+    }
+
+    /// True when the same request may succeed later without anybody changing anything: no
+    /// connection, a time-out, an exchange or body that broke off.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::Exchange { .. }
+            | Self::Body { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// True when no connection was made, so that the server has seen nothing of the request.
+    #[must_use]
+    pub const fn is_connect(&self) -> bool {
+        matches!(
+            self,
+            Self::Connect { .. }
+                | Self::Timeout {
+                    phase: Phase::Connect,
+                    ..
+                }
+        )
+    }
+
+    /// True when the time was over.
+    #[must_use]
+    pub const fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout { .. })
+    }
+
+    /// True when TLS failed: an untrusted certificate, a name that does not match, no common
+    /// version, a client certificate demanded.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls { .. })
+    }
+
+    /// Always false: the network below knows of no logins.
+    #[must_use]
+    pub const fn needs_login(&self) -> bool {
+        false
+    }
+}

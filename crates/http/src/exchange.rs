@@ -1,0 +1,92 @@
+//! Which request this is about: leg, method and URL, as errors and logs name it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{Method, Request};
+use url::Url;
+
+use crate::leg::Leg;
+use crate::redact::RedactedUrl;
+
+/// One request and its answer: a cheap handle, found in the extensions of every response (after
+/// redirects it names the last hop) and in every [`Error`](crate::Error) that concerns a request.
+#[derive(Clone)]
+pub struct Exchange(Arc<Facts>);
+
+struct Facts {
+    leg: Leg,
+    method: Method,
+    url: Url,
+    shown: RedactedUrl,
+}
+
+impl Exchange {
+    pub(crate) fn new(leg: Leg, method: Method, url: Url) -> Self {
+        let shown = RedactedUrl::from(&url);
+        Self(Arc::new(Facts {
+            leg,
+            method,
+            url,
+            shown,
+        }))
+    }
+
+    /// The exchange a request carries, put there by the outermost layer.
+    pub(crate) fn of<B>(request: &Request<B>) -> Result<Self, crate::Error> {
+        if let Some(exchange) = request.extensions().get::<Self>() {
+            return Ok(exchange.clone());
+        }
+        let leg = request
+            .extensions()
+            .get::<Leg>()
+            .copied()
+            .unwrap_or(Leg::Resource);
+        match Url::parse(&request.uri().to_string()) {
+            Ok(url) => Ok(Self::new(leg, request.method().clone(), url)),
+            Err(source) => Err(crate::Error::Url { leg, source }),
+        }
+    }
+
+    /// What the request was for.
+    #[must_use]
+    pub fn leg(&self) -> Leg {
+        self.0.leg
+    }
+
+    /// Its method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.0.method
+    }
+
+    /// Its whole URL, for decisions; show [`Self::shown`].
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.0.url
+    }
+
+    /// Its URL as it may be shown.
+    #[must_use]
+    pub fn shown(&self) -> &RedactedUrl {
+        &self.0.shown
+    }
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} request {} {}",
+            self.0.leg, self.0.method, self.0.shown
+        )
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Exchange")
+            .field(&format_args!("{self}"))
+            .finish()
+    }
+}

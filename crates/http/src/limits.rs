@@ -1,0 +1,51 @@
+//! How much is read: bytes of a body by leg, bytes of a header block, redirects.
+
+use crate::leg::Leg;
+
+/// Upper bounds on what a server can make us read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a metadata document. Default 1 MiB.
+    pub metadata: usize,
+    /// Bytes of an answer from the registration, token, revocation and device endpoints and from
+    /// an identity provider. Default 1 MiB.
+    pub endpoint: usize,
+    /// Bytes of an answer from the MCP server that is collected whole. Default 16 MiB. Streams
+    /// are read by their own reader under its own limit.
+    pub resource: usize,
+    /// Bytes of a response's header block: names, values and 32 for each field, as HTTP/2 counts
+    /// (RFC 9113 §6.5.2). Default 64 KiB.
+    pub headers: usize,
+    /// Redirects followed for a metadata document. Default 3.
+    pub redirects: usize,
+}
+
+impl Limits {
+    /// The longest body that is collected whole on `leg`, in bytes.
+    #[must_use]
+    pub const fn body(&self, leg: Leg) -> usize {
+        match leg {
+            Leg::Resource => self.resource,
+            Leg::ResourceMetadata | Leg::AuthorizationServerMetadata => self.metadata,
+            Leg::Registration
+            | Leg::Token
+            | Leg::Revocation
+            | Leg::Device
+            | Leg::IdentityProvider => self.endpoint,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Self {
+            metadata: MIB,
+            endpoint: MIB,
+            resource: 16 * MIB,
+            headers: 64 * 1024,
+            redirects: 3,
+        }
+    }
+}
