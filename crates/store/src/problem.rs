@@ -58,6 +58,9 @@ pub enum Defect {
         /// Where reading stopped, counted from 1.
         column: usize,
     },
+    /// It is JSON, but not an object.
+    #[error("it is not a JSON object")]
+    NotAnObject,
     /// It lacks a field that must be there.
     #[error("it has no `{0}`")]
     Missing(&'static str),
