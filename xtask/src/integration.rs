@@ -1,0 +1,25 @@
+//! `integration`: what only the whole stack can prove, and parity with rmcp's own client.
+
+use crate::failure::Failure;
+use crate::process::minutes;
+use crate::step::Report;
+use crate::workspace::Workspace;
+
+/// Runs both packages in one go, so that what they share is built once.
+pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
+    let call = workspace
+        .cargo(&[
+            "test",
+            "--locked",
+            "--no-fail-fast",
+            "-p",
+            "integration",
+            "-p",
+            "parity",
+        ])
+        .limit(minutes(40));
+    Ok(Report {
+        notes: Vec::new(),
+        counts: call.show_tests()?,
+    })
+}

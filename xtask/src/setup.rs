@@ -1,0 +1,260 @@
+//! `setup`: the tools that the steps need and Cargo does not bring.
+//!
+//! As root on a system with apt-get it installs what is missing; elsewhere it names it. It never asks, and does nothing
+//! when everything is there.
+
+use std::path::Path;
+
+use crate::failure::Failure;
+use crate::process::{Call, minutes};
+use crate::step::Report;
+use crate::workspace::Workspace;
+
+/// A program that a step starts.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Tool {
+    /// What is started with `--version` to see whether it is there.
+    pub(crate) program: &'static str,
+    /// The Debian package that carries it.
+    pub(crate) package: &'static str,
+    /// The oldest major version that will do.
+    pub(crate) at_least: u32,
+    /// The steps that need it; for all the rest it may be missing.
+    pub(crate) steps: &'static [&'static str],
+}
+
+/// Every tool beside the Rust toolchain and the C compiler that it links with: without those xtask itself would not run.
+pub(crate) const TOOLS: &[Tool] = &[
+    Tool {
+        program: "git",
+        package: "git",
+        at_least: 2,
+        steps: &["manifest"],
+    },
+    Tool {
+        program: "node",
+        package: "nodejs",
+        at_least: 20,
+        steps: &["interop"],
+    },
+    Tool {
+        program: "npm",
+        package: "npm",
+        at_least: 9,
+        steps: &["interop"],
+    },
+];
+
+/// Makes every tool available that this run needs.
+pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
+    let wanted = |tool: &&Tool| tool.steps.iter().any(|step| !workspace.leaves_out(step));
+    let tools: Vec<&Tool> = TOOLS.iter().filter(wanted).collect();
+    let lacking = lacking(&tools, |tool| version(tool.program, workspace.root()));
+    if lacking.is_empty() {
+        return Ok(Report::note("every tool is there, nothing was installed"));
+    }
+    if !may_install(workspace.root()) {
+        return Err(missing(&lacking));
+    }
+    install(&lacking, workspace.root())?;
+    require(&tools, workspace.root())?;
+    let packages: Vec<_> = lacking.iter().map(|lack| lack.tool.package).collect();
+    Ok(Report::note(format!("installed {}", packages.join(" "))))
+}
+
+/// Fails, and names the packages, unless every tool of one step is there.
+pub(crate) fn require_for(step: &str, workspace: &Workspace) -> Result<(), Failure> {
+    let tools: Vec<&Tool> = TOOLS
+        .iter()
+        .filter(|tool| tool.steps.contains(&step))
+        .collect();
+    require(&tools, workspace.root())
+}
+
+fn require(tools: &[&Tool], root: &Path) -> Result<(), Failure> {
+    let lacking = lacking(tools, |tool| version(tool.program, root));
+    if lacking.is_empty() {
+        Ok(())
+    } else {
+        Err(missing(&lacking))
+    }
+}
+
+/// A tool that is not there, or too old.
+#[derive(Debug, PartialEq, Eq)]
+struct Lack<'a> {
+    tool: &'a Tool,
+    /// The version that is there.
+    found: Option<u32>,
+}
+
+/// The tools that are not there or too old; `version` answers with the major version, `None` without the tool.
+fn lacking<'a>(tools: &[&'a Tool], version: impl Fn(&Tool) -> Option<u32>) -> Vec<Lack<'a>> {
+    tools
+        .iter()
+        .map(|tool| Lack {
+            tool,
+            found: version(tool),
+        })
+        .filter(|lack| lack.found.is_none_or(|found| found < lack.tool.at_least))
+        .collect()
+}
+
+/// Says which step lacks what, what to type, and how to go on without.
+fn missing(lacking: &[Lack<'_>]) -> Failure {
+    let what = lacking.iter().map(|Lack { tool, found }| {
+        let steps = tool.steps.join(", ");
+        let found = found
+            .map(|found| format!(" (there is {found})"))
+            .unwrap_or_default();
+        format!(
+            "{} {} or newer{found} for {steps}",
+            tool.program, tool.at_least
+        )
+    });
+    let packages: Vec<_> = lacking.iter().map(|lack| lack.tool.package).collect();
+    let without = lacking.iter().flat_map(|lack| lack.tool.steps).fold(
+        Vec::new(),
+        |mut steps: Vec<&str>, step| {
+            if !steps.contains(step) {
+                steps.push(step);
+            }
+            steps
+        },
+    );
+    Failure::Missing {
+        what: what.collect::<Vec<_>>().join("; "),
+        remedy: format!(
+            "install it: sudo apt-get install --yes {}\n  or go on without: cargo xtask ci --without {}",
+            packages.join(" "),
+            without.join(" --without ")
+        ),
+    }
+}
+
+/// The major version of a program; 0 when it runs and names none that can be read.
+fn version(program: &str, root: &Path) -> Option<u32> {
+    let said = Call::new(program, root)
+        .args(["--version"])
+        .limit(minutes(1))
+        .capture()
+        .ok()?;
+    Some(major(&said).unwrap_or(0))
+}
+
+/// The first number of the first word that begins with one, a leading `v` aside.
+fn major(said: &str) -> Option<u32> {
+    said.split_whitespace().find_map(|word| {
+        let word = word.strip_prefix('v').unwrap_or(word);
+        let end = word
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(word.len());
+        word[..end].parse().ok()
+    })
+}
+
+fn may_install(root: &Path) -> bool {
+    let root_user = Call::new("id", root)
+        .args(["-u"])
+        .capture()
+        .is_ok_and(|id| id.trim() == "0");
+    root_user && version("apt-get", root).is_some()
+}
+
+fn install(lacking: &[Lack<'_>], root: &Path) -> Result<(), Failure> {
+    let apt = |args: &[&str]| {
+        Call::new("apt-get", root)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(args)
+            .limit(minutes(10))
+    };
+    let packages = lacking.iter().map(|lack| lack.tool.package);
+    apt(&["update", "--quiet"]).show()?;
+    apt(&["install", "--quiet", "--yes", "--no-install-recommends"])
+        .args(packages)
+        .show()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step;
+
+    fn tool(program: &str) -> &'static Tool {
+        TOOLS.iter().find(|tool| tool.program == program).unwrap()
+    }
+
+    #[test]
+    fn tools_belong_to_steps_that_exist() {
+        for tool in TOOLS {
+            for name in tool.steps {
+                assert!(step::ALL.iter().any(|step| step.name == *name), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tool_that_is_absent_or_too_old_is_lacking() {
+        let tools = [tool("node"), tool("npm"), tool("git")];
+        let found = lacking(&tools, |tool| match tool.program {
+            "node" => Some(18),
+            "npm" => None,
+            _ => Some(2),
+        });
+        let expected = [
+            Lack {
+                tool: tool("node"),
+                found: Some(18),
+            },
+            Lack {
+                tool: tool("npm"),
+                found: None,
+            },
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(lacking(&tools, |tool| Some(tool.at_least)), []);
+    }
+
+    #[test]
+    fn what_is_lacking_is_named_with_step_package_and_the_way_on() {
+        let failure = missing(&[
+            Lack {
+                tool: tool("node"),
+                found: Some(18),
+            },
+            Lack {
+                tool: tool("npm"),
+                found: None,
+            },
+        ]);
+        assert_eq!(
+            failure.report(),
+            "error: node 20 or newer (there is 18) for interop; npm 9 or newer for interop is missing\n  \
+             install it: sudo apt-get install --yes nodejs npm\n  \
+             or go on without: cargo xtask ci --without interop"
+        );
+    }
+
+    #[test]
+    fn a_step_that_is_left_out_needs_no_tools() {
+        let workspace = Workspace::at(".").without(&["interop"]);
+        let wanted = |tool: &Tool| tool.steps.iter().any(|step| !workspace.leaves_out(step));
+        assert!(!wanted(tool("npm")));
+        assert!(wanted(tool("git")));
+    }
+
+    #[test]
+    fn major_versions_are_read_from_what_tools_print() {
+        let cases = [
+            ("git version 2.39.5", Some(2)),
+            ("v20.20.2", Some(20)),
+            ("11.19.1", Some(11)),
+            ("cc (Debian 12.2.0-14) 12.2.0", Some(12)),
+            ("no number", None),
+        ];
+        for (said, expected) in cases {
+            assert_eq!(major(said), expected, "{said}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The steps, in the order in which `ci` runs them.
+
+use crate::counts::Counts;
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+use crate::{alone, deny, integration, interop, layers, lint, lock, manifest, setup, test};
+
+/// One named step.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// What a person types.
+    pub(crate) name: &'static str,
+    /// One line for the usage page.
+    pub(crate) about: &'static str,
+    /// Takes seconds and builds nothing: `ci` runs it even after an earlier failure.
+    pub(crate) cheap: bool,
+    /// The step itself.
+    pub(crate) run: fn(&Workspace) -> Result<Report, Failure>,
+}
+
+/// What a step that passed has to say.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// Lines for a person: what was looked at, what was left alone and why.
+    pub(crate) notes: Vec<String>,
+    /// The tests that the step ran; empty for a step that runs none.
+    pub(crate) counts: Counts,
+}
+
+impl Report {
+    /// A report of one line and no tests.
+    pub(crate) fn note(note: impl Into<String>) -> Self {
+        Self {
+            notes: vec![note.into()],
+            counts: Counts::default(),
+        }
+    }
+}
+
+/// Every step but `ci`. What is cheap comes first; of the rest, what builds the least does, and `alone` follows `lint`
+/// because both check without generating code.
+pub(crate) const ALL: &[Step] = &[
+    Step {
+        name: "setup",
+        about: "the system packages that the steps need: installed where it may, else named",
+        cheap: true,
+        run: setup::run,
+    },
+    Step {
+        name: "manifest",
+        about: "inheritance, metadata, names, lints, licences; no leaked path or host",
+        cheap: true,
+        run: manifest::run,
+    },
+    Step {
+        name: "layers",
+        about: "the arrows between the crates and the fences around dependencies",
+        cheap: true,
+        run: layers::run,
+    },
+    Step {
+        name: "lock",
+        about: "Cargo.lock is current, one version per crate, no git source",
+        cheap: true,
+        run: lock::run,
+    },
+    Step {
+        name: "deny",
+        about: "banned crates, licences and sources, by a pinned cargo-deny",
+        cheap: false,
+        run: deny::run,
+    },
+    Step {
+        name: "lint",
+        about: "rustfmt, clippy and rustdoc, warnings denied",
+        cheap: false,
+        run: lint::run,
+    },
+    Step {
+        name: "alone",
+        about: "each library crate by itself, with no features and with each one",
+        cheap: false,
+        run: alone::run,
+    },
+    Step {
+        name: "test",
+        about: "unit and doc tests of every crate",
+        cheap: false,
+        run: test::run,
+    },
+    Step {
+        name: "integration",
+        about: "the whole stack together, and parity with rmcp's own client",
+        cheap: false,
+        run: integration::run,
+    },
+    Step {
+        name: "interop",
+        about: "the program against third-party servers (needs node and npm)",
+        cheap: false,
+        run: interop::run,
+    },
+];
