@@ -1,0 +1,132 @@
+//! The MCP server: streamable HTTP on two wires, tools, and tokens for nobody but itself.
+
+mod builder;
+mod gate;
+mod handler;
+mod rpc;
+mod stateful;
+mod stateless;
+mod tools;
+
+use std::{net::SocketAddr, sync::Arc};
+
+pub use builder::{Answer, GetStream, McpServerBuilder, Prm, Protect, ResourceIdentifier, Wire};
+use handler::Handler;
+use serde_json::Value;
+
+use crate::{AuthorizationServer, Error, FaultRule, listen::Running};
+
+/// A running MCP server. It stops when it is dropped.
+///
+/// Its tools are `echo` (answers its argument `text`), `whoami` (answers subject, client, scopes
+/// and audience of the token), `fail` (answers `isError`) and those that
+/// [`McpServerBuilder::tool_scope`] adds. It has no resources and no prompts.
+#[derive(Debug)]
+pub struct McpServer {
+    running: Running,
+    handler: Arc<Handler>,
+}
+
+impl McpServer {
+    /// Starts describing a server.
+    #[must_use]
+    pub fn builder() -> McpServerBuilder {
+        McpServerBuilder::default()
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.running.address
+    }
+
+    /// Scheme, host and port, without a final slash.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.running.origin
+    }
+
+    /// The URL of the MCP endpoint.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.handler.url()
+    }
+
+    /// The audience that a token must have, exactly.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        self.handler.audience()
+    }
+
+    /// Adds a fault to the script.
+    pub fn fault(&self, rule: FaultRule) {
+        self.running.fault(rule);
+    }
+
+    /// Ends every fault of the script.
+    pub fn clear_faults(&self) {
+        self.running.clear_faults();
+    }
+
+    /// Closes the port and every connection, so that connections are refused.
+    pub async fn stop(&self) {
+        self.running.stop().await;
+    }
+
+    /// Answers again on the same port; sessions are as they were.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] if somebody else took the port meanwhile.
+    pub async fn restart(&self) -> Result<(), Error> {
+        self.running.restart().await
+    }
+
+    /// Names another authorization server from now on and accepts only its tokens.
+    pub fn set_authorization(&self, authorization: &AuthorizationServer) {
+        self.handler.set_authorization(authorization);
+    }
+
+    /// Refuses every token with 401 `invalid_token`, even a fresh one, until told otherwise.
+    pub fn reject_tokens(&self, on: bool) {
+        self.handler.state().reject_tokens = on;
+    }
+
+    /// Changes the scopes that every protected request needs.
+    pub fn set_required_scopes<S: Into<String>>(&self, scopes: impl IntoIterator<Item = S>) {
+        self.handler.state().required_scopes = scopes.into_iter().map(Into::into).collect();
+    }
+
+    /// Sends a JSON-RPC notification on every open GET stream; returns how many there are.
+    pub fn notify(&self, method: &str, params: &Value) -> usize {
+        self.handler.notify(method, params)
+    }
+
+    /// How many GET streams are open.
+    #[must_use]
+    pub fn open_streams(&self) -> usize {
+        self.handler.open_streams()
+    }
+
+    /// Ends every session: their next request is answered with 404.
+    pub fn end_sessions(&self) {
+        self.handler.end_sessions();
+    }
+
+    /// How many sessions are open.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.handler.state().sessions.len()
+    }
+
+    /// How many tool calls were carried out.
+    #[must_use]
+    pub fn tool_calls(&self) -> usize {
+        self.handler.state().tool_calls
+    }
+
+    /// Why requests were refused, oldest first, one sentence each, without secrets.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<String> {
+        self.handler.state().refusals.clone()
+    }
+}
