@@ -34,6 +34,33 @@ impl Fixture {
         fixture
     }
 
+    /// Two members that need nothing from elsewhere, and so can be built without the network.
+    pub(crate) fn small() -> Self {
+        let fixture = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        fixture.write(
+            "Cargo.toml",
+            "[workspace]\nresolver = \"3\"\nmembers = [\"crates/http\", \"tests/integration\"]\n",
+        );
+        for (folder, name) in [
+            ("crates/http", "doorkey-http"),
+            ("tests/integration", "integration"),
+        ] {
+            let rest = "version = \"0.1.0\"\nedition = \"2024\"\nrust-version = \"1.89\"";
+            let manifest = format!("[package]\nname = \"{name}\"\n{rest}\n");
+            fixture.write(&format!("{folder}/Cargo.toml"), &manifest);
+            fixture.write(&format!("{folder}/src/lib.rs"), PASSING);
+        }
+        fixture.write("xtask/known-duplicates.toml", "");
+        fixture
+            .workspace()
+            .cargo(&["generate-lockfile", "--offline"])
+            .capture()
+            .unwrap();
+        fixture
+    }
+
     pub(crate) fn workspace(&self) -> Workspace {
         Workspace::at(self.folder.path())
     }
@@ -79,10 +106,23 @@ impl Fixture {
     }
 }
 
+/// A source that every tool is content with, and one test that passes.
+pub(crate) const PASSING: &str = "//! A crate.
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn holds() {
+        assert_eq!(1 + 1, 2);
+    }
+}
+";
+
 const FILES: &[(&str, &str)] = &[
     ("LICENSE-MIT", "MIT"),
     ("LICENSE-APACHE", "Apache"),
-    ("README.md", "doorkey"),
+    ("README.md", "doorkey: cargo run -- demo, cargo xtask ci\n"),
+    (".ci/run", "set -e\ncargo run -- demo\ncargo xtask ci\n"),
     ("Cargo.lock", "version = 4\n"),
     (
         "clippy.toml",

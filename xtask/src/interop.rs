@@ -1,7 +1,7 @@
 //! `interop`: the program, as a person runs it, against servers that are not ours.
 //!
-//! `tests/interop` holds the servers (npm packages, pinned by a lock) and a package of the same name whose tests start
-//! them and drive the program, which they find by [`PROGRAM`].
+//! `tests/interop` holds the servers (npm packages, pinned by a lock) and a package whose tests start them and drive the
+//! program, which they find in the folder of their own profile.
 
 use std::path::Path;
 
@@ -22,7 +22,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
         .show()?;
     let counts = workspace
         .cargo(&["test", "--locked", "-p", "interop", "--", "--nocapture"])
-        .env(PROGRAM, program(workspace)?)
         .limit(minutes(30))
         .show_tests()?;
     let note = if installed {
@@ -88,16 +87,6 @@ fn write_stamp(stamp: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(stamp, text).map_err(failed)
 }
 
-fn program(workspace: &Workspace) -> Result<std::path::PathBuf, Failure> {
-    let target = workspace.members()?.target_directory;
-    Ok(target
-        .join("debug")
-        .join(format!("doorkey{}", std::env::consts::EXE_SUFFIX))
-        .into())
-}
-
-/// The variable that tells the driver where the program is.
-const PROGRAM: &str = "DOORKEY_PROGRAM";
 const FOLDER: &str = "tests/interop";
 const LOCK: &str = "package-lock.json";
 const STAMP: &str = ".installed-from";

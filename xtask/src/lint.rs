@@ -37,3 +37,35 @@ const DOC: &[&str] = &[
     "--all-features",
     "--no-deps",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Fixture, PASSING};
+
+    #[test]
+    fn what_each_tool_objects_to_is_found() {
+        let fixture = Fixture::small();
+        let outcome = run(&fixture.workspace());
+        assert!(outcome.is_ok(), "{}", outcome.unwrap_err().report());
+        let cases = [
+            ("fn f( ) {}", "`cargo fmt"),
+            (
+                "/// Two.\npub fn f() -> i32 {\n    return 2;\n}",
+                "`cargo clippy",
+            ),
+            (
+                "/// As [`nobody`].\npub fn f() {}",
+                "`RUSTDOCFLAGS='-D warnings' cargo doc",
+            ),
+        ];
+        for (bad, expected) in cases {
+            fixture.write(
+                "crates/http/src/lib.rs",
+                &PASSING.replace("//! A crate.\n", &format!("//! A crate.\n\n{bad}\n")),
+            );
+            let said = run(&fixture.workspace()).expect_err(expected).to_string();
+            assert!(said.starts_with(expected), "{said}");
+        }
+    }
+}

@@ -259,44 +259,19 @@ mod tests {
         }
     }
 
-    /// Two members without dependencies elsewhere, so that nothing has to be downloaded.
-    fn small() -> Fixture {
-        let fixture = Fixture::good();
-        fixture.write(
-            "Cargo.toml",
-            "[workspace]\nresolver = \"3\"\nmembers = [\"crates/http\", \"xtask\"]\n",
-        );
-        for (folder, name) in [("crates/http", "doorkey-http"), ("xtask", "xtask")] {
-            let text = "version = \"0.1.0\"\nedition = \"2024\"\nrust-version = \"1.89\"";
-            fixture.write(
-                &format!("{folder}/Cargo.toml"),
-                &format!("[package]\nname = \"{name}\"\n{text}\n"),
-            );
-        }
-        fixture.write(KNOWN, "");
-        let lock = fixture
-            .workspace()
-            .cargo(&["generate-lockfile", "--offline"]);
-        lock.capture().unwrap();
-        fixture
-    }
-
     #[test]
     fn a_current_lock_passes_and_a_stale_one_does_not() {
-        let fixture = small();
+        let fixture = Fixture::small();
         let outcome = run(&fixture.workspace());
         assert!(outcome.is_ok(), "{}", outcome.unwrap_err().report());
-        fixture.write(
-            "xtask/Cargo.toml",
-            "[package]\nname = \"xtask\"\nversion = \"0.2.0\"\nedition = \"2024\"\n",
-        );
+        fixture.replace("crates/http/Cargo.toml", "0.1.0", "0.2.0");
         let said = run(&fixture.workspace()).unwrap_err().report();
         assert!(said.contains("--locked"), "{said}");
     }
 
     #[test]
     fn a_source_beside_crates_io_is_found() {
-        let fixture = small();
+        let fixture = Fixture::small();
         let mut resolved = fixture.workspace().resolved().unwrap();
         assert_eq!(sources(&resolved), []);
         let git = "\"git+https://example.org/x#0123\"";
@@ -313,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_dependency_that_needs_a_newer_rust_is_found() {
-        let fixture = small();
+        let fixture = Fixture::small();
         let mut resolved = fixture.workspace().resolved().unwrap();
         assert_eq!(oldest_rust(&resolved), []);
         let mut newer = resolved.packages[0].clone();

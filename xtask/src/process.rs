@@ -390,9 +390,9 @@ mod tests {
     #[test]
     fn a_process_left_behind_does_not_hold_up_the_answer() {
         let started = Instant::now();
-        let output = shell("sleep 5 2>/dev/null & echo done").capture().unwrap();
+        let output = shell("sleep 30 2>/dev/null & echo done").capture().unwrap();
         assert_eq!(output, "done\n");
-        assert!(started.elapsed() < Duration::from_secs(4));
+        assert!(started.elapsed() < Duration::from_secs(25));
     }
 
     #[test]

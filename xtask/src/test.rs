@@ -3,12 +3,10 @@
 //! The packages under `tests/` have steps of their own. All features are on, as they are for `lint`: build scripts and
 //! procedural macros are then built once for both.
 
-use cargo_metadata::Metadata;
-
 use crate::failure::Failure;
 use crate::process::minutes;
 use crate::step::Report;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, members_under};
 
 /// Tests every member outside `tests/`.
 pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
@@ -22,8 +20,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
             "--no-fail-fast",
         ])
         .limit(minutes(40));
-    for package in packages_under_tests(&members) {
-        call = call.args(["--exclude", package]);
+    for package in members_under("tests", &members) {
+        call = call.args(["--exclude", package.name.as_str()]);
     }
     Ok(Report {
         notes: Vec::new(),
@@ -31,26 +29,33 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     })
 }
 
-/// The names of the members that live under `tests/`.
-pub(crate) fn packages_under_tests(members: &Metadata) -> Vec<&str> {
-    let folder = members.workspace_root.join("tests");
-    members
-        .workspace_packages()
-        .into_iter()
-        .filter(|package| package.manifest_path.starts_with(&folder))
-        .map(|package| package.name.as_str())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counts::Counts;
     use crate::fixture::Fixture;
 
     #[test]
-    fn packages_with_steps_of_their_own_are_told_from_the_crates() {
-        let fixture = Fixture::good();
-        let members = fixture.workspace().members().unwrap();
-        assert_eq!(packages_under_tests(&members), ["integration", "parity"]);
+    fn tests_outside_the_folder_run_and_one_that_fails_fails_the_step() {
+        let fixture = Fixture::small();
+        fixture.replace("tests/integration/src/lib.rs", "1 + 1", "1 + 2");
+        assert_eq!(
+            run(&fixture.workspace()).unwrap().counts,
+            Counts {
+                passed: 1,
+                failed: 0,
+                skipped: 0
+            }
+        );
+        fixture.replace("crates/http/src/lib.rs", "1 + 1", "1 + 2");
+        let counts = run(&fixture.workspace()).unwrap_err().counts();
+        assert_eq!(
+            counts,
+            Counts {
+                passed: 0,
+                failed: 1,
+                skipped: 0
+            }
+        );
     }
 }

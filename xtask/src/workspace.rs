@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{Metadata, MetadataCommand, Package};
 use toml_edit::DocumentMut;
 
 use crate::failure::Failure;
@@ -123,4 +123,12 @@ impl Workspace {
         files.dedup();
         Ok(files)
     }
+}
+
+/// The members below a folder of the root: `crates` holds what is published, `tests` what tests it from outside.
+pub(crate) fn members_under<'a>(folder: &str, members: &'a Metadata) -> Vec<&'a Package> {
+    let folder = members.workspace_root.join(folder);
+    let mut packages = members.workspace_packages();
+    packages.retain(|package| package.manifest_path.starts_with(&folder));
+    packages
 }

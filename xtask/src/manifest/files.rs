@@ -13,6 +13,10 @@ pub(super) fn check(
     members: &[Member],
 ) -> Result<Vec<Violation>, Failure> {
     let mut broken = absent(files, members);
+    broken.extend(what_ci_runs(
+        &workspace.read(CI_RUN)?,
+        &workspace.read("README.md")?,
+    ));
     let root = workspace.root().to_string_lossy();
     for file in files {
         let path = workspace.path(file);
@@ -45,6 +49,33 @@ fn absent(files: &[String], members: &[Member]) -> Vec<Violation> {
         .into_iter()
         .map(|file| Violation::new("package metadata", file, "does not exist", "write it"))
         .collect()
+}
+
+/// `.ci/run` types what README.md tells a person to type, and leaves nothing out.
+fn what_ci_runs(run: &str, readme: &str) -> Vec<Violation> {
+    let commands: Vec<&str> = run
+        .lines()
+        .filter(|line| line.starts_with("cargo "))
+        .collect();
+    let mut broken = Vec::new();
+    let mut found = |problem: String, instead: &str| {
+        broken.push(Violation::new(
+            "one way to check everything",
+            CI_RUN,
+            problem,
+            instead,
+        ));
+    };
+    if !commands.contains(&CI) {
+        found(format!("does not run `{CI}` as it is"), "run every step");
+    }
+    for command in commands.iter().filter(|command| !readme.contains(*command)) {
+        found(
+            format!("runs `{command}`, which README.md does not name"),
+            "let both say the same",
+        );
+    }
+    broken
 }
 
 /// Paths of a machine and hosts of registries, line by line.
@@ -170,6 +201,8 @@ fn setting(file: &str, key: &str) -> Violation {
     )
 }
 
+const CI_RUN: &str = ".ci/run";
+const CI: &str = "cargo xtask ci";
 const NOTHING_LEAKS: &str = "the project knows no machine";
 
 /// Written in two pieces each, so that this file passes its own check.
