@@ -1,0 +1,268 @@
+//! What came of each request for a document, and what each kind of failure means: the status table of discovery.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use http::StatusCode;
+use url::Url;
+
+use crate::document::DocumentError;
+use crate::text::Quoted;
+use crate::{Issuer, UrlError};
+
+/// One place that was tried and did not give the document.
+#[derive(Debug)]
+pub struct Attempt {
+    place: String,
+    failure: Failure,
+}
+
+/// Why a place did not give the document.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The server answered with this status.
+    Status(StatusCode),
+    /// It answered 200 with something that cannot be used.
+    Document(DocumentError),
+    /// There was no answer, or none that may be used.
+    Http(doorkey_http::Error),
+    /// The issuer has no place to look at.
+    Issuer(UrlError),
+    /// The URL does not fit into a request.
+    Request(http::Error),
+}
+
+/// What a failure means for the places that remain. No RFC says; this is the one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    /// The document is not here: look elsewhere, and if it is nowhere, it does not exist.
+    Absent,
+    /// As absent, but the answer is about us or our pace, so it proves nothing.
+    Turned,
+    /// Remember it and look elsewhere; if the document is nowhere, nobody knows whether it exists.
+    Trouble,
+    /// A document of another issuer: as trouble, and the reason reported in the end.
+    Mismatch,
+    /// The document is here and bad: stop.
+    Permanent,
+}
+
+impl Failure {
+    pub(crate) fn class(&self) -> Class {
+        match self {
+            Self::Status(status) => class_of_status(*status),
+            Self::Document(error) => class_of_document(error),
+            Self::Http(_) | Self::Request(_) => Class::Trouble,
+            Self::Issuer(_) => Class::Absent,
+        }
+    }
+
+    /// Whether the same request may succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        use doorkey_http::Error as Http;
+        match self {
+            Self::Status(status) => status.is_server_error() || is_turned(*status),
+            Self::Document(DocumentError::TooLong) => true,
+            Self::Http(error) => {
+                error.is_transient() || error.is_tls() || matches!(error, Http::BodyTooLarge { .. })
+            }
+            Self::Document(_) | Self::Issuer(_) | Self::Request(_) => false,
+        }
+    }
+
+    fn detail(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Status(_) => None,
+            Self::Document(error) => error.source(),
+            Self::Http(error) => Some(error),
+            Self::Issuer(error) => error.source(),
+            Self::Request(error) => Some(error),
+        }
+    }
+}
+
+fn class_of_status(status: StatusCode) -> Class {
+    match status.as_u16() {
+        401 | 403 | 408 | 425 | 429 => Class::Turned,
+        200..=299 | 400..=499 => Class::Absent,
+        _ => Class::Trouble,
+    }
+}
+
+fn class_of_document(error: &DocumentError) -> Class {
+    match error {
+        DocumentError::NotJsonObject { .. } => Class::Absent,
+        DocumentError::TooLong => Class::Trouble,
+        DocumentError::IssuerMismatch { .. } => Class::Mismatch,
+        // A JSON object without `resource` is an answer to some other question, such as `{"error": …}` with 200.
+        DocumentError::Missing { member: "resource" }
+        | DocumentError::WrongType {
+            member: "resource", ..
+        } => Class::Trouble,
+        _ => Class::Permanent,
+    }
+}
+
+/// Too early, too slow or too often: try again later.
+fn is_turned(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429)
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "HTTP {}", status.as_u16()),
+            Self::Document(error) => error.fmt(f),
+            Self::Http(error) => f.write_str(short(error)),
+            Self::Issuer(error) => error.fmt(f),
+            Self::Request(_) => f.write_str("it does not fit into a request"),
+        }
+    }
+}
+
+/// The error itself names the URL again, so lists use this.
+fn short(error: &doorkey_http::Error) -> &'static str {
+    use doorkey_http::Error as Http;
+    match error {
+        _ if error.is_timeout() => "timed out",
+        _ if error.is_tls() => "no secure connection",
+        _ if error.is_connect() => "could not connect",
+        Http::RedirectRefused { .. } => "redirects where it must not be followed",
+        Http::AddressRefused { .. } | Http::Endpoint { .. } => "refused",
+        Http::BodyTooLarge { .. } | Http::HeadersTooLarge { .. } => "the answer is too long",
+        Http::Body { .. } => "the answer broke off",
+        _ => "no valid answer",
+    }
+}
+
+impl Attempt {
+    pub(crate) fn at(url: &Url, failure: Failure) -> Self {
+        Self {
+            place: doorkey_http::RedactedUrl::from(url).to_string(),
+            failure,
+        }
+    }
+
+    pub(crate) fn without_place(issuer: &Issuer, error: UrlError) -> Self {
+        Self {
+            place: Quoted(issuer.as_str()).to_string(),
+            failure: Failure::Issuer(error),
+        }
+    }
+
+    /// The URL that was tried, as it may be shown: without userinfo and query. For an issuer that has no place to look at, the
+    /// issuer between quotes.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What came of it.
+    #[must_use]
+    pub const fn failure(&self) -> &Failure {
+        &self.failure
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.failure)
+    }
+}
+
+/// Every place that was tried, in order. As an error it lists them all, the first grave one leading, and goes on with that one's
+/// cause.
+#[derive(Debug, Default)]
+pub struct Attempts(Vec<Attempt>);
+
+impl Attempts {
+    /// The attempts in the order they were made.
+    pub fn iter(&self) -> std::slice::Iter<'_, Attempt> {
+        self.0.iter()
+    }
+
+    /// The attempt to report first: the first of the gravest class, so that the 404 of a last fallback never hides what
+    /// went wrong before it.
+    #[must_use]
+    pub fn lead(&self) -> Option<&Attempt> {
+        let gravest = self.gravest()?;
+        self.iter()
+            .find(|attempt| attempt.failure.class() == gravest)
+    }
+
+    /// Whether trying again later may help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.iter().any(|attempt| attempt.failure.is_transient())
+    }
+
+    pub(crate) fn gravest(&self) -> Option<Class> {
+        self.iter().map(|attempt| attempt.failure.class()).max()
+    }
+
+    /// Whether the document was nowhere, and every answer says so for good.
+    pub(crate) fn prove_absence(&self) -> bool {
+        let proves = |attempt: &Attempt| match &attempt.failure {
+            Failure::Status(status) if is_turned(*status) => false,
+            failure => failure.class() <= Class::Turned,
+        };
+        self.iter().all(proves)
+    }
+
+    pub(crate) fn push(&mut self, attempt: Attempt) {
+        tracing::debug!(place = attempt.place, reason = %attempt.failure, "no metadata here");
+        self.0.push(attempt);
+    }
+
+    pub(crate) fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+}
+
+impl<'a> IntoIterator for &'a Attempts {
+    type Item = &'a Attempt;
+    type IntoIter = std::slice::Iter<'a, Attempt>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(lead) = self.lead() else {
+            return f.write_str("nothing was tried");
+        };
+        write!(f, "{lead}")?;
+        for attempt in self.iter().filter(|attempt| !std::ptr::eq(*attempt, lead)) {
+            write!(f, "; {attempt}")?;
+            if let Some(cause) = attempt.failure.detail().map(root_cause) {
+                write!(f, " ({cause})")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Attempts {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.lead().and_then(|attempt| attempt.failure.detail())
+    }
+}
+
+/// The last error of the chain that starts with `error`.
+fn root_cause<'a>(mut error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    for _ in 0..CHAIN_LIMIT {
+        let Some(cause) = error.source() else { break };
+        error = cause;
+    }
+    error
+}
+
+/// No honest chain of causes is longer.
+const CHAIN_LIMIT: usize = 16;
+
+#[cfg(test)]
+mod tests;

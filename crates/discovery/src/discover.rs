@@ -1,0 +1,379 @@
+//! From a challenge to the authorization server (RFC 9728 §5; MCP "Authorization Server Location").
+
+use doorkey_http::{HttpClient, Leg};
+use url::Url;
+
+use crate::address::{check_url, parse_url};
+use crate::attempt::{Attempt, Attempts, Class, Failure};
+use crate::document::DocumentError;
+use crate::error::Error;
+use crate::legacy::{legacy_base, legacy_defaults};
+use crate::options::{ConfiguredServer, DiscoveryOptions};
+use crate::resource::derived_resource;
+use crate::well_known::{
+    is_openid_place, legacy_metadata_candidate, located_resource_metadata, without_fragment,
+};
+use crate::{
+    AuthorizationServerMetadata, Challenges, Issuer, ResourceId, ResourceMatchKind,
+    ResourceMetadata, ResourceRule, Source, authorization_server_candidates, validate_resource,
+};
+
+mod fetch;
+
+/// Finds the authorization server of one MCP server. Keeps nothing between calls: each asks anew.
+#[derive(Clone, Debug)]
+pub struct Discovery {
+    http: HttpClient,
+    options: DiscoveryOptions,
+}
+
+/// Resource metadata that speaks for the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FoundResource {
+    /// The document.
+    pub metadata: ResourceMetadata,
+    /// Where it was found.
+    pub url: Url,
+    /// How its `resource` relates to the server URL.
+    pub match_kind: ResourceMatchKind,
+    /// Which rule led there.
+    pub source: Source,
+}
+
+/// All that an authorization needs to know about a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Discovered {
+    /// The identifier to send as `resource` on every leg, exactly as published.
+    pub resource: ResourceId,
+    /// How it relates to the server URL.
+    pub match_kind: ResourceMatchKind,
+    /// The resource metadata, unless there is none.
+    pub resource_metadata: Option<ResourceMetadata>,
+    /// Where that was found.
+    pub resource_metadata_url: Option<Url>,
+    /// The chosen authorization server.
+    pub server: AuthorizationServerMetadata,
+    /// What named it.
+    pub source: Source,
+}
+
+impl Discovery {
+    /// Discovery through `http`, for a server with these settings.
+    #[must_use]
+    pub const fn new(http: HttpClient, options: DiscoveryOptions) -> Self {
+        Self { http, options }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn options(&self) -> &DiscoveryOptions {
+        &self.options
+    }
+
+    /// Fetches and validates the resource metadata of `server`: from the URL the challenge names, and from nowhere else if it
+    /// names one; otherwise from the well-known places.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::NotFound`] and [`Error::Unreachable`] list every place.
+    pub async fn resource_metadata(
+        &self,
+        server: &Url,
+        challenges: &Challenges,
+    ) -> Result<FoundResource, Error> {
+        let server = checked(server)?;
+        let found = self.find_resource(&server, challenges).await?;
+        found.map_err(|attempts| Error::nowhere(Leg::ResourceMetadata, attempts))
+    }
+
+    /// Fetches and validates the metadata of one issuer.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn authorization_server(
+        &self,
+        issuer: &Issuer,
+    ) -> Result<AuthorizationServerMetadata, Error> {
+        let places = match authorization_server_candidates(issuer) {
+            Ok(places) => places,
+            Err(error) => {
+                let mut attempts = Attempts::default();
+                attempts.push(Attempt::without_place(issuer, error));
+                return Err(Error::nowhere(Leg::AuthorizationServerMetadata, attempts));
+            }
+        };
+        let attempts = match self.search(issuer, &places).await? {
+            Ok(metadata) => return Ok(metadata),
+            Err(attempts) => attempts,
+        };
+        Err(Error::nowhere(Leg::AuthorizationServerMetadata, attempts))
+    }
+
+    /// Finds the authorization server of `server`: two requests when the server is configured well.
+    ///
+    /// `challenges` are those of the response that asked for authorization; without any, the well-known places are asked.
+    ///
+    /// # Errors
+    /// See [`Error`]. A mismatch ends the search at once; trouble with one place or one of several authorization servers
+    /// does not.
+    pub async fn discover(
+        &self,
+        server: &Url,
+        challenges: &Challenges,
+    ) -> Result<Discovered, Error> {
+        let server = checked(server)?;
+        match self.find_resource(&server, challenges).await? {
+            Ok(found) => self.guarded_by(found).await,
+            Err(attempts) if challenges.resource_metadata().is_some() => {
+                Err(Error::nowhere(Leg::ResourceMetadata, attempts))
+            }
+            Err(attempts) => self.without_resource_metadata(&server, attempts).await,
+        }
+    }
+
+    /// The inner error is a document that is nowhere; the outer one ends discovery.
+    async fn find_resource(
+        &self,
+        server: &Url,
+        challenges: &Challenges,
+    ) -> Result<Result<FoundResource, Attempts>, Error> {
+        let places = match challenges.resource_metadata() {
+            Some(text) => {
+                let url = parse_url(text).map_err(|source| Error::MetadataUrl { source })?;
+                vec![(Source::Challenge, without_fragment(&url))]
+            }
+            None => located_resource_metadata(server),
+        };
+        let mut attempts = Attempts::default();
+        for (source, url) in places {
+            match self.fetch_resource(&url).await {
+                Ok(metadata) => return self.accept(metadata, url, source, server).map(Ok),
+                Err(failure) => keep(&mut attempts, Leg::ResourceMetadata, url, failure)?,
+            }
+        }
+        Ok(Err(attempts))
+    }
+
+    fn accept(
+        &self,
+        metadata: ResourceMetadata,
+        url: Url,
+        source: Source,
+        server: &Url,
+    ) -> Result<FoundResource, Error> {
+        let rule = ResourceRule::new(source, self.options.resource_match);
+        let match_kind = match validate_resource(&metadata.resource, server, rule) {
+            Ok(kind) => kind,
+            Err(source) => return Err(Error::ResourceMismatch { url, source }),
+        };
+        if !metadata.accepts_header() {
+            return Err(Error::HeaderNotAccepted { url });
+        }
+        Ok(FoundResource {
+            metadata,
+            url,
+            match_kind,
+            source,
+        })
+    }
+
+    async fn guarded_by(&self, found: FoundResource) -> Result<Discovered, Error> {
+        let (server, source) = self.choose(&found).await?;
+        let resource = found.metadata.resource.clone();
+        warn_if_unlisted(&server, &resource);
+        Ok(Discovered {
+            resource,
+            match_kind: found.match_kind,
+            resource_metadata: Some(found.metadata),
+            resource_metadata_url: Some(found.url),
+            server,
+            source,
+        })
+    }
+
+    /// The first of the listed servers that has metadata.
+    async fn choose(
+        &self,
+        found: &FoundResource,
+    ) -> Result<(AuthorizationServerMetadata, Source), Error> {
+        let listed = &found.metadata.authorization_servers;
+        if listed.is_empty() {
+            return match &self.options.authorization_server {
+                Some(server) => Ok((self.configured(server).await?, Source::Configured)),
+                None => Err(Error::NoAuthorizationServer {
+                    url: found.url.clone(),
+                }),
+            };
+        }
+        let chosen = self.options.order(listed);
+        if chosen.is_empty() {
+            return Err(Error::NoneAllowed {
+                url: found.url.clone(),
+                listed: listed.clone(),
+            });
+        }
+        let mut attempts = Attempts::default();
+        for issuer in chosen {
+            match self.authorization_server(issuer).await {
+                Ok(metadata) => return Ok((metadata, found.source)),
+                Err(Error::NotFound { source, .. } | Error::Unreachable { source, .. }) => {
+                    attempts.append(source);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::nowhere(Leg::AuthorizationServerMetadata, attempts))
+    }
+
+    async fn configured(
+        &self,
+        server: &ConfiguredServer,
+    ) -> Result<AuthorizationServerMetadata, Error> {
+        match server {
+            ConfiguredServer::Issuer(issuer) => self.authorization_server(issuer).await,
+            ConfiguredServer::Metadata(metadata) => Ok(metadata.as_ref().clone()),
+        }
+    }
+
+    /// Pre-configured values, else the legacy mode, else the end; the last two only if the document is known not to exist.
+    async fn without_resource_metadata(
+        &self,
+        server: &Url,
+        attempts: Attempts,
+    ) -> Result<Discovered, Error> {
+        if !attempts.prove_absence() {
+            return Err(Error::nowhere(Leg::ResourceMetadata, attempts));
+        }
+        let (metadata, source) = match &self.options.authorization_server {
+            Some(configured) => (self.configured(configured).await?, Source::Configured),
+            None if self.options.legacy => self.legacy(server, attempts).await?,
+            None => return Err(Error::nowhere(Leg::ResourceMetadata, attempts)),
+        };
+        Ok(Discovered {
+            resource: derived_resource(server),
+            match_kind: ResourceMatchKind::Derived,
+            resource_metadata: None,
+            resource_metadata_url: None,
+            server: metadata,
+            source,
+        })
+    }
+
+    /// `earlier` are the places without resource metadata, reported along with what fails here.
+    async fn legacy(
+        &self,
+        server: &Url,
+        mut earlier: Attempts,
+    ) -> Result<(AuthorizationServerMetadata, Source), Error> {
+        let attempts = match self
+            .search(&legacy_base(server), &[legacy_metadata_candidate(server)])
+            .await?
+        {
+            Ok(metadata) => return Ok((metadata, Source::LegacyMetadata)),
+            Err(attempts) => attempts,
+        };
+        if attempts.prove_absence() {
+            tracing::info!("no metadata anywhere; using the default endpoints of MCP 2025-03-26");
+            return Ok((legacy_defaults(server), Source::LegacyDefaults));
+        }
+        earlier.append(attempts);
+        Err(Error::nowhere(Leg::AuthorizationServerMetadata, earlier))
+    }
+
+    /// The inner error is a document that is nowhere; the outer one ends discovery.
+    async fn search(
+        &self,
+        issuer: &Issuer,
+        places: &[Url],
+    ) -> Result<Result<AuthorizationServerMetadata, Attempts>, Error> {
+        let mut attempts = Attempts::default();
+        for url in places {
+            match self.fetch_authorization_server(url, issuer).await {
+                Ok(mut metadata) => {
+                    metadata.is_openid |= is_openid_place(url);
+                    return Ok(Ok(metadata));
+                }
+                Err(failure) => {
+                    keep(
+                        &mut attempts,
+                        Leg::AuthorizationServerMetadata,
+                        url.clone(),
+                        failure,
+                    )?;
+                }
+            }
+        }
+        match mismatch(&attempts) {
+            None => Ok(Err(attempts)),
+            Some(published) => Err(Error::IssuerMismatch {
+                issuer: issuer.clone(),
+                published,
+                source: attempts,
+            }),
+        }
+    }
+}
+
+impl DiscoveryOptions {
+    /// The issuers to try: those allowed, the preferred ones first, otherwise as listed.
+    fn order<'a>(&self, listed: &'a [Issuer]) -> Vec<&'a Issuer> {
+        let allowed = |issuer: &&Issuer| {
+            self.allowed
+                .as_ref()
+                .is_none_or(|allowed| allowed.contains(issuer))
+        };
+        let mut order: Vec<&Issuer> = Vec::new();
+        let preferred = self
+            .prefer
+            .iter()
+            .filter_map(|held| listed.iter().find(|own| *own == held));
+        for issuer in preferred.chain(listed).filter(allowed) {
+            if !order.contains(&issuer) && order.len() < MAX_SERVERS {
+                order.push(issuer);
+            }
+        }
+        order
+    }
+}
+
+/// Remembers a failure, or ends discovery with it.
+fn keep(attempts: &mut Attempts, leg: Leg, url: Url, failure: Failure) -> Result<(), Error> {
+    match (failure.class(), failure) {
+        (Class::Permanent, Failure::Document(source)) => Err(Error::Invalid { leg, url, source }),
+        (_, failure) => {
+            attempts.push(Attempt::at(&url, failure));
+            Ok(())
+        }
+    }
+}
+
+fn mismatch(attempts: &Attempts) -> Option<Option<Issuer>> {
+    attempts.iter().find_map(|attempt| match attempt.failure() {
+        Failure::Document(DocumentError::IssuerMismatch { published, .. }) => {
+            Some(published.clone())
+        }
+        _ => None,
+    })
+}
+
+/// The server URL without its fragment, if it may be asked at all.
+fn checked(server: &Url) -> Result<Url, Error> {
+    check_url(server).map_err(|source| Error::ServerUrl { source })?;
+    Ok(without_fragment(server))
+}
+
+/// RFC 9728 §4: the two documents should name each other.
+fn warn_if_unlisted(server: &AuthorizationServerMetadata, resource: &ResourceId) {
+    let listed = server.protected_resources.as_ref();
+    if listed.is_some_and(|listed| !listed.iter().any(|own| own == resource.as_str())) {
+        tracing::warn!(
+            issuer = server.issuer.as_str(),
+            resource = resource.as_str(),
+            "the authorization server does not list this resource among its own"
+        );
+    }
+}
+
+/// Servers of one list that are tried; nobody lists more in earnest.
+const MAX_SERVERS: usize = 8;

@@ -1,0 +1,48 @@
+//! One GET for one document (RFC 8414 §3.1, RFC 9728 §3.1).
+
+use doorkey_http::{Body, Leg};
+use http::header::{ACCEPT, HeaderName};
+use http::{Request, StatusCode};
+use url::Url;
+
+use super::Discovery;
+use crate::attempt::Failure;
+use crate::{AuthorizationServerMetadata, Issuer, ResourceMetadata};
+
+impl Discovery {
+    pub(super) async fn fetch_resource(&self, url: &Url) -> Result<ResourceMetadata, Failure> {
+        let body = self.fetch(Leg::ResourceMetadata, url).await?;
+        ResourceMetadata::parse(body.as_ref()).map_err(Failure::Document)
+    }
+
+    pub(super) async fn fetch_authorization_server(
+        &self,
+        url: &Url,
+        issuer: &Issuer,
+    ) -> Result<AuthorizationServerMetadata, Failure> {
+        let body = self.fetch(Leg::AuthorizationServerMetadata, url).await?;
+        let trusted = self.options.trusted_issuer.as_ref();
+        AuthorizationServerMetadata::parse(body.as_ref(), issuer, trusted)
+            .map_err(Failure::Document)
+    }
+
+    /// The body of a 200. It decides what was found; `Content-Type` does not, as deployed servers get it wrong.
+    async fn fetch(&self, leg: Leg, url: &Url) -> Result<impl AsRef<[u8]> + use<>, Failure> {
+        let mut request = Request::get(url.as_str()).header(ACCEPT, "application/json");
+        if let Some(version) = &self.options.protocol_version {
+            request = request.header(PROTOCOL_VERSION, version);
+        }
+        let request = request.body(Body::empty()).map_err(Failure::Request)?;
+        let response = self
+            .http
+            .send_collected(leg, request)
+            .await
+            .map_err(Failure::Http)?;
+        match response.status() {
+            StatusCode::OK => Ok(response.into_body()),
+            status => Err(Failure::Status(status)),
+        }
+    }
+}
+
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");

@@ -1,0 +1,149 @@
+//! What ends discovery.
+
+use doorkey_http::Leg;
+use url::Url;
+
+use crate::attempt::{Attempts, Class};
+use crate::document::DocumentError;
+use crate::resource::ResourceMismatch;
+use crate::{Issuer, UrlError};
+
+/// Why no authorization server was found. Nothing stored is touched by any of these.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The metadata speaks for another resource. Final: no other place was asked and the server it named was not
+    /// contacted. The operator of the MCP server has to correct it, or the configured URL is not the right one.
+    #[error("the resource metadata at {} is not about this server", shown(url))]
+    ResourceMismatch {
+        /// Where the document was found.
+        url: Url,
+        /// What it said.
+        source: ResourceMismatch,
+    },
+    /// The metadata of the authorization server declares another issuer. If that is known to be right for this server, name
+    /// it as the trusted issuer in the configuration.
+    #[error("no metadata of the authorization server {issuer} declares that issuer")]
+    IssuerMismatch {
+        /// The issuer that was looked for.
+        issuer: Issuer,
+        /// The issuer that was found; `None` if the document names none.
+        published: Option<Issuer>,
+        /// Every place that was tried.
+        source: Attempts,
+    },
+    /// The document is in none of its places.
+    #[error("{leg} not found")]
+    NotFound {
+        /// Which document.
+        leg: Leg,
+        /// Every place that was tried.
+        source: Attempts,
+    },
+    /// The document could not be fetched; whether it exists is unknown. Try again later.
+    #[error("{leg} could not be fetched")]
+    Unreachable {
+        /// Which document.
+        leg: Leg,
+        /// Every place that was tried.
+        source: Attempts,
+    },
+    /// The document is there and cannot be used; its publisher has to correct it.
+    #[error("the {leg} at {} cannot be used", shown(url))]
+    Invalid {
+        /// Which document.
+        leg: Leg,
+        /// Where it was found.
+        url: Url,
+        /// What is wrong with it.
+        source: DocumentError,
+    },
+    /// The URL of the MCP server cannot be used; correct the configuration.
+    #[error("the URL of the MCP server cannot be used")]
+    ServerUrl {
+        /// The rule it breaks.
+        source: UrlError,
+    },
+    /// The challenge names a metadata URL that must not be used. Final: the well-known places are not asked instead.
+    #[error("the `resource_metadata` URL of the challenge cannot be used")]
+    MetadataUrl {
+        /// The rule it breaks.
+        source: UrlError,
+    },
+    /// The resource metadata names no authorization server, and none is configured.
+    #[error(
+        "the resource metadata at {} names no authorization server; configure one, if the operator told you",
+        shown(url)
+    )]
+    NoAuthorizationServer {
+        /// Where the document was found.
+        url: Url,
+    },
+    /// The resource metadata names only authorization servers that the configuration does not allow.
+    #[error(
+        "the resource metadata at {} names no authorization server that is allowed here",
+        shown(url)
+    )]
+    NoneAllowed {
+        /// Where the document was found.
+        url: Url,
+        /// The servers it names.
+        listed: Vec<Issuer>,
+    },
+    /// The resource does not accept tokens in the `Authorization` header (RFC 9728 §2), the only way they are sent here.
+    #[error(
+        "the resource metadata at {} does not list `header` in `bearer_methods_supported`, and tokens are sent in no other way",
+        shown(url)
+    )]
+    HeaderNotAccepted {
+        /// Where the document was found.
+        url: Url,
+    },
+    /// The MCP server could not be asked.
+    #[error(transparent)]
+    Http(#[from] doorkey_http::Error),
+}
+
+impl Error {
+    /// Whether trying again later may help without anybody changing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::NotFound { source, .. } | Self::Unreachable { source, .. } => {
+                source.is_transient()
+            }
+            Self::Http(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// Always false: no login cures a failed discovery.
+    #[must_use]
+    pub const fn needs_login(&self) -> bool {
+        false
+    }
+
+    /// Every place that was tried, when the error is about places.
+    #[must_use]
+    pub const fn attempts(&self) -> Option<&Attempts> {
+        match self {
+            Self::NotFound { source, .. }
+            | Self::Unreachable { source, .. }
+            | Self::IssuerMismatch { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The end of a search that found nothing to stop at: absent everywhere, or unknown.
+    pub(crate) fn nowhere(leg: Leg, source: Attempts) -> Self {
+        if source.gravest() >= Some(Class::Trouble) {
+            Self::Unreachable { leg, source }
+        } else {
+            Self::NotFound { leg, source }
+        }
+    }
+}
+
+fn shown(url: &Url) -> doorkey_http::RedactedUrl {
+    url.into()
+}
