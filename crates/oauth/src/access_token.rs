@@ -1,0 +1,152 @@
+//! An access token as it is handed out: borrowed, redacted, comparable.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::HeaderValue;
+use secrecy::{ExposeSecret as _, SecretString};
+use subtle::ConstantTimeEq as _;
+
+use crate::error::Error;
+
+/// An access token, borrowed from its [`TokenSource`](crate::TokenSource). Cheap to clone.
+///
+/// Two are equal when their secrets are; the comparison takes constant time.
+#[derive(Clone)]
+pub struct AccessToken(Arc<Inner>);
+
+struct Inner {
+    secret: SecretString,
+    token_type: TokenType,
+    expires_at: Option<SystemTime>,
+    alphabet: Alphabet,
+}
+
+/// How a token is presented (RFC 6749 §7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenType {
+    /// RFC 6750.
+    Bearer,
+}
+
+impl TokenType {
+    /// Reads a `token_type`, ignoring case (RFC 6749 §5.1). An unknown type gives `None`: such a
+    /// token is unusable.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.eq_ignore_ascii_case("bearer").then_some(Self::Bearer)
+    }
+
+    /// The authentication scheme in the `Authorization` header.
+    #[must_use]
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+        }
+    }
+}
+
+/// Which characters a token may have.
+#[derive(Clone, Copy)]
+pub(crate) enum Alphabet {
+    /// `b64token` of RFC 6750 §2.1, for tokens that a server issued.
+    Token68,
+    /// Any visible ASCII, for a token that the user configured: the user's word.
+    Visible,
+}
+
+impl AccessToken {
+    pub(crate) fn issued(
+        secret: SecretString,
+        token_type: TokenType,
+        expires_at: Option<SystemTime>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            secret,
+            token_type,
+            expires_at,
+            alphabet: Alphabet::Token68,
+        }))
+    }
+
+    pub(crate) fn configured(secret: SecretString) -> Self {
+        Self(Arc::new(Inner {
+            secret,
+            token_type: TokenType::Bearer,
+            expires_at: None,
+            alphabet: Alphabet::Visible,
+        }))
+    }
+
+    /// The `Authorization` header's value, marked sensitive.
+    ///
+    /// # Errors
+    /// [`Error::IllegalToken`] when the token holds characters outside of its alphabet (USE-10).
+    pub fn header_value(&self) -> Result<HeaderValue, Error> {
+        let secret = self.0.secret.expose_secret();
+        if !is_legal(secret, self.0.alphabet) {
+            return Err(Error::IllegalToken);
+        }
+        let text = zeroize::Zeroizing::new(format!("{} {secret}", self.0.token_type.scheme()));
+        let mut value = HeaderValue::from_str(&text).map_err(|_| Error::IllegalToken)?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// When it expires, if the authorization server said so.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.0.expires_at
+    }
+
+    /// How it is presented.
+    #[must_use]
+    pub fn token_type(&self) -> TokenType {
+        self.0.token_type
+    }
+
+    pub(crate) fn is_secret(&self, other: &SecretString) -> bool {
+        same_secret(&self.0.secret, other)
+    }
+}
+
+impl PartialEq for AccessToken {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || same_secret(&self.0.secret, &other.0.secret)
+    }
+}
+
+impl Eq for AccessToken {}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("token_type", &self.0.token_type)
+            .field("expires_at", &self.0.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a token may become a header.
+pub(crate) fn is_legal(token: &str, alphabet: Alphabet) -> bool {
+    match alphabet {
+        Alphabet::Token68 => {
+            let body = token.trim_end_matches('=');
+            !body.is_empty()
+                && body
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))
+        }
+        Alphabet::Visible => !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic()),
+    }
+}
+
+/// Compares two secrets in constant time.
+pub(crate) fn same_secret(one: &SecretString, other: &SecretString) -> bool {
+    one.expose_secret()
+        .as_bytes()
+        .ct_eq(other.expose_secret().as_bytes())
+        .into()
+}

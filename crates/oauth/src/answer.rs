@@ -1,0 +1,173 @@
+//! An endpoint's answer: status, headers that matter and a bounded body, before it is believed.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use doorkey_http::{Leg, RedactedUrl, clean_text};
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Response, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::shared::Shared;
+
+/// What came back, with what an error about it has to name. No `Debug`: the body may hold tokens.
+pub(crate) struct Answer {
+    pub(crate) leg: Leg,
+    pub(crate) url: RedactedUrl,
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<Duration>,
+    body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn new(
+        leg: Leg,
+        url: RedactedUrl,
+        response: Response<Bytes>,
+        now: SystemTime,
+    ) -> Self {
+        Self {
+            leg,
+            url,
+            status: response.status(),
+            retry_after: retry_after(response.headers(), now),
+            body: response.into_body(),
+        }
+    }
+
+    /// The body as a JSON object.
+    ///
+    /// # Errors
+    /// [`Error::UnreadableResponse`] with the status and the start of the body, cleaned.
+    pub(crate) fn object(&self) -> Result<Map<String, Value>, Error> {
+        match serde_json::from_slice(&self.body) {
+            Ok(Value::Object(object)) => Ok(object),
+            Ok(_) => Err(self.unreadable("the body is JSON, but not an object")),
+            Err(cause) => Err(self.not_json(cause)),
+        }
+    }
+
+    /// The error for an answer that breaks the protocol; `why` quotes nothing of the body.
+    pub(crate) fn unreadable(&self, why: &str) -> Error {
+        self.error(why.to_owned(), None)
+    }
+
+    /// The start of the body, cleaned. Only for bodies that cannot hold a token.
+    pub(crate) fn excerpt(&self) -> String {
+        let start = &self.body[..self.body.len().min(EXCERPT_READ)];
+        let text = String::from_utf8_lossy(start);
+        clean_text(&without_markup(&text), EXCERPT_SHOWN)
+    }
+
+    fn not_json(&self, cause: serde_json::Error) -> Error {
+        let text = if self.body.is_empty() {
+            String::from("the body is empty")
+        } else if self.status.is_success() {
+            // A success may hold a token in a form we do not know; nothing of it is shown.
+            String::from("the body is not JSON")
+        } else {
+            self.excerpt()
+        };
+        // An empty body's parser error says nothing that the text does not say better.
+        self.error(text, (!self.body.is_empty()).then(|| Shared::new(cause)))
+    }
+
+    fn error(&self, excerpt: String, source: Option<Shared<serde_json::Error>>) -> Error {
+        Error::UnreadableResponse {
+            leg: self.leg,
+            url: self.url.clone(),
+            status: self.status,
+            excerpt,
+            retry_after: self.retry_after,
+            source,
+        }
+    }
+}
+
+/// Seconds or a date (RFC 9110 §10.2.3); a date in the past is no wait at all.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            Some(date.duration_since(now).unwrap_or_default())
+        }
+    }
+}
+
+/// The text between the tags of a page, good enough to say what an HTML error page says.
+fn without_markup(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, tag)) = rest.split_once('<') {
+        shown.push_str(before);
+        shown.push(' ');
+        rest = tag.split_once('>').map_or("", |(_, after)| after);
+    }
+    shown.push_str(rest);
+    shown.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+const EXCERPT_READ: usize = 2048;
+const EXCERPT_SHOWN: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str, headers: &[(&'static str, &str)]) -> Answer {
+        let mut response = Response::new(Bytes::copy_from_slice(body.as_bytes()));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        for (name, value) in headers {
+            response.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let url = url::Url::parse("https://as.example/token").unwrap();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        Answer::new(Leg::Token, RedactedUrl::from(&url), response, now)
+    }
+
+    #[test]
+    fn an_html_page_becomes_its_status_and_a_short_clean_excerpt_tok_18() {
+        let page =
+            "<html><head><title>502</title></head>\n<body>\u{1b}[31mBad  gateway</body></html>";
+        let error = answer(502, page, &[]).object().unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("502") && text.contains("Bad gateway"),
+            "{text}"
+        );
+        assert!(!text.contains('\u{1b}') && !text.contains('<'), "{text}");
+        assert!(error.is_transient());
+    }
+
+    #[test]
+    fn nothing_of_a_successful_body_is_ever_quoted_err_11() {
+        let error = answer(200, "access_token=secret-token&token_type=bearer", &[])
+            .object()
+            .unwrap_err();
+        assert!(!error.to_string().contains("secret-token"));
+        assert!(!format!("{error:?}").contains("secret-token"));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let at = |value| answer(503, "", &[("retry-after", value)]).retry_after;
+        assert_eq!(at("7"), Some(Duration::from_secs(7)));
+        assert_eq!(
+            at("Sun, 09 Sep 2001 01:47:40 GMT"),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(at("Sun, 09 Sep 2001 01:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(at("soon"), None);
+    }
+
+    #[test]
+    fn an_empty_body_and_a_body_of_another_shape_say_so() {
+        let text = |status, body| answer(status, body, &[]).object().unwrap_err().to_string();
+        assert!(text(400, "").contains("the body is empty"));
+        assert!(text(200, "[1]").contains("not an object"));
+        assert!(text(403, "Forbidden").contains("Forbidden"));
+    }
+}

@@ -1,0 +1,146 @@
+//! The authorization response, judged as a value (OAuth 2.1 §4.1.2, RFC 9207 §2.4).
+
+use std::time::{Duration, SystemTime};
+
+use doorkey_http::clean_text;
+use secrecy::{ExposeSecret as _, SecretString};
+use subtle::ConstantTimeEq as _;
+
+use crate::authorize::AuthorizationRecord;
+use crate::error::{Error, InvalidResponse};
+use crate::protocol_error::ProtocolError;
+
+/// What a callback is to the login it arrived at.
+#[derive(Debug)]
+pub(crate) enum Judgement {
+    /// Not an answer to our request: `state` is missing, foreign or repeated. Wait on (RSP-02).
+    Foreign,
+    /// An answer that ends the login.
+    Ended(Box<Error>),
+    /// The authorization code.
+    Code(SecretString),
+}
+
+/// Judges the query of a callback. `iss` is settled before `error` is even looked at (RSP-10).
+pub(crate) fn judge(record: &AuthorizationRecord, query: &str, now: SystemTime) -> Judgement {
+    let response = Response::parse(query);
+    let Some(state) = response.single(&response.state) else {
+        return Judgement::Foreign;
+    };
+    if !bool::from(
+        state
+            .as_bytes()
+            .ct_eq(record.state.expose_secret().as_bytes()),
+    ) {
+        return Judgement::Foreign;
+    }
+    match settle(record, &response, now) {
+        Ok(code) => Judgement::Code(code),
+        Err(error) => Judgement::Ended(Box::new(error)),
+    }
+}
+
+fn settle(
+    record: &AuthorizationRecord,
+    response: &Response,
+    now: SystemTime,
+) -> Result<SecretString, Error> {
+    let invalid = |why| Err(Error::InvalidAuthorizationResponse(why));
+    if now
+        .duration_since(record.created_at)
+        .is_ok_and(|age| age > RECORD_LIFETIME)
+    {
+        return invalid(InvalidResponse::Expired);
+    }
+    check_issuer(record, response)?;
+    for (name, values) in [("code", &response.code), ("error", &response.error)] {
+        if values.len() > 1 {
+            return invalid(InvalidResponse::Repeated(name));
+        }
+    }
+    match (response.code.first(), response.error.first()) {
+        (Some(_), Some(_)) => invalid(InvalidResponse::CodeAndError),
+        (Some(code), None) if !code.is_empty() => Ok(SecretString::from(code.clone())),
+        (None, Some(error)) if !error.is_empty() => Err(refusal(ProtocolError::new(
+            error,
+            response.single(&response.description),
+            response.single(&response.uri),
+        ))),
+        _ => invalid(InvalidResponse::Neither),
+    }
+}
+
+/// The table of RSP-04 to RSP-07; strings are compared as they are (RSP-08).
+fn check_issuer(record: &AuthorizationRecord, response: &Response) -> Result<(), Error> {
+    let mismatch = |received: Option<&String>| {
+        Err(Error::IssuerMismatch {
+            expected: record.issuer.clone(),
+            received: received.map(|iss| clean_text(iss, 200)),
+        })
+    };
+    match response.iss.as_slice() {
+        [] if record.iss_advertised => mismatch(None),
+        [] => Ok(()),
+        [iss] if iss == record.issuer.as_str() => Ok(()),
+        [iss] if record.trusted_issuer.as_ref().map(|t| t.as_str()) == Some(iss) => Ok(()),
+        [iss] => mismatch(Some(iss)),
+        _ => Err(Error::InvalidAuthorizationResponse(
+            InvalidResponse::Repeated("iss"),
+        )),
+    }
+}
+
+fn refusal(error: ProtocolError) -> Error {
+    if error.is("access_denied") {
+        Error::Denied(error)
+    } else {
+        Error::AuthorizationResponse(error)
+    }
+}
+
+/// The parameters of the response, form-decoded, each with all of its occurrences.
+#[derive(Default)]
+struct Response {
+    state: Vec<String>,
+    iss: Vec<String>,
+    code: Vec<String>,
+    error: Vec<String>,
+    description: Vec<String>,
+    uri: Vec<String>,
+}
+
+impl Response {
+    fn parse(query: &str) -> Self {
+        let mut response = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let values = match name.as_ref() {
+                "state" => &mut response.state,
+                "iss" => &mut response.iss,
+                "code" => &mut response.code,
+                "error" => &mut response.error,
+                "error_description" => &mut response.description,
+                "error_uri" => &mut response.uri,
+                _ => continue,
+            };
+            values.push(value.into_owned());
+        }
+        response
+    }
+
+    #[expect(
+        clippy::unused_self,
+        reason = "reads as a question about this response"
+    )]
+    fn single<'a>(&self, values: &'a [String]) -> Option<&'a str> {
+        match values {
+            [value] => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// How old a request may be when its answer arrives (RSP-11).
+pub(crate) const RECORD_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,468 @@
+//! Everything that can go wrong between a challenge and a token, as one type.
+
+use std::time::Duration;
+
+use doorkey_discovery::{Challenges, Issuer, Scopes};
+use doorkey_http::{Leg, RedactedUrl};
+use http::StatusCode;
+use url::Url;
+
+use crate::interaction::InteractionError;
+use crate::protocol_error::ProtocolError;
+use crate::random::RandomError;
+use crate::shared::Shared;
+
+/// Why no usable token could be had.
+///
+/// It is `Clone`, because every caller that waited for one refresh or login gets its outcome.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A request did not get an answer. Nothing was lost; see [`Error::is_transient`].
+    #[error("a request of the authorization failed")]
+    Http(#[source] Shared<doorkey_http::Error>),
+    /// The authorization server could not be found or its documents are wrong.
+    #[error("discovery of the authorization server failed")]
+    Discovery(#[source] Shared<doorkey_discovery::Error>),
+    /// The store could not read or write. Tokens already obtained stay usable in this process.
+    #[error("the store of grants failed")]
+    Store(#[source] Shared<doorkey_store::Error>),
+
+    /// A person has to sign in. Nothing below the host starts that by itself (law 11).
+    #[error("login required at {}: {reason}", RedactedUrl::from(.server))]
+    LoginRequired {
+        /// The MCP server as configured.
+        server: Url,
+        /// Why the stored grant does not do.
+        reason: LoginReason,
+        /// The challenges of the response that showed it; empty if no request was made.
+        challenges: Challenges,
+        /// The failure behind it, if there was one.
+        #[source]
+        cause: Option<Box<Error>>,
+    },
+    /// The token lacks scopes and no further authorization may be or was successful (UP-05).
+    #[error("the token lacks scope: {}", scope_text(.required))]
+    InsufficientScope {
+        /// The scopes the resource asked for.
+        required: Scopes,
+        /// The challenges of the 403 response.
+        challenges: Challenges,
+    },
+    /// A token that was just issued is refused: usually it is bound to another audience.
+    #[error("{} refuses a token that was just issued for it", RedactedUrl::from(.server))]
+    TokenRejectedByResource {
+        /// The MCP server as configured.
+        server: Url,
+        /// The challenges of its response.
+        challenges: Challenges,
+    },
+    /// The bearer token from the configuration is refused.
+    #[error("{} refuses the configured bearer token", RedactedUrl::from(.server))]
+    BearerRejected {
+        /// The MCP server as configured.
+        server: Url,
+        /// The challenges of its response.
+        challenges: Challenges,
+    },
+
+    /// The person or the authorization server's policy said no (`access_denied`).
+    #[error("the authorization was denied: {0}")]
+    Denied(ProtocolError),
+    /// The authorization server answered the browser with an error (RFC 6749 §4.1.2.1).
+    #[error("the authorization server refused the authorization request: {0}")]
+    AuthorizationResponse(ProtocolError),
+    /// A callback with the right `state` that breaks the protocol (RSP-12, RSP-13).
+    #[error("the authorization response is invalid: {0}")]
+    InvalidAuthorizationResponse(InvalidResponse),
+    /// The callback's `iss` is not the authorization server the login went to (RFC 9207 §2.4).
+    #[error("the authorization response came from another issuer than {expected}")]
+    IssuerMismatch {
+        /// The issuer the login was started with.
+        expected: Issuer,
+        /// The `iss` that arrived, cleaned; `None` when it was promised and missing.
+        received: Option<String>,
+    },
+
+    /// The token endpoint answered with an OAuth error (RFC 6749 §5.2).
+    #[error("the token endpoint {url} answered {status}: {error}")]
+    TokenEndpoint {
+        /// The endpoint.
+        url: RedactedUrl,
+        /// The HTTP status; 200 for servers that send errors so.
+        status: StatusCode,
+        /// What it said.
+        error: ProtocolError,
+        /// How long it asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The revocation endpoint answered with an OAuth error (RFC 7009 §2.2.1).
+    #[error("the revocation endpoint {url} answered {status}: {error}")]
+    RevocationEndpoint {
+        /// The endpoint.
+        url: RedactedUrl,
+        /// The HTTP status.
+        status: StatusCode,
+        /// What it said.
+        error: ProtocolError,
+        /// How long it asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The authorization server does not register this client (RFC 7591 §3.2.2).
+    #[error("client registration at {url} was refused with {status}: {}", refusal_text(.error.as_ref(), .excerpt))]
+    RegistrationRefused {
+        /// The registration endpoint.
+        url: RedactedUrl,
+        /// The HTTP status.
+        status: StatusCode,
+        /// What it said, when it said it as the protocol wants.
+        error: Option<ProtocolError>,
+        /// The start of any other body, cleaned.
+        excerpt: String,
+    },
+    /// An answer that is not what the protocol says.
+    #[error("the {leg} answer of {url} ({status}) is unreadable: {excerpt}")]
+    UnreadableResponse {
+        /// Which endpoint answered.
+        leg: Leg,
+        /// Its URL.
+        url: RedactedUrl,
+        /// The HTTP status.
+        status: StatusCode,
+        /// What is wrong, and the start of the body if it is no JSON, cleaned. Never a token.
+        excerpt: String,
+        /// How long it asked to wait.
+        retry_after: Option<Duration>,
+        /// The parser's complaint.
+        #[source]
+        source: Option<Shared<serde_json::Error>>,
+    },
+
+    /// The authorization server does not promise PKCE with S256, so a code could be stolen (AS-20).
+    #[error("{issuer} does not support PKCE with S256")]
+    PkceUnsupported {
+        /// The authorization server.
+        issuer: Issuer,
+    },
+    /// The authorization server's metadata rules out this login (AS-16, AS-22).
+    #[error("{issuer} cannot be used: `{member}` {why}")]
+    UnsupportedServer {
+        /// The authorization server.
+        issuer: Issuer,
+        /// The metadata member that says so.
+        member: &'static str,
+        /// What it says.
+        why: &'static str,
+    },
+    /// Neither configuration nor the authorization server offers a way to a client id (REG-02).
+    #[error("{issuer} registers no clients by itself")]
+    NoClient {
+        /// The authorization server.
+        issuer: Issuer,
+    },
+    /// The configured client belongs to another authorization server (REG-05).
+    #[error("client {client_id} belongs to {configured}, but the server names {discovered}")]
+    StaticClientIssuer {
+        /// The configured client.
+        client_id: String,
+        /// Where it belongs.
+        configured: Issuer,
+        /// What discovery found.
+        discovered: Issuer,
+    },
+    /// An endpoint URL is not fit for credentials.
+    #[error("the {leg} URL {url} is refused")]
+    Endpoint {
+        /// Which endpoint.
+        leg: Leg,
+        /// The URL.
+        url: RedactedUrl,
+        /// The rule it breaks.
+        #[source]
+        source: Shared<doorkey_http::EndpointError>,
+    },
+    /// A URL that was stored or configured does not parse.
+    #[error("the {what} is not a URL")]
+    InvalidUrl {
+        /// Which URL.
+        what: &'static str,
+        /// The parser's complaint.
+        #[source]
+        source: Shared<dyn std::error::Error + Send + Sync>,
+    },
+    /// A setting cannot be right.
+    #[error("the setting `{setting}` is wrong: {why}")]
+    Configuration {
+        /// The field of [`AuthorizationConfig`](crate::AuthorizationConfig).
+        setting: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The redirect URI of the interaction is neither loopback nor https (AZ-15).
+    #[error("the redirect URI {0} is refused")]
+    RedirectUri(String),
+
+    /// The resource redirects where a token may not go (USE-05).
+    #[error("{from} answered {status} and points to {target}, where its token may not go")]
+    Redirect {
+        /// The HTTP status.
+        status: StatusCode,
+        /// The URL that was requested.
+        from: RedactedUrl,
+        /// Where it points.
+        target: String,
+    },
+    /// The request has to be sent again and its body is a stream that is gone.
+    #[error("the request to {url} has to be repeated ({status}), but its body cannot be")]
+    NotReplayable {
+        /// The URL that was requested.
+        url: RedactedUrl,
+        /// The status that asks for a repetition.
+        status: StatusCode,
+    },
+    /// The access token cannot be sent in a header (RFC 6750 §2.1).
+    #[error("the access token holds characters that no header may carry")]
+    IllegalToken,
+
+    /// Nobody answered in time.
+    #[error("nobody completed the login within {} s", .limit.as_secs())]
+    LoginTimedOut {
+        /// The limit that passed.
+        limit: Duration,
+    },
+    /// Everybody who waited for the login went away before the browser came back.
+    #[error("the login was given up")]
+    LoginAbandoned,
+    /// No human could be reached.
+    #[error("the login could not be shown to a person")]
+    Interaction(#[source] Shared<InteractionError>),
+    /// No randomness, hence no login.
+    #[error("nothing unguessable could be made")]
+    Random(#[source] Shared<RandomError>),
+    /// There is no tokio runtime to own the task.
+    #[error("refresh and login need a running tokio runtime")]
+    NoRuntime,
+    /// The task that owned the refresh or login ended without an answer.
+    #[error("the task that obtained the token ended without an answer")]
+    TaskLost,
+}
+
+/// What is wrong with an authorization response (RSP-12, RSP-13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidResponse {
+    /// A parameter occurs more than once.
+    #[error("`{0}` occurs more than once")]
+    Repeated(&'static str),
+    /// Both a code and an error.
+    #[error("it carries both a code and an error")]
+    CodeAndError,
+    /// Neither a code nor an error.
+    #[error("it carries neither a code nor an error")]
+    Neither,
+    /// The request it answers is too old.
+    #[error("it answers a request that is no longer valid")]
+    Expired,
+}
+
+/// Why a person has to sign in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginReason {
+    /// Nothing is stored for this server and account.
+    #[error("nobody has signed in yet")]
+    NoGrant,
+    /// The access token is spent and there is no refresh token.
+    #[error("the access token is no longer valid and there is no refresh token")]
+    RefreshTokenMissing,
+    /// The authorization server refused the refresh token for good.
+    #[error("the refresh was refused ({0})")]
+    RefreshRefused(ProtocolError),
+    /// A refresh was begun and its answer never arrived; the refresh token it used is refused now.
+    #[error("an earlier refresh was interrupted, and its refresh token is spent ({0})")]
+    RefreshInterrupted(ProtocolError),
+    /// The MCP server no longer names the authorization server the grant came from.
+    #[error("the server changed its authorization server")]
+    IssuerChanged,
+    /// The grant is bound to another `resource` than is wanted now.
+    #[error("the grant is bound to another resource")]
+    ResourceChanged,
+    /// The grant belongs to another client than the configured one.
+    #[error("the grant belongs to another client")]
+    ClientChanged,
+    /// The authorization server no longer knows the client that registered itself.
+    #[error("the client registration is gone ({0})")]
+    RegistrationGone(ProtocolError),
+    /// The authorization server refuses the configured client.
+    #[error("the configured client was refused ({0})")]
+    ClientRefused(ProtocolError),
+    /// The resource refuses the token although it has not expired.
+    #[error("the token was rejected")]
+    TokenRejected,
+}
+
+/// What to do about an [`Error`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NextStep {
+    /// Let a person sign in.
+    Login,
+    /// Register a client by hand and configure its `client_id` (and secret).
+    ConfigureClientId,
+    /// Correct the configured client's secret or authentication method.
+    CheckClient,
+    /// Ask for these scopes, or for an account that may have them.
+    CheckScope {
+        /// The scopes the resource asked for.
+        required: Scopes,
+    },
+    /// Compare the `resource` setting with the audience the resource expects, then sign in again.
+    CheckResource,
+    /// Replace the configured bearer token.
+    CheckBearer,
+    /// Correct this setting.
+    CheckSetting(&'static str),
+    /// Try again, at the earliest after the given time.
+    Retry {
+        /// How long the server asked to wait.
+        after: Option<Duration>,
+    },
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody doing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Http(cause) => cause.is_transient(),
+            Self::Discovery(cause) => cause.is_transient(),
+            Self::Store(cause) => cause.is_transient(),
+            Self::TokenEndpoint { status, error, .. }
+            | Self::RevocationEndpoint { status, error, .. } => {
+                error.is_transient() || is_transient_status(*status)
+            }
+            Self::RegistrationRefused { status, .. } | Self::UnreadableResponse { status, .. } => {
+                is_transient_status(*status)
+            }
+            Self::AuthorizationResponse(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// Whether a person has to sign in before the same call can succeed.
+    #[must_use]
+    pub fn needs_login(&self) -> bool {
+        matches!(self, Self::LoginRequired { .. })
+    }
+
+    /// The challenges of the response behind this error.
+    #[must_use]
+    pub fn challenges(&self) -> Option<&Challenges> {
+        match self {
+            Self::LoginRequired { challenges, .. }
+            | Self::InsufficientScope { challenges, .. }
+            | Self::TokenRejectedByResource { challenges, .. }
+            | Self::BearerRejected { challenges, .. } => Some(challenges),
+            _ => None,
+        }
+    }
+
+    /// What to do about it, as data for a host to word.
+    #[must_use]
+    pub fn next_step(&self) -> Option<NextStep> {
+        match self {
+            Self::LoginRequired {
+                reason: LoginReason::ClientRefused(_),
+                ..
+            } => Some(NextStep::CheckClient),
+            Self::LoginRequired { .. } | Self::LoginTimedOut { .. } | Self::LoginAbandoned => {
+                Some(NextStep::Login)
+            }
+            Self::InsufficientScope { required, .. } => Some(NextStep::CheckScope {
+                required: required.clone(),
+            }),
+            Self::TokenRejectedByResource { .. } => Some(NextStep::CheckResource),
+            Self::BearerRejected { .. } => Some(NextStep::CheckBearer),
+            _ if self.is_transient() => Some(NextStep::Retry {
+                after: self.retry_after(),
+            }),
+            Self::RegistrationRefused { .. } | Self::NoClient { .. } => {
+                Some(NextStep::ConfigureClientId)
+            }
+            Self::StaticClientIssuer { .. } => Some(NextStep::CheckClient),
+            Self::TokenEndpoint { error, .. } if error.is("invalid_client") => {
+                Some(NextStep::CheckClient)
+            }
+            Self::TokenEndpoint { error, .. } | Self::AuthorizationResponse(error)
+                if error.is("invalid_target") =>
+            {
+                Some(NextStep::CheckResource)
+            }
+            Self::Configuration { setting, .. } => Some(NextStep::CheckSetting(setting)),
+            _ => None,
+        }
+    }
+
+    /// How long the server asked to wait before the next attempt.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TokenEndpoint { retry_after, .. }
+            | Self::RevocationEndpoint { retry_after, .. }
+            | Self::UnreadableResponse { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn invalid_url(
+        what: &'static str,
+        cause: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::InvalidUrl {
+            what,
+            source: Shared::of(cause),
+        }
+    }
+}
+
+fn is_transient_status(status: StatusCode) -> bool {
+    status.is_server_error()
+        || status == StatusCode::TOO_MANY_REQUESTS
+        || status == StatusCode::REQUEST_TIMEOUT
+}
+
+fn scope_text(required: &Scopes) -> String {
+    if required.is_empty() {
+        String::from("the server does not say which")
+    } else {
+        required.to_string()
+    }
+}
+
+fn refusal_text(error: Option<&ProtocolError>, excerpt: &str) -> String {
+    match error {
+        Some(error) => error.to_string(),
+        None if excerpt.is_empty() => String::from("no reason given"),
+        None => excerpt.to_owned(),
+    }
+}
+
+macro_rules! shared_cause {
+    ($($variant:ident: $cause:ty),+ $(,)?) => {
+        $(impl From<$cause> for Error {
+            fn from(cause: $cause) -> Self {
+                Self::$variant(Shared::new(cause))
+            }
+        })+
+    };
+}
+
+shared_cause! {
+    Http: doorkey_http::Error,
+    Discovery: doorkey_discovery::Error,
+    Store: doorkey_store::Error,
+    Interaction: InteractionError,
+    Random: RandomError,
+}

@@ -1,0 +1,155 @@
+//! `Interaction`: how a human is reached, and how the browser's answer comes back.
+
+use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
+
+use doorkey_discovery::{Issuer, Scopes};
+use tokio::sync::oneshot;
+use url::Url;
+
+/// A boxed future, as the object-safe traits of this crate return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A way to reach a human: a browser and a loopback listener, a pasted callback, a host's own UI.
+pub trait Interaction: Send + Sync + fmt::Debug {
+    /// Prepares to receive a callback, for instance by binding a loopback listener.
+    fn open<'a>(
+        &'a self,
+        request: InteractionRequest,
+    ) -> BoxFuture<'a, Result<Box<dyn Channel>, InteractionError>>;
+}
+
+/// What an [`Interaction`] is told before it opens.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct InteractionRequest {
+    /// The MCP server the login is for.
+    pub server: Url,
+    /// The authorization server the person will be sent to.
+    pub issuer: Issuer,
+    /// Redirect URIs already registered. Using one of them again avoids a new registration.
+    pub redirect_hint: Vec<String>,
+}
+
+/// One open way back from the browser. It is closed by being dropped.
+pub trait Channel: Send {
+    /// The redirect URI the authorization server has to send the browser to: loopback or https.
+    fn redirect_uri(&self) -> &str;
+
+    /// Shows the prompt to the person, usually by opening a browser.
+    fn present<'a>(&'a mut self, prompt: &'a Prompt)
+    -> BoxFuture<'a, Result<(), InteractionError>>;
+
+    /// The next callback. It may be foreign: the login compares `state` and asks again.
+    fn next<'a>(&'a mut self) -> BoxFuture<'a, Result<Callback, InteractionError>>;
+}
+
+/// What a person is asked to do.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Prompt {
+    /// The page to open: https, or http on loopback.
+    pub url: Url,
+    /// The authorization server behind it, to be shown before going there (DISC-29).
+    pub issuer: Issuer,
+    /// The MCP server the login is for.
+    pub server: Url,
+    /// The scopes asked for; empty when the server decides.
+    pub scopes: Scopes,
+    /// How long the login waits.
+    pub expires_in: Duration,
+}
+
+/// One answer that arrived at the redirect URI.
+pub struct Callback {
+    query: String,
+    reply: Option<oneshot::Sender<CallbackVerdict>>,
+}
+
+impl Callback {
+    /// A callback with this query (without `?`), whose sender wants no verdict.
+    #[must_use]
+    pub fn new(query: String) -> Self {
+        Self { query, reply: None }
+    }
+
+    /// A callback whose sender waits for the verdict, to show the right page.
+    #[must_use]
+    pub fn with_reply(query: String, reply: oneshot::Sender<CallbackVerdict>) -> Self {
+        Self {
+            query,
+            reply: Some(reply),
+        }
+    }
+
+    /// The query as it arrived. It holds the authorization code: never log it.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// Tells the sender what became of its callback.
+    pub fn answer(self, verdict: CallbackVerdict) {
+        if let Some(reply) = self.reply {
+            // A sender that no longer listens has nothing to be told.
+            drop(reply.send(verdict));
+        }
+    }
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback").finish_non_exhaustive()
+    }
+}
+
+/// What became of a callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallbackVerdict {
+    /// It belongs to this login and carries a code.
+    Accepted,
+    /// It does not belong to this login; the login goes on waiting (RSP-02).
+    Ignored,
+    /// It ends the login.
+    Refused {
+        /// Why, fit to be shown to the person.
+        message: String,
+    },
+}
+
+/// Why no human could be reached.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InteractionError {
+    /// Policy: no login may be started from here.
+    #[error("no login may be started from here")]
+    Denied,
+    /// The person gave up.
+    #[error("the login was abandoned")]
+    Abandoned,
+    /// A failure on the way, such as a busy port or a browser that does not start.
+    #[error("the person could not be reached")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl InteractionError {
+    /// Wraps any other cause.
+    pub fn other(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Other(cause.into())
+    }
+}
+
+/// An [`Interaction`] that always refuses: what a background process uses.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deny;
+
+impl Interaction for Deny {
+    fn open<'a>(
+        &'a self,
+        _: InteractionRequest,
+    ) -> BoxFuture<'a, Result<Box<dyn Channel>, InteractionError>> {
+        Box::pin(async { Err(InteractionError::Denied) })
+    }
+}

@@ -1,0 +1,97 @@
+//! The authorization layer: attaches the token, answers 401, 403 and redirects (MCP authorization,
+//! RFC 6750 §3). It knows no MCP.
+
+use std::fmt;
+use std::task::{Context, Poll};
+
+use doorkey_http::Body;
+use http::{Request, Response};
+use tower::{Layer, Service};
+
+use crate::error::Error;
+use crate::interaction::BoxFuture;
+use crate::source::TokenSource;
+
+mod attempt;
+
+/// Wraps a service with the tokens of one [`TokenSource`].
+#[derive(Clone, Debug)]
+pub struct AuthorizationLayer {
+    tokens: TokenSource,
+}
+
+impl AuthorizationLayer {
+    /// A layer that sends the tokens of `tokens`.
+    #[must_use]
+    pub fn new(tokens: TokenSource) -> Self {
+        Self { tokens }
+    }
+}
+
+impl<S> Layer<S> for AuthorizationLayer {
+    type Service = AuthorizationService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        AuthorizationService {
+            inner,
+            tokens: self.tokens.clone(),
+        }
+    }
+}
+
+/// The service made by [`AuthorizationLayer`].
+///
+/// - The token goes only to URLs the [`TokenSource`] covers, in exactly one `Authorization` header.
+///   A request that brings its own is passed on untouched (USE-09).
+/// - 401: one recovery through [`TokenSource::rejected`], then the same request again, byte for
+///   byte (CH-13). A second recovery happens only when the source may ask a person.
+/// - 403 with `insufficient_scope`: at most two step-ups for a request (UP-04). Any other 403 is
+///   the caller's answer.
+/// - 307 and 308 within the origin are followed, three at most; other redirects are an error
+///   naming the target (USE-05).
+/// - A request whose body is a stream is sent once; if it would have to be repeated, the error
+///   says so.
+#[derive(Clone)]
+pub struct AuthorizationService<S> {
+    inner: S,
+    tokens: TokenSource,
+}
+
+impl<S> AuthorizationService<S> {
+    /// The token source behind it.
+    pub fn tokens(&self) -> &TokenSource {
+        &self.tokens
+    }
+}
+
+impl<S> Service<Request<Body>> for AuthorizationService<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = doorkey_http::Error>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Error;
+    type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx).map_err(Error::from)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        // The service that was polled ready takes the first request; a clone stays for the next.
+        let clone = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, clone);
+        Box::pin(attempt::send(ready, self.tokens.clone(), request))
+    }
+}
+
+impl<S> fmt::Debug for AuthorizationService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationService")
+            .field("tokens", &self.tokens)
+            .finish_non_exhaustive()
+    }
+}

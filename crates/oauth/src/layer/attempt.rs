@@ -1,0 +1,227 @@
+//! One request through the authorization layer, with its budgets.
+
+use doorkey_discovery::Challenges;
+use doorkey_http::{Body, Leg, RedactedUrl, clean_text};
+use http::header::{AUTHORIZATION, LOCATION};
+use http::{Request, Response, StatusCode};
+use tower::{Service, ServiceExt as _};
+use url::Url;
+
+use crate::access_token::AccessToken;
+use crate::error::Error;
+use crate::source::TokenSource;
+
+/// Sends `request`, recovering within the budgets of CH-04.
+pub(super) async fn send<S>(
+    first: S,
+    tokens: TokenSource,
+    request: Request<Body>,
+) -> Result<Response<Body>, Error>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = doorkey_http::Error>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+{
+    let service = first.clone();
+    let mut ready = Some(first);
+    let mut attempt = Attempt::start(tokens, &request).await?;
+    let mut request = request;
+    loop {
+        let spare = replay(&request);
+        let current = attempt.dressed(request)?;
+        let response = match ready.take() {
+            Some(mut first) => first.call(current).await?,
+            None => service.clone().oneshot(current).await?,
+        };
+        match attempt.next(&response, spare).await? {
+            Some(again) => request = again,
+            None => return Ok(response),
+        }
+    }
+}
+
+/// What is left to try for one request.
+struct Attempt {
+    tokens: TokenSource,
+    url: Url,
+    /// Whether this layer has a say at all: the URL is covered and the caller brought no credential.
+    ours: bool,
+    sent: Option<AccessToken>,
+    recoveries: u8,
+    step_ups: u8,
+    redirects: u8,
+}
+
+impl Attempt {
+    async fn start(tokens: TokenSource, request: &Request<Body>) -> Result<Self, Error> {
+        let url = Url::parse(&request.uri().to_string())
+            .map_err(|cause| Error::invalid_url("request target", cause))?;
+        let ours = tokens.covers(&url) && !request.headers().contains_key(AUTHORIZATION);
+        let sent = if ours {
+            match tokens.token().await {
+                Ok(token) => token,
+                // The server's challenge says what the login needs, so it is fetched first.
+                Err(error) if error.needs_login() && tokens.may_interact() => None,
+                Err(error) => return Err(error),
+            }
+        } else {
+            None
+        };
+        Ok(Self {
+            recoveries: if tokens.may_interact() { 2 } else { 1 },
+            step_ups: 2,
+            redirects: 3,
+            tokens,
+            url,
+            ours,
+            sent,
+        })
+    }
+
+    fn dressed(&self, mut request: Request<Body>) -> Result<Request<Body>, Error> {
+        request.extensions_mut().insert(Leg::Resource);
+        if let Some(token) = &self.sent {
+            let value = token.header_value()?;
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
+        Ok(request)
+    }
+
+    /// The request to send next, or `None` when `response` is the answer.
+    async fn next(
+        &mut self,
+        response: &Response<Body>,
+        spare: Option<Request<Body>>,
+    ) -> Result<Option<Request<Body>>, Error> {
+        match response.status() {
+            StatusCode::UNAUTHORIZED if self.ours => self.unauthorized(response, spare).await,
+            StatusCode::FORBIDDEN if self.ours => self.forbidden(response, spare).await,
+            status if is_redirect(status) => self.redirected(response, spare),
+            _ => {
+                if let Some(token) = &self.sent {
+                    self.tokens.accepted(token);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    async fn unauthorized(
+        &mut self,
+        response: &Response<Body>,
+        spare: Option<Request<Body>>,
+    ) -> Result<Option<Request<Body>>, Error> {
+        let challenges = Challenges::from_headers(response.headers());
+        if self.recoveries == 0 {
+            return Err(Error::TokenRejectedByResource {
+                server: self.tokens.server().clone(),
+                challenges,
+            });
+        }
+        self.recoveries -= 1;
+        let token = self
+            .tokens
+            .rejected(self.sent.as_ref(), &challenges)
+            .await?;
+        self.again(token, response, spare)
+    }
+
+    async fn forbidden(
+        &mut self,
+        response: &Response<Body>,
+        spare: Option<Request<Body>>,
+    ) -> Result<Option<Request<Body>>, Error> {
+        let challenges = Challenges::from_headers(response.headers());
+        let Some(sent) = self
+            .sent
+            .clone()
+            .filter(|_| challenges.is_insufficient_scope())
+        else {
+            return Ok(None);
+        };
+        if self.step_ups == 0 {
+            return Err(Error::InsufficientScope {
+                required: challenges.scope().unwrap_or_default(),
+                challenges,
+            });
+        }
+        self.step_ups -= 1;
+        self.tokens.accepted(&sent);
+        let token = self.tokens.insufficient_scope(&sent, &challenges).await?;
+        self.again(token, response, spare)
+    }
+
+    fn again(
+        &mut self,
+        token: AccessToken,
+        response: &Response<Body>,
+        spare: Option<Request<Body>>,
+    ) -> Result<Option<Request<Body>>, Error> {
+        self.sent = Some(token);
+        spare
+            .map(Some)
+            .ok_or_else(|| self.not_replayable(response.status()))
+    }
+
+    /// Follows 307 and 308 within the origin, where the token may go (USE-05).
+    fn redirected(
+        &mut self,
+        response: &Response<Body>,
+        spare: Option<Request<Body>>,
+    ) -> Result<Option<Request<Body>>, Error> {
+        let Some(location) = response.headers().get(LOCATION) else {
+            return Ok(None);
+        };
+        let location = String::from_utf8_lossy(location.as_bytes());
+        let refused = || Error::Redirect {
+            status: response.status(),
+            from: RedactedUrl::from(&self.url),
+            target: self.url.join(&location).map_or_else(
+                |_| clean_text(&location, 200),
+                |target| RedactedUrl::from(&target).to_string(),
+            ),
+        };
+        let target = self.url.join(&location).map_err(|_| refused())?;
+        let keeps_method = [
+            StatusCode::TEMPORARY_REDIRECT,
+            StatusCode::PERMANENT_REDIRECT,
+        ];
+        if self.redirects == 0
+            || !keeps_method.contains(&response.status())
+            || !crate::resource::same_origin(&self.url, &target)
+            || self.ours && !self.tokens.covers(&target)
+        {
+            return Err(refused());
+        }
+        let mut request = spare.ok_or_else(|| self.not_replayable(response.status()))?;
+        *request.uri_mut() = crate::form::uri(&target)?;
+        self.redirects -= 1;
+        self.url = target;
+        Ok(Some(request))
+    }
+
+    fn not_replayable(&self, status: StatusCode) -> Error {
+        Error::NotReplayable {
+            url: RedactedUrl::from(&self.url),
+            status,
+        }
+    }
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// The same request for another try, if its body can be had twice.
+fn replay(request: &Request<Body>) -> Option<Request<Body>> {
+    let body = request.body().try_clone()?;
+    let mut copy = Request::new(body);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
+    Some(copy)
+}

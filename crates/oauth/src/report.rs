@@ -1,0 +1,99 @@
+//! What login and logout tell the host about what they did.
+
+use std::time::SystemTime;
+
+use doorkey_discovery::{Issuer, Scopes, Source};
+
+use crate::error::Error;
+
+/// A login that succeeded and is saved.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LoginReport {
+    /// The authorization server.
+    pub issuer: Issuer,
+    /// The `resource` as sent; `None` if it was omitted.
+    pub resource: Option<String>,
+    /// The scopes granted, as far as the server said; else those requested.
+    pub scopes: Scopes,
+    /// When the access token expires, if the server said so.
+    pub expires_at: Option<SystemTime>,
+    /// Whether a refresh token came along.
+    pub refreshable: bool,
+    /// Whether a new client registration was made.
+    pub registered: bool,
+    /// Where the endpoints came from.
+    pub source: Source,
+}
+
+/// What a logout is to do beyond the grant.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct LogoutOptions {
+    /// Also delete the dynamic registration, if no other grant uses it.
+    pub forget_client: bool,
+}
+
+impl LogoutOptions {
+    /// Sets [`LogoutOptions::forget_client`].
+    #[must_use]
+    pub fn forget_client(mut self, forget: bool) -> Self {
+        self.forget_client = forget;
+        self
+    }
+}
+
+/// What a logout did, step by step.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LogoutReport {
+    /// Revoking the refresh token (RFC 7009).
+    pub revoked_refresh: StepOutcome,
+    /// Revoking the access token.
+    pub revoked_access: StepOutcome,
+    /// Removing the local copies.
+    pub removed_local: StepOutcome,
+    /// Deleting the registration, with [`LogoutOptions::forget_client`].
+    pub registration: StepOutcome,
+}
+
+impl LogoutReport {
+    /// Whether every step that applied was done.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        [
+            &self.revoked_refresh,
+            &self.revoked_access,
+            &self.removed_local,
+            &self.registration,
+        ]
+        .iter()
+        .all(|step| !matches!(step, StepOutcome::Failed(_) | StepOutcome::Unsupported))
+    }
+}
+
+/// What became of one step.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum StepOutcome {
+    /// There was nothing to do.
+    NothingToDo,
+    /// Not asked for.
+    NotRequested,
+    /// Done.
+    Done,
+    /// Left alone, because another grant still uses it.
+    InUse,
+    /// The authorization server offers no way to do it.
+    Unsupported,
+    /// It failed.
+    Failed(Error),
+}
+
+/// [`TokenSource::drain`](crate::TokenSource::drain) ran out of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{tasks} refreshes or logins were still running at the limit")]
+pub struct DrainTimeout {
+    /// How many tasks were still running.
+    pub tasks: usize,
+}

@@ -1,0 +1,102 @@
+//! Revoking a token (RFC 7009) and deleting a dynamic registration (RFC 7592 §2.3).
+
+use std::time::SystemTime;
+
+use doorkey_http::{Body, HttpClient, Leg, RedactedUrl, check_endpoint};
+use doorkey_store::Registration;
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderValue, Method, Request, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::answer::Answer;
+use crate::client::Client;
+use crate::error::Error;
+use crate::form::Form;
+use crate::protocol_error::ProtocolError;
+use crate::shared::Shared;
+
+/// Revokes one token; `hint` is `refresh_token` or `access_token` (REV-02).
+///
+/// Success is 200, also for a token the server does not know; a server that cannot revoke this
+/// kind of token (`unsupported_token_type`) has done all it can (REV-03).
+pub(crate) async fn revoke(
+    http: &HttpClient,
+    endpoint: &Url,
+    client: &Client,
+    token: (&SecretString, &str),
+    now: SystemTime,
+) -> Result<(), Error> {
+    let form = Form::revocation(token.0, token.1);
+    let request = form.request(endpoint, Leg::Revocation, client, client.method)?;
+    let response = http.send_collected(Leg::Revocation, request).await?;
+    if response.status().is_success() {
+        return Ok(());
+    }
+    let answer = Answer::new(Leg::Revocation, RedactedUrl::from(endpoint), response, now);
+    match ProtocolError::from_json(&answer.object()?) {
+        Some(error) if error.is("unsupported_token_type") => Ok(()),
+        Some(error) => Err(Error::RevocationEndpoint {
+            url: answer.url.clone(),
+            status: answer.status,
+            error,
+            retry_after: answer.retry_after,
+        }),
+        None => Err(answer.unreadable("there is no `error` in it")),
+    }
+}
+
+/// Deletes a registration where the server offers it. `Ok(false)`: it does not.
+pub(crate) async fn delete_registration(
+    http: &HttpClient,
+    registration: &Registration,
+    now: SystemTime,
+) -> Result<bool, Error> {
+    let (Some(uri), Some(token)) = (
+        &registration.registration_client_uri,
+        &registration.registration_access_token,
+    ) else {
+        return Ok(false);
+    };
+    let url =
+        Url::parse(uri).map_err(|cause| Error::invalid_url("registration_client_uri", cause))?;
+    check_endpoint(&url).map_err(|source| Error::Endpoint {
+        leg: Leg::Registration,
+        url: RedactedUrl::from(&url),
+        source: Shared::new(source),
+    })?;
+    let mut request = Request::new(Body::empty());
+    *request.method_mut() = Method::DELETE;
+    *request.uri_mut() = crate::form::uri(&url)?;
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(AUTHORIZATION, management_credential(token)?);
+    let response = http.send_collected(Leg::Registration, request).await?;
+    // 401 and 404: the registration, or its management, is gone already (RFC 7592 §2.3).
+    let gone = [
+        StatusCode::UNAUTHORIZED,
+        StatusCode::NOT_FOUND,
+        StatusCode::GONE,
+    ];
+    if response.status().is_success() || gone.contains(&response.status()) {
+        return Ok(true);
+    }
+    let answer = Answer::new(Leg::Registration, RedactedUrl::from(&url), response, now);
+    Err(Error::RegistrationRefused {
+        url: answer.url.clone(),
+        status: answer.status,
+        error: answer
+            .object()
+            .ok()
+            .and_then(|object| ProtocolError::from_json(&object)),
+        excerpt: String::new(),
+    })
+}
+
+fn management_credential(token: &SecretString) -> Result<HeaderValue, Error> {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
+    let mut value = HeaderValue::from_str(&text).map_err(|_| Error::IllegalToken)?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,1 @@
+//! A grant in memory, with its token ready to be handed out.

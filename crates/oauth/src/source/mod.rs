@@ -1,0 +1,264 @@
+//! `TokenSource`: the one owner of a grant's tokens, from which everybody else borrows.
+
+mod builder;
+mod flight;
+mod held;
+mod inner;
+mod login;
+mod logout;
+mod recovery;
+mod refresh;
+mod save;
+mod step_up;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorkey_discovery::Challenges;
+use doorkey_http::HttpClient;
+use doorkey_store::{Grant, Proof, Store, Stored};
+use secrecy::SecretString;
+use url::Url;
+
+pub use builder::TokenSourceBuilder;
+use inner::Inner;
+
+use crate::access_token::AccessToken;
+use crate::config::AuthorizationConfig;
+use crate::error::Error;
+use crate::interaction::Interaction;
+use crate::report::{DrainTimeout, LoginReport, LogoutOptions, LogoutReport};
+
+/// The tokens of one account at one MCP server. A cheap handle: clone it, keep one owner.
+///
+/// Refresh, step-up, login and logout run in tasks of their own (law 5), so a caller may drop its
+/// future at any time without losing a rotated token. They need a tokio runtime.
+#[derive(Clone)]
+pub struct TokenSource(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Fixed(Arc<Fixed>),
+    Granted(Arc<Inner>),
+}
+
+struct Fixed {
+    server: Url,
+    token: AccessToken,
+}
+
+impl TokenSource {
+    /// Starts a source that keeps its grant in `store` and sends everything through `http`.
+    #[must_use]
+    pub fn builder(
+        config: AuthorizationConfig,
+        http: HttpClient,
+        store: Store,
+    ) -> TokenSourceBuilder {
+        TokenSourceBuilder::new(config, http, store)
+    }
+
+    /// A bearer token from configuration: there is no OAuth for this server (USE-09).
+    #[must_use]
+    pub fn fixed(server: Url, bearer: SecretString) -> Self {
+        Self(Kind::Fixed(Arc::new(Fixed {
+            server,
+            token: AccessToken::configured(bearer),
+        })))
+    }
+
+    /// The token to send now. `None`: nothing is stored, send the request without.
+    ///
+    /// While the token is fresh this takes no lock and makes no request. When it is due, it is
+    /// refreshed, or the result of another process that did so is adopted. As long as the token is
+    /// valid, trouble with its refresh is no error here.
+    ///
+    /// # Errors
+    /// [`Error::LoginRequired`] when what is stored can no longer be used; otherwise what kept the
+    /// refresh of an expired token from succeeding: the grant is kept, try again later.
+    pub async fn token(&self) -> Result<Option<AccessToken>, Error> {
+        match &self.0 {
+            Kind::Fixed(fixed) => Ok(Some(fixed.token.clone())),
+            Kind::Granted(inner) => refresh::token(inner).await,
+        }
+    }
+
+    /// Whether the token may be sent to `url`: the origin of the MCP server, at or under its path
+    /// or that of the granted resource (USE-03).
+    #[must_use]
+    pub fn covers(&self, url: &Url) -> bool {
+        match &self.0 {
+            Kind::Fixed(fixed) => crate::resource::covers(&fixed.server, None, url),
+            Kind::Granted(inner) => inner.covers(url),
+        }
+    }
+
+    /// Another token to repeat a request with after a 401 (CH-01, CH-02, REF-06).
+    ///
+    /// `sent` is the token that was sent, which need not be the current one. Callers that bring
+    /// the same token share one recovery (CH-10).
+    ///
+    /// # Errors
+    /// [`Error::LoginRequired`]; [`Error::TokenRejectedByResource`] when the token was only just
+    /// issued; a transient error when the refresh could not be completed (nothing is lost).
+    pub async fn rejected(
+        &self,
+        sent: Option<&AccessToken>,
+        challenges: &Challenges,
+    ) -> Result<AccessToken, Error> {
+        match &self.0 {
+            Kind::Fixed(fixed) => Err(Error::BearerRejected {
+                server: fixed.server.clone(),
+                challenges: challenges.clone(),
+            }),
+            Kind::Granted(inner) => recovery::rejected(inner, sent, challenges).await,
+        }
+    }
+
+    /// A token with more scopes after a 403 `insufficient_scope` (UP-01 to UP-10).
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`] when the union of requested and challenged scopes adds nothing
+    /// or no person may be asked; what kept the authorization from succeeding otherwise. The old
+    /// token stays usable.
+    pub async fn insufficient_scope(
+        &self,
+        sent: &AccessToken,
+        challenges: &Challenges,
+    ) -> Result<AccessToken, Error> {
+        match &self.0 {
+            Kind::Fixed(_) => Err(Error::InsufficientScope {
+                required: challenges.scope().unwrap_or_default(),
+                challenges: challenges.clone(),
+            }),
+            Kind::Granted(inner) => step_up::insufficient_scope(inner, sent, challenges).await,
+        }
+    }
+
+    /// Signs in: discovery, registration if needed, browser, token; saved before it returns.
+    ///
+    /// `challenges` are those of the MCP server's 401 (may be empty). Concurrent callers share one
+    /// login (AZ-22). When every caller has gone away, the wait for the browser ends; once a code
+    /// has arrived, the login is completed in any case.
+    ///
+    /// # Errors
+    /// Any [`Error`]; a grant that was stored before stays in place (TOK-21).
+    pub async fn login(
+        &self,
+        challenges: &Challenges,
+        interaction: Arc<dyn Interaction>,
+    ) -> Result<LoginReport, Error> {
+        let inner = self.granted("login")?;
+        login::login(inner, challenges, interaction).await
+    }
+
+    /// Records what the MCP server thought of the current token.
+    ///
+    /// # Errors
+    /// [`Error::LoginRequired`] when there is no grant; [`Error::Store`].
+    pub async fn record_proof(&self, proof: Proof, detail: Option<String>) -> Result<(), Error> {
+        match &self.0 {
+            Kind::Fixed(_) => Ok(()),
+            Kind::Granted(inner) => save::record_proof(inner, proof, detail).await,
+        }
+    }
+
+    /// Notes that the MCP server accepted `token`, so that a later rejection counts as its end and
+    /// not as a token that never worked. Takes no lock.
+    pub fn accepted(&self, token: &AccessToken) {
+        if let Kind::Granted(inner) = &self.0 {
+            inner.accepted(token);
+        }
+    }
+
+    /// Signs out: revokes both tokens, removes the local copies whatever the network said, and
+    /// reports each step.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] for a fixed bearer; [`Error::NoRuntime`]. Everything else is in
+    /// the report.
+    pub async fn logout(&self, options: LogoutOptions) -> Result<LogoutReport, Error> {
+        logout::logout(self.granted("logout")?, options).await
+    }
+
+    /// The grant as the store has it now.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn grant(&self) -> Result<Option<Stored<Grant>>, Error> {
+        match &self.0 {
+            Kind::Fixed(_) => Ok(None),
+            Kind::Granted(inner) => Ok(inner.store.grant(&inner.key).await?),
+        }
+    }
+
+    /// Waits until no refresh, login or logout is running, and saves what an earlier store failure
+    /// kept from being saved. A program calls it before it exits.
+    ///
+    /// # Errors
+    /// [`DrainTimeout`] when tasks still run after `limit`.
+    pub async fn drain(&self, limit: Duration) -> Result<(), DrainTimeout> {
+        match &self.0 {
+            Kind::Fixed(_) => Ok(()),
+            Kind::Granted(inner) => flight::drain(inner, limit).await,
+        }
+    }
+
+    /// The last failure of the store that was survived by keeping a token in memory only, until a
+    /// later save succeeds.
+    #[must_use]
+    pub fn store_problem(&self) -> Option<Error> {
+        match &self.0 {
+            Kind::Fixed(_) => None,
+            Kind::Granted(inner) => inner.store_problem(),
+        }
+    }
+
+    /// The configuration; `None` for a fixed bearer.
+    #[must_use]
+    pub fn config(&self) -> Option<&AuthorizationConfig> {
+        match &self.0 {
+            Kind::Fixed(_) => None,
+            Kind::Granted(inner) => Some(&inner.config),
+        }
+    }
+
+    /// The MCP server's URL.
+    #[must_use]
+    pub fn server(&self) -> &Url {
+        match &self.0 {
+            Kind::Fixed(fixed) => &fixed.server,
+            Kind::Granted(inner) => &inner.config.server,
+        }
+    }
+
+    /// Whether [`rejected`](Self::rejected) and [`insufficient_scope`](Self::insufficient_scope)
+    /// may ask a person by themselves.
+    #[must_use]
+    pub fn may_interact(&self) -> bool {
+        match &self.0 {
+            Kind::Fixed(_) => false,
+            Kind::Granted(inner) => inner.interaction.is_some(),
+        }
+    }
+
+    fn granted(&self, what: &'static str) -> Result<&Arc<Inner>, Error> {
+        match &self.0 {
+            Kind::Granted(inner) => Ok(inner),
+            Kind::Fixed(_) => Err(Error::Configuration {
+                setting: "bearer",
+                why: format!("{what} does not apply to a server with a configured bearer token"),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSource")
+            .field("server", &doorkey_http::RedactedUrl::from(self.server()))
+            .field("fixed", &matches!(self.0, Kind::Fixed(_)))
+            .finish_non_exhaustive()
+    }
+}

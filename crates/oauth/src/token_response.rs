@@ -1,0 +1,106 @@
+//! The token endpoint's answer, bounded and normalised before anything believes it
+//! (RFC 6749 §5.1 and §5.2).
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use doorkey_discovery::Scopes;
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use crate::access_token::{Alphabet, TokenType, is_legal};
+use crate::answer::Answer;
+use crate::error::Error;
+use crate::protocol_error::ProtocolError;
+
+/// A token response that passed every check.
+pub(crate) struct TokenResponse {
+    pub(crate) access_token: SecretString,
+    pub(crate) token_type: TokenType,
+    pub(crate) expires_in: Option<Duration>,
+    pub(crate) refresh_token: Option<SecretString>,
+    /// What was granted; `None` means "as requested" (TOK-14).
+    pub(crate) scope: Option<Scopes>,
+    pub(crate) received_at: SystemTime,
+}
+
+impl TokenResponse {
+    /// Reads an answer of the token endpoint.
+    pub(crate) fn read(answer: &Answer, received_at: SystemTime) -> Result<Self, Error> {
+        let mut object = answer.object()?;
+        if let Some(error) = ProtocolError::from_json(&object) {
+            return Err(Error::TokenEndpoint {
+                url: answer.url.clone(),
+                status: answer.status,
+                error,
+                retry_after: answer.retry_after,
+            });
+        }
+        if !answer.status.is_success() {
+            return Err(answer.unreadable("there is no `error` in it"));
+        }
+        let access_token = take_text(&mut object, "access_token")
+            .ok_or_else(|| answer.unreadable("there is no `access_token` in it"))?;
+        if !is_legal(&access_token, Alphabet::Token68) {
+            return Err(answer.unreadable("its `access_token` cannot be sent in a header"));
+        }
+        let token_type = object
+            .get("token_type")
+            .and_then(Value::as_str)
+            .ok_or_else(|| answer.unreadable("there is no `token_type` in it"))?;
+        let token_type = TokenType::parse(token_type)
+            .ok_or_else(|| answer.unreadable("its `token_type` is not Bearer"))?;
+        Ok(Self {
+            access_token: SecretString::from(access_token),
+            token_type,
+            expires_in: object.get("expires_in").and_then(lifetime),
+            refresh_token: take_text(&mut object, "refresh_token").map(SecretString::from),
+            scope: object
+                .get("scope")
+                .and_then(Value::as_str)
+                .map(Scopes::parse)
+                .filter(|scopes| !scopes.is_empty()),
+            received_at,
+        })
+    }
+
+    /// When the access token expires, if the server said so (TOK-15).
+    pub(crate) fn expires_at(&self) -> Option<SystemTime> {
+        self.received_at.checked_add(self.expires_in?)
+    }
+}
+
+impl fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenResponse")
+            .field("token_type", &self.token_type)
+            .field("expires_in", &self.expires_in)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+fn take_text(object: &mut Map<String, Value>, name: &str) -> Option<String> {
+    match object.remove(name) {
+        Some(Value::String(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
+/// Seconds as a number or, from lax servers, as a numeric string. What makes no sense, and zero,
+/// which some servers mean as "never", count as unknown: the token is used until it is rejected.
+fn lifetime(value: &Value) -> Option<Duration> {
+    let seconds = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    (seconds.is_finite() && seconds > 0.0)
+        .then(|| Duration::from_secs_f64(seconds.min(LONGEST_LIFETIME)))
+}
+
+/// A hundred years: longer lifetimes are cut, so that no sum of times overflows.
+const LONGEST_LIFETIME: f64 = 100.0 * 365.0 * 86_400.0;
+
+#[cfg(test)]
+mod tests;
