@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use crate::{RecordId, UnsafeFile};
+use crate::{Error, RecordId, UnsafeFile};
 
 /// Something that a store found and coped with. Its `Display` says what happened and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +107,20 @@ impl Problem {
         }
     }
 
+    /// The problem that kept one record of many from being read, or the error if it concerns them all.
+    pub(crate) fn of_record(id: &RecordId, error: Error) -> Result<Self, Error> {
+        let (path, kind) = match error {
+            Error::UnsafeFile { path, why } => (path, ProblemKind::Refused(why)),
+            Error::Io { path, source, .. } => (path, ProblemKind::Unreadable(source.kind())),
+            error => return Err(error),
+        };
+        Ok(Self::new(
+            path.display().to_string(),
+            Some(id.clone()),
+            kind,
+        ))
+    }
+
     /// What a person does about it.
     #[must_use]
     pub fn advice(&self) -> &'static str {
@@ -145,7 +159,7 @@ impl fmt::Display for Problem {
                 )?;
             }
             ProblemKind::Leftover => {
-                write!(f, "{location} could not be used and was set aside earlier")?
+                write!(f, "{location} could not be used and was set aside earlier")?;
             }
             ProblemKind::PermissionsRepaired { mode } => {
                 write!(

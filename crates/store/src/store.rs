@@ -263,23 +263,27 @@ impl Store {
         key: fn(&RecordId) -> Option<K>,
         decode: Decode<T>,
     ) -> Result<Listing<(K, Stored<T>)>, Error> {
+        let noted = self.problems().len();
         let Listing {
             entries: mut ids,
             mut problems,
         } = self.backend.list(kind).await?;
         ids.sort_unstable();
         let mut entries = Vec::with_capacity(ids.len());
-        let noted = self.backend.problems().len();
         for id in ids {
-            // A record of another shape was made by a newer version: it has no key here.
+            // A record whose key has another shape was made by a newer version: nobody here can ask for it.
             let Some(key) = key(&id) else { continue };
-            if let Some(stored) = self.load(&id, decode).await? {
-                entries.push((key, stored));
+            match self.load(&id, decode).await {
+                Ok(stored) => entries.extend(stored.map(|stored| (key, stored))),
+                Err(error) => problems.push(Problem::of_record(&id, error)?),
             }
         }
-        let new = self.backend.problems().into_iter().skip(noted);
-        problems
-            .extend(new.filter(|problem| problem.id.as_ref().is_some_and(|id| id.kind() == kind)));
+        for problem in self.problems().into_iter().skip(noted) {
+            let of_kind = problem.id.as_ref().is_none_or(|id| id.kind() == kind);
+            if of_kind && !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
         Ok(Listing::new(entries, problems))
     }
 }

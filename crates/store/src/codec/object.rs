@@ -70,7 +70,7 @@ impl ObjectWriter<'_, '_> {
         name: &'static str,
         secret: Option<&SecretString>,
     ) -> Result<(), serde_json::Error> {
-        self.optional(name, secret.map(|secret| secret.expose_secret()))
+        self.optional(name, secret.map(ExposeSecret::expose_secret))
     }
 
     /// Writes the fields that the reader did not know, except where one has the name of a known field.

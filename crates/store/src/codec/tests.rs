@@ -174,7 +174,7 @@ fn each_defect_of_a_grant_is_told_apart_and_quotes_nothing() {
             "{\"version\":1,\n\"access_token\":\"s3cret".to_owned(),
             Defect::NotJson {
                 line: 2,
-                column: 21,
+                column: 22,
             },
         ),
         ("[\"s3cret\"]".to_owned(), Defect::NotAnObject),

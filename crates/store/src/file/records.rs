@@ -1,0 +1,418 @@
+//! The operations on records in files. All of them may block.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Map;
+use zeroize::Zeroizing;
+
+use super::envelope::Envelope;
+use super::folder::{Folder, io_error, metadata};
+use super::lock::FileLock;
+use super::name::{Entry, Name};
+use crate::problem::Problems;
+use crate::{
+    Defect, Error, Generation, Listing, Problem, ProblemKind, RawRecord, RecordId, RecordKind,
+};
+
+/// The records of one folder.
+#[derive(Debug)]
+pub(super) struct Records {
+    folder: Folder,
+    locks: Folder,
+    problems: Problems,
+}
+
+impl Records {
+    pub(super) fn new(folder: &Path) -> Result<Self, Error> {
+        let absolute = std::path::absolute(folder).map_err(io_error("find", folder))?;
+        // Without a trailing separator, which would make a symbolic link look like what it points to.
+        let folder: PathBuf = absolute.components().collect();
+        Ok(Self {
+            locks: Folder::new(folder.join(LOCKS)),
+            folder: Folder::new(folder),
+            problems: Problems::default(),
+        })
+    }
+
+    pub(super) fn location(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
+    pub(super) fn lock_location(&self, id: &RecordId) -> String {
+        self.locks
+            .path()
+            .join(Name::of(id).lock())
+            .display()
+            .to_string()
+    }
+
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        self.problems.all()
+    }
+
+    pub(super) fn load(&self, id: &RecordId) -> Result<Option<RawRecord>, Error> {
+        if !self.folder.exists(&self.problems)? {
+            return Ok(None);
+        }
+        let name = Name::of(id);
+        match self.read(&name)? {
+            None => Ok(None),
+            Some(Ok(envelope)) => Ok(Some(envelope.record)),
+            Some(Err(defect)) => match self.reread(id, &name) {
+                Ok(envelope) => Ok(envelope.map(|envelope| envelope.record)),
+                // Where nothing can be written, what is broken stays where it is. It counts as absent all the same.
+                Err(Error::Io { source, .. }) if is_read_only(&source) => {
+                    self.report(&name.record(), Some(id), ProblemKind::Unusable { defect });
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    pub(super) fn save(
+        &self,
+        id: &RecordId,
+        value: &[u8],
+        expected: Option<Generation>,
+    ) -> Result<Generation, Error> {
+        self.folder.make(&self.problems)?;
+        let name = Name::of(id);
+        let lock = self.lock_save(id, &name)?;
+        let current = self.current(id, &name)?;
+        check(id, current.as_ref(), expected)?;
+        let (generation, unknown) = match current {
+            Some(current) => (current.record.generation.next(), current.unknown),
+            None => (first_generation()?, Map::new()),
+        };
+        let content =
+            Envelope::content(id, generation, value, &unknown).map_err(|source| Error::Encode {
+                id: id.clone(),
+                source,
+            })?;
+        if content.len() as u64 > SIZE_LIMIT {
+            let limit = usize::try_from(SIZE_LIMIT).unwrap_or(usize::MAX);
+            return Err(Error::TooLarge {
+                id: id.clone(),
+                size: content.len(),
+                limit,
+            });
+        }
+        self.replace(&name, &content)?;
+        drop(lock);
+        Ok(generation)
+    }
+
+    pub(super) fn remove(&self, id: &RecordId, expected: Generation) -> Result<(), Error> {
+        if !self.folder.exists(&self.problems)? {
+            return check(id, None, Some(expected));
+        }
+        let name = Name::of(id);
+        let lock = self.lock_save(id, &name)?;
+        let current = self.current(id, &name)?;
+        check(id, current.as_ref(), Some(expected))?;
+        let path = self.path(&name.record());
+        fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        remove_if_there(&self.path(&name.being_written()))?;
+        self.folder.sync()?;
+        drop(lock);
+        Ok(())
+    }
+
+    pub(super) fn list(&self, kind: RecordKind) -> Result<Listing<RecordId>, Error> {
+        let mut listing = Listing::default();
+        if !self.folder.exists(&self.problems)? {
+            return Ok(listing);
+        }
+        for (entry, of, found) in self.entries()? {
+            if of != kind {
+                continue;
+            }
+            let (id, problem) = match found {
+                Entry::SetAside => (None, Some(ProblemKind::Leftover)),
+                Entry::Record(name) => self.listed(&name),
+            };
+            listing.entries.extend(id);
+            if let Some(problem) = problem {
+                let problem = Problem::new(self.path(&entry).display().to_string(), None, problem);
+                // A leftover was reported when it was set aside.
+                if problem.kind != ProblemKind::Leftover {
+                    self.problems.report(problem.clone());
+                }
+                listing.problems.push(problem);
+            }
+        }
+        Ok(listing)
+    }
+
+    pub(super) fn set_aside(
+        &self,
+        id: &RecordId,
+        expected: Generation,
+        defect: Defect,
+    ) -> Result<(), Error> {
+        if !self.folder.exists(&self.problems)? {
+            return check(id, None, Some(expected));
+        }
+        let name = Name::of(id);
+        let lock = self.lock_save(id, &name)?;
+        let current = self.current(id, &name)?;
+        check(id, current.as_ref(), Some(expected))?;
+        let kind = match self.put_aside(&name, defect.clone()) {
+            Err(Error::Io { source, .. }) if is_read_only(&source) => {
+                ProblemKind::Unusable { defect }
+            }
+            result => result?,
+        };
+        self.report(&name.record(), Some(id), kind);
+        drop(lock);
+        Ok(())
+    }
+
+    pub(super) fn discard_set_aside(&self, id: &RecordId) -> Result<usize, Error> {
+        if !self.folder.exists(&self.problems)? {
+            return Ok(0);
+        }
+        let name = Name::of(id);
+        let lock = self.lock_save(id, &name)?;
+        remove_if_there(&self.path(&name.being_written()))?;
+        let prefix = name.set_aside_prefix();
+        let mut removed = 0;
+        for (entry, _, found) in self.entries()? {
+            if found == Entry::SetAside && entry.starts_with(&prefix) {
+                removed += usize::from(remove_if_there(&self.path(&entry))?);
+            }
+        }
+        self.folder.sync()?;
+        drop(lock);
+        Ok(removed)
+    }
+
+    /// The lock that a task holds while it owns a record; `None` while another has it.
+    pub(super) fn try_lock(&self, id: &RecordId) -> Result<Option<FileLock>, Error> {
+        self.folder.make(&self.problems)?;
+        self.locks.make(&self.problems)?;
+        FileLock::try_new(&self.locks, &self.locks.path().join(Name::of(id).lock()))
+    }
+
+    /// The lock of one compare-and-swap. It is not the one of [`Self::try_lock`], so that its owner can save.
+    fn lock_save(&self, id: &RecordId, name: &Name) -> Result<FileLock, Error> {
+        self.locks.make(&self.problems)?;
+        let path = self.locks.path().join(name.save_lock());
+        FileLock::wait(&self.locks, &path, SAVE_LOCK_LIMIT)?.ok_or_else(|| Error::LockTimeout {
+            id: id.clone(),
+            location: path.display().to_string(),
+            limit: SAVE_LOCK_LIMIT,
+        })
+    }
+
+    /// The file of a name: nothing, an envelope, or what is wrong with it.
+    fn read(&self, name: &Name) -> Result<Option<Result<Envelope, Defect>>, Error> {
+        let path = self.path(&name.record());
+        let Some(file) = self.folder.open(&path, &self.problems)? else {
+            return Ok(None);
+        };
+        let size = file.metadata().map_err(io_error("examine", &path))?.len();
+        if size > SIZE_LIMIT {
+            return Ok(Some(Err(Defect::TooLarge { limit: SIZE_LIMIT })));
+        }
+        // Of its full size from the start: a buffer that grows leaves copies behind.
+        let mut content =
+            Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1));
+        file.take(SIZE_LIMIT)
+            .read_to_end(&mut content)
+            .map_err(io_error("read", &path))?;
+        Ok(Some(Envelope::parse(&content).and_then(|envelope| {
+            let named = Name::of(&envelope.id) == *name;
+            if named {
+                Ok(envelope)
+            } else {
+                Err(Defect::Misplaced)
+            }
+        })))
+    }
+
+    /// Under the save lock: what is stored now. What cannot be used is set aside, and nothing is stored then.
+    fn current(&self, id: &RecordId, name: &Name) -> Result<Option<Envelope>, Error> {
+        match self.read(name)? {
+            None => Ok(None),
+            Some(Ok(envelope)) => Ok(Some(envelope)),
+            Some(Err(defect)) => {
+                let kind = self.put_aside(name, defect)?;
+                self.report(&name.record(), Some(id), kind);
+                Ok(None)
+            }
+        }
+    }
+
+    /// What is stored, for a reader who found something broken: by now somebody may have saved anew.
+    fn reread(&self, id: &RecordId, name: &Name) -> Result<Option<Envelope>, Error> {
+        let _lock = self.lock_save(id, name)?;
+        self.current(id, name)
+    }
+
+    /// Under the save lock: renames the file of a record, never over another one.
+    fn put_aside(&self, name: &Name, defect: Defect) -> Result<ProblemKind, Error> {
+        let from = self.path(&name.record());
+        for number in 1..=SET_ASIDE_LIMIT {
+            let to = self.path(&name.set_aside(number));
+            if metadata(&to)?.is_none() {
+                fs::rename(&from, &to).map_err(io_error("set aside", &from))?;
+                self.folder.sync()?;
+                return Ok(ProblemKind::SetAside {
+                    kept_as: to.display().to_string(),
+                    defect,
+                });
+            }
+        }
+        let full = io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "too many files were set aside before",
+        );
+        Err(io_error("set aside", &from)(full))
+    }
+
+    /// Under the save lock: writes the file of a record wholly or not at all, and returns when it is durable.
+    fn replace(&self, name: &Name, content: &[u8]) -> Result<(), Error> {
+        let path = self.path(&name.record());
+        let being_written = name.being_written();
+        // The lock is ours: one that is there was left by a process that was killed.
+        remove_if_there(&self.path(&being_written))?;
+        // Made anew with 0600 and never through a link; deleted again if anything fails before it takes its place.
+        let mut file = tempfile::Builder::new()
+            .prefix(&being_written)
+            .rand_bytes(0)
+            .tempfile_in(self.folder.path())
+            .map_err(io_error("create", &self.path(&being_written)))?;
+        file.write_all(content)
+            .map_err(io_error("write", file.path()))?;
+        file.as_file()
+            .sync_all()
+            .map_err(io_error("sync", file.path()))?;
+        file.persist(&path)
+            .map_err(|error| io_error("replace", &path)(error.error))?;
+        self.folder.sync()
+    }
+
+    /// The record of a listed file, or the problem with it.
+    fn listed(&self, name: &Name) -> (Option<RecordId>, Option<ProblemKind>) {
+        match self.listed_or_set_aside(name) {
+            Ok(Some(Ok(id))) => (Some(id), None),
+            Ok(Some(Err(problem))) => (None, Some(problem)),
+            Ok(None) => (None, None),
+            Err(Error::UnsafeFile { why, .. }) => (None, Some(ProblemKind::Refused(why))),
+            Err(Error::Io { source, .. }) => (None, Some(ProblemKind::Unreadable(source.kind()))),
+            Err(_) => (None, Some(ProblemKind::Unreadable(io::ErrorKind::TimedOut))),
+        }
+    }
+
+    fn listed_or_set_aside(
+        &self,
+        name: &Name,
+    ) -> Result<Option<Result<RecordId, ProblemKind>>, Error> {
+        let defect = match self.read(name)? {
+            None => return Ok(None),
+            Some(Ok(envelope)) => return Ok(Some(Ok(envelope.id))),
+            Some(Err(defect)) => defect,
+        };
+        match self.set_aside_listed(name) {
+            Err(Error::Io { source, .. }) if is_read_only(&source) => {
+                Ok(Some(Err(ProblemKind::Unusable { defect })))
+            }
+            result => result,
+        }
+    }
+
+    /// Like [`Self::current`], for a file whose key nobody knows.
+    fn set_aside_listed(
+        &self,
+        name: &Name,
+    ) -> Result<Option<Result<RecordId, ProblemKind>>, Error> {
+        self.locks.make(&self.problems)?;
+        let path = self.locks.path().join(name.save_lock());
+        let lock = FileLock::wait(&self.locks, &path, SAVE_LOCK_LIMIT)?;
+        if lock.is_none() {
+            return Err(io_error("lock", &path)(io::ErrorKind::TimedOut.into()));
+        }
+        match self.read(name)? {
+            None => Ok(None),
+            Some(Ok(envelope)) => Ok(Some(Ok(envelope.id))),
+            Some(Err(defect)) => Ok(Some(Err(self.put_aside(name, defect)?))),
+        }
+    }
+
+    /// The entries of the folder that are ours, by name.
+    fn entries(&self) -> Result<Vec<(String, RecordKind, Entry)>, Error> {
+        let folder = self.folder.path();
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder).map_err(io_error("list", folder))? {
+            let entry = entry.map_err(io_error("list", folder))?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            if let Some((kind, found)) = Name::of_entry(&name) {
+                entries.push((name, kind, found));
+            }
+        }
+        entries.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
+        Ok(entries)
+    }
+
+    fn path(&self, entry: &str) -> PathBuf {
+        self.folder.path().join(entry)
+    }
+
+    fn report(&self, entry: &str, id: Option<&RecordId>, kind: ProblemKind) {
+        let location = self.path(entry).display().to_string();
+        self.problems
+            .report(Problem::new(location, id.cloned(), kind));
+    }
+}
+
+fn check(
+    id: &RecordId,
+    current: Option<&Envelope>,
+    expected: Option<Generation>,
+) -> Result<(), Error> {
+    let current = current.map(|envelope| envelope.record.generation);
+    if current == expected {
+        return Ok(());
+    }
+    Err(Error::Conflict {
+        id: id.clone(),
+        expected,
+        current,
+    })
+}
+
+/// Where a new record starts: anywhere in 2^52, so that it does not come upon a generation that a removed one had.
+fn first_generation() -> Result<Generation, Error> {
+    let random = getrandom::u64().map_err(|error| Error::Random(Box::new(error)))?;
+    Ok(Generation::new((random >> 12).max(1)))
+}
+
+fn remove_if_there(path: &Path) -> Result<bool, Error> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(io_error("remove", path)(error)),
+    }
+}
+
+fn is_read_only(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
+}
+
+/// Bytes of a file, at most.
+const SIZE_LIMIT: u64 = 1024 * 1024;
+/// How long one compare-and-swap waits for another, which takes milliseconds.
+const SAVE_LOCK_LIMIT: Duration = Duration::from_secs(10);
+/// How many copies of one record may be set aside.
+const SET_ASIDE_LIMIT: u32 = 1000;
+const LOCKS: &str = "locks";
