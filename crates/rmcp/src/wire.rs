@@ -24,6 +24,14 @@ impl Wire {
         }
     }
 
+    /// The method of the request that opens a connection.
+    pub(crate) const fn opening(self) -> &'static str {
+        match self {
+            Self::Stateful => "initialize",
+            Self::Stateless => "server/discover",
+        }
+    }
+
     pub(crate) const fn version(self) -> ProtocolVersion {
         match self {
             Self::Stateful => ProtocolVersion::V_2025_11_25,

@@ -1,0 +1,187 @@
+//! What the server's answer to a message means (MCP 2025-11-25 and 2026-07-28, streamable HTTP).
+//!
+//! The rules of rmcp's own client, restated because it keeps them private and kept beside it by the parity test;
+//! where they differ, that test names the difference. The layer below has answered challenges already. An
+//! authorization failure that is left over stays one and never turns into a JSON-RPC answer (ERR-02).
+
+use doorkey_http::Body;
+use http::StatusCode;
+use rmcp::{
+    model::{
+        ClientJsonRpcMessage, ClientRequest, ErrorCode, ErrorData, JsonRpcError, JsonRpcMessage,
+        RequestId, ServerJsonRpcMessage,
+    },
+    transport::streamable_http_client::StreamableHttpError,
+};
+
+use crate::{
+    error::clean,
+    reply::{Failure, Media, Reply, unexpected},
+};
+
+/// A usable answer.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Taken; if something comes of it, it comes elsewhere.
+    Accepted,
+    /// One message, and the session id beside it.
+    Message(ServerJsonRpcMessage, Option<String>),
+    /// An event stream, and the session id beside it.
+    Events(Body, Option<String>),
+}
+
+/// What was asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    pub(crate) message: &'a ClientJsonRpcMessage,
+    pub(crate) in_session: bool,
+    /// The address, without secrets.
+    pub(crate) url: &'a str,
+}
+
+impl Question<'_> {
+    /// Reads the answer.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] for whatever carries neither an acceptance, nor a message, nor events.
+    pub(crate) async fn answer(self, reply: Reply<'_>) -> Result<Answer, Failure> {
+        let reply = reply.authorized().await?;
+        match reply.status() {
+            StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(Answer::Accepted),
+            StatusCode::NOT_FOUND if self.in_session => self.not_found_in_session(reply).await,
+            status if status.is_success() => self.success(reply).await,
+            _ => self.failure(reply).await,
+        }
+    }
+
+    async fn success(self, reply: Reply<'_>) -> Result<Answer, Failure> {
+        let session = reply.session();
+        match reply.media() {
+            // The specification wants 202 here; some servers say 200 and nothing else.
+            _ if self.is_one_way() && reply.is_empty() => Ok(Answer::Accepted),
+            Media::Events => Ok(Answer::Events(reply.into_body(), session)),
+            Media::Json => {
+                let status = reply.status();
+                let body = reply.whole().await?;
+                match serde_json::from_slice(&body) {
+                    Ok(message) => Ok(Answer::Message(message, session)),
+                    Err(_) if self.is_one_way() => Ok(Answer::Accepted),
+                    Err(error) => Err(not_a_message(status, self.url, &error, &body)),
+                }
+            }
+            _ if self.is_one_way() => Ok(Answer::Accepted),
+            _ => Err(reply.unexpected_media()),
+        }
+    }
+
+    async fn failure(self, reply: Reply<'_>) -> Result<Answer, Failure> {
+        let status = reply.status();
+        let server_failure = reply.server_failure();
+        let is_json = reply.media() == Media::Json && status != StatusCode::TOO_MANY_REQUESTS;
+        if !is_json && let Some(failure) = server_failure {
+            return Err(failure);
+        }
+        let session = reply.session();
+        let text = if is_json {
+            let body = match reply.whole().await {
+                Ok(body) => body,
+                Err(failure) => return Err(server_failure.unwrap_or(failure)),
+            };
+            let text = String::from_utf8_lossy(&body).into_owned();
+            if let Some(error) = rpc_error(&text) {
+                let message = self.correlate(status, error);
+                return Ok(Answer::Message(message, session));
+            }
+            text
+        } else {
+            reply.diagnostic().await
+        };
+        match (self.discovery_refusal(status, &text), server_failure) {
+            (Some(refusal), _) => Ok(Answer::Message(refusal, None)),
+            (None, Some(failure)) => Err(failure),
+            (None, None) => Err(unexpected(status, self.url, &text)),
+        }
+    }
+
+    /// HTTP 404 inside a session: the session is gone, unless the server says that only the method is unknown (ERR-05).
+    async fn not_found_in_session(self, reply: Reply<'_>) -> Result<Answer, Failure> {
+        if reply.media() != Media::Json {
+            return Err(StreamableHttpError::SessionExpired);
+        }
+        let session = reply.session();
+        let Ok(body) = reply.whole().await else {
+            return Err(StreamableHttpError::SessionExpired);
+        };
+        match rpc_error(&String::from_utf8_lossy(&body)) {
+            Some(error)
+                if error.error.code == ErrorCode::METHOD_NOT_FOUND
+                    && error.id.is_some()
+                    && error.id.as_ref() == self.id() =>
+            {
+                Ok(Answer::Message(JsonRpcMessage::Error(error), session))
+            }
+            _ => Err(StreamableHttpError::SessionExpired),
+        }
+    }
+
+    /// The error as the caller can match it: a refused `server/discover` often cannot name the id it refuses.
+    fn correlate(self, status: StatusCode, error: JsonRpcError) -> ServerJsonRpcMessage {
+        if self.is_refused_discovery(status) {
+            return ServerJsonRpcMessage::error(error.error, self.id().cloned());
+        }
+        JsonRpcMessage::Error(error)
+    }
+
+    /// The JSON-RPC error that a plain HTTP refusal of `server/discover` stands for, so that the caller falls back to
+    /// `initialize`; never made of a 401, 403, 429 or 5xx (ERR-03).
+    fn discovery_refusal(self, status: StatusCode, text: &str) -> Option<ServerJsonRpcMessage> {
+        if !self.is_refused_discovery(status) {
+            return None;
+        }
+        let text = clean(text);
+        let message = format!("server/discover rejected with HTTP {status}: {text}");
+        let error = ErrorData::invalid_request(message, None);
+        Some(ServerJsonRpcMessage::error(error, self.id().cloned()))
+    }
+
+    fn is_refused_discovery(self, status: StatusCode) -> bool {
+        !self.in_session
+            && status.is_client_error()
+            && matches!(self.message, JsonRpcMessage::Request(request)
+                if matches!(request.request, ClientRequest::DiscoverRequest(_)))
+    }
+
+    /// Whether nothing in the answer is waited for.
+    const fn is_one_way(self) -> bool {
+        !matches!(self.message, JsonRpcMessage::Request(_))
+    }
+
+    const fn id(&self) -> Option<&RequestId> {
+        match self.message {
+            JsonRpcMessage::Request(request) => Some(&request.id),
+            _ => None,
+        }
+    }
+}
+
+fn rpc_error(text: &str) -> Option<JsonRpcError> {
+    match serde_json::from_str::<ServerJsonRpcMessage>(text) {
+        Ok(JsonRpcMessage::Error(error)) => Some(error),
+        _ => None,
+    }
+}
+
+fn not_a_message(status: StatusCode, url: &str, error: &serde_json::Error, body: &[u8]) -> Failure {
+    let text = String::from_utf8_lossy(body);
+    let text = if text.trim().is_empty() {
+        "an empty body".into()
+    } else {
+        text
+    };
+    unexpected(
+        status,
+        url,
+        &format!("no JSON-RPC message ({error}): {text}"),
+    )
+}

@@ -1,0 +1,475 @@
+//! rmcp's HTTP client, spoken over the authorization layer.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use doorkey_http::{Body, HttpClient, RedactedUrl};
+use doorkey_oauth::{AuthorizationLayer, TokenSource};
+use futures_core::stream::BoxStream;
+use http::{
+    HeaderName, HeaderValue, Method, Request, Response,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, PROXY_AUTHORIZATION},
+};
+use http_body_util::BodyDataStream;
+use rmcp::{
+    model::ClientJsonRpcMessage,
+    transport::streamable_http_client::{
+        SseError, StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
+        StreamableHttpResponseLimits,
+    },
+};
+use sse_stream::Sse;
+use tokio::sync::broadcast;
+use tower::{Layer, ServiceExt, util::BoxCloneSyncService};
+use url::Url;
+
+use crate::{
+    ClientError, ClientOptions, Event, EventStream, Exchange, Limits,
+    answer::{Answer, Question},
+    connection::{Connection, MessageKey},
+    reply::{Failure, Reply, SESSION_ID, auth_required, insufficient_scope},
+    sse::bounded_events,
+    stream,
+};
+
+/// An rmcp `StreamableHttpClient` whose every request is authorized by a [`TokenSource`].
+///
+/// A cheap handle. [`connect`](crate::connect) is the usual way to use it; for a transport built by hand there is
+/// [`AuthorizedTransport`](crate::AuthorizedTransport).
+///
+/// A 401 is answered below this type: the request is replayed with a renewed token where there is one. What comes
+/// up here are requests that need a person (`AuthRequired`, `InsufficientScope`), each with all the challenges of the
+/// response as one list (RFC 9110 §11.6.1).
+#[derive(Clone)]
+pub struct AuthorizedClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    service: ResourceService,
+    options: ClientOptions,
+    events: broadcast::Sender<Event>,
+    connection: Arc<Connection>,
+}
+
+/// A POST as rmcp asks for it.
+#[derive(Clone)]
+pub(crate) struct Post {
+    pub(crate) uri: Arc<str>,
+    pub(crate) message: ClientJsonRpcMessage,
+    pub(crate) session: Option<Arc<str>>,
+    pub(crate) headers: HashMap<HeaderName, HeaderValue>,
+    pub(crate) limits: Limits,
+}
+
+/// Whatever answers the requests: the authorization layer, or for a probe nothing but the network.
+pub(crate) type ResourceService =
+    BoxCloneSyncService<Request<Body>, Response<Body>, doorkey_oauth::Error>;
+
+type Events = BoxStream<'static, Result<Sse, SseError>>;
+type Headers = HashMap<HeaderName, HeaderValue>;
+
+impl AuthorizedClient {
+    /// A client that sends through `http` with the tokens of `tokens`.
+    #[must_use]
+    pub fn new(http: HttpClient, tokens: TokenSource, options: ClientOptions) -> Self {
+        let service = AuthorizationLayer::new(tokens).layer(http);
+        Self::over(BoxCloneSyncService::new(service), options)
+    }
+
+    /// A client over any service.
+    pub(crate) fn over(service: ResourceService, options: ClientOptions) -> Self {
+        let (events, _) = broadcast::channel(EVENT_CAPACITY);
+        Self {
+            inner: Arc::new(Inner {
+                service,
+                options,
+                events,
+                connection: Arc::default(),
+            }),
+        }
+    }
+
+    /// What happens from now on to exchanges whose callers, inside rmcp, tell nobody.
+    ///
+    /// Covers every connection made from this client or a clone of it. Subscribe before connecting.
+    #[must_use]
+    pub fn events(&self) -> EventStream {
+        EventStream::new(self.inner.events.subscribe())
+    }
+
+    /// The choices this client was made with.
+    #[must_use]
+    pub fn options(&self) -> &ClientOptions {
+        &self.inner.options
+    }
+
+    /// The same client with the state of a connection of its own.
+    pub(crate) fn for_connection(&self) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                service: self.inner.service.clone(),
+                options: self.inner.options.clone(),
+                events: self.inner.events.clone(),
+                connection: Arc::default(),
+            }),
+        }
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.inner.connection
+    }
+
+    /// Tells whoever listens.
+    pub(crate) fn tell(&self, event: Event) {
+        tracing::debug!(?event, "mcp transport event");
+        // No listener is no error: the host chose not to subscribe.
+        drop(self.inner.events.send(event));
+    }
+
+    /// Sends one message and reads what came back, without regard to what was settled or remembered.
+    pub(crate) async fn post(&self, post: &Post) -> Result<Answer, Failure> {
+        let body = serde_json::to_vec(&post.message)
+            .map_err(|error| StreamableHttpError::Client(ClientError::Encode(error)))?;
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .header(ACCEPT, ACCEPT_BOTH)
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(session) = &post.session {
+            request = request.header(SESSION_ID, session.as_ref());
+        }
+        let request = build(request, &post.uri, &post.headers, Body::from(body))?;
+        let url = shown(&post.uri);
+        let response = match self.send(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                self.inner
+                    .connection
+                    .caught(&MessageKey::of(&post.message), &error);
+                return Err(self.refused(Exchange::of(&post.message), error));
+            }
+        };
+        let question = Question {
+            message: &post.message,
+            in_session: post.session.is_some(),
+            url: &url,
+        };
+        question
+            .answer(Reply::new(response, &url, post.limits))
+            .await
+    }
+
+    /// The answer in rmcp's type, its events bounded.
+    pub(crate) fn for_rmcp(&self, answer: Answer, limits: Limits) -> StreamableHttpPostResponse {
+        match answer {
+            Answer::Accepted => StreamableHttpPostResponse::Accepted,
+            Answer::Message(message, session) => StreamableHttpPostResponse::Json(message, session),
+            Answer::Events(body, session) => {
+                let events = self.bounded(body, limits.sse_event, None, false);
+                StreamableHttpPostResponse::Sse(events, session)
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, Arc<doorkey_oauth::Error>> {
+        if let Some(timeouts) = self.inner.options.timeouts {
+            request.extensions_mut().insert(timeouts);
+        }
+        let service = self.inner.service.clone();
+        service.oneshot(request).await.map_err(Arc::new)
+    }
+
+    /// Tells the host of a refused exchange, and gives rmcp its word for it.
+    fn refused(&self, exchange: Exchange, error: Arc<doorkey_oauth::Error>) -> Failure {
+        let failure = match (&*error, error.challenges()) {
+            (doorkey_oauth::Error::InsufficientScope { challenges, .. }, _) => {
+                insufficient_scope(challenges)
+            }
+            (_, Some(challenges)) => auth_required(challenges),
+            _ => {
+                if exchange == Exchange::SessionEnd {
+                    self.tell(session_delete_failed(&error));
+                }
+                return StreamableHttpError::Client(ClientError::Exchange(error));
+            }
+        };
+        let lacks_scope = matches!(failure, StreamableHttpError::InsufficientScope(_));
+        self.tell(match exchange {
+            Exchange::Request(_) if lacks_scope => Event::InsufficientScope { exchange, error },
+            Exchange::Request(_) => Event::LoginRequired { exchange, error },
+            Exchange::Notification(_) | Exchange::Reply => {
+                Event::NotificationUnauthorized { exchange, error }
+            }
+            Exchange::Stream { resumed } => Event::StreamUnauthorized { resumed, error },
+            Exchange::SessionEnd => session_delete_failed(&error),
+        });
+        failure
+    }
+
+    async fn open_stream(
+        &self,
+        uri: &str,
+        session: Option<Arc<str>>,
+        last_event_id: Option<String>,
+        headers: &Headers,
+        limit: usize,
+    ) -> Result<Events, Failure> {
+        let resumed = last_event_id.is_some();
+        if (!resumed && !self.inner.options.standalone_stream)
+            || self.inner.connection.is_dead_stream(last_event_id.as_ref())
+        {
+            return Err(StreamableHttpError::ServerDoesNotSupportSse);
+        }
+        let mut request = Request::builder().header(ACCEPT, ACCEPT_BOTH);
+        if let Some(session) = session {
+            request = request.header(SESSION_ID, session.as_ref());
+        }
+        if let Some(id) = &last_event_id {
+            request = request.header(LAST_EVENT_ID, id);
+        }
+        let request = build(request, uri, headers, Body::empty())?;
+        let url = shown(uri);
+        match self.send(request).await {
+            Ok(response) => {
+                let reply = Reply::new(response, &url, self.inner.options.limits);
+                let body = stream::opened(reply, &url).await?;
+                Ok(self.bounded(body, limit, last_event_id, true))
+            }
+            Err(error) => Err(self.refused(Exchange::Stream { resumed }, error)),
+        }
+    }
+
+    async fn end_session(
+        &self,
+        uri: &str,
+        session: &str,
+        headers: &Headers,
+    ) -> Result<(), Failure> {
+        let request = Request::builder()
+            .method(Method::DELETE)
+            .header(SESSION_ID, session);
+        let request = build(request, uri, headers, Body::empty())?;
+        let url = shown(uri);
+        let response = match self.send(request).await {
+            Ok(response) => response,
+            Err(error) => return Err(self.refused(Exchange::SessionEnd, error)),
+        };
+        let reply = Reply::new(response, &url, self.inner.options.limits);
+        stream::ended(reply, &url).await.inspect_err(|failure| {
+            self.tell(Event::SessionDeleteFailed {
+                detail: failure.to_string(),
+                error: None,
+            });
+        })
+    }
+
+    /// The events of `body`. A stream that sends too large an event is not opened again at the same place.
+    fn bounded(
+        &self,
+        body: Body,
+        limit: usize,
+        resumed_from: Option<String>,
+        from_get: bool,
+    ) -> Events {
+        let client = self.clone();
+        bounded_events(BodyDataStream::new(body), limit, resumed_from, move |id| {
+            // rmcp never resumes the answer to a POST before it saw an id.
+            if from_get || id.is_some() {
+                client.inner.connection.bury_stream(id);
+            }
+            client.tell(Event::StreamOverflow { limit });
+        })
+    }
+}
+
+impl StreamableHttpClient for AuthorizedClient {
+    type Error = ClientError;
+
+    async fn post_message(
+        &self,
+        uri: Arc<str>,
+        message: ClientJsonRpcMessage,
+        session_id: Option<Arc<str>>,
+        auth_header: Option<String>,
+        custom_headers: Headers,
+    ) -> Result<StreamableHttpPostResponse, Failure> {
+        let limits = self.inner.options.limits.for_rmcp();
+        self.post_message_with_response_limits(
+            uri,
+            message,
+            session_id,
+            auth_header,
+            custom_headers,
+            limits,
+        )
+        .await
+    }
+
+    async fn post_message_with_max_sse_event_size(
+        &self,
+        uri: Arc<str>,
+        message: ClientJsonRpcMessage,
+        session_id: Option<Arc<str>>,
+        auth_header: Option<String>,
+        custom_headers: Headers,
+        max_sse_event_size: usize,
+    ) -> Result<StreamableHttpPostResponse, Failure> {
+        let mut limits = self.inner.options.limits.for_rmcp();
+        limits.max_sse_event_size = max_sse_event_size;
+        self.post_message_with_response_limits(
+            uri,
+            message,
+            session_id,
+            auth_header,
+            custom_headers,
+            limits,
+        )
+        .await
+    }
+
+    async fn post_message_with_response_limits(
+        &self,
+        uri: Arc<str>,
+        message: ClientJsonRpcMessage,
+        session_id: Option<Arc<str>>,
+        auth_header: Option<String>,
+        custom_headers: Headers,
+        limits: StreamableHttpResponseLimits,
+    ) -> Result<StreamableHttpPostResponse, Failure> {
+        refuse_static_authorization(auth_header.as_ref(), &custom_headers)?;
+        if let Some((answer, session)) = self.inner.connection.settled_answer(&message) {
+            return Ok(StreamableHttpPostResponse::Json(answer, session));
+        }
+        let post = Post {
+            uri,
+            message,
+            session: session_id,
+            headers: custom_headers,
+            limits: limits.into(),
+        };
+        let answer = self.post_confirming(&post).await?;
+        Ok(self.for_rmcp(answer, post.limits))
+    }
+
+    async fn delete_session(
+        &self,
+        uri: Arc<str>,
+        session_id: Arc<str>,
+        auth_header: Option<String>,
+        custom_headers: Headers,
+    ) -> Result<(), Failure> {
+        refuse_static_authorization(auth_header.as_ref(), &custom_headers)?;
+        self.end_session(&uri, &session_id, &custom_headers).await
+    }
+
+    async fn get_stream(
+        &self,
+        uri: Arc<str>,
+        session_id: Option<Arc<str>>,
+        last_event_id: Option<String>,
+        auth_header: Option<String>,
+        custom_headers: Headers,
+    ) -> Result<Events, Failure> {
+        let limit = self.inner.options.limits.sse_event;
+        self.get_stream_with_max_sse_event_size(
+            uri,
+            session_id,
+            last_event_id,
+            auth_header,
+            custom_headers,
+            limit,
+        )
+        .await
+    }
+
+    async fn get_stream_with_max_sse_event_size(
+        &self,
+        uri: Arc<str>,
+        session_id: Option<Arc<str>>,
+        last_event_id: Option<String>,
+        auth_header: Option<String>,
+        custom_headers: Headers,
+        max_sse_event_size: usize,
+    ) -> Result<Events, Failure> {
+        refuse_static_authorization(auth_header.as_ref(), &custom_headers)?;
+        self.open_stream(
+            &uri,
+            session_id,
+            last_event_id,
+            &custom_headers,
+            max_sse_event_size,
+        )
+        .await
+    }
+}
+
+impl fmt::Debug for AuthorizedClient {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("AuthorizedClient")
+            .field("options", &self.inner.options)
+            .finish_non_exhaustive()
+    }
+}
+
+fn session_delete_failed(error: &Arc<doorkey_oauth::Error>) -> Event {
+    Event::SessionDeleteFailed {
+        detail: error.to_string(),
+        error: Some(Arc::clone(error)),
+    }
+}
+
+/// Exactly one `Authorization` header, and it is the token source's (USE-09).
+fn refuse_static_authorization(
+    auth_header: Option<&String>,
+    headers: &Headers,
+) -> Result<(), Failure> {
+    let header = match auth_header {
+        Some(_) => AUTHORIZATION,
+        None => match [AUTHORIZATION, PROXY_AUTHORIZATION]
+            .into_iter()
+            .find(|name| headers.contains_key(name))
+        {
+            Some(name) => name,
+            None => return Ok(()),
+        },
+    };
+    Err(StreamableHttpError::Client(
+        ClientError::StaticAuthorization { header },
+    ))
+}
+
+/// Adds the headers rmcp prepared, verbatim, and refuses the ones that are this client's to set.
+pub(crate) fn build(
+    mut request: http::request::Builder,
+    uri: &str,
+    headers: &Headers,
+    body: Body,
+) -> Result<Request<Body>, Failure> {
+    for (name, value) in headers {
+        if [ACCEPT, SESSION_ID, LAST_EVENT_ID].contains(name) {
+            return Err(StreamableHttpError::ReservedHeaderConflict(
+                name.to_string(),
+            ));
+        }
+        request = request.header(name, value);
+    }
+    request
+        .uri(uri)
+        .body(body)
+        .map_err(|error| StreamableHttpError::Client(ClientError::Url(error)))
+}
+
+/// The address as it may be shown.
+pub(crate) fn shown(uri: &str) -> String {
+    match Url::parse(uri) {
+        Ok(url) => RedactedUrl::from(&url).to_string(),
+        Err(_) => "the MCP server".to_owned(),
+    }
+}
+
+const ACCEPT_BOTH: &str = "text/event-stream, application/json";
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const EVENT_CAPACITY: usize = 64;

@@ -1,0 +1,144 @@
+//! From a client to a running rmcp service.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use rmcp::{
+    ClientHandler, ClientServiceExt, RoleClient,
+    model::{JsonRpcMessage, ServerJsonRpcMessage, ServerResult},
+    service::{ClientLifecycleMode, RunningService},
+    transport::streamable_http_client::StreamableHttpClient,
+};
+use url::Url;
+
+use crate::{
+    AuthorizedClient, AuthorizedTransport, ConnectError, ConnectOptions, Remembered, Wire,
+    client::shown, lifecycle, settle::Settling, transport::endpoint,
+};
+
+/// A connection, and what to remember of it.
+#[non_exhaustive]
+pub struct Connected<H: ClientHandler> {
+    /// rmcp's client: list and call tools on it.
+    pub service: RunningService<RoleClient, H>,
+    /// The wire that was settled.
+    pub wire: Wire,
+    /// The server's answer to `server/discover`, on the stateless wire.
+    pub discover: Option<serde_json::Value>,
+}
+
+impl<H: ClientHandler> Connected<H> {
+    /// What to hand to the next [`connect`] to this server.
+    #[must_use]
+    pub fn to_remember(&self) -> Remembered {
+        Remembered::new(self.wire).with_discover(self.discover.clone())
+    }
+}
+
+impl<H: ClientHandler> fmt::Debug for Connected<H> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Connected")
+            .field("wire", &self.wire)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Connects to the MCP server at `url`.
+///
+/// The wire is settled before rmcp's lifecycle starts, with the token in hand, and rmcp is given the answer instead
+/// of asking again. A start that remembers the stateful wire takes two requests (`initialize`,
+/// `notifications/initialized`), one that remembers the stateless wire takes one (`server/discover`), or none at all if the
+/// answer to it is remembered too. A memory that no longer holds is corrected once.
+///
+/// # Errors
+///
+/// [`ConnectError`]; ask it [`needs_login`](ConnectError::needs_login), and
+/// [`authorization_error`](crate::authorization_error) for the reason. Nothing here opens a browser, unless the
+/// interaction of the client's token source does.
+pub async fn connect<H: ClientHandler>(
+    client: AuthorizedClient,
+    url: &Url,
+    options: ConnectOptions,
+    handler: H,
+) -> Result<Connected<H>, ConnectError> {
+    let limit = options.startup_limit;
+    let starting = Box::pin(start(
+        client.for_connection(),
+        endpoint(url),
+        options,
+        handler,
+    ));
+    match tokio::time::timeout(limit, starting).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(ConnectError::Timeout {
+            url: shown(url.as_str()),
+            limit,
+        }),
+    }
+}
+
+async fn start<H: ClientHandler>(
+    client: AuthorizedClient,
+    uri: Arc<str>,
+    options: ConnectOptions,
+    handler: H,
+) -> Result<Connected<H>, ConnectError> {
+    let info = handler.get_info();
+    let settling = Settling {
+        client: &client,
+        uri: Arc::clone(&uri),
+        info: &info,
+    };
+    let settled = settling
+        .settle(options.protocol, options.remembered.as_ref())
+        .await?;
+    let wire = settled.wire;
+    let discover = discover_value(&settled.answer);
+    let session = settled.session.clone();
+    client.connection().settle(settled);
+
+    let transport = AuthorizedTransport::over(client.clone(), Arc::clone(&uri));
+    let lifecycle = match wire {
+        Wire::Stateful => ClientLifecycleMode::Initialize,
+        Wire::Stateless => ClientLifecycleMode::Discover {
+            preferred_versions: vec![Wire::Stateless.version()],
+        },
+    };
+    match handler.serve_with_lifecycle(transport, lifecycle).await {
+        Ok(service) => Ok(Connected {
+            service,
+            wire,
+            discover,
+        }),
+        Err(error) => {
+            if let Some(session) = session {
+                abandon_session(&client, uri, session).await;
+            }
+            Err(ConnectError::Lifecycle(Box::new(error)))
+        }
+    }
+}
+
+/// Ends a session that nobody will use: rmcp's worker gives up before it learned to do so.
+pub(crate) async fn abandon_session(client: &AuthorizedClient, uri: Arc<str>, session: String) {
+    let version = Wire::Stateful.as_str();
+    let headers = lifecycle::headers(&lifecycle::initialized(), Some(version));
+    let deleting = client.delete_session(uri, session.into(), None, headers);
+    match tokio::time::timeout(ABANDON_LIMIT, deleting).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "an unused session was not ended"),
+        Err(_) => tracing::debug!("ending an unused session took too long"),
+    }
+}
+
+fn discover_value(answer: &ServerJsonRpcMessage) -> Option<serde_json::Value> {
+    match answer {
+        JsonRpcMessage::Response(response) => match &response.result {
+            ServerResult::DiscoverResult(result) => serde_json::to_value(result).ok(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+const ABANDON_LIMIT: Duration = Duration::from_secs(5);

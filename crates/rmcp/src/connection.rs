@@ -1,0 +1,162 @@
+//! What one connection knows that rmcp's worker does not: the settled answer, the watched messages, dead streams.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientRequest, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+};
+
+use crate::{Exchange, Wire};
+
+/// The state of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Connection {
+    settled: Mutex<Option<Settled>>,
+    /// The settled answer was remembered and no request has confirmed it yet.
+    unconfirmed: AtomicBool,
+    watched: Mutex<HashMap<MessageKey, Slot>>,
+    dead_streams: Mutex<HashSet<Option<String>>>,
+}
+
+/// The answer that settled the wire, kept for rmcp's own first request.
+#[derive(Clone, Debug)]
+pub(crate) struct Settled {
+    pub(crate) wire: Wire,
+    pub(crate) answer: ServerJsonRpcMessage,
+    pub(crate) session: Option<String>,
+    /// The answer comes from an earlier connection; the server was not asked.
+    pub(crate) remembered: bool,
+}
+
+impl Connection {
+    /// Keeps `settled` for the first `initialize` or `server/discover`.
+    pub(crate) fn settle(&self, settled: Settled) {
+        self.unconfirmed
+            .store(settled.remembered, Ordering::Release);
+        *lock(&self.settled) = Some(settled);
+    }
+
+    /// The settled answer if `message` asks for it, under its id; once.
+    pub(crate) fn settled_answer(
+        &self,
+        message: &ClientJsonRpcMessage,
+    ) -> Option<(ServerJsonRpcMessage, Option<String>)> {
+        let JsonRpcMessage::Request(request) = message else {
+            return None;
+        };
+        let wire = match &request.request {
+            ClientRequest::InitializeRequest(_) => Wire::Stateful,
+            ClientRequest::DiscoverRequest(_) => Wire::Stateless,
+            _ => return None,
+        };
+        let settled = lock(&self.settled).take_if(|settled| settled.wire == wire)?;
+        let mut answer = settled.answer;
+        if let JsonRpcMessage::Response(response) = &mut answer {
+            response.id = request.id.clone();
+        }
+        Some((answer, settled.session))
+    }
+
+    /// Whether the wire rests on a memory that no answer has confirmed.
+    pub(crate) fn is_unconfirmed(&self) -> bool {
+        self.unconfirmed.load(Ordering::Acquire)
+    }
+
+    /// Ends that doubt; `true` for the one caller that ended it.
+    pub(crate) fn confirm(&self) -> bool {
+        self.unconfirmed.swap(false, Ordering::AcqRel)
+    }
+
+    /// Catches the authorization error of `message`, should it fail.
+    pub(crate) fn watch(self: &Arc<Self>, message: &ClientJsonRpcMessage) -> Watch {
+        let key = MessageKey::of(message);
+        let slot = Slot::default();
+        lock(&self.watched).insert(key.clone(), Arc::clone(&slot));
+        Watch {
+            connection: Arc::clone(self),
+            key,
+            slot,
+        }
+    }
+
+    /// Hands the error of `message` to whoever watches it.
+    pub(crate) fn caught(&self, key: &MessageKey, error: &Arc<doorkey_oauth::Error>) {
+        if let Some(slot) = lock(&self.watched).get(key) {
+            *lock(slot) = Some(Arc::clone(error));
+        }
+    }
+
+    /// Says that the stream standing at `event_id` must not be opened again: the event that follows is too large.
+    pub(crate) fn bury_stream(&self, event_id: Option<String>) {
+        let mut dead = lock(&self.dead_streams);
+        if dead.len() < DEAD_STREAM_LIMIT {
+            dead.insert(event_id);
+        }
+    }
+
+    pub(crate) fn is_dead_stream(&self, event_id: Option<&String>) -> bool {
+        lock(&self.dead_streams).contains(&event_id.cloned())
+    }
+}
+
+type Slot = Arc<Mutex<Option<Arc<doorkey_oauth::Error>>>>;
+
+/// What tells one message in flight from another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum MessageKey {
+    Request(RequestId),
+    Reply(Option<RequestId>),
+    Other(Exchange),
+}
+
+impl MessageKey {
+    pub(crate) fn of(message: &ClientJsonRpcMessage) -> Self {
+        match message {
+            JsonRpcMessage::Request(request) => Self::Request(request.id.clone()),
+            JsonRpcMessage::Response(response) => Self::Reply(Some(response.id.clone())),
+            JsonRpcMessage::Error(error) => Self::Reply(error.id.clone()),
+            JsonRpcMessage::Notification(_) => Self::Other(Exchange::of(message)),
+        }
+    }
+}
+
+/// Watches one message until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    connection: Arc<Connection>,
+    key: MessageKey,
+    slot: Slot,
+}
+
+impl Watch {
+    /// The error that was caught, if any.
+    pub(crate) fn error(&self) -> Option<Arc<doorkey_oauth::Error>> {
+        lock(&self.slot).clone()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut watched = lock(&self.connection.watched);
+        // A later message with the same key has a slot of its own.
+        if watched
+            .get(&self.key)
+            .is_some_and(|slot| Arc::ptr_eq(slot, &self.slot))
+        {
+            watched.remove(&self.key);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while holding one of these locks, and none of the states can be half-written.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const DEAD_STREAM_LIMIT: usize = 256;

@@ -1,0 +1,345 @@
+//! What goes wrong between an MCP client and its server, and how to find the authorization error in it.
+
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+
+use doorkey_discovery::Challenges;
+use rmcp::{
+    model::ErrorData,
+    service::ClientInitializeError,
+    transport::{DynamicTransportError, streamable_http_client::StreamableHttpError},
+};
+
+use crate::{Exchange, Wire};
+
+/// The authorization error behind `error`, however deep rmcp wrapped it.
+///
+/// Understands the source chain, and the places where rmcp's types leave the chain: `ServiceError`,
+/// `ClientInitializeError` and `StreamableHttpError`. Errors of a connection made by
+/// [`connect`](crate::connect) or over an [`AuthorizedTransport`](crate::AuthorizedTransport) always carry
+/// theirs. A bare `StreamableHttpError::AuthRequired`, as [`AuthorizedClient`](crate::AuthorizedClient) returns
+/// it to a worker that somebody else made, has no room for it and gives `None`: there, read
+/// [`events`](crate::AuthorizedClient::events).
+///
+/// A failure of the network is found too, as [`doorkey_oauth::Error::Http`].
+#[must_use]
+pub fn authorization_error<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a doorkey_oauth::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let found = typed(error);
+        if found.is_some() {
+            return found;
+        }
+        next = match error.downcast_ref::<ClientInitializeError>() {
+            Some(ClientInitializeError::TransportError { error, .. }) => Some(error),
+            Some(ClientInitializeError::LegacyFallbackFailed { fallback, .. }) => Some(&**fallback),
+            _ => match error.downcast_ref::<ConnectError>() {
+                Some(ConnectError::Lifecycle(error)) => Some(&**error),
+                _ => error.source(),
+            },
+        };
+    }
+    None
+}
+
+fn typed<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a doorkey_oauth::Error> {
+    if let Some(error) = error.downcast_ref::<doorkey_oauth::Error>() {
+        return Some(error);
+    }
+    if let Some(error) = error.downcast_ref::<Arc<doorkey_oauth::Error>>() {
+        return Some(error);
+    }
+    if let Some(error) = error.downcast_ref::<TransportError>() {
+        return error.authorization();
+    }
+    if let Some(error) = error.downcast_ref::<StreamableHttpError<ClientError>>() {
+        return in_answer(error);
+    }
+    if let Some(ConnectError::Settle { error, .. }) = error.downcast_ref() {
+        return error.authorization();
+    }
+    error.downcast_ref().and_then(ClientError::authorization)
+}
+
+fn in_answer(error: &StreamableHttpError<ClientError>) -> Option<&doorkey_oauth::Error> {
+    match error {
+        StreamableHttpError::Client(error) => error.authorization(),
+        _ => None,
+    }
+}
+
+/// Why an exchange failed for a reason that rmcp's own error has no word for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// No answer came: the network failed, or the token could not be obtained or renewed.
+    #[error(transparent)]
+    Exchange(Arc<doorkey_oauth::Error>),
+    /// The server forbids the request, and not for want of a scope: signing in again will not help.
+    #[error(
+        "{url} answered HTTP 403: the request is forbidden and signing in again will not change that{}",
+        Detail(detail)
+    )]
+    Forbidden {
+        /// The address, without secrets.
+        url: String,
+        /// What the server challenged with, if it did.
+        challenges: Challenges,
+        /// The beginning of what it said, cleaned.
+        detail: String,
+    },
+    /// The body of an answer broke off.
+    #[error("the answer of {url} could not be read to its end")]
+    Body {
+        /// The address, without secrets.
+        url: String,
+        /// What happened.
+        #[source]
+        source: doorkey_http::BodyError,
+    },
+    /// A configuration tried to authorize requests beside the token source.
+    #[error(
+        "the header {header} of single requests belongs to the token source: \
+         configure a fixed bearer there, or leave it out"
+    )]
+    StaticAuthorization {
+        /// The header.
+        header: http::HeaderName,
+    },
+    /// The address of the server is not one a request can be sent to.
+    #[error("the address of the MCP server is not a valid URL")]
+    Url(#[source] http::Error),
+    /// A message could not be written as JSON.
+    #[error("a message could not be written as JSON")]
+    Encode(#[source] serde_json::Error),
+    /// What was remembered of the server no longer holds: forget it and connect again.
+    #[error("{url} no longer answers as it was remembered{}", Detail(detail))]
+    RememberedWire {
+        /// The address, without secrets.
+        url: String,
+        /// What the server said to it.
+        detail: String,
+    },
+}
+
+impl ClientError {
+    /// The error of the authorization layer, or of the network below it.
+    #[must_use]
+    pub fn authorization(&self) -> Option<&doorkey_oauth::Error> {
+        match self {
+            Self::Exchange(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the same request may succeed a little later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Exchange(error) => error.is_transient(),
+            Self::Body { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether somebody has to sign in first.
+    #[must_use]
+    pub fn needs_login(&self) -> bool {
+        self.authorization()
+            .is_some_and(doorkey_oauth::Error::needs_login)
+    }
+}
+
+/// What rmcp is told about a message that could not be sent: its own error, and the typed cause beside it.
+///
+/// rmcp finds its challenge in the source chain, [`authorization_error`] finds ours.
+#[derive(Debug)]
+pub struct TransportError {
+    answer: StreamableHttpError<ClientError>,
+    authorization: Option<Arc<doorkey_oauth::Error>>,
+}
+
+impl TransportError {
+    pub(crate) const fn new(
+        answer: StreamableHttpError<ClientError>,
+        authorization: Option<Arc<doorkey_oauth::Error>>,
+    ) -> Self {
+        Self {
+            answer,
+            authorization,
+        }
+    }
+
+    /// The error of the authorization layer, or of the network below it.
+    #[must_use]
+    pub fn authorization(&self) -> Option<&doorkey_oauth::Error> {
+        self.authorization
+            .as_deref()
+            .or_else(|| in_answer(&self.answer))
+    }
+
+    /// rmcp's view of the same failure.
+    #[must_use]
+    pub const fn answer(&self) -> &StreamableHttpError<ClientError> {
+        &self.answer
+    }
+
+    /// Whether the same message may be accepted a little later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        if let Some(error) = self.authorization() {
+            return error.is_transient();
+        }
+        match &self.answer {
+            StreamableHttpError::Client(error) => error.is_transient(),
+            StreamableHttpError::HttpStatus(_)
+            | StreamableHttpError::Io(_)
+            | StreamableHttpError::Sse(_)
+            | StreamableHttpError::UnexpectedEndOfStream
+            | StreamableHttpError::SessionExpired
+            | StreamableHttpError::SessionRecoveryTimeout
+            | StreamableHttpError::ControlRequestTimeout => true,
+            _ => false,
+        }
+    }
+
+    /// Whether somebody has to sign in first.
+    #[must_use]
+    pub fn needs_login(&self) -> bool {
+        match self.authorization() {
+            Some(error) => error.needs_login(),
+            None => matches!(self.answer, StreamableHttpError::AuthRequired(_)),
+        }
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.authorization, &self.answer) {
+            (Some(error), _) => error.fmt(formatter),
+            (None, StreamableHttpError::Client(error)) => error.fmt(formatter),
+            (None, answer) => answer.fmt(formatter),
+        }
+    }
+}
+
+impl StdError for TransportError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match (&self.authorization, &self.answer) {
+            // rmcp looks for its challenge behind its own error.
+            (
+                Some(_),
+                answer @ (StreamableHttpError::AuthRequired(_)
+                | StreamableHttpError::InsufficientScope(_)),
+            ) => Some(answer),
+            (Some(error), _) => error.source(),
+            (None, StreamableHttpError::Client(error)) => error.source(),
+            (None, answer) => answer.source(),
+        }
+    }
+}
+
+/// Why a connection, or a probe for one, did not come about.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// A request that settles the wire got no usable answer.
+    #[error("{exchange} to {url} failed")]
+    Settle {
+        /// What was sent.
+        exchange: Exchange,
+        /// The address, without secrets.
+        url: String,
+        /// What happened.
+        #[source]
+        error: Box<TransportError>,
+    },
+    /// The server answered the request that settles the wire with a JSON-RPC error of its own.
+    #[error("{url} answered {exchange} with error {}: {}", .error.code.0, clean(&.error.message))]
+    Rejected {
+        /// What was sent.
+        exchange: Exchange,
+        /// The address, without secrets.
+        url: String,
+        /// The error as the server gave it.
+        error: ErrorData,
+    },
+    /// The server does not speak the wire, and no other may be tried.
+    #[error("{url} does not speak MCP {wire}{}", Detail(detail))]
+    WireRefused {
+        /// The wire that was asked for.
+        wire: Wire,
+        /// The address, without secrets.
+        url: String,
+        /// What the server said to it.
+        detail: String,
+    },
+    /// rmcp's own start failed after the wire was settled.
+    #[error("the MCP connection was not established")]
+    Lifecycle(#[source] Box<ClientInitializeError>),
+    /// The start took longer than the caller allows.
+    #[error("the MCP server at {url} was not ready within {} seconds", limit.as_secs_f32())]
+    Timeout {
+        /// The address, without secrets.
+        url: String,
+        /// The limit that passed.
+        limit: Duration,
+    },
+}
+
+impl ConnectError {
+    /// Whether trying again later may help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Settle { error, .. } => error.is_transient(),
+            Self::Lifecycle(_) => match self.transport() {
+                Some(error) => error.is_transient(),
+                None => false,
+            },
+            Self::Timeout { .. } => true,
+            Self::Rejected { .. } | Self::WireRefused { .. } => false,
+        }
+    }
+
+    /// Whether somebody has to sign in first.
+    #[must_use]
+    pub fn needs_login(&self) -> bool {
+        self.transport().is_some_and(TransportError::needs_login)
+    }
+
+    fn transport(&self) -> Option<&TransportError> {
+        match self {
+            Self::Settle { error, .. } => Some(error),
+            Self::Lifecycle(error) => match &**error {
+                ClientInitializeError::TransportError { error, .. } => in_dynamic(error),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+fn in_dynamic(error: &DynamicTransportError) -> Option<&TransportError> {
+    error.error.downcast_ref()
+}
+
+/// A detail behind a colon, or nothing.
+struct Detail<'a>(&'a str);
+
+impl fmt::Display for Detail<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        write!(formatter, ": {}", self.0)
+    }
+}
+
+/// What a server said, fit for one line of an error.
+pub(crate) fn clean(text: &str) -> String {
+    doorkey_http::clean_text(text, DETAIL_LIMIT)
+}
+
+const DETAIL_LIMIT: usize = 256;

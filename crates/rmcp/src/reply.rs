@@ -1,0 +1,180 @@
+//! One HTTP response of the MCP server, read within limits.
+
+use bytes::Bytes;
+use doorkey_discovery::Challenges;
+use doorkey_http::{Body, BodyError};
+use futures_util::StreamExt;
+use http::{
+    HeaderName, Response, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+    response::Parts,
+};
+use http_body_util::BodyDataStream;
+use rmcp::transport::streamable_http_client::{
+    AuthRequiredError, HttpStatusError, InsufficientScopeError, StreamableHttpError,
+};
+
+use crate::{ClientError, Limits, error::clean};
+
+/// What an exchange with the server ends in when it fails, in rmcp's words.
+pub(crate) type Failure = StreamableHttpError<ClientError>;
+
+/// A response whose body was not read yet.
+pub(crate) struct Reply<'a> {
+    parts: Parts,
+    body: Body,
+    /// The address, without secrets.
+    url: &'a str,
+    limits: Limits,
+}
+
+/// The media types that mean something here, compared as RFC 9110 §8.3.1 says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    Json,
+    Events,
+    Html,
+    Other,
+}
+
+impl<'a> Reply<'a> {
+    pub(crate) fn new(response: Response<Body>, url: &'a str, limits: Limits) -> Self {
+        let (parts, body) = response.into_parts();
+        Self {
+            parts,
+            body,
+            url,
+            limits,
+        }
+    }
+
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.parts.status
+    }
+
+    pub(crate) fn media(&self) -> Media {
+        let value = self.parts.headers.get(CONTENT_TYPE);
+        let essence = value
+            .and_then(|value| value.as_bytes().split(|byte| *byte == b';').next())
+            .unwrap_or_default()
+            .trim_ascii();
+        let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
+        if is("application/json") {
+            Media::Json
+        } else if is("text/event-stream") {
+            Media::Events
+        } else if is("text/html") || is("application/xhtml+xml") {
+            Media::Html
+        } else {
+            Media::Other
+        }
+    }
+
+    /// The session the server put this client in, on the answer to `initialize`.
+    pub(crate) fn session(&self) -> Option<String> {
+        let value = self.parts.headers.get(SESSION_ID)?;
+        value.to_str().ok().map(str::to_owned)
+    }
+
+    /// The announced length is zero.
+    pub(crate) fn is_empty(&self) -> bool {
+        let length = self.parts.headers.get(http::header::CONTENT_LENGTH);
+        length.is_some_and(|value| value.as_bytes() == b"0")
+    }
+
+    /// An authorization failure that the layer below left alone: every 403 without `insufficient_scope`, and whatever a
+    /// host's own layers let through. Never looks at the body to tell (CH-14).
+    pub(crate) async fn authorized(self) -> Result<Self, Failure> {
+        let challenges = match self.status() {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Challenges::from_headers(&self.parts.headers)
+            }
+            _ => return Ok(self),
+        };
+        if self.status() == StatusCode::UNAUTHORIZED {
+            return Err(auth_required(&challenges));
+        }
+        if challenges.is_insufficient_scope() {
+            return Err(insufficient_scope(&challenges));
+        }
+        let url = self.url.to_owned();
+        let detail = clean(&self.diagnostic().await);
+        Err(StreamableHttpError::Client(ClientError::Forbidden {
+            url,
+            challenges,
+            detail,
+        }))
+    }
+
+    /// Rate limits and failures of the server: worth repeating later, whatever their body says.
+    pub(crate) fn server_failure(&self) -> Option<Failure> {
+        if self.status() != StatusCode::TOO_MANY_REQUESTS && !self.status().is_server_error() {
+            return None;
+        }
+        let retry_after = self.parts.headers.get(RETRY_AFTER);
+        let retry_after = retry_after
+            .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+            .map(str::to_owned);
+        Some(HttpStatusError::new(self.status().as_u16(), retry_after).into())
+    }
+
+    pub(crate) fn unexpected_media(&self) -> Failure {
+        let value = self.parts.headers.get(CONTENT_TYPE);
+        let value = value.map(|value| clean(&String::from_utf8_lossy(value.as_bytes())));
+        StreamableHttpError::UnexpectedContentType(value)
+    }
+
+    /// The stream of events this reply opens.
+    pub(crate) fn into_body(self) -> Body {
+        self.body
+    }
+
+    /// The whole body, refused when it is longer than a JSON body may be.
+    pub(crate) async fn whole(self) -> Result<Bytes, Failure> {
+        let max_size = self.limits.json_body;
+        let read = self.body.collect_limited(max_size).await;
+        read.map_err(|error| match error {
+            BodyError::TooLarge { .. } => StreamableHttpError::ResponseBodyTooLarge { max_size },
+            source => StreamableHttpError::Client(ClientError::Body {
+                url: self.url.to_owned(),
+                source,
+            }),
+        })
+    }
+
+    /// The beginning of the body, for a message; the rest is dropped unread.
+    pub(crate) async fn diagnostic(self) -> String {
+        let limit = self.limits.diagnostic;
+        let mut text = Vec::new();
+        let mut chunks = BodyDataStream::new(self.body);
+        while text.len() < limit {
+            let Some(Ok(chunk)) = chunks.next().await else {
+                break;
+            };
+            let count = chunk.len().min(limit - text.len());
+            text.extend_from_slice(&chunk[..count]);
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+/// An answer of the server that fits no rule, with the beginning of what it said.
+pub(crate) fn unexpected(status: StatusCode, url: &str, text: &str) -> Failure {
+    let separator = if text.trim().is_empty() { "" } else { ": " };
+    let message = format!("HTTP {status} from {url}{separator}{}", clean(text));
+    StreamableHttpError::UnexpectedServerResponse(message.into())
+}
+
+/// rmcp's error for a login that is needed, with every challenge the server gave.
+pub(crate) fn auth_required(challenges: &Challenges) -> Failure {
+    StreamableHttpError::AuthRequired(AuthRequiredError::new(challenges.to_header_value()))
+}
+
+/// rmcp's error for a scope that is missing, with every challenge the server gave.
+pub(crate) fn insufficient_scope(challenges: &Challenges) -> Failure {
+    let required = challenges.scope().map(|scopes| scopes.to_string());
+    let header = challenges.to_header_value();
+    StreamableHttpError::InsufficientScope(InsufficientScopeError::new(header, required))
+}
+
+pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
