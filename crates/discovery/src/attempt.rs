@@ -38,8 +38,8 @@ pub enum Failure {
 pub(crate) enum Class {
     /// The document is not here: look elsewhere, and if it is nowhere, it does not exist.
     Absent,
-    /// As absent, but the answer is about us or our pace, so it proves nothing.
-    Turned,
+    /// As absent; but it says more than a plain 404, so it is reported before one.
+    Refused,
     /// Remember it and look elsewhere; if the document is nowhere, nobody knows whether it exists.
     Trouble,
     /// A document of another issuer: as trouble, and the reason reported in the end.
@@ -63,7 +63,7 @@ impl Failure {
     pub fn is_transient(&self) -> bool {
         use doorkey_http::Error as Http;
         match self {
-            Self::Status(status) => status.is_server_error() || is_turned(*status),
+            Self::Status(status) => status.is_server_error() || is_throttled(*status),
             Self::Document(DocumentError::TooLong) => true,
             Self::Http(error) => {
                 error.is_transient() || error.is_tls() || matches!(error, Http::BodyTooLarge { .. })
@@ -85,7 +85,7 @@ impl Failure {
 
 fn class_of_status(status: StatusCode) -> Class {
     match status.as_u16() {
-        401 | 403 | 408 | 425 | 429 => Class::Turned,
+        401 | 403 | 408 | 425 | 429 => Class::Refused,
         200..=299 | 400..=499 => Class::Absent,
         _ => Class::Trouble,
     }
@@ -106,7 +106,7 @@ fn class_of_document(error: &DocumentError) -> Class {
 }
 
 /// Too early, too slow or too often: try again later.
-fn is_turned(status: StatusCode) -> bool {
+fn is_throttled(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429)
 }
 
@@ -205,8 +205,8 @@ impl Attempts {
     /// Whether the document was nowhere, and every answer says so for good.
     pub(crate) fn prove_absence(&self) -> bool {
         let proves = |attempt: &Attempt| match &attempt.failure {
-            Failure::Status(status) if is_turned(*status) => false,
-            failure => failure.class() <= Class::Turned,
+            Failure::Status(status) if is_throttled(*status) => false,
+            failure => failure.class() <= Class::Refused,
         };
         self.iter().all(proves)
     }

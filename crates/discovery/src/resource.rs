@@ -138,7 +138,7 @@ impl ResourceRule {
 /// A document that speaks for another resource. It has to be discarded whole, and discovery ends (RFC 9728 §3.3): a
 /// token for that resource would be handed to somebody else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} was published as the resource, which is not {server}", Quoted(published.as_str()))]
+#[error("the resource is {}, not {}", Quoted(published.as_str()), Quoted(server.as_str()))]
 #[non_exhaustive]
 pub struct ResourceMismatch {
     /// What the document said.

@@ -2,15 +2,17 @@
 
 use std::fmt;
 
-/// Prints text between quotes, escaped as by `Debug` (control, bidirectional and other invisible characters become
-/// `\u{…}`), cut after [`LIMIT`] characters.
+/// Prints an identifier between quotes, escaped as by `Debug` (control, bidirectional and other invisible characters become
+/// `\u{…}`), cut after [`LIMIT`] characters and, since queries hold keys, at its query.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.char_indices().nth(LIMIT) {
+        let end = self.0.char_indices().nth(LIMIT).map(|(end, _)| end);
+        let query = self.0.find('?').map(|mark| mark + 1);
+        match query.into_iter().chain(end).min() {
             None => write!(f, "{:?}", self.0),
-            Some((cut, _)) => write!(f, "{:?}\u{2026}", &self.0[..cut]),
+            Some(cut) => write!(f, "{:?}", format!("{}…", &self.0[..cut])),
         }
     }
 }
@@ -48,6 +50,14 @@ mod tests {
     fn long_text_is_cut_sec_13() {
         let shown = Quoted(&"\u{e9}".repeat(5000)).to_string();
         assert_eq!(shown.chars().count(), LIMIT + 3);
+    }
+
+    #[test]
+    fn a_query_is_not_shown() {
+        assert_eq!(
+            Quoted("https://h/mcp?key=secret").to_string(),
+            "\"https://h/mcp?…\""
+        );
     }
 
     #[test]

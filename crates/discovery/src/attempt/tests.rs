@@ -1,1 +1,181 @@
+//! The status table, row by row, and what is said of several failures.
 
+use super::*;
+
+fn attempt(place: &str, failure: Failure) -> Attempt {
+    Attempt::at(&place.parse().unwrap(), failure)
+}
+
+fn status(code: u16) -> Failure {
+    Failure::Status(StatusCode::from_u16(code).unwrap())
+}
+
+fn attempts(failures: Vec<Failure>) -> Attempts {
+    let mut attempts = Attempts::default();
+    for (index, failure) in failures.into_iter().enumerate() {
+        attempts.push(attempt(&format!("https://h/{index}?key=secret"), failure));
+    }
+    attempts
+}
+
+#[test]
+fn every_4xx_means_look_elsewhere_and_every_5xx_means_trouble_disc_17_as_10_as_11() {
+    for code in 400..=499 {
+        assert!(status(code).class() <= Class::Refused, "{code}");
+    }
+    for code in 500..=599 {
+        assert_eq!(status(code).class(), Class::Trouble, "{code}");
+        assert!(status(code).is_transient(), "{code}");
+    }
+    for code in [201, 202, 204, 206] {
+        assert_eq!(
+            status(code).class(),
+            Class::Absent,
+            "{code}: success is exactly 200, DISC-05"
+        );
+    }
+    for code in [300, 301, 304, 307] {
+        assert_eq!(status(code).class(), Class::Trouble, "{code}");
+    }
+}
+
+#[test]
+fn a_throttled_request_proves_no_absence_leg_01() {
+    for code in [408, 425, 429] {
+        assert!(
+            !attempts(vec![status(404), status(code)]).prove_absence(),
+            "{code}"
+        );
+        assert!(
+            attempts(vec![status(404), status(code)]).is_transient(),
+            "{code}"
+        );
+    }
+    for code in [400, 401, 403, 404, 405, 410] {
+        assert!(
+            attempts(vec![status(404), status(code)]).prove_absence(),
+            "{code}"
+        );
+        assert!(
+            !attempts(vec![status(404), status(code)]).is_transient(),
+            "{code}"
+        );
+    }
+    assert!(!attempts(vec![status(404), status(500)]).prove_absence());
+}
+
+#[test]
+fn documents_have_their_classes_disc_17_as_09_as_12() {
+    let issuer = Issuer::new("https://as.example");
+    for (error, class) in [
+        (
+            DocumentError::NotJsonObject {
+                kind: crate::BodyKind::Empty,
+                source: None,
+            },
+            Class::Absent,
+        ),
+        (DocumentError::TooLong, Class::Trouble),
+        (
+            DocumentError::Missing { member: "resource" },
+            Class::Trouble,
+        ),
+        (
+            DocumentError::WrongType {
+                member: "resource",
+                expected: "a string",
+            },
+            Class::Trouble,
+        ),
+        (
+            DocumentError::IssuerMismatch {
+                expected: issuer,
+                published: None,
+            },
+            Class::Mismatch,
+        ),
+        (
+            DocumentError::Missing {
+                member: "token_endpoint",
+            },
+            Class::Permanent,
+        ),
+        (
+            DocumentError::WrongType {
+                member: "scopes_supported",
+                expected: "x",
+            },
+            Class::Permanent,
+        ),
+        (
+            DocumentError::Url {
+                member: "token_endpoint",
+                source: UrlError::Insecure,
+            },
+            Class::Permanent,
+        ),
+    ] {
+        assert_eq!(Failure::Document(error).class(), class);
+    }
+}
+
+#[test]
+fn the_first_grave_cause_leads_and_all_are_listed_as_13_err_10() {
+    let table = attempts(vec![
+        status(404),
+        status(403),
+        status(502),
+        status(503),
+        status(404),
+    ]);
+    assert_eq!(
+        table.to_string(),
+        "https://h/2: HTTP 502; https://h/0: HTTP 404; https://h/1: HTTP 403; https://h/3: HTTP 503; https://h/4: HTTP 404"
+    );
+    let soft = attempts(vec![status(404), status(403), status(404)]);
+    assert_eq!(
+        soft.lead().unwrap().place(),
+        "https://h/1",
+        "a 403 says more than a 404"
+    );
+    assert_eq!(
+        attempts(vec![status(404), status(405)])
+            .lead()
+            .unwrap()
+            .place(),
+        "https://h/0"
+    );
+}
+
+#[test]
+fn the_cause_of_the_lead_follows_and_those_of_others_are_told_in_the_list() {
+    let unreadable = || {
+        let source = serde_json::from_str::<serde_json::Value>("{").err();
+        Failure::Document(DocumentError::NotJsonObject {
+            kind: crate::BodyKind::Unreadable,
+            source,
+        })
+    };
+    let table = attempts(vec![unreadable(), unreadable()]);
+    let reason = "the body is not a JSON object: it cannot be read as JSON";
+    let cause = "EOF while parsing an object at line 1 column 1";
+    assert_eq!(
+        table.to_string(),
+        format!("https://h/0: {reason}; https://h/1: {reason} ({cause})")
+    );
+    assert_eq!(table.source().unwrap().to_string(), cause);
+}
+
+#[test]
+fn an_issuer_without_a_place_is_listed_too_disc_15() {
+    let mut table = Attempts::default();
+    table.push(Attempt::without_place(
+        &Issuer::new("http://as.example\u{1b}"),
+        UrlError::Blank,
+    ));
+    assert_eq!(
+        table.to_string(),
+        r#""http://as.example\u{1b}": it contains a blank or a control character"#
+    );
+    assert!(!table.is_transient());
+}

@@ -15,7 +15,7 @@ fn parse(value: &str) -> Challenges {
 fn outline(challenges: &Challenges) -> Vec<String> {
     let line = |challenge: &Challenge| {
         let mut line = challenge.scheme().to_owned();
-        for blob in challenge.token68() {
+        if let Some(blob) = challenge.token68() {
             line = format!("{line} {blob}");
         }
         challenge
