@@ -87,6 +87,15 @@ impl Body {
         }
     }
 
+    /// The bytes in hand, or the stream back.
+    #[cfg(feature = "client")]
+    pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Kind::Full(bytes) => Ok(bytes.unwrap_or_default()),
+            stream @ Kind::Stream(_) => Err(Self(stream)),
+        }
+    }
+
     /// Reads the body to its end, at most `limit` bytes. Trailers are dropped.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The one client that every request goes through.
+//! The one client that every request goes through: the layers, put together.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,66 +8,142 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
 use crate::BoxError;
 use crate::body::Body;
+use crate::endpoint::Endpoints;
 use crate::error::Error;
+use crate::exchange::Exchange;
+use crate::headers::HeaderScopes;
 use crate::leg::Leg;
+use crate::limits::HeaderLimit;
 use crate::profile::HttpProfile;
+use crate::redirect::Redirects;
+use crate::sorted::Sorted;
+use crate::stack::{Below, StepLayer};
+use crate::tag::Tag;
+use crate::timeout::Deadline;
 
-/// A cheap handle over the whole stack.
+#[cfg(feature = "client")]
+use crate::{
+    bottom::Bottom,
+    resolve::{Addresses, Guard, Resolver, SystemResolver},
+};
+
+/// A stack of layers as one service, as [`HttpClient::layer`] hands it over.
+pub type HttpService = BoxCloneSyncService<Request<Body>, Response<Body>, Error>;
+
+/// A handle, cheap to clone, over the whole stack; every request of every leg goes through it.
+///
+/// It needs a Tokio runtime with timers (and, for [`HttpClient::new`], input and output) around
+/// it. As a [`tower::Service`] it takes the [`Leg`] from the request's extensions, where
+/// [`send`](Self::send) puts it; a request without one counts as [`Leg::Resource`].
 #[derive(Clone)]
 pub struct HttpClient {
     profile: Arc<HttpProfile>,
-    service: Stack,
+    service: HttpService,
 }
 
-pub(crate) type Stack = BoxCloneSyncService<Request<Body>, Response<Body>, Error>;
-
 impl HttpClient {
-    /// Builds the stack over a connection of its own.
+    /// Builds the stack over connections of its own, with the operating system's resolver.
     ///
     /// # Errors
     ///
-    /// [`Error::Profile`]
+    /// [`Error::Profile`] or [`Error::HeaderRefused`], naming the setting to correct.
     #[cfg(feature = "client")]
-    pub fn new(_profile: &HttpProfile) -> Result<Self, Error> {
-        todo!()
+    pub fn new(profile: &HttpProfile) -> Result<Self, Error> {
+        Self::with_resolver(profile, Arc::new(SystemResolver))
+    }
+
+    /// Builds the stack over connections of its own, with names looked up by `resolver`.
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpClient::new`].
+    #[cfg(feature = "client")]
+    pub fn with_resolver(
+        profile: &HttpProfile,
+        resolver: Arc<dyn Resolver>,
+    ) -> Result<Self, Error> {
+        let guard = Arc::new(Guard::new(profile, resolver));
+        let bottom = Bottom::new(profile, &guard)?;
+        let addresses = Addresses {
+            guard,
+            proxy: profile.proxy.clone(),
+        };
+        let connect = profile.timeouts.connect;
+        Self::assemble(
+            profile,
+            StepLayer::new(addresses).layer(Sorted::new(bottom, connect)),
+        )
     }
 
     /// Builds the stack over the host's own service.
     ///
+    /// The service takes over TLS (`roots`, `client_identity`), `proxy`, `timeouts.connect` and
+    /// `addresses`: none of these settings has an effect then. Everything else stays: legs,
+    /// header scopes, redirects, the other time-outs and limits, and that only https URLs, or
+    /// http on loopback, are asked.
+    ///
     /// # Errors
     ///
-    /// [`Error::Profile`]
-    pub fn with_service<S>(_profile: &HttpProfile, _bottom: S) -> Result<Self, Error>
+    /// As [`HttpClient::new`].
+    pub fn with_service<S>(profile: &HttpProfile, bottom: S) -> Result<Self, Error>
     where
         S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
         S::Future: Send + 'static,
     {
-        todo!()
+        let connect = profile.timeouts.connect;
+        Self::assemble(profile, Sorted::new(bottom, connect))
     }
 
-    /// Wraps the whole stack.
-    #[must_use]
-    pub fn layer<L>(self, _layer: L) -> Self
+    fn assemble<S>(profile: &HttpProfile, bottom: S) -> Result<Self, Error>
     where
-        L: Layer<Stack>,
+        S: Below,
+    {
+        let service = ServiceBuilder::new()
+            .layer(StepLayer::new(Tag))
+            .layer(StepLayer::new(Deadline(profile.timeouts)))
+            .layer(StepLayer::new(Redirects {
+                limit: profile.limits.redirects,
+            }))
+            .layer(StepLayer::new(HeaderScopes::new(profile)?))
+            .layer(StepLayer::new(HeaderLimit(profile.limits.headers)))
+            .layer(StepLayer::new(Endpoints))
+            .service(bottom);
+        Ok(Self {
+            profile: Arc::new(profile.clone()),
+            service: BoxCloneSyncService::new(service),
+        })
+    }
+
+    /// Wraps the whole stack: a recorder put here sees every request as [`send`](Self::send) got
+    /// it, its leg in its extensions, before configured headers are added.
+    #[must_use]
+    pub fn layer<L>(self, layer: L) -> Self
+    where
+        L: Layer<HttpService>,
         L::Service:
             Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
         <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
         <L::Service as Service<Request<Body>>>::Future: Send + 'static,
     {
-        todo!()
+        let connect = self.profile.timeouts.connect;
+        let service = Sorted::new(layer.layer(self.service), connect);
+        Self {
+            service: BoxCloneSyncService::new(service),
+            ..self
+        }
     }
 
-    /// Sends `request` as `leg`.
+    /// Sends `request` as `leg` and returns as soon as the response headers are there. Any status
+    /// is an answer, not an error.
     ///
     /// # Errors
     ///
-    /// [`Error`]
+    /// [`Error`], naming leg, method and URL.
     pub async fn send(
         &self,
         leg: Leg,
@@ -77,17 +153,28 @@ impl HttpClient {
         self.service.clone().oneshot(request).await
     }
 
-    /// Sends `request` as `leg` and reads the body under the leg's limit.
+    /// Sends `request` as `leg` and reads the whole body under the [limit](crate::Limits) of the
+    /// leg.
     ///
     /// # Errors
     ///
-    /// [`Error`]
+    /// [`Error`], naming leg, method and URL.
     pub async fn send_collected(
         &self,
-        _leg: Leg,
-        _request: Request<Body>,
+        leg: Leg,
+        mut request: Request<Body>,
     ) -> Result<Response<Bytes>, Error> {
-        todo!()
+        request.extensions_mut().insert(leg);
+        let asked = Exchange::parse(&request)?;
+        let (parts, body) = self.send(leg, request).await?.into_parts();
+        let limit = self.profile.limits.body(leg);
+        match body.collect_limited(limit).await {
+            Ok(bytes) => Ok(Response::from_parts(parts, bytes)),
+            Err(err) => {
+                let exchange = parts.extensions.get::<Exchange>().cloned().unwrap_or(asked);
+                Err(Error::from_body(exchange, err))
+            }
+        }
     }
 
     /// The profile it was built from.

@@ -1,8 +1,15 @@
 //! Which URLs may be asked at all: https, or plain http on the loopback interface.
 
+use std::sync::Arc;
+
+use http::{Request, Response};
 use url::{Host, Url};
 
+use crate::body::Body;
+use crate::error::Error;
+use crate::exchange::Exchange;
 use crate::redact::RedactedUrl;
+use crate::stack::{Below, Step};
 
 /// Why a URL is no endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +52,23 @@ pub fn check_endpoint(url: &Url) -> Result<(), EndpointError> {
         Ok(())
     } else {
         Err(EndpointError::NotHttps { url: url.into() })
+    }
+}
+
+/// Lets a request pass whose URL may be asked.
+pub(crate) struct Endpoints;
+
+impl Step for Endpoints {
+    async fn run<S: Below>(
+        self: Arc<Self>,
+        request: Request<Body>,
+        mut below: S,
+    ) -> Result<Response<Body>, Error> {
+        let exchange = Exchange::of(&request)?;
+        match check_endpoint(exchange.url()) {
+            Ok(()) => below.call(request).await,
+            Err(source) => Err(Error::Endpoint { exchange, source }),
+        }
     }
 }
 

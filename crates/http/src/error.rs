@@ -5,12 +5,13 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::BoxError;
+use crate::address::AddressRefused;
 use crate::body::BodyError;
+use crate::cause;
 use crate::endpoint::EndpointError;
 use crate::exchange::Exchange;
 use crate::leg::Leg;
 use crate::redact::RedactedUrl;
-use crate::refused::AddressRefused;
 use crate::timeout::Phase;
 
 /// A request that got no answer, or a profile that no client can be built from.
@@ -72,8 +73,8 @@ pub enum Error {
         exchange: Exchange,
         /// The status of the answer.
         status: StatusCode,
-        /// Where it points.
-        target: RedactedUrl,
+        /// Where it points, as it may be shown.
+        target: String,
         /// The rule.
         #[source]
         source: RedirectRule,
@@ -136,9 +137,9 @@ pub enum Error {
         #[source]
         source: BodyError,
     },
-    /// The exchange failed after the connection stood, in any other way.
+    /// No valid answer came over the connection, or the host's own service failed.
     #[error("{exchange}: no valid response")]
-    Exchange {
+    Transport {
         /// The request.
         exchange: Exchange,
         /// The first cause.
@@ -148,7 +149,7 @@ pub enum Error {
 }
 
 /// Why a redirect is not followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedirectRule {
     /// The leg carries credentials or changes state: it goes to its endpoint or nowhere.
@@ -163,6 +164,9 @@ pub enum RedirectRule {
     /// A method that asks for more than a document.
     #[error("only GET and HEAD requests follow redirects")]
     Method,
+    /// The target may not be asked.
+    #[error("the target is not an endpoint")]
+    Target(#[source] EndpointError),
     /// The `Location` header is not a URL.
     #[error("the Location header is not a URL")]
     Location,
@@ -183,7 +187,7 @@ impl Error {
             | Self::HeadersTooLarge { exchange, .. }
             | Self::BodyTooLarge { exchange, .. }
             | Self::Body { exchange, .. }
-            | Self::Exchange { exchange, .. } => Some(exchange),
+            | Self::Transport { exchange, .. } => Some(exchange),
         }
     }
 
@@ -206,13 +210,13 @@ impl Error {
     /// connection, a time-out, an exchange or body that broke off.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::Connect { .. }
-            | Self::Timeout { .. }
-            | Self::Exchange { .. }
-            | Self::Body { .. } => true,
-            _ => false,
-        }
+                | Self::Timeout { .. }
+                | Self::Transport { .. }
+                | Self::Body { .. }
+        )
     }
 
     /// True when no connection was made, so that the server has seen nothing of the request.
@@ -239,6 +243,63 @@ impl Error {
     #[must_use]
     pub const fn is_tls(&self) -> bool {
         matches!(self, Self::Tls { .. })
+    }
+
+    /// Sorts what came from the service at the bottom.
+    pub(crate) fn from_bottom(exchange: &Exchange, err: BoxError, connect: Duration) -> Self {
+        let err = match err.downcast::<Self>() {
+            Ok(own) => return *own,
+            Err(other) => other,
+        };
+        let exchange = exchange.clone();
+        if let Some(refused) = cause::find::<AddressRefused>(&*err) {
+            return Self::AddressRefused {
+                exchange,
+                source: refused.clone(),
+            };
+        }
+        #[cfg(feature = "client")]
+        {
+            if let Some(tls) = cause::find::<rustls::Error>(&*err) {
+                return Self::Tls {
+                    exchange,
+                    source: Box::new(tls.clone()),
+                };
+            }
+            let outer = cause::find::<reqwest::Error>(&*err);
+            if outer.is_some_and(|err| err.is_connect() && err.is_timeout()) {
+                return Self::Timeout {
+                    exchange,
+                    phase: Phase::Connect,
+                    limit: connect,
+                };
+            }
+            if outer.is_some_and(reqwest::Error::is_connect) {
+                return Self::Connect {
+                    exchange,
+                    source: cause::deepest(err),
+                };
+            }
+        }
+        #[cfg(not(feature = "client"))]
+        let _: Duration = connect;
+        Self::Transport {
+            exchange,
+            source: cause::deepest(err),
+        }
+    }
+
+    /// An error of a response's body, with the request it belongs to.
+    pub(crate) fn from_body(exchange: Exchange, err: BodyError) -> Self {
+        match err {
+            BodyError::TooLarge { limit } => Self::BodyTooLarge { exchange, limit },
+            BodyError::Timeout { phase, limit } => Self::Timeout {
+                exchange,
+                phase,
+                limit,
+            },
+            source @ BodyError::Broken(_) => Self::Body { exchange, source },
+        }
     }
 
     /// Always false: the network below knows of no logins.

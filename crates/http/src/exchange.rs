@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::{Method, Request};
 use url::Url;
 
+use crate::error::Error;
 use crate::leg::Leg;
 use crate::redact::RedactedUrl;
 
@@ -32,11 +33,8 @@ impl Exchange {
         }))
     }
 
-    /// The exchange a request carries, put there by the outermost layer.
-    pub(crate) fn of<B>(request: &Request<B>) -> Result<Self, crate::Error> {
-        if let Some(exchange) = request.extensions().get::<Self>() {
-            return Ok(exchange.clone());
-        }
+    /// The exchange that a request begins.
+    pub(crate) fn parse<B>(request: &Request<B>) -> Result<Self, Error> {
         let leg = request
             .extensions()
             .get::<Leg>()
@@ -44,8 +42,17 @@ impl Exchange {
             .unwrap_or(Leg::Resource);
         match Url::parse(&request.uri().to_string()) {
             Ok(url) => Ok(Self::new(leg, request.method().clone(), url)),
-            Err(source) => Err(crate::Error::Url { leg, source }),
+            Err(source) => Err(Error::Url { leg, source }),
         }
+    }
+
+    /// The exchange a request carries, put there by the outermost layer.
+    pub(crate) fn of<B>(request: &Request<B>) -> Result<Self, Error> {
+        request
+            .extensions()
+            .get::<Self>()
+            .cloned()
+            .map_or_else(|| Self::parse(request), Ok)
     }
 
     /// What the request was for.

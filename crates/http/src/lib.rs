@@ -2,11 +2,14 @@
 
 mod address;
 mod body;
+#[cfg(feature = "client")]
+mod bottom;
 mod cause;
 mod client;
 mod endpoint;
 mod error;
 mod exchange;
+mod headers;
 mod identity;
 mod leg;
 mod limits;
@@ -14,14 +17,23 @@ mod origin;
 mod pem;
 mod profile;
 mod proxy;
+#[cfg(feature = "client")]
+mod reach;
 mod redact;
-mod refused;
+mod redirect;
+#[cfg(feature = "client")]
+mod resolve;
 mod roots;
+mod sorted;
+mod stack;
+mod tag;
 mod timeout;
+#[cfg(feature = "client")]
+mod tls;
 
-pub use address::AddressPolicy;
+pub use address::{AddressClass, AddressPolicy, AddressRefused};
 pub use body::{Body, BodyError};
-pub use client::HttpClient;
+pub use client::{HttpClient, HttpService};
 pub use endpoint::{EndpointError, check_endpoint};
 pub use error::{Error, RedirectRule};
 pub use exchange::Exchange;
@@ -33,8 +45,11 @@ pub use pem::PemError;
 pub use profile::HttpProfile;
 pub use proxy::{NoProxy, ProxyRules, ProxyUrl, ProxyUrlError};
 pub use redact::{RedactedUrl, clean_text};
-pub use refused::AddressRefused;
+#[cfg(feature = "client")]
+pub use resolve::{Resolver, SystemResolver};
 pub use roots::{RootCertificate, RootFile, Roots, RootsError, roots_from_files};
+#[cfg(feature = "client")]
+pub use roots::{SystemRootsError, system_roots};
 pub use timeout::{Phase, Timeouts};
 
 /// Any error, as services and bodies pass it on.

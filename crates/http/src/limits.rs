@@ -1,6 +1,14 @@
 //! How much is read: bytes of a body by leg, bytes of a header block, redirects.
 
+use std::sync::Arc;
+
+use http::{HeaderMap, Request, Response};
+
+use crate::body::Body;
+use crate::error::Error;
+use crate::exchange::Exchange;
 use crate::leg::Leg;
+use crate::stack::{Below, Step};
 
 /// Upper bounds on what a server can make us read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,3 +57,34 @@ impl Default for Limits {
         }
     }
 }
+
+/// Refuses answers with a header block longer than this many bytes.
+pub(crate) struct HeaderLimit(pub(crate) usize);
+
+impl Step for HeaderLimit {
+    async fn run<S: Below>(
+        self: Arc<Self>,
+        request: Request<Body>,
+        mut below: S,
+    ) -> Result<Response<Body>, Error> {
+        let exchange = Exchange::of(&request)?;
+        let response = below.call(request).await?;
+        if header_bytes(response.headers()) > self.0 {
+            return Err(Error::HeadersTooLarge {
+                exchange,
+                limit: self.0,
+            });
+        }
+        Ok(response)
+    }
+}
+
+fn header_bytes(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + FIELD_OVERHEAD)
+        .sum()
+}
+
+/// What HTTP/2 counts for each field beside its name and value (RFC 9113 §6.5.2).
+const FIELD_OVERHEAD: usize = 32;

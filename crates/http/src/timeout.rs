@@ -1,7 +1,21 @@
 //! No wait without a limit: the answer, the gaps in its body, and the whole.
 
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
+
+use crate::body::{Body, BodyError};
+use crate::error::Error;
+use crate::exchange::Exchange;
+use crate::leg::Leg;
+use crate::stack::{Below, Step};
 
 /// How long to wait, per request. Each is a [`Duration`]; none can be switched off.
 ///
@@ -78,4 +92,93 @@ impl fmt::Display for Phase {
             Self::Body => "reading the body",
         })
     }
+}
+
+/// Ends what takes too long.
+pub(crate) struct Deadline(pub(crate) Timeouts);
+
+impl Step for Deadline {
+    async fn run<S: Below>(
+        self: Arc<Self>,
+        request: Request<Body>,
+        mut below: S,
+    ) -> Result<Response<Body>, Error> {
+        let limits = request
+            .extensions()
+            .get::<Timeouts>()
+            .copied()
+            .unwrap_or(self.0);
+        let exchange = Exchange::of(&request)?;
+        let start = Instant::now();
+        let Ok(answer) = tokio::time::timeout(limits.total, below.call(request)).await else {
+            return Err(Error::Timeout {
+                exchange,
+                phase: Phase::Response,
+                limit: limits.total,
+            });
+        };
+        let answer = answer?;
+        let total = (exchange.leg() != Leg::Resource)
+            .then(|| (limits.total.saturating_sub(start.elapsed()), limits.total));
+        Ok(answer.map(|body| timed(body, limits.read, total)))
+    }
+}
+
+fn timed(body: Body, read: Duration, total: Option<(Duration, Duration)>) -> Body {
+    if body.as_bytes().is_some() || body.is_end_stream() {
+        return body;
+    }
+    Body::new(TimedBody {
+        body,
+        read,
+        gap: Box::pin(tokio::time::sleep(read)),
+        total: total.map(|(left, limit)| (Box::pin(tokio::time::sleep(left)), limit)),
+    })
+}
+
+/// A body whose pieces and end have to come in time.
+struct TimedBody {
+    body: Body,
+    read: Duration,
+    gap: Pin<Box<Sleep>>,
+    /// What is left of the total, and the total itself.
+    total: Option<(Pin<Box<Sleep>>, Duration)>,
+}
+
+impl HttpBody for TimedBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        if let Some((left, limit)) = &mut this.total
+            && left.as_mut().poll(cx).is_ready()
+        {
+            return expired(Phase::Body, *limit);
+        }
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
+            // The gap is measured while somebody waits: a reader that takes its time costs nothing.
+            this.gap.set(tokio::time::sleep(this.read));
+            return Poll::Ready(frame);
+        }
+        match this.gap.as_mut().poll(cx) {
+            Poll::Ready(()) => expired(Phase::Read, this.read),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn expired<T>(phase: Phase, limit: Duration) -> Poll<Option<Result<T, BodyError>>> {
+    Poll::Ready(Some(Err(BodyError::Timeout { phase, limit })))
 }

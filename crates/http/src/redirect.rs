@@ -1,0 +1,292 @@
+//! The redirect table (SEC-06): which answer is handed back, which hop is taken, which is refused.
+//!
+//! | leg | a redirect (301, 302, 303, 307, 308 with `Location`) |
+//! |---|---|
+//! | resource | handed back; the authorization layer follows within the origin |
+//! | resource metadata, authorization server metadata | followed for GET and HEAD, a few hops, each checked anew |
+//! | every other | an error that names the target |
+
+use std::sync::Arc;
+
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use tower::ServiceExt;
+use url::Url;
+
+use crate::body::Body;
+use crate::endpoint::check_endpoint;
+use crate::error::{Error, RedirectRule};
+use crate::exchange::Exchange;
+use crate::headers::is_credential;
+use crate::leg::Leg;
+use crate::origin::Origin;
+use crate::redact::{RedactedUrl, clean_text};
+use crate::stack::{Below, Step};
+
+/// Follows what the table allows.
+pub(crate) struct Redirects {
+    /// The most hops in a row.
+    pub(crate) limit: usize,
+}
+
+impl Step for Redirects {
+    async fn run<S: Below>(
+        self: Arc<Self>,
+        request: Request<Body>,
+        mut below: S,
+    ) -> Result<Response<Body>, Error> {
+        let mut exchange = Exchange::of(&request)?;
+        let (mut parts, body) = request.into_parts();
+        let mut answer = below.call(Request::from_parts(parts.clone(), body)).await?;
+        let mut hops = 0;
+        while let Some(target) = self.next(&exchange, &answer, hops)? {
+            hops += 1;
+            if Origin::from(exchange.url()) != Origin::from(&target.url) {
+                drop_credentials(&mut parts.headers);
+            }
+            tracing::debug!(from = %exchange.shown(), to = %RedactedUrl::from(&target.url), "redirected");
+            exchange = Exchange::new(exchange.leg(), parts.method.clone(), target.url);
+            parts.uri = target.uri;
+            parts.extensions.insert(exchange.clone());
+            let request = Request::from_parts(parts.clone(), Body::empty());
+            answer = below.ready().await?.call(request).await?;
+        }
+        answer.extensions_mut().insert(exchange);
+        Ok(answer)
+    }
+}
+
+impl Redirects {
+    /// The hop to take after `answer`, if one is to be taken.
+    fn next(
+        &self,
+        exchange: &Exchange,
+        answer: &Response<Body>,
+        hops: usize,
+    ) -> Result<Option<Target>, Error> {
+        let location = answer.headers().get(LOCATION);
+        let hop = next_hop(exchange, answer.status(), location, hops < self.limit);
+        hop.map_err(|refusal| Error::RedirectRefused {
+            exchange: exchange.clone(),
+            status: answer.status(),
+            target: refusal.target,
+            source: refusal.rule.unwrap_or(RedirectRule::TooMany(self.limit)),
+        })
+    }
+}
+
+/// Where a hop leads.
+#[derive(Debug)]
+struct Target {
+    url: Url,
+    uri: Uri,
+}
+
+/// A redirect that is not followed; without a rule, because there were too many.
+#[derive(Debug)]
+struct Refusal {
+    target: String,
+    rule: Option<RedirectRule>,
+}
+
+/// The table.
+fn next_hop(
+    exchange: &Exchange,
+    status: StatusCode,
+    location: Option<&HeaderValue>,
+    hops_left: bool,
+) -> Result<Option<Target>, Refusal> {
+    let (true, Some(location)) = (is_redirect(status), location) else {
+        return Ok(None);
+    };
+    if exchange.leg() == Leg::Resource {
+        return Ok(None);
+    }
+    let refused = |target: String, rule| Refusal {
+        target,
+        rule: Some(rule),
+    };
+    let Some((url, uri)) = resolve(exchange.url(), location) else {
+        let text = clean_text(
+            &String::from_utf8_lossy(location.as_bytes()),
+            LOCATION_LIMIT,
+        );
+        return Err(refused(text, RedirectRule::Location));
+    };
+    let shown = RedactedUrl::from(&url).to_string();
+    if !exchange.leg().is_metadata() {
+        return Err(refused(shown, RedirectRule::Leg));
+    }
+    if !matches!(*exchange.method(), Method::GET | Method::HEAD) {
+        return Err(refused(shown, RedirectRule::Method));
+    }
+    if exchange.url().scheme() == "https" && url.scheme() != "https" {
+        return Err(refused(shown, RedirectRule::Downgrade));
+    }
+    if let Err(fault) = check_endpoint(&url) {
+        return Err(refused(shown, RedirectRule::Target(fault)));
+    }
+    if !hops_left {
+        return Err(Refusal {
+            target: shown,
+            rule: None,
+        });
+    }
+    Ok(Some(Target { url, uri }))
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// The absolute form of a `Location` (RFC 9110 §10.2.2), without its fragment.
+fn resolve(base: &Url, location: &HeaderValue) -> Option<(Url, Uri)> {
+    let location = std::str::from_utf8(location.as_bytes()).ok()?;
+    let mut url = base.join(location).ok()?;
+    url.set_fragment(None);
+    // A URL that HTTP cannot carry (`data:`) still is to be named when it is refused.
+    let uri = url.as_str().parse().unwrap_or_default();
+    Some((url, uri))
+}
+
+/// What was meant for one origin does not go to another.
+fn drop_credentials(headers: &mut HeaderMap) {
+    let secret: Vec<_> = headers
+        .iter()
+        .filter(|(name, value)| is_credential(name) || value.is_sensitive())
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in secret {
+        headers.remove(name);
+    }
+}
+
+const LOCATION_LIMIT: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hop(
+        leg: Leg,
+        method: Method,
+        status: u16,
+        location: &str,
+    ) -> Result<Option<Target>, Refusal> {
+        let url = Url::parse("https://as.example/a/b?secret").unwrap();
+        let exchange = Exchange::new(leg, method, url);
+        let location = HeaderValue::from_str(location).unwrap();
+        next_hop(
+            &exchange,
+            StatusCode::from_u16(status).unwrap(),
+            Some(&location),
+            true,
+        )
+    }
+
+    #[test]
+    fn the_resource_leg_and_answers_that_are_no_redirects_are_handed_back() {
+        for (leg, status) in [
+            (Leg::Resource, 302),
+            (Leg::Resource, 307),
+            (Leg::ResourceMetadata, 200),
+            (Leg::ResourceMetadata, 304),
+            (Leg::Token, 400),
+        ] {
+            let found = hop(leg, Method::POST, status, "https://other.example/x");
+            assert!(matches!(found, Ok(None)), "{leg} {status}: {found:?}");
+        }
+        let url = Url::parse("https://as.example").unwrap();
+        let exchange = Exchange::new(Leg::Token, Method::POST, url);
+        assert!(matches!(
+            next_hop(&exchange, StatusCode::FOUND, None, true),
+            Ok(None)
+        ));
+    }
+
+    #[test]
+    fn metadata_legs_follow() {
+        for (location, target) in [
+            ("https://other.example/x", "https://other.example/x"),
+            ("c#fragment", "https://as.example/a/c"),
+            ("//b.example", "https://b.example/"),
+            ("?q", "https://as.example/a/b?q"),
+        ] {
+            for leg in Leg::ALL.into_iter().filter(|leg| leg.is_metadata()) {
+                for status in [301, 302, 303, 307, 308] {
+                    let found = hop(leg, Method::GET, status, location).unwrap().unwrap();
+                    assert_eq!(found.url.as_str(), target, "{leg} {status}");
+                    assert_eq!(found.uri.to_string(), target);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn metadata_legs_refuse_what_is_no_endpoint() {
+        for (method, location, rule) in [
+            (Method::POST, "https://other.example/x", "only GET"),
+            (Method::GET, "http://localhost/x", "https to http"),
+            (Method::GET, "ftp://as.example/x", "https to http"),
+            (Method::GET, "javascript:alert(1)", "https to http"),
+            (
+                Method::GET,
+                "https://user:secret@as.example",
+                "not an endpoint",
+            ),
+            (Method::GET, "https://[bad", "not a URL"),
+        ] {
+            let refusal = hop(Leg::ResourceMetadata, method, 302, location).unwrap_err();
+            let text = refusal.rule.unwrap().to_string();
+            assert!(text.contains(rule), "{location}: {text}");
+            assert!(
+                !refusal.target.contains("secret"),
+                "{location}: {}",
+                refusal.target
+            );
+        }
+    }
+
+    #[test]
+    fn every_other_leg_refuses_and_names_the_target() {
+        let follows = |leg: &Leg| *leg == Leg::Resource || leg.is_metadata();
+        for leg in Leg::ALL.into_iter().filter(|leg| !follows(leg)) {
+            let refusal =
+                hop(leg, Method::POST, 307, "https://other.example/x?secret").unwrap_err();
+            assert_eq!(refusal.rule, Some(RedirectRule::Leg), "{leg}");
+            assert_eq!(refusal.target, "https://other.example/x", "{leg}");
+        }
+    }
+
+    #[test]
+    fn plain_http_leads_to_loopback_only() {
+        let exchange = Exchange::new(
+            Leg::ResourceMetadata,
+            Method::GET,
+            Url::parse("http://localhost:3000/").unwrap(),
+        );
+        for (location, taken) in [
+            ("http://127.0.0.1:9/x", true),
+            ("https://as.example", true),
+            ("http://as.example", false),
+        ] {
+            let location = HeaderValue::from_static(location);
+            let hop = next_hop(&exchange, StatusCode::FOUND, Some(&location), true);
+            assert_eq!(hop.is_ok(), taken, "{location:?}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_dropped_between_origins() {
+        let mut key = HeaderValue::from_static("key");
+        key.set_sensitive(true);
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", HeaderValue::from_static("x"));
+        headers.insert("dpop", HeaderValue::from_static("x"));
+        headers.insert("cookie", HeaderValue::from_static("x"));
+        headers.insert("x-api-key", key);
+        headers.insert("accept", HeaderValue::from_static("application/json"));
+        drop_credentials(&mut headers);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["accept"]);
+    }
+}

@@ -1,0 +1,150 @@
+//! The guard over a table of names, without a network.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use super::*;
+use crate::address::AddressPolicy;
+
+#[derive(Debug, Default)]
+struct Table(Mutex<HashMap<&'static str, Vec<IpAddr>>>);
+
+impl Table {
+    fn set(&self, name: &'static str, addresses: &[&str]) {
+        let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        self.0.lock().unwrap().insert(name, addresses);
+    }
+}
+
+impl Resolver for Table {
+    fn lookup<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
+        let found = self.0.lock().unwrap().get(host).cloned();
+        Box::pin(async move { found.ok_or_else(|| io::ErrorKind::NotFound.into()) })
+    }
+}
+
+fn guard(resource: Option<&str>) -> (Guard, Arc<Table>) {
+    let table = Arc::new(Table::default());
+    table.set("public.example", &["8.8.8.8"]);
+    table.set("mixed.example", &["10.0.0.1", "8.8.8.8"]);
+    table.set("private.example", &["10.0.0.1"]);
+    table.set("loopback.example", &["127.0.0.1", "::1"]);
+    table.set("metadata.example", &["169.254.169.254"]);
+    let allowed = "https://private.example:8443".parse().unwrap();
+    let profile = HttpProfile {
+        resource: resource.map(|url| Url::parse(url).unwrap()),
+        addresses: AddressPolicy::allowing([allowed]),
+        ..HttpProfile::default()
+    };
+    (
+        Guard::new(&profile, Arc::clone(&table) as Arc<dyn Resolver>),
+        table,
+    )
+}
+
+fn is_refused(result: &Result<Vec<IpAddr>, BoxError>) -> bool {
+    result
+        .as_ref()
+        .is_err_and(|err| err.downcast_ref::<AddressRefused>().is_some())
+}
+
+#[tokio::test]
+async fn names_are_judged_by_their_addresses_and_the_class_of_the_users_url() {
+    for (resource, name, allowed) in [
+        (None, "public.example", true),
+        (None, "private.example", false),
+        (None, "loopback.example", false),
+        (Some("https://public.example"), "private.example", false),
+        (Some("https://public.example"), "mixed.example", true),
+        (Some("https://private.example"), "private.example", true),
+        (Some("https://private.example"), "loopback.example", false),
+        (Some("https://192.168.3.4"), "private.example", true),
+        (Some("http://localhost:3000"), "loopback.example", true),
+        (Some("http://127.0.0.1:3000"), "private.example", false),
+        (Some("https://metadata.example"), "metadata.example", false),
+    ] {
+        let (guard, _) = guard(resource);
+        let result = guard.lookup(name, Reach::Guarded).await;
+        assert_eq!(
+            !is_refused(&result),
+            allowed,
+            "{resource:?} {name}: {result:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_the_allowed_addresses_of_a_mixed_name_are_connected_to() {
+    let (guard, _) = guard(None);
+    let found = guard.lookup("mixed.example", Reach::Guarded).await.unwrap();
+    assert_eq!(found, ["8.8.8.8".parse::<IpAddr>().unwrap()]);
+}
+
+#[tokio::test]
+async fn the_users_word_reaches_all_but_what_is_never_contacted() {
+    let (guard, _) = guard(None);
+    assert!(
+        guard
+            .lookup("loopback.example", Reach::UsersWord)
+            .await
+            .is_ok()
+    );
+    assert!(is_refused(
+        &guard.lookup("metadata.example", Reach::UsersWord).await
+    ));
+}
+
+#[tokio::test]
+async fn a_name_that_changes_its_address_does_not_change_the_users_class() {
+    let (guard, table) = guard(Some("https://mcp.example"));
+    table.set("mcp.example", &["8.8.8.8"]);
+    assert!(guard.lookup("mcp.example", Reach::UsersWord).await.is_ok());
+    table.set("mcp.example", &["10.0.0.1"]);
+    assert!(guard.lookup("mcp.example", Reach::UsersWord).await.is_ok());
+    assert!(is_refused(
+        &guard.lookup("private.example", Reach::Guarded).await
+    ));
+}
+
+#[tokio::test]
+async fn the_users_class_is_looked_up_when_it_decides_and_a_failed_lookup_fixes_nothing() {
+    let (guard, table) = guard(Some("https://mcp.example"));
+    let failed = guard.lookup("private.example", Reach::Guarded).await;
+    assert!(failed.is_err() && !is_refused(&failed), "{failed:?}");
+    table.set("mcp.example", &["10.9.9.9"]);
+    assert!(
+        guard
+            .lookup("private.example", Reach::Guarded)
+            .await
+            .is_ok()
+    );
+}
+
+#[test]
+fn the_users_word_is_the_resources_origin_and_the_allow_list() {
+    let (guard, _) = guard(Some("https://mcp.example/mcp"));
+    for (origin, reach) in [
+        ("https://mcp.example", Reach::UsersWord),
+        ("https://mcp.example:444", Reach::Guarded),
+        ("https://private.example:8443", Reach::UsersWord),
+        ("https://private.example", Reach::Guarded),
+    ] {
+        assert_eq!(guard.reach(&origin.parse().unwrap()), reach, "{origin}");
+    }
+}
+
+#[test]
+fn literals_and_localhost_are_judged_without_a_lookup() {
+    for (url, address) in [
+        ("https://10.0.0.1/", Some("10.0.0.1")),
+        ("https://[::ffff:10.0.0.1]/", Some("::ffff:10.0.0.1")),
+        ("https://0x7f000001/", Some("127.0.0.1")),
+        ("http://localhost/", Some("127.0.0.1")),
+        ("https://a.localhost./", Some("127.0.0.1")),
+        ("https://notlocalhost/", None),
+        ("https://as.example/", None),
+    ] {
+        let found = literal_address(&Url::parse(url).unwrap());
+        assert_eq!(found, address.map(|text| text.parse().unwrap()), "{url}");
+    }
+}

@@ -1,0 +1,93 @@
+//! The one TLS configuration of a client: its provider, its roots, its own certificate.
+
+use std::sync::Arc;
+
+use rustls::client::WantsClientCert;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::ExposeSecret;
+
+use crate::BoxError;
+use crate::error::Error;
+use crate::identity::ClientIdentity;
+use crate::profile::HttpProfile;
+use crate::roots::{RootCertificate, Roots, system_roots};
+
+/// Builds the configuration. The crypto provider is decided here and nowhere else.
+pub(crate) fn client_config(profile: &HttpProfile) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let roots = trusted(&profile.roots).map_err(|source| Error::Profile {
+        setting: "roots",
+        source,
+    })?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|err| Error::Profile {
+            setting: "roots",
+            source: err.into(),
+        })?
+        .with_root_certificates(roots);
+    let mut config = match &profile.client_identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => with_identity(builder, identity).map_err(|source| Error::Profile {
+            setting: "client_identity",
+            source,
+        })?,
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn trusted(roots: &Roots) -> Result<RootCertStore, BoxError> {
+    let mut store = RootCertStore::empty();
+    let (system, own) = match roots {
+        Roots::System => (system_roots()?, [].as_slice()),
+        Roots::SystemAnd(own) => (system_roots()?, own.as_slice()),
+        Roots::Only(own) => (Vec::new(), own.as_slice()),
+    };
+    // Some systems carry a certificate or two that nobody can parse.
+    store.add_parsable_certificates(system.iter().map(der));
+    for (position, root) in own.iter().enumerate() {
+        store.add(der(root)).map_err(|source| BadRoot {
+            position: position + 1,
+            source,
+        })?;
+    }
+    if store.is_empty() {
+        Err(NoRoots.into())
+    } else {
+        Ok(store)
+    }
+}
+
+fn der(root: &RootCertificate) -> CertificateDer<'static> {
+    CertificateDer::from(root.der().to_vec())
+}
+
+fn with_identity(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    identity: &ClientIdentity,
+) -> Result<ClientConfig, BoxError> {
+    let chain = identity
+        .chain()
+        .map(|der| CertificateDer::from(der.to_vec()))
+        .collect();
+    let key = PrivateKeyDer::try_from(identity.key().expose_secret().to_vec())?;
+    Ok(builder.with_client_auth_cert(chain, key)?)
+}
+
+/// A configured root that is no certificate.
+#[derive(Debug, thiserror::Error)]
+#[error("certificate {position} of the configured roots cannot be used")]
+struct BadRoot {
+    /// Counted from 1.
+    position: usize,
+    #[source]
+    source: rustls::Error,
+}
+
+/// Nothing to trust.
+#[derive(Debug, thiserror::Error)]
+#[error("no certificate authority is configured: no server could be trusted")]
+struct NoRoots;
