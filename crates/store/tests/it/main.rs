@@ -1,0 +1,32 @@
+//! What stores promise: the same laws for every backend, then what only files can get wrong, then real processes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+mod conformance;
+mod typed;
+
+#[cfg(feature = "file")]
+mod file;
+#[cfg(all(unix, feature = "file"))]
+mod hostile;
+#[cfg(all(unix, feature = "file"))]
+mod processes;
+
+mod memory {
+    use std::sync::Arc;
+
+    use doorkey_store::MemoryBackend;
+
+    use crate::conformance::{Fixture, conforms};
+
+    fn fixture() -> Fixture {
+        let backend = Arc::new(MemoryBackend::new());
+        Fixture::new(move || backend.clone(), ())
+    }
+
+    conforms!(fixture);
+}
