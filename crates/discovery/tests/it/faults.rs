@@ -1,0 +1,333 @@
+//! Everything a place can answer, for both documents: what is made of it when the next place has the document, and when none has.
+
+use doorkey_discovery::{Challenges, Discovery, DiscoveryOptions, Error};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use url::Url;
+use wiremock::ResponseTemplate;
+
+use crate::world::{
+    OAUTH, OPENID, PRM, PRM_AT_PATH, SLOW, World, bearer_with_metadata, client, told,
+};
+
+/// What a fault means: whether the document counts as absent, and whether trying again may help.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Meaning {
+    Absent,
+    Trouble { transient: bool },
+}
+
+struct Fault {
+    name: &'static str,
+    answer: ResponseTemplate,
+    meaning: Meaning,
+    /// What a person reads.
+    told: &'static str,
+}
+
+fn faults() -> Vec<Fault> {
+    let page = |body: &str, kind: &str| ResponseTemplate::new(200).set_body_raw(body, kind);
+    let redirect = |to: &str| ResponseTemplate::new(302).insert_header("location", to);
+    let fault = |name, answer, meaning, told| Fault {
+        name,
+        answer,
+        meaning,
+        told,
+    };
+    let (absent, transient) = (Meaning::Absent, Meaning::Trouble { transient: true });
+    let permanent = Meaning::Trouble { transient: false };
+    let mut faults = vec![
+        fault("empty", ResponseTemplate::new(200), absent, "it is empty"),
+        fault(
+            "html",
+            page("<html>hello", "text/html"),
+            absent,
+            "it looks like a web page",
+        ),
+        fault(
+            "html as json",
+            page("<html>hello", "application/json"),
+            absent,
+            "it looks like a web page",
+        ),
+        fault(
+            "text",
+            page("no such page", "text/plain"),
+            absent,
+            "it cannot be read as JSON",
+        ),
+        fault(
+            "array",
+            page("[]", "application/json"),
+            absent,
+            "it is JSON of another kind",
+        ),
+        fault(
+            "truncated json",
+            page("{\"issuer\":\"ht", "application/json"),
+            absent,
+            "it cannot be read as JSON",
+        ),
+        fault(
+            "byte order mark",
+            page("\u{feff}{}", "application/json"),
+            absent,
+            "it starts with a byte order mark",
+        ),
+        fault("no content", ResponseTemplate::new(204), absent, "HTTP 204"),
+        fault(
+            "oversized",
+            page(&"x".repeat(100_000), "application/json"),
+            transient,
+            "the answer is too long",
+        ),
+        fault(
+            "slow",
+            page("{}", "application/json").set_delay(SLOW),
+            transient,
+            "timed out",
+        ),
+        fault(
+            "redirect to http",
+            redirect("http://mcp.example/x"),
+            permanent,
+            "refused",
+        ),
+        fault(
+            "redirect to a file",
+            redirect("file:///etc/passwd"),
+            permanent,
+            "refused",
+        ),
+    ];
+    for (code, told) in [
+        (400, "HTTP 400"),
+        (401, "HTTP 401"),
+        (403, "HTTP 403"),
+        (404, "HTTP 404"),
+        (405, "HTTP 405"),
+        (410, "HTTP 410"),
+    ] {
+        faults.push(fault("4xx", ResponseTemplate::new(code), absent, told));
+    }
+    for (code, told) in [
+        (500, "HTTP 500"),
+        (502, "HTTP 502"),
+        (503, "HTTP 503"),
+        (504, "HTTP 504"),
+    ] {
+        faults.push(fault("5xx", ResponseTemplate::new(code), transient, told));
+    }
+    faults
+}
+
+fn assert_meaning(error: &Error, fault: &Fault, at: &str) {
+    let text = told(error);
+    let name = fault.name;
+    match fault.meaning {
+        Meaning::Absent => assert!(
+            matches!(error, Error::NotFound { .. }),
+            "{name} at {at}: {text}"
+        ),
+        Meaning::Trouble { transient } => {
+            assert!(
+                matches!(error, Error::Unreachable { .. }),
+                "{name} at {at}: {text}"
+            );
+            assert_eq!(error.is_transient(), transient, "{name} at {at}: {text}");
+        }
+    }
+    assert!(text.contains(fault.told), "{name} at {at}: {text}");
+    assert!(!error.needs_login());
+}
+
+#[tokio::test]
+async fn a_fault_at_one_place_of_the_resource_metadata_leads_to_the_next_disc_17() {
+    for fault in faults() {
+        let world = World::new().await;
+        world.answer(PRM_AT_PATH, fault.answer.clone()).await;
+        world
+            .json(
+                PRM,
+                &world.resource_document_for(&world.origin(), &[world.origin()]),
+            )
+            .await;
+        let found = world
+            .discovery()
+            .resource_metadata(&world.mcp(), &Challenges::default())
+            .await;
+        assert_eq!(found.unwrap().url.path(), PRM, "{}", fault.name);
+    }
+}
+
+#[tokio::test]
+async fn a_fault_with_nothing_after_it_is_reported_with_every_place_disc_17() {
+    for fault in faults() {
+        let world = World::new().await;
+        world.answer(PRM_AT_PATH, fault.answer.clone()).await;
+        let error = world
+            .discovery()
+            .resource_metadata(&world.mcp(), &Challenges::default())
+            .await
+            .unwrap_err();
+        assert_meaning(&error, &fault, PRM_AT_PATH);
+        let text = told(&error);
+        assert!(
+            text.starts_with("resource metadata "),
+            "the leg leads: {text}"
+        );
+        for place in [PRM_AT_PATH, PRM] {
+            assert!(
+                text.contains(&world.url(place)),
+                "{}: {place} is missing from {text}",
+                fault.name
+            );
+        }
+        assert_eq!(world.asked().await, [PRM_AT_PATH, PRM], "{}", fault.name);
+    }
+}
+
+#[tokio::test]
+async fn a_fault_at_the_url_of_the_challenge_stops_disc_18() {
+    for fault in faults() {
+        let world = World::well_configured().await;
+        world.answer("/custom", fault.answer.clone()).await;
+        let error = world
+            .discover(&bearer_with_metadata(&world.url("/custom")))
+            .await
+            .unwrap_err();
+        assert_meaning(&error, &fault, "/custom");
+        assert_eq!(world.asked().await, ["/custom"], "{}", fault.name);
+    }
+}
+
+#[tokio::test]
+async fn a_fault_at_one_place_of_the_server_metadata_leads_to_the_next_as_10_as_11() {
+    for fault in faults() {
+        let world = World::new().await;
+        world.json(PRM_AT_PATH, &world.resource_document()).await;
+        world.answer(OAUTH, fault.answer.clone()).await;
+        world
+            .json(OPENID, &world.server_document(&world.origin()))
+            .await;
+        assert!(world.discover("").await.is_ok(), "{}", fault.name);
+        assert_eq!(
+            world.asked().await,
+            [PRM_AT_PATH, OAUTH, OPENID],
+            "{}",
+            fault.name
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_the_server_metadata_with_nothing_after_it_is_reported_as_11_as_13() {
+    for fault in faults() {
+        let world = World::new().await;
+        world.json(PRM_AT_PATH, &world.resource_document()).await;
+        world.answer(OAUTH, fault.answer.clone()).await;
+        let error = world.discover("").await.unwrap_err();
+        assert_meaning(&error, &fault, OAUTH);
+        let text = told(&error);
+        assert!(
+            text.starts_with("authorization server metadata "),
+            "the leg leads: {text}"
+        );
+        for place in [OAUTH, OPENID] {
+            assert!(
+                text.contains(&world.url(place)),
+                "{}: {place} is missing from {text}",
+                fault.name
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_remembered_and_told_disc_17_leg_01() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server: Url = format!("http://{}/mcp", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    drop(listener);
+    let error = discover(&server).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Unreachable { .. }) && error.is_transient(),
+        "{}",
+        told(&error)
+    );
+    assert!(
+        told(&error).contains("could not connect"),
+        "{}",
+        told(&error)
+    );
+    assert_eq!(error.attempts().unwrap().iter().count(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_is_remembered_and_told_disc_17_leg_01() {
+    let world = World::new().await;
+    let server = world
+        .url("/mcp")
+        .replace("http://", "https://")
+        .parse()
+        .unwrap();
+    let error = discover(&server).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Unreachable { .. }) && error.is_transient(),
+        "{}",
+        told(&error)
+    );
+    assert!(world.asked().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_remembered_and_told_disc_17() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{\"resource\":";
+    let server = answer_always(answer).await;
+    let error = discover(&server).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Unreachable { .. }) && error.is_transient(),
+        "{}",
+        told(&error)
+    );
+    assert!(
+        told(&error).contains("the answer broke off"),
+        "{}",
+        told(&error)
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_remembered_and_told_disc_17() {
+    let server = answer_always("SSH-2.0-OpenSSH_9.2\r\n").await;
+    let error = discover(&server).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Unreachable { .. }),
+        "{}",
+        told(&error)
+    );
+}
+
+async fn discover(server: &Url) -> Result<doorkey_discovery::Discovered, Error> {
+    let discovery = Discovery::new(client(server), DiscoveryOptions::default());
+    discovery.discover(server, &Challenges::default()).await
+}
+
+/// The MCP URL of a server that gives these bytes to every request and closes.
+async fn answer_always(answer: &'static str) -> Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}/mcp", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            let read = connection.read(&mut request).await;
+            if read.is_ok() && connection.write_all(answer.as_bytes()).await.is_ok() {
+                drop(connection.shutdown().await);
+            }
+        }
+    });
+    server
+}

@@ -1,0 +1,91 @@
+//! Asking the MCP server itself.
+
+use doorkey_discovery::{Error, MAX_CHALLENGE_BODY_BYTES, Probe, probe};
+use doorkey_http::Body;
+use http::Request;
+use wiremock::matchers::{body_string, header, method, path};
+use wiremock::{Mock, ResponseTemplate};
+
+use crate::world::{SLOW, World};
+
+async fn post(world: &World) -> Result<Probe, Error> {
+    let request = Request::post(world.mcp().as_str())
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .body(Body::from("{\"jsonrpc\":\"2.0\"}"))
+        .unwrap();
+    probe(&world.http(), request).await
+}
+
+async fn answering(answer: ResponseTemplate) -> World {
+    let world = World::new().await;
+    Mock::given(method("POST"))
+        .and(path("/mcp"))
+        .and(header("accept", "application/json, text/event-stream"))
+        .and(body_string("{\"jsonrpc\":\"2.0\"}"))
+        .respond_with(answer)
+        .mount(&world.server)
+        .await;
+    world
+}
+
+#[tokio::test]
+async fn a_401_is_a_challenge_whatever_its_header_and_body_www_01_www_12_ch_14() {
+    let long = "x".repeat(3 * MAX_CHALLENGE_BODY_BYTES);
+    for (values, body, count) in [
+        (
+            &["Negotiate", "Bearer error=\"invalid_token\", scope=\"a\""][..],
+            "{\"error\":\"x\"}",
+            2,
+        ),
+        (&["Bearer realm=\"never closed"], "<html>", 0),
+        (&[], "", 0),
+        (&["Bearer"], &long, 1),
+    ] {
+        let mut answer = ResponseTemplate::new(401).set_body_string(body);
+        for value in values {
+            answer = answer.append_header("www-authenticate", *value);
+        }
+        let world = answering(answer).await;
+        let Probe::Challenged {
+            challenges,
+            response,
+        } = post(&world).await.unwrap()
+        else {
+            panic!("{values:?}")
+        };
+        assert_eq!(challenges.len(), count, "{values:?}");
+        assert_eq!(response.status(), 401);
+        assert!(body.as_bytes().starts_with(response.body()), "{values:?}");
+        assert_eq!(
+            response.body().len(),
+            body.len().min(MAX_CHALLENGE_BODY_BYTES)
+        );
+        assert_eq!(world.asked().await, ["/mcp"], "one request");
+    }
+}
+
+#[tokio::test]
+async fn everything_else_is_an_answer_to_the_request_ch_07() {
+    for code in [200, 202, 204, 302, 307, 400, 403, 404, 405, 500] {
+        let answer = ResponseTemplate::new(code)
+            .insert_header("location", "/elsewhere")
+            .insert_header("www-authenticate", "Bearer error=\"insufficient_scope\"");
+        let world = answering(answer).await;
+        let Probe::Open(response) = post(&world).await.unwrap() else {
+            panic!("{code}")
+        };
+        assert_eq!(response.status(), code);
+        assert_eq!(world.asked().await, ["/mcp"], "{code}: nothing is followed");
+    }
+}
+
+#[tokio::test]
+async fn no_answer_is_an_error_of_the_network() {
+    let world = answering(ResponseTemplate::new(200).set_delay(SLOW)).await;
+    let error = post(&world).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Http(_)) && error.is_transient() && !error.needs_login(),
+        "{error}"
+    );
+}
