@@ -116,7 +116,7 @@ impl Client {
                 body: collect(body, &shown).await?,
             })
         };
-        within(Self::LIMIT, &shown, exchange).await
+        within(Self::LIMIT, &shown, Box::pin(exchange)).await
     }
 
     /// Sends `request` and returns as soon as the header fields of the answer are there; the
@@ -137,7 +137,7 @@ impl Client {
                 converse(TokioIo::new(stream), request, &shown).await
             }
         };
-        within(Self::LIMIT, &shown, exchange).await
+        within(Self::LIMIT, &shown, Box::pin(exchange)).await
     }
 
     async fn handshake(

@@ -23,7 +23,7 @@ impl Handler {
         &self,
         request: &Received,
         message: Option<&Message>,
-    ) -> Result<Option<TokenFacts>, Reply> {
+    ) -> Result<Option<TokenFacts>, Box<Reply>> {
         if !request.query_parameters().all("access_token").is_empty() {
             return Err(self.invalid_request("a token has no business in a URL"));
         }
@@ -88,7 +88,11 @@ impl Handler {
         Ok(facts)
     }
 
-    fn check_scopes(&self, facts: &TokenFacts, message: Option<&Message>) -> Result<(), Reply> {
+    fn check_scopes(
+        &self,
+        facts: &TokenFacts,
+        message: Option<&Message>,
+    ) -> Result<(), Box<Reply>> {
         let mut needed = self.state().required_scopes.clone();
         if let Some(message) = message
             && message.method() == Some("tools/call")
@@ -107,17 +111,17 @@ impl Handler {
         challenge.push_str(", error=\"insufficient_scope\"");
         let mut reply = reply::empty(StatusCode::FORBIDDEN);
         reply::append(&mut reply, header::WWW_AUTHENTICATE, &challenge);
-        Err(reply)
+        Err(Box::new(reply))
     }
 
     /// 401; `why` is given if a token was sent (RFC 6750 §3.1).
-    fn unauthorized(&self, why: Option<&str>) -> Reply {
+    fn unauthorized(&self, why: Option<&str>) -> Box<Reply> {
         self.note_refusal(format!("401: {}", why.unwrap_or("there is no token")));
         let mut reply = reply::empty(StatusCode::UNAUTHORIZED);
         for line in self.challenges(why) {
             reply::append(&mut reply, header::WWW_AUTHENTICATE, &line);
         }
-        reply
+        Box::new(reply)
     }
 
     fn challenges(&self, why: Option<&str>) -> Vec<String> {
@@ -151,12 +155,12 @@ impl Handler {
         }
     }
 
-    fn invalid_request(&self, why: &str) -> Reply {
+    fn invalid_request(&self, why: &str) -> Box<Reply> {
         self.note_refusal(format!("400: {why}"));
         let mut reply = reply::empty(StatusCode::BAD_REQUEST);
         let challenge = format!("Bearer error=\"invalid_request\", error_description=\"{why}\"");
         reply::append(&mut reply, header::WWW_AUTHENTICATE, &challenge);
-        reply
+        Box::new(reply)
     }
 }
 

@@ -208,7 +208,7 @@ impl Handler {
             Method::GET | Method::DELETE => {
                 let caller = match self.admit(request, None) {
                     Ok(caller) => caller,
-                    Err(reply) => return reply,
+                    Err(reply) => return *reply,
                 };
                 if self.config.wire == Wire::Stateless2026_07_28 {
                     return stateless::post_only();
@@ -228,7 +228,7 @@ impl Handler {
         // Authorization comes before anything else is said about the request.
         let caller = match self.admit(request, message.as_ref().ok()) {
             Ok(caller) => caller,
-            Err(reply) => return reply,
+            Err(reply) => return *reply,
         };
         if !request.has_content_type("application/json") {
             self.note_refusal("415: the body is not application/json".to_owned());

@@ -31,7 +31,7 @@ impl Handler {
             return self.initialize(message, caller);
         }
         if let Err(reply) = self.check_session(request, caller) {
-            return reply;
+            return *reply;
         }
         let Kind::Request { id, method } = &message.kind else {
             return reply::empty(StatusCode::ACCEPTED);
@@ -83,10 +83,14 @@ impl Handler {
     }
 
     /// Session id and `MCP-Protocol-Version` of everything after `initialize`.
-    fn check_session(&self, request: &Received, caller: Option<&TokenFacts>) -> Result<(), Reply> {
+    fn check_session(
+        &self,
+        request: &Received,
+        caller: Option<&TokenFacts>,
+    ) -> Result<(), Box<Reply>> {
         let refuse = |status, why: &str| {
             let refused = rpc::error(&Value::Null, rpc::SERVER_ERROR, why);
-            Err(self.answer_with(status, &refused))
+            Err(Box::new(self.answer_with(status, &refused)))
         };
         let version = request.header(VERSION_HEADER);
         if !version.is_some_and(|version| VERSIONS.contains(&version)) {
@@ -133,7 +137,7 @@ impl Handler {
             return reply::empty(StatusCode::NOT_ACCEPTABLE);
         }
         if let Err(reply) = self.check_session(request, caller) {
-            return reply;
+            return *reply;
         }
         let (events, queue) = mpsc::unbounded_channel();
         let session = request.header(SESSION_HEADER.as_str()).map(str::to_owned);
@@ -146,7 +150,7 @@ impl Handler {
             return not_allowed("POST, GET");
         }
         if let Err(reply) = self.check_session(request, caller) {
-            return reply;
+            return *reply;
         }
         let id = request.header(SESSION_HEADER.as_str()).unwrap_or_default();
         let mut state = self.state();

@@ -1,0 +1,21 @@
+//! The referees judged: what they let through, what they refuse, and how they fail on cue.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod authorization;
+mod browser;
+mod faults;
+mod gate;
+mod metadata;
+mod proxy;
+mod recorder;
+mod registration;
+mod stateful;
+mod stateless;
+mod support;
+mod tls;
+mod tokens;
