@@ -1,1 +1,79 @@
-//! Placeholder.
+//! Signs in to remote MCP servers and keeps the login: open a configuration, connect a named server,
+//! get rmcp's running client.
+//!
+//! A [`Host`] is a configuration (`config.toml`), a store of logins and the servers in between. Every
+//! request for a server, be it to the server itself, to its metadata or to its authorization server,
+//! goes through one HTTP client made of what the user configured: certificates, proxy, headers, time
+//! limits. Every token has one owner, a [`TokenSource`](doorkey_oauth::TokenSource), that refreshes
+//! it for all connections and processes.
+//!
+//! Connecting never opens a browser. Where a person is needed the error says so
+//! ([`Error::needs_login`]), and the program decides: [`Host::login`] with a [`LoopbackInteraction`],
+//! or with an [`Interaction`](doorkey_oauth::Interaction) of its own.
+//!
+//! Nothing here reads the environment, prints or exits: the program makes one [`Environment`] in
+//! `main` and passes it in.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use doorkey::{Browser, Environment, Folders, Host, LoopbackInteraction, Silent};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let environment = Environment::new(std::env::vars_os()).with_folders(Folders::platform());
+//! let host = Host::open(environment)?;
+//!
+//! let connection = match host.connect("example").await {
+//!     Err(error) if error.needs_login() => {
+//!         let person = Arc::new(LoopbackInteraction::new(Browser::Manual, Arc::new(Silent)));
+//!         host.login("example", person, &Silent).await?;
+//!         host.connect("example").await?
+//!     }
+//!     connected => connected?,
+//! };
+//! for tool in connection.list_tools().await? {
+//!     println!("{}", tool.name);
+//! }
+//! connection.close(Duration::from_secs(5)).await;
+//! host.drain(Duration::from_secs(30)).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Features: `cli` adds the program's parts and [`Browser::platform`](Browser); `demo` adds
+//! `doorkey demo`. A program that embeds this library takes neither.
+
+mod browser;
+mod config;
+mod connection;
+mod environment;
+mod error;
+mod facts;
+mod home;
+mod host;
+mod login;
+mod loopback;
+mod network;
+mod progress;
+mod status;
+
+pub use browser::{Browser, BrowserCommand, BrowserError, PlatformBrowser};
+pub use config::{
+    ClientSecret, Config, ConfigError, ConfigWarning, NetworkSettings, NewServer, OAuthSettings,
+    ServerConfig,
+};
+pub use connection::Connection;
+pub use environment::{Environment, Folders, NotText, Terminal};
+pub use error::Error;
+pub use home::Home;
+pub use host::{Host, Logout, Session};
+pub use login::LoginOutcome;
+pub use loopback::{CallbackSettings, LoopbackError, LoopbackInteraction, Unattended};
+pub use network::NetworkError;
+pub use progress::{LoginStep, Progress, Silent};
+pub use status::{AuthStatus, LoginState, ServerStatus, StoreStatus};
+
+pub use doorkey_oauth as oauth;
+pub use doorkey_rmcp::rmcp;

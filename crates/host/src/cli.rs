@@ -1,0 +1,181 @@
+//! The program: arguments, one command per module, exit codes.
+
+mod add;
+mod call;
+#[cfg(feature = "demo")]
+mod demo;
+mod exit;
+mod get;
+mod list;
+mod login;
+mod logout;
+mod output;
+mod progress;
+mod remove;
+mod report;
+mod resources;
+mod tools;
+mod trace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use doorkey::{Environment, Host};
+
+use exit::{Exit, Failure};
+use output::Output;
+
+/// Signs in to remote MCP servers and keeps the login.
+#[derive(Debug, Parser)]
+#[command(name = "doorkey", version, about, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Arguments {
+    /// Say more about what happens; twice for everything (also: DOORKEY_LOG)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Add a server to the configuration
+    Add(add::Add),
+    /// Sign in to a server, and prove that it takes the token
+    Login(login::Login),
+    /// Sign out: revoke the tokens and remove every local copy
+    Logout(logout::Logout),
+    /// Sign out and take the server out of the configuration
+    Remove(remove::Remove),
+    /// Show one server
+    Get(get::Get),
+    /// Show all servers and their logins; makes no request unless asked
+    List(list::List),
+    /// Show the tools of a server
+    Tools(tools::Tools),
+    /// Call a tool of a server
+    Call(call::Call),
+    /// Show the resources of a server
+    Resources(resources::Resources),
+    /// Go through everything against servers on this machine
+    #[cfg(feature = "demo")]
+    Demo(demo::Demo),
+}
+
+/// Runs the program with these arguments in these surroundings.
+pub(crate) fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: Environment,
+) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are data; usage errors are messages. A closed pipe is nobody's loss.
+            drop(error.print());
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Done.into()
+            };
+        }
+    };
+    let output = Output::new(environment.terminal());
+    trace::start(arguments.verbose, &environment, &output);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return report::failure(&output, None, &Failure::Output(error)).into(),
+    };
+    let exit = runtime.block_on(dispatch(arguments.command, environment, &output));
+    // A browser that runs in the foreground must not keep the program alive.
+    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+    exit.into()
+}
+
+async fn dispatch(command: Command, environment: Environment, output: &Output) -> Exit {
+    let name = command.server_name().map(str::to_owned);
+    let is_login = matches!(command, Command::Login(_));
+    let outcome = tokio::select! {
+        outcome = execute(command, environment, output) => outcome,
+        () = interrupted() => Err(Failure::Interrupted { login: is_login }),
+    };
+    match outcome {
+        Ok(exit) => exit,
+        Err(failure) => report::failure(output, name.as_deref(), &failure),
+    }
+}
+
+async fn execute(
+    command: Command,
+    environment: Environment,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    #[cfg(feature = "demo")]
+    if let Command::Demo(demo) = command {
+        return demo.run(environment, output).await;
+    }
+    let host = match &command {
+        // Adding is what one does first, and removing is what mends a configuration.
+        Command::Add(add) => return add.run(&environment, output),
+        _ => Host::open(environment)?.with_standalone_stream(false),
+    };
+    for warning in host.config().warnings() {
+        output.warn(&warning.to_string());
+    }
+    let outcome = match &command {
+        Command::Login(login) => login.run(&host, output).await,
+        Command::Logout(logout) => logout.run(&host, output).await,
+        Command::Remove(remove) => remove.run(&host, output).await,
+        Command::Get(get) => get.run(&host, output).await,
+        Command::List(list) => list.run(&host, output).await,
+        Command::Tools(tools) => tools.run(&host, output).await,
+        Command::Call(call) => call.run(&host, output).await,
+        Command::Resources(resources) => resources.run(&host, output).await,
+        Command::Add(_) => Ok(Exit::Done),
+        #[cfg(feature = "demo")]
+        Command::Demo(_) => Ok(Exit::Done),
+    };
+    for problem in host.store().problems() {
+        output.warn(&format!("{problem}; {}", problem.advice()));
+    }
+    if !host.drain(DRAIN_LIMIT).await {
+        output.warn("a refresh was still running; the next command picks up what became of it");
+    }
+    outcome
+}
+
+impl Command {
+    fn server_name(&self) -> Option<&str> {
+        match self {
+            Self::Add(add) => Some(&add.name),
+            Self::Login(login) => Some(&login.name),
+            Self::Logout(logout) => Some(&logout.name),
+            Self::Remove(remove) => Some(&remove.name),
+            Self::Get(get) => Some(&get.name),
+            Self::Tools(tools) => Some(&tools.name),
+            Self::Call(call) => Some(&call.name),
+            Self::Resources(resources) => Some(&resources.name),
+            Self::List(_) => None,
+            #[cfg(feature = "demo")]
+            Self::Demo(_) => None,
+        }
+    }
+}
+
+/// Ends when the person presses Ctrl-C; never where that cannot be noticed.
+async fn interrupted() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::debug!(%error, "interruptions are not noticed");
+        std::future::pending::<()>().await;
+    }
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 2 usage, 3 login required, 4 login denied or abandoned, 5 forbidden,
+6 temporary (network, server), 7 MCP error, 8 the tool answered an error, 9 configuration
+or store, 1 anything else.";
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(100);

@@ -1,0 +1,88 @@
+//! `doorkey add`: a server for the configuration.
+
+use clap::Args;
+use doorkey::{Config, Environment, Home, NewServer};
+
+use super::exit::{Exit, Failure};
+use super::output::Output;
+
+#[derive(Args, Debug)]
+pub(crate) struct Add {
+    /// What to call the server
+    pub(crate) name: String,
+    /// Its MCP URL
+    #[arg(long)]
+    url: String,
+    /// A header for the server's own origin (repeatable); not for secrets
+    #[arg(long = "header", value_name = "K=V", value_parser = header)]
+    headers: Vec<(String, String)>,
+    /// A client id that was registered beforehand
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// Scopes to ask for, besides those the server wants
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    scopes: Vec<String>,
+    /// The resource to ask a token for: auto, omit or a URI
+    #[arg(long, value_name = "R")]
+    resource: Option<String>,
+    /// The environment variable with a bearer token, in place of a login
+    #[arg(long, value_name = "VARIABLE")]
+    bearer_token_env_var: Option<String>,
+}
+
+impl Add {
+    pub(crate) fn run(&self, environment: &Environment, output: &Output) -> Result<Exit, Failure> {
+        let home = Home::from_environment(environment)?;
+        let mut server = NewServer::new(&self.name, &self.url);
+        server.http_headers.clone_from(&self.headers);
+        server.client_id.clone_from(&self.client_id);
+        server.scopes.clone_from(&self.scopes);
+        server.resource.clone_from(&self.resource);
+        server
+            .bearer_token_env_var
+            .clone_from(&self.bearer_token_env_var);
+        let config = Config::add_server(&home, &server)?;
+        for warning in config.warnings() {
+            output.warn(&warning.to_string());
+        }
+        output.note(&format!(
+            "added {} to {}",
+            self.name,
+            home.config_file().display()
+        ));
+        match &self.bearer_token_env_var {
+            Some(variable) => {
+                output.note(&format!(
+                    "next: put the token in {variable}, then doorkey tools {}",
+                    self.name
+                ));
+            }
+            None => output.note(&format!("next: doorkey login {}", self.name)),
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// `K=V`. Credentials are refused: arguments are seen by every process of the machine and kept by
+/// shells.
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("expected a name, `=` and a value, such as X-Team=search")?;
+    let (name, value) = (name.trim(), value.trim());
+    http::HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| format!("{name:?} is not a header name"))?;
+    http::HeaderValue::from_str(value)
+        .map_err(|_| format!("the value of {name} holds characters that a header cannot carry"))?;
+    let credential = ["authorization", "cookie", "proxy-authorization"];
+    if credential
+        .iter()
+        .any(|refused| name.eq_ignore_ascii_case(refused))
+    {
+        return Err(format!(
+            "{name} does not belong on a command line, which other programs can read; use \
+             --bearer-token-env-var VARIABLE for a token, or env_http_headers in the configuration"
+        ));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}

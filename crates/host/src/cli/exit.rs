@@ -1,0 +1,116 @@
+//! What a command ends with: exit codes, and the failures they stand for (ERR-12).
+
+use std::io;
+use std::process::ExitCode;
+
+use doorkey::{Error, LoopbackError};
+use doorkey_oauth::{Error as AuthorizationError, InteractionError};
+
+/// The exit code of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Done = 0,
+    Other = 1,
+    Usage = 2,
+    LoginRequired = 3,
+    Denied = 4,
+    Forbidden = 5,
+    Temporary = 6,
+    Mcp = 7,
+    ToolError = 8,
+    Configuration = 9,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Host(Error),
+    /// The arguments do not make sense; the text says what to type instead.
+    Usage(String),
+    /// Nobody reads what is written.
+    Output(io::Error),
+    /// The person pressed Ctrl-C.
+    Interrupted {
+        login: bool,
+    },
+}
+
+impl Exit {
+    /// The code for a failure.
+    pub(crate) fn of(failure: &Failure) -> Self {
+        match failure {
+            Failure::Usage(_) => Self::Usage,
+            Failure::Interrupted { login: true } => Self::Denied,
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Self::Done,
+            Failure::Output(_) | Failure::Interrupted { login: false } => Self::Other,
+            Failure::Host(error) => Self::of_error(error),
+        }
+    }
+
+    fn of_error(error: &Error) -> Self {
+        if let Some(authorization) = error.authorization() {
+            return Self::of_authorization(authorization);
+        }
+        match error {
+            Error::NoHome
+            | Error::Config(_)
+            | Error::Network(_)
+            | Error::Client { .. }
+            | Error::Store(_)
+            | Error::Disabled { .. }
+            | Error::BearerConfigured { .. } => Self::Configuration,
+            Error::Rejected { source, .. } | Error::Unproven { source, .. } => {
+                Self::of_error(source)
+            }
+            _ if error.is_forbidden() => Self::Forbidden,
+            _ if error.is_transient() => Self::Temporary,
+            Error::Connect { .. } | Error::Request { .. } => Self::Mcp,
+            _ => Self::Other,
+        }
+    }
+
+    fn of_authorization(error: &AuthorizationError) -> Self {
+        use AuthorizationError as E;
+        match error {
+            E::LoginRequired { .. }
+            | E::TokenRejectedByResource { .. }
+            | E::BearerRejected { .. } => Self::LoginRequired,
+            E::Denied(_) | E::LoginTimedOut { .. } | E::LoginAbandoned => Self::Denied,
+            E::InsufficientScope { .. } => Self::Forbidden,
+            E::Interaction(cause) => Self::of_interaction(cause),
+            _ if error.is_transient() => Self::Temporary,
+            E::AuthorizationResponse(_) => Self::Denied,
+            E::Store(_)
+            | E::Configuration { .. }
+            | E::NoClient { .. }
+            | E::StaticClientIssuer { .. }
+            | E::RegistrationRefused { .. } => Self::Configuration,
+            _ => Self::Other,
+        }
+    }
+
+    fn of_interaction(error: &InteractionError) -> Self {
+        match error {
+            InteractionError::Denied => Self::LoginRequired,
+            InteractionError::Abandoned => Self::Denied,
+            InteractionError::Other(cause) if cause.is::<LoopbackError>() => Self::Configuration,
+            InteractionError::Other(cause) if cause.is::<doorkey::Unattended>() => {
+                Self::LoginRequired
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Host(error.into())
+    }
+}

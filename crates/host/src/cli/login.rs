@@ -1,0 +1,106 @@
+//! `doorkey login`: sign in, and prove the token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use doorkey::{
+    Browser, CallbackSettings, Environment, Host, LoginOutcome, LoopbackInteraction, Progress,
+};
+use doorkey_oauth::LoginReport;
+
+use super::exit::{Exit, Failure};
+use super::output::{Output, clean};
+use super::progress::Narrator;
+
+#[derive(Args, Debug)]
+pub(crate) struct Login {
+    /// The server, as named in the configuration
+    pub(crate) name: String,
+    /// Show the page to open and wait; open no browser
+    #[arg(long)]
+    no_browser: bool,
+}
+
+impl Login {
+    pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
+        let oauth = &host.config().server(&self.name)?.oauth;
+        let callback = CallbackSettings::new(oauth.callback_port, oauth.callback_url.clone());
+        let narrator = Arc::new(Narrator::new(&self.name, output));
+        let progress: Arc<dyn Progress> = narrator.clone();
+        let person = Arc::new(
+            LoopbackInteraction::new(self.browser(host.environment()), progress)
+                .with_callback(callback)
+                .unattended(!self.no_browser && is_unattended(host.environment())),
+        );
+        let outcome = host
+            .login(&self.name, person.clone(), narrator.as_ref())
+            .await;
+        narrator.finish();
+        person.drain(PAGE_LIMIT).await;
+        match outcome? {
+            LoginOutcome::NotRequired => {
+                output.note(&format!("{} needs no login", self.name));
+            }
+            LoginOutcome::SignedIn { report, tools, .. } => {
+                output.note(&format!(
+                    "signed in to {}; the server takes the token",
+                    self.name
+                ));
+                describe(&report, tools, output);
+            }
+            _ => {}
+        }
+        Ok(Exit::Done)
+    }
+
+    fn browser(&self, environment: &Environment) -> Browser {
+        if self.no_browser {
+            return Browser::Manual;
+        }
+        match environment.variable("BROWSER") {
+            Some(value) => Browser::from_variable(value),
+            None if has_display(environment) => Browser::platform(),
+            None => Browser::Manual,
+        }
+    }
+}
+
+/// On Linux a platform's opener without a display starts a text browser on the terminal, or nothing.
+fn has_display(environment: &Environment) -> bool {
+    let variables = ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"];
+    !cfg!(target_os = "linux")
+        || variables
+            .iter()
+            .any(|name| environment.variable(name).is_some())
+}
+
+/// Nobody sees the page's address, so that waiting for somebody to open it is in vain (AZ-24).
+fn is_unattended(environment: &Environment) -> bool {
+    let terminal = environment.terminal();
+    !terminal.stdin && !terminal.stderr
+}
+
+fn describe(report: &LoginReport, tools: Option<usize>, output: &Output) {
+    output.note(&format!("  issuer    {}", clean(report.issuer.as_str())));
+    let resource = report
+        .resource
+        .as_deref()
+        .map_or_else(|| "(omitted)".to_owned(), clean);
+    output.note(&format!("  resource  {resource}"));
+    if !report.scopes.is_empty() {
+        output.note(&format!(
+            "  scopes    {}",
+            clean(&report.scopes.to_string())
+        ));
+    }
+    if let Some(tools) = tools {
+        output.note(&format!("  tools     {tools}"));
+    }
+    if !report.refreshable {
+        output.note("  there is no refresh token: when the token expires, sign in again");
+    }
+}
+
+/// How long the browser has to take the last page.
+const PAGE_LIMIT: Duration = Duration::from_secs(2);

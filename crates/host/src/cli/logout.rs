@@ -1,0 +1,82 @@
+//! `doorkey logout`: revoke, remove, and say honestly which of it happened.
+
+use clap::Args;
+use doorkey::{Host, Logout as Outcome};
+use doorkey_oauth::{LogoutOptions, LogoutReport, StepOutcome};
+
+use super::exit::{Exit, Failure};
+use super::output::{Output, clean};
+use super::report;
+
+#[derive(Args, Debug)]
+pub(crate) struct Logout {
+    /// The server, as named in the configuration
+    pub(crate) name: String,
+    /// Also delete the client registration, unless another login uses it
+    #[arg(long)]
+    forget_client: bool,
+}
+
+impl Logout {
+    pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
+        let options = LogoutOptions::default().forget_client(self.forget_client);
+        let outcome = host.logout(&self.name, options).await?;
+        Ok(tell(&self.name, &outcome, output))
+    }
+}
+
+/// Tells what was done. A local copy that stays is a failure; what only the server could do is not.
+pub(crate) fn tell(name: &str, outcome: &Outcome, output: &Output) -> Exit {
+    match outcome {
+        Outcome::Complete(report) => tell_steps(name, report, output),
+        Outcome::LocalOnly { removed, cause } => {
+            let done = if *removed {
+                "removed the login"
+            } else {
+                "there was no login"
+            };
+            output.note(&format!("{name}: {done}"));
+            output.warn(&format!(
+                "nothing was revoked: {}",
+                report::causes(cause).join(": ")
+            ));
+            Exit::Done
+        }
+        _ => Exit::Done,
+    }
+}
+
+fn tell_steps(name: &str, report: &LogoutReport, output: &Output) -> Exit {
+    if matches!(report.removed_local, StepOutcome::NothingToDo) {
+        output.note(&format!("{name}: there was no login"));
+    }
+    for (step, outcome) in [
+        ("refresh token at the server", &report.revoked_refresh),
+        ("access token at the server", &report.revoked_access),
+        ("login on this machine", &report.removed_local),
+        ("client registration", &report.registration),
+    ] {
+        let text = match outcome {
+            StepOutcome::Done => "removed".to_owned(),
+            StepOutcome::InUse => "kept, another login uses it".to_owned(),
+            StepOutcome::Unsupported => {
+                "the authorization server offers no way to revoke it".to_owned()
+            }
+            StepOutcome::Failed(error) => format!("not removed: {}", clean(&chain(error))),
+            _ => continue,
+        };
+        output.note(&format!("  {step}: {text}"));
+    }
+    match &report.removed_local {
+        StepOutcome::Failed(_) => Exit::Configuration,
+        _ => Exit::Done,
+    }
+}
+
+fn chain(error: &doorkey_oauth::Error) -> String {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |&error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -1,0 +1,131 @@
+//! A login as the person sees it: a spinner on a terminal, plain lines elsewhere.
+
+use std::time::Duration;
+
+use doorkey::{LoginStep, Progress};
+use doorkey_http::clean_text;
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
+use super::output::{Output, clean};
+
+/// Tells the steps of a login on standard error.
+#[derive(Debug)]
+pub(crate) struct Narrator {
+    server: String,
+    spinner: Option<ProgressBar>,
+    output: Output,
+}
+
+impl Narrator {
+    pub(crate) fn new(server: &str, output: &Output) -> Self {
+        let spinner = output.terminal().stderr.then(|| {
+            let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            spinner.enable_steady_tick(TICK);
+            spinner
+        });
+        let output = Output::new(output.terminal());
+        Self {
+            server: server.to_owned(),
+            spinner,
+            output,
+        }
+    }
+
+    /// Takes the spinner away before anything else is written.
+    pub(crate) fn finish(&self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+    }
+
+    /// What is going on now: it passes by on a terminal.
+    fn state(&self, text: String) {
+        match &self.spinner {
+            Some(spinner) => spinner.set_message(text),
+            None => self.output.note(&text),
+        }
+    }
+
+    /// What stays to be read.
+    fn say(&self, text: &str) {
+        match &self.spinner {
+            Some(spinner) => spinner.suspend(|| self.output.note(text)),
+            None => self.output.note(text),
+        }
+    }
+}
+
+impl Progress for Narrator {
+    fn report(&self, step: &LoginStep) {
+        match step {
+            LoginStep::Probing { server } => {
+                self.state(format!(
+                    "asking {} whether it wants a login",
+                    host_of(server.as_str())
+                ));
+            }
+            LoginStep::Challenged => {
+                self.state(format!("{} wants a login; finding out where", self.server));
+            }
+            LoginStep::Listening { .. } => self.state("preparing the login".to_owned()),
+            LoginStep::Prompt {
+                url,
+                issuer,
+                expires_in,
+            } => {
+                self.say(&format!(
+                    "{} sends you to {} to sign in.",
+                    self.server,
+                    host_of(issuer)
+                ));
+                self.say(&format!(
+                    "Open this page if no browser does:\n\n  {}\n",
+                    clean_url(url)
+                ));
+                self.state(format!(
+                    "waiting for the browser, at most {}",
+                    minutes(*expires_in)
+                ));
+            }
+            LoginStep::NoBrowser { cause } => {
+                if let Some(cause) = cause {
+                    self.say(&format!(
+                        "No browser was opened: {}.",
+                        clean(&cause.to_string())
+                    ));
+                }
+            }
+            LoginStep::Proving => {
+                self.state(format!("signed in; trying the token on {}", self.server));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The host of a URL, or the text itself where it is none.
+fn host_of(url: &str) -> String {
+    let host = url::Url::parse(url).ok().and_then(|url| {
+        let host = url.host_str()?.to_owned();
+        Some(
+            url.port()
+                .map_or(host.clone(), |port| format!("{host}:{port}")),
+        )
+    });
+    host.unwrap_or_else(|| clean(url))
+}
+
+/// Whole, since a URL cut short is useless; a parsed URL has no control characters to lose.
+fn clean_url(url: &url::Url) -> String {
+    clean_text(url.as_str(), usize::MAX)
+}
+
+fn minutes(limit: Duration) -> String {
+    match limit.as_secs() {
+        60 => "1 minute".to_owned(),
+        seconds if seconds % 60 == 0 => format!("{} minutes", seconds / 60),
+        seconds => format!("{seconds} seconds"),
+    }
+}
+
+const TICK: Duration = Duration::from_millis(120);

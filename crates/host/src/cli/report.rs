@@ -1,0 +1,121 @@
+//! How a failure is told: what failed, the causes down to the first one, and what to type next.
+
+use std::error::Error as StdError;
+
+use doorkey::{ConfigError, Error};
+use doorkey_oauth::NextStep;
+
+use super::exit::{Exit, Failure};
+use super::output::{Output, clean};
+
+/// Tells a failure and returns its exit code.
+pub(crate) fn failure(output: &Output, server: Option<&str>, failure: &Failure) -> Exit {
+    let exit = Exit::of(failure);
+    let style = anstyle::AnsiColor::Red
+        .on_default()
+        .effects(anstyle::Effects::BOLD);
+    let (lines, next) = match failure {
+        // Whoever reads the output has read enough.
+        Failure::Output(_) if exit == Exit::Done => return exit,
+        Failure::Output(error) => (vec![format!("cannot write the output: {error}")], None),
+        Failure::Usage(text) => (vec![text.clone()], None),
+        Failure::Interrupted { .. } => (vec!["interrupted".to_owned()], None),
+        Failure::Host(error) => (causes(error), next_step(error, server)),
+    };
+    for (index, line) in lines.iter().enumerate() {
+        if index == 0 {
+            output.note(&format!("{style}error:{style:#} {}", clean(line)));
+        } else {
+            output.note(&format!("  caused by: {}", clean(line)));
+        }
+    }
+    if let Some(next) = next {
+        output.note(&format!("next: {next}"));
+    }
+    exit
+}
+
+/// What failed, then each cause; the last line is where it began.
+pub(crate) fn causes(error: &Error) -> Vec<String> {
+    let mut lines = vec![error.to_string()];
+    if let Error::Rejected { source, .. } | Error::Unproven { source, .. } = error {
+        lines.extend(causes(source));
+        return lines;
+    }
+    if let Some(authorization) = error.authorization() {
+        // rmcp's own wrapping in between says nothing that a person can use.
+        lines.push(authorization.to_string());
+        lines.extend(sources(authorization));
+    } else if let Some(answer) = error.protocol_error() {
+        lines.push(format!(
+            "the server answered: {} ({})",
+            answer.message, answer.code.0
+        ));
+    } else {
+        lines.extend(sources(error));
+    }
+    lines.dedup();
+    lines
+}
+
+fn sources(error: &(dyn StdError + 'static)) -> impl Iterator<Item = String> {
+    std::iter::successors(error.source(), |&error| error.source()).map(ToString::to_string)
+}
+
+fn next_step(error: &Error, server: Option<&str>) -> Option<String> {
+    let name = server.unwrap_or("NAME");
+    if let Some(authorization) = error.authorization() {
+        return authorization.next_step().and_then(|step| word(&step, name));
+    }
+    match error {
+        Error::Config(ConfigError::UnknownServer { .. }) => {
+            Some(format!("doorkey list, or doorkey add {name} --url URL"))
+        }
+        Error::Config(ConfigError::ServerExists { .. }) => Some(format!("doorkey remove {name}")),
+        Error::Config(error) => error.example().map(|example| format!("write {example}")),
+        Error::Disabled { .. } => Some(format!("set enabled = true in [mcp_servers.{name}]")),
+        Error::Unproven { .. } => Some(format!("doorkey tools {name}")),
+        _ if error.is_transient() => Some("try again".to_owned()),
+        _ => None,
+    }
+}
+
+fn word(step: &NextStep, name: &str) -> Option<String> {
+    Some(match step {
+        NextStep::Login => format!("doorkey login {name}"),
+        NextStep::ConfigureClientId => format!(
+            "register a client with the authorization server and set client_id in \
+             [mcp_servers.{name}.oauth]"
+        ),
+        NextStep::CheckClient => format!(
+            "check client_id, client_secret and token_endpoint_auth_method in \
+             [mcp_servers.{name}.oauth], then doorkey login {name}"
+        ),
+        NextStep::CheckScope { required } if required.is_empty() => {
+            format!("set scopes in [mcp_servers.{name}], then doorkey login {name}")
+        }
+        NextStep::CheckScope { required } => {
+            let list: Vec<_> = required.iter().map(|scope| format!("{scope:?}")).collect();
+            format!(
+                "doorkey login {name}, with an account that may have it; to ask for it every time \
+                 write scopes = [{}] in [mcp_servers.{name}]",
+                clean(&list.join(", "))
+            )
+        }
+        NextStep::CheckResource => format!(
+            "compare resource in doorkey get {name} --json with what the server expects; write \
+             oauth_resource = \"URI\" or \"omit\" in [mcp_servers.{name}], then doorkey login {name}"
+        ),
+        NextStep::CheckBearer => {
+            format!("put a valid token where bearer_token_env_var of [mcp_servers.{name}] says")
+        }
+        NextStep::CheckSetting(setting) => {
+            format!("correct {setting} in [mcp_servers.{name}]")
+        }
+        NextStep::Retry { after: Some(after) } => {
+            format!("try again in {} s", after.as_secs().max(1))
+        }
+        NextStep::Retry { after: None } => "try again".to_owned(),
+        _ => return None,
+    })
+}

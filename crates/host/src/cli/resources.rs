@@ -1,0 +1,37 @@
+//! `doorkey resources`: what a server has to read.
+
+use clap::Args;
+use doorkey::Host;
+
+use super::exit::{Exit, Failure};
+use super::output::Output;
+use super::tools::{CLOSE_LIMIT, named};
+
+#[derive(Args, Debug)]
+pub(crate) struct Resources {
+    /// The server, as named in the configuration
+    pub(crate) name: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Resources {
+    pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
+        let connection = host.connect(&self.name).await?;
+        let resources = connection.list_resources().await;
+        connection.close(CLOSE_LIMIT).await;
+        let resources = resources?;
+        if self.json {
+            output.json(&resources)?;
+            return Ok(Exit::Done);
+        }
+        for resource in &resources {
+            output.data(&named(&resource.uri, &resource.name))?;
+        }
+        if resources.is_empty() {
+            output.note(&format!("{} has no resources", self.name));
+        }
+        Ok(Exit::Done)
+    }
+}

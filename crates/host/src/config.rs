@@ -1,0 +1,167 @@
+//! `config.toml`: which servers there are and how to reach them.
+
+mod edit;
+mod error;
+mod network;
+mod section;
+mod server;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml_edit::Document;
+
+use crate::Home;
+use section::{Section, Source};
+
+pub use edit::NewServer;
+pub use error::{ConfigError, ConfigWarning};
+pub use network::NetworkSettings;
+pub use server::{ClientSecret, OAuthSettings, ServerConfig};
+
+/// A configuration as read from `config.toml`.
+///
+/// The file may be shared with other tools: keys they own are reported by [`Config::warnings`] and
+/// otherwise left alone, and servers that are local programs (`command = …`) are named by
+/// [`Config::not_remote`]. Edits ([`Config::add_server`], [`Config::remove_server`]) keep comments
+/// and order.
+#[derive(Clone, Debug)]
+pub struct Config {
+    path: PathBuf,
+    network: NetworkSettings,
+    servers: Vec<ServerConfig>,
+    not_remote: Vec<String>,
+    warnings: Vec<ConfigWarning>,
+}
+
+impl Config {
+    /// Reads the configuration of a home. A file that is not there is an empty configuration.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not TOML, or holds a value that does not fit its key; the error
+    /// names file, line and key.
+    pub fn load(home: &Home) -> Result<Self, ConfigError> {
+        let text = match fs::read_to_string(home.config_file()) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(source) => {
+                return Err(ConfigError::Read {
+                    path: home.config_file().to_owned(),
+                    source,
+                });
+            }
+        };
+        Self::parse(home, &text)
+    }
+
+    /// Reads a configuration from text, as [`Config::load`] does from the file.
+    ///
+    /// # Errors
+    /// As for [`Config::load`].
+    pub fn parse(home: &Home, text: &str) -> Result<Self, ConfigError> {
+        let path = home.config_file();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let source = Source { path, text };
+        let document = Document::parse(text).map_err(|error| syntax_error(source, &error))?;
+        let root = Section::new(source, String::new(), document.as_table());
+        let mut config = Self {
+            path: path.to_owned(),
+            network: NetworkSettings::default(),
+            servers: Vec::new(),
+            not_remote: Vec::new(),
+            warnings: Vec::new(),
+        };
+        if let Some(section) = root.section("network")? {
+            config.network = NetworkSettings::read(&section, home)?;
+            config.warnings.extend(section.unknown_keys());
+        }
+        if let Some(section) = root.section("mcp_servers")? {
+            for (name, server) in section.named_sections()? {
+                config.read_server(name, &server, home)?;
+            }
+        }
+        Ok(config)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The network settings that hold for every server.
+    #[must_use]
+    pub fn network(&self) -> &NetworkSettings {
+        &self.network
+    }
+
+    /// The remote servers in the order of the file, disabled ones included.
+    #[must_use]
+    pub fn servers(&self) -> &[ServerConfig] {
+        &self.servers
+    }
+
+    /// The server of that name.
+    ///
+    /// # Errors
+    /// [`ConfigError::UnknownServer`], or [`ConfigError::NotRemote`] for an entry that starts a
+    /// local program.
+    pub fn server(&self, name: &str) -> Result<&ServerConfig, ConfigError> {
+        if let Some(server) = self.servers.iter().find(|server| server.name == name) {
+            return Ok(server);
+        }
+        let path = self.path.clone();
+        let name = name.to_owned();
+        if self.not_remote.contains(&name) {
+            return Err(ConfigError::NotRemote { path, name });
+        }
+        let known = self
+            .servers
+            .iter()
+            .map(|server| server.name.clone())
+            .collect();
+        Err(ConfigError::UnknownServer { path, name, known })
+    }
+
+    /// The entries that start a local program; they get their credentials from their environment.
+    #[must_use]
+    pub fn not_remote(&self) -> &[String] {
+        &self.not_remote
+    }
+
+    /// Keys that this program does not know.
+    #[must_use]
+    pub fn warnings(&self) -> &[ConfigWarning] {
+        &self.warnings
+    }
+
+    fn read_server(
+        &mut self,
+        name: String,
+        section: &Section<'_>,
+        home: &Home,
+    ) -> Result<(), ConfigError> {
+        if section.has("command") && !section.has("url") {
+            self.not_remote.push(name);
+            return Ok(());
+        }
+        let (server, warnings) = ServerConfig::read(name, section, home)?;
+        self.servers.push(server);
+        self.warnings.extend(warnings);
+        Ok(())
+    }
+}
+
+fn syntax_error(source: Source<'_>, error: &toml_edit::TomlError) -> ConfigError {
+    let (line, column) = source.position(error.span().map_or(0, |span| span.start));
+    ConfigError::Syntax {
+        path: source.path.to_owned(),
+        line,
+        column,
+        message: error.message().trim().replace('\n', ", "),
+    }
+}
+
+#[cfg(test)]
+mod tests;

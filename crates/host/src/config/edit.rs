@@ -1,0 +1,324 @@
+//! Edits of `config.toml` that keep comments, order and everything they do not touch.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Table, TableLike};
+
+use super::{Config, ConfigError};
+use crate::Home;
+
+/// A server to be added to the configuration.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct NewServer {
+    /// Its name: 1 to 64 letters, digits, `-` and `_`.
+    pub name: String,
+    /// The MCP URL, as the person wrote it.
+    pub url: String,
+    /// `http_headers`.
+    pub http_headers: Vec<(String, String)>,
+    /// `scopes`.
+    pub scopes: Vec<String>,
+    /// `oauth_resource`.
+    pub resource: Option<String>,
+    /// `bearer_token_env_var`.
+    pub bearer_token_env_var: Option<String>,
+    /// `oauth.client_id`.
+    pub client_id: Option<String>,
+}
+
+impl NewServer {
+    /// A server of that name at that URL.
+    pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            url: url.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Config {
+    /// Adds a server at the end of the file, and returns the configuration that results.
+    ///
+    /// The edited text is read back before it is written, so that a value that would not be
+    /// accepted later is refused now and the file stays as it was.
+    ///
+    /// # Errors
+    /// The name is not one or is taken, a value is not acceptable, or the file cannot be read,
+    /// locked or written.
+    pub fn add_server(home: &Home, server: &NewServer) -> Result<Self, ConfigError> {
+        let path = home.config_file();
+        if !is_server_name(&server.name) {
+            return Err(ConfigError::ServerName {
+                name: server.name.clone(),
+            });
+        }
+        edit(home, |document| {
+            // The text was parsed as a configuration before: what is there is a table.
+            let Some(servers) = servers_table(document) else {
+                let source = io::Error::other("mcp_servers is not a table");
+                return Err(ConfigError::Write {
+                    path: path.to_owned(),
+                    source,
+                });
+            };
+            if servers.contains_key(&server.name) {
+                let (path, name) = (path.to_owned(), server.name.clone());
+                return Err(ConfigError::ServerExists { path, name });
+            }
+            servers.insert(&server.name, Item::Table(server_table(server)));
+            Ok(())
+        })
+    }
+
+    /// Takes a server out of the file, and returns the configuration that results. Comments above
+    /// the server's own table go with it unless a blank line sets them apart.
+    ///
+    /// # Errors
+    /// There is no such server, or the file cannot be read, locked or written.
+    pub fn remove_server(home: &Home, name: &str) -> Result<Self, ConfigError> {
+        edit(home, |document| {
+            let removed = document
+                .get_mut("mcp_servers")
+                .and_then(Item::as_table_like_mut)
+                .and_then(|servers| servers.remove(name));
+            match removed {
+                Some(Item::Table(table)) => {
+                    keep_unrelated_comment(document, &table);
+                    Ok(())
+                }
+                Some(_) => Ok(()),
+                None => Config::load(home)?.server(name).map(|_| ()),
+            }
+        })
+    }
+}
+
+fn is_server_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+/// `mcp_servers`, made where it is not there.
+fn servers_table(document: &mut DocumentMut) -> Option<&mut dyn TableLike> {
+    let implicit = || {
+        let mut table = Table::new();
+        table.set_implicit(true);
+        Item::Table(table)
+    };
+    document
+        .entry("mcp_servers")
+        .or_insert_with(implicit)
+        .as_table_like_mut()
+}
+
+fn server_table(server: &NewServer) -> Table {
+    let mut table = Table::new();
+    table.insert("url", toml_edit::value(&server.url));
+    if !server.scopes.is_empty() {
+        let scopes: Array = server.scopes.iter().map(String::as_str).collect();
+        table.insert("scopes", toml_edit::value(scopes));
+    }
+    if let Some(resource) = &server.resource {
+        table.insert("oauth_resource", toml_edit::value(resource));
+    }
+    if let Some(variable) = &server.bearer_token_env_var {
+        table.insert("bearer_token_env_var", toml_edit::value(variable));
+    }
+    if !server.http_headers.is_empty() {
+        let headers: InlineTable = server
+            .http_headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        table.insert("http_headers", toml_edit::value(headers));
+    }
+    if let Some(client_id) = &server.client_id {
+        let mut oauth = Table::new();
+        oauth.insert("client_id", toml_edit::value(client_id));
+        table.insert("oauth", Item::Table(oauth));
+    }
+    table
+}
+
+/// Reads, edits, checks and writes the file under a lock that other processes honour too.
+fn edit(
+    home: &Home,
+    change: impl FnOnce(&mut DocumentMut) -> Result<(), ConfigError>,
+) -> Result<Config, ConfigError> {
+    let path = home.config_file();
+    let _lock = lock(home)?;
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(source) => {
+            return Err(ConfigError::Read {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    // Said with line and key, which the editor's own parser could not.
+    Config::parse(home, &text)?;
+    let plain = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let mut document: DocumentMut = plain.parse().map_err(|error: toml_edit::TomlError| {
+        super::syntax_error(super::Source { path, text: plain }, &error)
+    })?;
+    change(&mut document)?;
+    let edited = document.to_string();
+    let config = Config::parse(home, &edited)?;
+    write_atomically(path, edited.as_bytes()).map_err(|source| ConfigError::Write {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(config)
+}
+
+/// The lock lies in the state folder, so that nothing appears beside the configuration.
+fn lock(home: &Home) -> Result<File, ConfigError> {
+    let path = home.config_file();
+    let failed = |source| ConfigError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    create_private_folder(home.state_folder()).map_err(failed)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(home.state_folder().join("config.lock"))
+        .map_err(failed)?;
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::WouldBlock) if started.elapsed() >= LOCK_LIMIT => {
+                let waited_seconds = LOCK_LIMIT.as_secs();
+                return Err(ConfigError::Busy {
+                    path: path.to_owned(),
+                    waited_seconds,
+                });
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+        }
+    }
+}
+
+/// Temporary file in the same folder, fsync, rename, fsync of the folder: a reader sees the old text
+/// or the new, and a crash leaves one of them. A symbolic link is followed, so that a configuration
+/// kept elsewhere stays there.
+fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = match fs::canonicalize(path) {
+        Ok(target) => target,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        Err(error) => return Err(error),
+    };
+    let folder = target
+        .parent()
+        .map_or_else(|| PathBuf::from("."), Path::to_owned);
+    create_private_folder(&folder)?;
+    // Made readable by its owner alone: the file may hold a client secret.
+    let mut file = tempfile::Builder::new()
+        .prefix(".config-")
+        .tempfile_in(&folder)?;
+    file.write_all(bytes)?;
+    if let Ok(metadata) = fs::metadata(&target) {
+        file.as_file().set_permissions(metadata.permissions())?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(&target).map_err(|error| error.error)?;
+    sync_folder(&folder)
+}
+
+#[cfg(unix)]
+fn create_private_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+}
+
+#[cfg(not(unix))]
+fn create_private_folder(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the Unix half can fail")]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// A comment above the removed table that a blank line sets apart speaks of more than that table:
+/// it moves on to what follows.
+fn keep_unrelated_comment(document: &mut DocumentMut, removed: &Table) {
+    let prefix = removed
+        .decor()
+        .prefix()
+        .and_then(RawString::as_str)
+        .unwrap_or_default();
+    let Some(end) = prefix.rfind("\n\n").map(|at| at + 1) else {
+        return;
+    };
+    let kept = &prefix[..end];
+    if kept.trim().is_empty() {
+        return;
+    }
+    let position = removed.position().unwrap_or(isize::MAX);
+    match next_table(document.as_table_mut(), position) {
+        Some(next) => {
+            let own = next
+                .decor()
+                .prefix()
+                .and_then(RawString::as_str)
+                .unwrap_or_default();
+            let joined = format!("{kept}\n{}", own.trim_start_matches('\n'));
+            next.decor_mut().set_prefix(joined);
+        }
+        None => {
+            let own = document.trailing().as_str().unwrap_or_default();
+            let joined = format!("{kept}{own}");
+            document.set_trailing(joined);
+        }
+    }
+}
+
+/// The table with a header of its own that follows a position in the file.
+fn next_table(root: &mut Table, position: isize) -> Option<&mut Table> {
+    fn after(table: &mut Table, position: isize) -> Vec<(isize, &mut Table)> {
+        let mut found = Vec::new();
+        for (_, item) in table.iter_mut() {
+            let Item::Table(table) = item else { continue };
+            let own = table
+                .position()
+                .filter(|own| *own > position && !table.is_implicit());
+            match own {
+                // What is nested in it stands further down.
+                Some(own) => found.push((own, table)),
+                None => found.extend(after(table, position)),
+            }
+        }
+        found
+    }
+    after(root, position)
+        .into_iter()
+        .min_by_key(|(own, _)| *own)
+        .map(|(_, table)| table)
+}
+
+const LOCK_LIMIT: Duration = Duration::from_secs(10);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);

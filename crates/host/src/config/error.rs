@@ -1,0 +1,149 @@
+//! What can be wrong with a configuration file, said with line, key and what to type.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Trouble with `config.toml`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file is there and cannot be read.
+    #[error("cannot read the configuration {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file cannot be written; what was there before is untouched.
+    #[error("cannot write the configuration {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another process kept the file locked for an edit.
+    #[error("another process is editing the configuration {}; it held on for {waited_seconds} s", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+        /// How long this one waited.
+        waited_seconds: u64,
+    },
+    /// The file is not TOML. The message never quotes the file, which may hold a secret.
+    #[error("{}:{line}:{column}: not valid TOML: {message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in characters.
+        column: usize,
+        /// What the parser expected.
+        message: String,
+    },
+    /// A key holds something else than it should.
+    #[error("{}:{line}: {key}: expected {expected}, found {found}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// The full dotted key.
+        key: String,
+        /// What belongs there.
+        expected: String,
+        /// What is there, without repeating what may be secret.
+        found: String,
+        /// A line that would do.
+        example: String,
+    },
+    /// There is no such server in the configuration.
+    #[error("no server named {name:?} in {}{}", path.display(), Known(known))]
+    UnknownServer {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// A server of that name is there already.
+    #[error("a server named {name:?} is in {} already", path.display())]
+    ServerExists {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// The entry of that name starts a program instead of naming a URL.
+    #[error("{name:?} in {} starts a local program; there is nothing to sign in to", path.display())]
+    NotRemote {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// A name that is not one.
+    #[error("{name:?} is not a server name: use 1 to 64 letters, digits, `-` and `_`")]
+    ServerName {
+        /// What was given.
+        name: String,
+    },
+}
+
+impl ConfigError {
+    /// What to type into the file, where one line would mend it.
+    #[must_use]
+    pub fn example(&self) -> Option<&str> {
+        match self {
+            Self::Value { example, .. } => Some(example),
+            _ => None,
+        }
+    }
+}
+
+/// A key that this program does not know: another tool's, or a slip of the keyboard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConfigWarning {
+    /// The file.
+    pub path: PathBuf,
+    /// Counted from 1.
+    pub line: usize,
+    /// The full dotted key.
+    pub key: String,
+    /// A known key that looks like it.
+    pub similar: Option<&'static str>,
+}
+
+impl fmt::Display for ConfigWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}: unknown key {}",
+            self.path.display(),
+            self.line,
+            self.key
+        )?;
+        match self.similar {
+            Some(similar) => write!(f, ", did you mean `{similar}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Known<'a>(&'a [String]);
+
+impl fmt::Display for Known<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str(", which names none"),
+            names => write!(f, "; there is {}", names.join(", ")),
+        }
+    }
+}

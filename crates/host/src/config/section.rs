@@ -1,0 +1,443 @@
+//! Reads one table of the configuration, remembering where each value stands.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use toml_edit::{Item, TableLike};
+use url::Url;
+
+use super::{ConfigError, ConfigWarning};
+
+/// The text of the file, to turn positions into lines.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) path: &'a Path,
+    pub(super) text: &'a str,
+}
+
+/// One table with its dotted name. Every key that is asked for counts as known; what remains is
+/// reported by [`Section::unknown_keys`].
+pub(super) struct Section<'a> {
+    source: Source<'a>,
+    name: String,
+    table: &'a dyn TableLike,
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Source<'a> {
+    /// Line and column, both from 1, of a byte offset.
+    pub(super) fn position(self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .map_or(0, |last| last.chars().count())
+            + 1;
+        (line, column)
+    }
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn new(source: Source<'a>, name: String, table: &'a dyn TableLike) -> Self {
+        Self {
+            source,
+            name,
+            table,
+            known: RefCell::default(),
+        }
+    }
+
+    /// The table under `key`, when it is there.
+    pub(super) fn section(&self, key: &'static str) -> Result<Option<Section<'a>>, ConfigError> {
+        let Some(item) = self.item(key) else {
+            return Ok(None);
+        };
+        let table = item.as_table_like().ok_or_else(|| {
+            let example = format!("[{}]", self.dotted(key));
+            self.wrong(key, "a table", describe(item), &example)
+        })?;
+        Ok(Some(Self::new(self.source, self.dotted(key), table)))
+    }
+
+    /// The entries of this table as tables of their own, under names the user chose.
+    pub(super) fn named_sections(&self) -> Result<Vec<(String, Section<'a>)>, ConfigError> {
+        let mut sections = Vec::new();
+        for (name, item) in self.table.iter() {
+            let table = item.as_table_like().ok_or_else(|| {
+                let example = format!("[{}]", self.dotted(name));
+                self.wrong(name, "a table", describe(item), &example)
+            })?;
+            sections.push((
+                name.to_owned(),
+                Self::new(self.source, self.dotted(name), table),
+            ));
+        }
+        Ok(sections)
+    }
+
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.item(key).is_some()
+    }
+
+    pub(super) fn is_text(&self, key: &'static str) -> bool {
+        self.item(key).is_some_and(Item::is_str)
+    }
+
+    /// A table of names and texts, as pairs.
+    pub(super) fn text_pairs(
+        &self,
+        key: &'static str,
+    ) -> Result<Vec<(String, String)>, ConfigError> {
+        let Some(section) = self.section(key)? else {
+            return Ok(Vec::new());
+        };
+        let pair = |(name, item): (&str, &Item)| match item.as_str() {
+            Some(text) => Ok((name.to_owned(), text.to_owned())),
+            None => {
+                let example = format!("{name} = \"value\"");
+                Err(section.wrong(name, "a string", describe(item), &example))
+            }
+        };
+        section.table.iter().map(pair).collect()
+    }
+
+    pub(super) fn text(
+        &self,
+        key: &'static str,
+        expected: &str,
+        example: &str,
+    ) -> Result<Option<&'a str>, ConfigError> {
+        let Some(item) = self.item(key) else {
+            return Ok(None);
+        };
+        match item.as_str() {
+            Some(text) if !text.is_empty() => Ok(Some(text)),
+            Some(_) => Err(self.wrong(key, expected, "an empty string".to_owned(), example)),
+            None => Err(self.wrong(key, expected, describe(item), example)),
+        }
+    }
+
+    pub(super) fn flag(&self, key: &'static str, default: bool) -> Result<bool, ConfigError> {
+        let Some(item) = self.item(key) else {
+            return Ok(default);
+        };
+        item.as_bool().ok_or_else(|| {
+            self.wrong(
+                key,
+                "true or false",
+                describe(item),
+                &format!("{key} = {default}"),
+            )
+        })
+    }
+
+    /// A number of seconds, whole or not, above zero and at most a day.
+    pub(super) fn seconds(&self, key: &'static str) -> Result<Option<Duration>, ConfigError> {
+        let Some(item) = self.item(key) else {
+            return Ok(None);
+        };
+        let whole = item
+            .as_integer()
+            .and_then(|seconds| u32::try_from(seconds).ok());
+        let seconds = whole.map(f64::from).or_else(|| item.as_float());
+        match seconds {
+            Some(seconds) if seconds > 0.0 && seconds <= DAY_SECONDS => {
+                Ok(Some(Duration::from_secs_f64(seconds)))
+            }
+            _ => Err(self.wrong(
+                key,
+                "a number of seconds above 0 and at most 86400",
+                show(item),
+                &format!("{key} = 30"),
+            )),
+        }
+    }
+
+    pub(super) fn port(&self, key: &'static str) -> Result<Option<u16>, ConfigError> {
+        let Some(item) = self.item(key) else {
+            return Ok(None);
+        };
+        let port = item.as_integer().and_then(|port| u16::try_from(port).ok());
+        match port {
+            Some(port) if port > 0 => Ok(Some(port)),
+            _ => {
+                let example = format!("{key} = 3118");
+                Err(self.wrong(key, "a port number from 1 to 65535", show(item), &example))
+            }
+        }
+    }
+
+    pub(super) fn texts(
+        &self,
+        key: &'static str,
+        expected: &str,
+        example: &str,
+    ) -> Result<Vec<&'a str>, ConfigError> {
+        let Some(item) = self.item(key) else {
+            return Ok(Vec::new());
+        };
+        let array = item
+            .as_array()
+            .ok_or_else(|| self.wrong(key, expected, describe(item), example))?;
+        array
+            .iter()
+            .map(|value| match value.as_str() {
+                Some(text) if !text.is_empty() => Ok(text),
+                _ => {
+                    let found = format!("a list with {} in it", value.type_name());
+                    Err(self.wrong(key, expected, found, example))
+                }
+            })
+            .collect()
+    }
+
+    /// One of a fixed set of words.
+    pub(super) fn choice<T: Copy>(
+        &self,
+        key: &'static str,
+        choices: &[(&str, T)],
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(item) = self.item(key) else {
+            return Ok(None);
+        };
+        let chosen = item
+            .as_str()
+            .and_then(|text| choices.iter().find(|(word, _)| *word == text));
+        match chosen {
+            Some((_, value)) => Ok(Some(*value)),
+            None => {
+                let words: Vec<_> = choices
+                    .iter()
+                    .map(|(word, _)| format!("{word:?}"))
+                    .collect();
+                let example = format!("{key} = {}", words.first().map_or("", String::as_str));
+                Err(self.wrong(key, &words.join(" or "), show(item), &example))
+            }
+        }
+    }
+
+    /// A URL that `accept` has nothing against; `accept` says what is wrong.
+    pub(super) fn url(
+        &self,
+        key: &'static str,
+        expected: &str,
+        example: &str,
+        accept: impl Fn(&Url) -> Result<(), String>,
+    ) -> Result<Option<Url>, ConfigError> {
+        let Some(text) = self.text(key, expected, example)? else {
+            return Ok(None);
+        };
+        match Url::parse(text) {
+            Ok(url) => match accept(&url) {
+                Ok(()) => Ok(Some(url)),
+                Err(why) => Err(self.wrong(key, expected, why, example)),
+            },
+            Err(error) => Err(self.wrong(key, expected, format!("no URL: {error}"), example)),
+        }
+    }
+
+    /// A table of header names and texts. The values are marked sensitive where `sensitive`.
+    pub(super) fn headers(
+        &self,
+        key: &'static str,
+        sensitive: bool,
+    ) -> Result<HeaderMap, ConfigError> {
+        match self.item(key) {
+            Some(item) => self.headers_in(key, item, sensitive),
+            None => Ok(HeaderMap::new()),
+        }
+    }
+
+    /// The entries of this table as headers, always sensitive, under what `parse` makes of each
+    /// name.
+    pub(super) fn headers_by_name<T>(
+        &self,
+        parse: impl Fn(&str) -> Result<T, ConfigError>,
+    ) -> Result<Vec<(T, HeaderMap)>, ConfigError> {
+        self.table
+            .iter()
+            .map(|(name, item)| Ok((parse(name)?, self.headers_in(name, item, true)?)))
+            .collect()
+    }
+
+    /// A table of header names and texts, the texts as they stand.
+    pub(super) fn header_texts(
+        &self,
+        key: &'static str,
+    ) -> Result<Vec<(HeaderName, &'a str)>, ConfigError> {
+        self.item(key)
+            .map_or_else(|| Ok(Vec::new()), |item| self.header_texts_in(key, item))
+    }
+
+    fn headers_in(
+        &self,
+        key: &str,
+        item: &'a Item,
+        sensitive: bool,
+    ) -> Result<HeaderMap, ConfigError> {
+        let mut headers = HeaderMap::new();
+        for (name, text) in self.header_texts_in(key, item)? {
+            let mut value = HeaderValue::from_str(text).map_err(|_| {
+                self.wrong(
+                    key,
+                    "header values of visible characters",
+                    format!("something else in the value of {name}"),
+                    &format!("{name} = \"value\""),
+                )
+            })?;
+            value.set_sensitive(sensitive);
+            headers.insert(name, value);
+        }
+        Ok(headers)
+    }
+
+    fn header_texts_in(
+        &self,
+        key: &str,
+        item: &'a Item,
+    ) -> Result<Vec<(HeaderName, &'a str)>, ConfigError> {
+        let expected = "a table of header names and strings";
+        let example = format!("{key} = {{ X-Team = \"search\" }}");
+        let table = item
+            .as_table_like()
+            .ok_or_else(|| self.wrong(key, expected, describe(item), &example))?;
+        let mut texts = Vec::new();
+        for (name, value) in table.iter() {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+                self.wrong(key, expected, format!("{name:?}, no header name"), &example)
+            })?;
+            let Some(text) = value.as_str() else {
+                let found = format!("{} for {name}", describe(value));
+                return Err(self.wrong(key, expected, found, &example));
+            };
+            texts.push((name, text));
+        }
+        Ok(texts)
+    }
+
+    /// The keys nobody asked for.
+    pub(super) fn unknown_keys(&self) -> Vec<ConfigWarning> {
+        let known = self.known.borrow();
+        self.table
+            .iter()
+            .filter(|(key, _)| !known.iter().any(|known| known == key))
+            .map(|(key, _)| ConfigWarning {
+                path: self.source.path.to_owned(),
+                line: self.line(key),
+                key: self.dotted(key),
+                similar: known.iter().copied().find(|known| is_similar(known, key)),
+            })
+            .collect()
+    }
+
+    /// The error of a value that does not fit.
+    pub(super) fn wrong(
+        &self,
+        key: &str,
+        expected: &str,
+        found: impl Into<String>,
+        example: &str,
+    ) -> ConfigError {
+        ConfigError::Value {
+            path: self.source.path.to_owned(),
+            line: self.line(key),
+            key: self.dotted(key),
+            expected: expected.to_owned(),
+            found: found.into(),
+            example: example.to_owned(),
+        }
+    }
+
+    /// The error of a key that has to be there, at the line of the table.
+    pub(super) fn missing(&self, key: &str, expected: &str, example: &str) -> ConfigError {
+        self.wrong(key, expected, "nothing", example)
+    }
+
+    pub(super) fn dotted(&self, key: &str) -> String {
+        match self.name.as_str() {
+            "" => key.to_owned(),
+            name => format!("{name}.{key}"),
+        }
+    }
+
+    fn item(&self, key: &'static str) -> Option<&'a Item> {
+        self.known.borrow_mut().push(key);
+        self.table.get(key).filter(|item| !item.is_none())
+    }
+
+    /// The line of a key, of its first entry for a table without a header, else of the table.
+    fn line(&self, key: &str) -> usize {
+        let of_key = self.table.get_key_value(key).and_then(|(key, item)| {
+            key.span()
+                .or_else(|| item.span())
+                .or_else(|| first_span(item))
+        });
+        let of_table = || {
+            self.table
+                .iter()
+                .find_map(|(key, _)| self.table.key(key).and_then(|k| k.span()))
+        };
+        of_key
+            .or_else(of_table)
+            .map_or(1, |span| self.source.position(span.start).0)
+    }
+}
+
+fn first_span(item: &Item) -> Option<std::ops::Range<usize>> {
+    item.as_table_like()?
+        .iter()
+        .find_map(|(_, item)| item.span())
+}
+
+/// The kind of a value, without the value.
+fn describe(item: &Item) -> String {
+    match item.type_name() {
+        kind @ ("integer" | "array" | "inline table" | "array of tables") => format!("an {kind}"),
+        kind => format!("a {kind}"),
+    }
+}
+
+/// The value itself where it is a short scalar; only for keys that cannot hold a secret.
+fn show(item: &Item) -> String {
+    match item.as_value() {
+        Some(value) if !value.is_array() && !value.is_inline_table() => {
+            let text = value.to_string();
+            let text = text.trim();
+            if text.chars().count() <= 40 {
+                text.to_owned()
+            } else {
+                describe(item)
+            }
+        }
+        _ => describe(item),
+    }
+}
+
+/// One letter more, less or other, or only separators and case differ.
+fn is_similar(known: &str, typed: &str) -> bool {
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "");
+    let (known, typed) = (plain(known), plain(typed));
+    if known == typed {
+        return true;
+    }
+    let common_start = known
+        .bytes()
+        .zip(typed.bytes())
+        .take_while(|(known, typed)| known == typed)
+        .count();
+    let (known, typed) = (
+        &known.as_bytes()[common_start..],
+        &typed.as_bytes()[common_start..],
+    );
+    match known.len().abs_diff(typed.len()) {
+        0 => known.get(1..) == typed.get(1..),
+        1 if known.len() > typed.len() => known.get(1..) == Some(typed),
+        1 => typed.get(1..) == Some(known),
+        _ => false,
+    }
+}
+
+const DAY_SECONDS: f64 = 86_400.0;

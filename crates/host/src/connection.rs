@@ -1,0 +1,135 @@
+//! A running connection to one server.
+
+use std::fmt;
+use std::time::Duration;
+
+use doorkey_oauth::TokenSource;
+use doorkey_rmcp::rmcp::model::{CallToolRequestParams, CallToolResult, Resource, Tool};
+use doorkey_rmcp::rmcp::service::{RunningService, ServiceError};
+use doorkey_rmcp::rmcp::{ClientHandler, RoleClient};
+use doorkey_rmcp::{Connected, EventStream, Wire};
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::host::Session;
+
+/// rmcp's running client with the token source behind it.
+///
+/// Use [`Connection::service`] for all that rmcp offers; the methods here cover what a command line
+/// needs, each within the server's `tool_timeout_sec`. End it with [`Connection::close`].
+pub struct Connection<H: ClientHandler> {
+    session: Session,
+    service: RunningService<RoleClient, H>,
+    wire: Wire,
+    events: Option<EventStream>,
+}
+
+impl<H: ClientHandler> Connection<H> {
+    pub(crate) fn new(session: Session, connected: Connected<H>, events: EventStream) -> Self {
+        Self {
+            session,
+            service: connected.service,
+            wire: connected.wire,
+            events: Some(events),
+        }
+    }
+
+    /// rmcp's running client.
+    #[must_use]
+    pub fn service(&self) -> &RunningService<RoleClient, H> {
+        &self.service
+    }
+
+    /// The owner of the token in use.
+    #[must_use]
+    pub fn tokens(&self) -> &TokenSource {
+        &self.session.tokens
+    }
+
+    /// The revision of MCP that was settled on.
+    #[must_use]
+    pub fn wire(&self) -> Wire {
+        self.wire
+    }
+
+    /// What happens beside the requests, such as a background stream that needs a login; once.
+    pub fn take_events(&mut self) -> Option<EventStream> {
+        self.events.take()
+    }
+
+    /// Every tool of the server.
+    ///
+    /// # Errors
+    /// The server answered with an error, could not be reached, wants a login, or took too long.
+    pub async fn list_tools(&self) -> Result<Vec<Tool>, Error> {
+        self.within("tools/list", self.service.list_all_tools())
+            .await
+    }
+
+    /// Every resource of the server.
+    ///
+    /// # Errors
+    /// As for [`Connection::list_tools`].
+    pub async fn list_resources(&self) -> Result<Vec<Resource>, Error> {
+        self.within("resources/list", self.service.list_all_resources())
+            .await
+    }
+
+    /// Calls a tool. A result that says `isError` is a result.
+    ///
+    /// # Errors
+    /// As for [`Connection::list_tools`].
+    pub async fn call_tool(
+        &self,
+        tool: &str,
+        arguments: Option<Map<String, Value>>,
+    ) -> Result<CallToolResult, Error> {
+        let mut params = CallToolRequestParams::new(tool.to_owned());
+        params.arguments = arguments;
+        self.within("tools/call", self.service.call_tool(params))
+            .await
+    }
+
+    /// Closes the MCP session and waits for a refresh that is under way, each at most `limit`.
+    pub async fn close(mut self, limit: Duration) {
+        match self.service.close_with_timeout(limit).await {
+            Ok(Some(_)) => {}
+            Ok(None) => tracing::debug!("the MCP session did not close in time"),
+            Err(error) => tracing::debug!(%error, "the MCP session ended abnormally"),
+        }
+        if let Err(error) = self.session.tokens.drain(limit).await {
+            tracing::warn!(%error, "a refresh is still running");
+        }
+    }
+
+    async fn within<T>(
+        &self,
+        what: &'static str,
+        request: impl Future<Output = Result<T, ServiceError>>,
+    ) -> Result<T, Error> {
+        let server = || self.session.server.name.clone();
+        let limit = self.session.server.tool_timeout;
+        match tokio::time::timeout(limit, request).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(source)) => Err(Error::Request {
+                what,
+                server: server(),
+                source: Box::new(source),
+            }),
+            Err(_elapsed) => Err(Error::TimedOut {
+                what,
+                server: server(),
+                limit,
+            }),
+        }
+    }
+}
+
+impl<H: ClientHandler> fmt::Debug for Connection<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("server", &self.session.server.name)
+            .field("wire", &self.wire)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,182 @@
+//! Login: probe, sign in, and prove the token before anyone says success.
+
+use std::sync::Arc;
+
+use doorkey_oauth::{Interaction, LoginReport, TokenSource};
+use doorkey_rmcp::{ProbeOutcome, Wire};
+use doorkey_store::Proof;
+
+use crate::error::Error;
+use crate::facts;
+use crate::host::{Host, Session};
+use crate::progress::{LoginStep, Progress};
+
+/// How a login ended well.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoginOutcome {
+    /// The server answers without one.
+    NotRequired,
+    /// Signed in, and the server took the token.
+    SignedIn {
+        /// What was granted.
+        report: LoginReport,
+        /// How many tools the server showed; `None` when it has no `tools/list`.
+        tools: Option<usize>,
+        /// The revision of MCP it speaks.
+        wire: Wire,
+    },
+}
+
+impl Host {
+    /// Signs in to a server through `interaction`, and proves the token: the challenged request
+    /// again, then `tools/list`.
+    ///
+    /// # Errors
+    /// [`Error::Authorization`]: the person or a server said no, or something on the way failed.
+    /// [`Error::Rejected`]: the login was completed and is kept, marked as rejected, because the
+    /// server does not take its token. [`Error::Unproven`]: it was completed and is kept, and could
+    /// not be tried.
+    pub async fn login(
+        &self,
+        name: &str,
+        interaction: Arc<dyn Interaction>,
+        progress: &dyn Progress,
+    ) -> Result<LoginOutcome, Error> {
+        let session = self.session(name)?;
+        let server = &session.server;
+        if !server.enabled {
+            return Err(Error::Disabled {
+                server: name.to_owned(),
+            });
+        }
+        if session.tokens.config().is_none() {
+            return Err(Error::BearerConfigured {
+                server: name.to_owned(),
+            });
+        }
+        progress.report(&LoginStep::Probing {
+            server: server.url.clone(),
+        });
+        let challenges = match self.probe(&session).await? {
+            ProbeOutcome::Challenged(challenges) => challenges,
+            _ => {
+                facts::remember_need(self.store(), server, false).await;
+                return Ok(LoginOutcome::NotRequired);
+            }
+        };
+        facts::remember_need(self.store(), server, true).await;
+        progress.report(&LoginStep::Challenged);
+        let report = session
+            .tokens
+            .login(&challenges, interaction)
+            .await
+            .map_err(|source| Error::Authorization {
+                what: "sign in to",
+                server: name.to_owned(),
+                source: Box::new(source),
+            })?;
+        progress.report(&LoginStep::Proving);
+        match self.try_out(name).await {
+            Ok((tools, wire)) => {
+                record(&session.tokens, name, Proof::Accepted, None).await?;
+                Ok(LoginOutcome::SignedIn {
+                    report,
+                    tools,
+                    wire,
+                })
+            }
+            Err(error) => Err(unproven(&session.tokens, name, error).await),
+        }
+    }
+
+    /// Whether a server wants a login, asked without a token and without starting one.
+    ///
+    /// # Errors
+    /// There is no such server, its settings cannot be used, or it cannot be reached.
+    pub async fn probe(&self, session: &Session) -> Result<ProbeOutcome, Error> {
+        let server = &session.server;
+        let wire = facts::remembered(self.store(), server)
+            .await?
+            .map(|known| known.wire);
+        let probe = doorkey_rmcp::probe(&session.http, &server.url, server.protocol, wire);
+        match tokio::time::timeout(server.startup_timeout, probe).await {
+            Ok(outcome) => outcome.map_err(|source| Error::Connect {
+                server: server.name.clone(),
+                source: Box::new(source),
+            }),
+            Err(_elapsed) => Err(Error::TimedOut {
+                what: "the first request",
+                server: server.name.clone(),
+                limit: server.startup_timeout,
+            }),
+        }
+    }
+
+    /// Connects to a server, lists its tools, and says which revision of MCP it speaks.
+    ///
+    /// # Errors
+    /// As for [`Host::connect`] and [`Connection::list_tools`](crate::Connection::list_tools).
+    pub async fn check(&self, name: &str) -> Result<Wire, Error> {
+        self.try_out(name).await.map(|(_, wire)| wire)
+    }
+
+    /// Connects with the new token and lists the tools: some servers let `initialize` through and
+    /// challenge only then. An MCP error is an answer: the token was taken.
+    async fn try_out(&self, name: &str) -> Result<(Option<usize>, Wire), Error> {
+        let connection = self.connect(name).await?;
+        let wire = connection.wire();
+        let tools = connection.list_tools().await;
+        connection.close(CLOSE_LIMIT).await;
+        match tools {
+            Ok(tools) => Ok((Some(tools.len()), wire)),
+            Err(error) if error.protocol_error().is_some() => Ok((None, wire)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Keeps the grant, marks it by what the server did, and says so.
+async fn unproven(tokens: &TokenSource, name: &str, error: Error) -> Error {
+    use doorkey_oauth::Error as E;
+    let refused = matches!(
+        error.authorization(),
+        Some(
+            E::LoginRequired { .. }
+                | E::TokenRejectedByResource { .. }
+                | E::InsufficientScope { .. }
+        )
+    );
+    if !refused {
+        return Error::Unproven {
+            server: name.to_owned(),
+            source: Box::new(error),
+        };
+    }
+    let detail = error.authorization().map(ToString::to_string);
+    match record(tokens, name, Proof::Rejected, detail).await {
+        Ok(()) => Error::Rejected {
+            server: name.to_owned(),
+            source: Box::new(error),
+        },
+        Err(error) => error,
+    }
+}
+
+async fn record(
+    tokens: &TokenSource,
+    name: &str,
+    proof: Proof,
+    detail: Option<String>,
+) -> Result<(), Error> {
+    tokens
+        .record_proof(proof, detail)
+        .await
+        .map_err(|source| Error::Authorization {
+            what: "keep the login to",
+            server: name.to_owned(),
+            source: Box::new(source),
+        })
+}
+
+const CLOSE_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);

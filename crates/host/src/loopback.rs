@@ -1,0 +1,227 @@
+//! Reaches the person at this machine: a browser, and a listener on loopback for the way back
+//! (RFC 8252 section 7.3).
+
+mod address;
+mod listener;
+mod page;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorkey_oauth::{
+    BoxFuture, Callback, Channel, Interaction, InteractionError, InteractionRequest, Prompt,
+};
+use tokio::sync::{Semaphore, mpsc};
+use url::Url;
+
+use crate::browser::{Browser, BrowserError};
+use crate::progress::{LoginStep, Progress};
+
+pub use address::{CallbackSettings, LoopbackError};
+use listener::{CONNECTIONS, Listener};
+
+/// An [`Interaction`] for a person at this machine.
+///
+/// It listens on loopback only while a login runs, answers nothing but a GET of the exact path with
+/// the expected `Host`, and shows a fixed page that repeats nothing of the request. What happens is
+/// told to a [`Progress`]; the URL to open is always among it, so that a person can copy it.
+pub struct LoopbackInteraction {
+    browser: Browser,
+    callback: CallbackSettings,
+    unattended: bool,
+    progress: Arc<dyn Progress>,
+    connections: Arc<Semaphore>,
+}
+
+/// The URL could not be shown to anybody.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[error("no browser could be opened and nobody is at a terminal; the page to open is {url}")]
+pub struct Unattended {
+    /// The page that waits to be opened.
+    pub url: Url,
+    /// Why no browser was opened, unless none was to be.
+    #[source]
+    pub source: Option<BrowserError>,
+}
+
+enum Event {
+    Callback(Callback),
+    NoBrowser(Option<BrowserError>),
+}
+
+struct LoopbackChannel {
+    redirect_uri: String,
+    browser: Browser,
+    unattended: bool,
+    progress: Arc<dyn Progress>,
+    sender: mpsc::Sender<Event>,
+    events: mpsc::Receiver<Event>,
+    url: Option<Url>,
+    _listeners: Vec<Listener>,
+}
+
+impl LoopbackInteraction {
+    /// An interaction that opens pages with `browser` and tells `progress` what happens.
+    pub fn new(browser: Browser, progress: Arc<dyn Progress>) -> Self {
+        Self {
+            browser,
+            callback: CallbackSettings::default(),
+            unattended: false,
+            progress,
+            connections: Arc::new(Semaphore::new(CONNECTIONS)),
+        }
+    }
+
+    /// The same with a fixed port or redirect URI.
+    #[must_use]
+    pub fn with_callback(mut self, callback: CallbackSettings) -> Self {
+        self.callback = callback;
+        self
+    }
+
+    /// The same for a place where nobody reads messages: when no browser opens, the login ends with
+    /// the URL in the error instead of waiting for nobody (AZ-24).
+    #[must_use]
+    pub fn unattended(mut self, unattended: bool) -> Self {
+        self.unattended = unattended;
+        self
+    }
+
+    /// Waits until the last page has been sent, at most `limit`. A program calls it before it ends,
+    /// so that the person does not look at a broken connection.
+    pub async fn drain(&self, limit: Duration) {
+        let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+        if tokio::time::timeout(limit, self.connections.acquire_many(all))
+            .await
+            .is_err()
+        {
+            tracing::debug!("a browser was still reading its page");
+        }
+    }
+
+    async fn listen(&self, hints: &[String]) -> Result<LoopbackChannel, LoopbackError> {
+        let bound = address::bind(&self.callback, hints).await?;
+        self.progress.report(&LoginStep::Listening {
+            redirect_uri: bound.redirect_uri.clone(),
+        });
+        let (sender, events) = mpsc::channel(CALLBACKS_WAITING);
+        let endpoint = Arc::new(bound.endpoint);
+        let listeners = bound
+            .sockets
+            .into_iter()
+            .map(|socket| {
+                let connections = Arc::clone(&self.connections);
+                Listener::start(socket, Arc::clone(&endpoint), sender.clone(), connections)
+            })
+            .collect();
+        Ok(LoopbackChannel {
+            redirect_uri: bound.redirect_uri,
+            browser: self.browser.clone(),
+            unattended: self.unattended,
+            progress: Arc::clone(&self.progress),
+            sender,
+            events,
+            url: None,
+            _listeners: listeners,
+        })
+    }
+}
+
+impl Interaction for LoopbackInteraction {
+    fn open<'a>(
+        &'a self,
+        request: InteractionRequest,
+    ) -> BoxFuture<'a, Result<Box<dyn Channel>, InteractionError>> {
+        Box::pin(async move {
+            let channel = self
+                .listen(&request.redirect_hint)
+                .await
+                .map_err(InteractionError::other)?;
+            Ok(Box::new(channel) as Box<dyn Channel>)
+        })
+    }
+}
+
+impl Channel for LoopbackChannel {
+    fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    fn present<'a>(
+        &'a mut self,
+        prompt: &'a Prompt,
+    ) -> BoxFuture<'a, Result<(), InteractionError>> {
+        Box::pin(async move {
+            self.progress.report(&LoginStep::Prompt {
+                url: prompt.url.clone(),
+                issuer: prompt.issuer.as_str().to_owned(),
+                expires_in: prompt.expires_in,
+            });
+            self.show(prompt.url.clone());
+            Ok(())
+        })
+    }
+
+    fn next<'a>(&'a mut self) -> BoxFuture<'a, Result<Callback, InteractionError>> {
+        Box::pin(async move {
+            loop {
+                match self.events.recv().await {
+                    Some(Event::Callback(callback)) => return Ok(callback),
+                    Some(Event::NoBrowser(source)) => self.no_browser(source)?,
+                    None => return Err(InteractionError::Abandoned),
+                }
+            }
+        })
+    }
+}
+
+impl LoopbackChannel {
+    /// Opens the browser beside the login: a browser that stays in the foreground must not hold up
+    /// the callback it brings.
+    fn show(&mut self, url: Url) {
+        self.url = Some(url.clone());
+        let (browser, sender) = (self.browser.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let failure = match browser.open(&url).await {
+                Ok(true) => return,
+                Ok(false) => None,
+                Err(error) => Some(error),
+            };
+            // Nobody listens any more when the login is over.
+            drop(sender.send(Event::NoBrowser(failure)).await);
+        });
+    }
+
+    fn no_browser(&self, source: Option<BrowserError>) -> Result<(), InteractionError> {
+        if let Some(error @ BrowserError::Refused { .. }) = source {
+            return Err(InteractionError::other(error));
+        }
+        match (&self.url, self.unattended) {
+            (Some(url), true) => Err(InteractionError::other(Unattended {
+                url: url.clone(),
+                source,
+            })),
+            _ => {
+                self.progress
+                    .report(&LoginStep::NoBrowser { cause: source });
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for LoopbackInteraction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopbackInteraction")
+            .field("browser", &self.browser)
+            .field("callback", &self.callback)
+            .finish_non_exhaustive()
+    }
+}
+
+const CALLBACKS_WAITING: usize = 4;
+
+#[cfg(test)]
+mod tests;

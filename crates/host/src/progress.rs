@@ -1,0 +1,57 @@
+//! What a login tells while it runs, as data for a host to word.
+
+use std::fmt;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::browser::BrowserError;
+
+/// Who is told the steps of a login.
+pub trait Progress: Send + Sync + fmt::Debug {
+    /// Called once for each step, in order, and expected to return at once.
+    fn report(&self, step: &LoginStep);
+}
+
+/// One step of a login.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoginStep {
+    /// The server is asked whether it wants a login.
+    Probing {
+        /// The MCP URL.
+        server: Url,
+    },
+    /// It does; discovery and registration follow.
+    Challenged,
+    /// The way back from the browser is open.
+    Listening {
+        /// Where the browser will come back to.
+        redirect_uri: String,
+    },
+    /// The person is to open a page. The host of `issuer` is to be shown before anything is
+    /// opened, because the MCP server chose it (RFC 9728 section 7.8).
+    Prompt {
+        /// The page: it may be shown, and says nothing secret to anybody but its opener.
+        url: Url,
+        /// The authorization server.
+        issuer: String,
+        /// How long the login waits.
+        expires_in: Duration,
+    },
+    /// No browser was opened; the person has to open the page.
+    NoBrowser {
+        /// Why, unless that was wanted.
+        cause: Option<BrowserError>,
+    },
+    /// The grant is stored; whether the server takes its token is being tried.
+    Proving,
+}
+
+/// A [`Progress`] that keeps silent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn report(&self, _step: &LoginStep) {}
+}

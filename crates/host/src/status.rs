@@ -1,0 +1,307 @@
+//! What is known of each server's login, without asking the network.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use doorkey_discovery::{ResourceId, ResourceMatch, ResourceRule, Source, validate_resource};
+use doorkey_store::{Grant, Proof, StoreDescription};
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::config::ServerConfig;
+use crate::error::Error;
+use crate::facts;
+use crate::host::{Host, grant_key};
+
+/// One server and its login, as `doorkey list --json` prints it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ServerStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The MCP URL.
+    pub url: String,
+    /// Whether the configuration has it switched on.
+    pub enabled: bool,
+    /// Its login.
+    pub auth: AuthStatus,
+}
+
+/// The login of one server.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct AuthStatus {
+    /// Where it stands.
+    pub status: LoginState,
+    /// When the access token expires (RFC 3339, UTC), as far as its issuer said.
+    pub expires_at: Option<String>,
+    /// Whether there is a refresh token.
+    pub refreshable: bool,
+    /// The scopes granted, else those asked for.
+    pub scopes: Vec<String>,
+    /// The authorization server.
+    pub issuer: Option<String>,
+    /// The `resource` as it was sent; none when it was left out.
+    pub resource: Option<String>,
+    /// How `resource` relates to the URL: `exact`, or `parent` when tokens for it may serve other
+    /// servers of the same origin too.
+    pub resource_match: Option<&'static str>,
+    /// Which login of several.
+    pub account: String,
+    /// The client the login belongs to.
+    pub client_id: Option<String>,
+    /// Whether the server took the token: `accepted`, `rejected`, `unproven`.
+    pub proof: Option<&'static str>,
+    /// What was said last when something about this login failed.
+    pub last_error: Option<String>,
+    /// Where the login is kept.
+    pub store: StoreStatus,
+}
+
+/// Where logins are kept.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct StoreStatus {
+    /// The kind, such as `file`.
+    pub kind: &'static str,
+    /// Where.
+    pub location: String,
+    /// Whether it is encrypted there.
+    pub encrypted: bool,
+}
+
+/// Where a login stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LoginState {
+    /// There is a token that has not expired and was not rejected.
+    LoggedIn,
+    /// The token has expired; the next request refreshes it without a person.
+    ExpiredRefreshable,
+    /// A person has to sign in.
+    LoginRequired,
+    /// The server answered without a login.
+    NotRequired,
+    /// A bearer token from the configuration is used.
+    BearerEnv,
+    /// Nothing is known yet.
+    Unknown,
+}
+
+impl LoginState {
+    /// The word used in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LoggedIn => "logged_in",
+            Self::ExpiredRefreshable => "expired_refreshable",
+            Self::LoginRequired => "login_required",
+            Self::NotRequired => "not_required",
+            Self::BearerEnv => "bearer_env",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Host {
+    /// Every remote server with what is known of its login; no request is made.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn list(&self) -> Result<Vec<ServerStatus>, Error> {
+        let mut statuses = Vec::new();
+        for server in self.config().servers() {
+            statuses.push(self.status_of(server).await?);
+        }
+        Ok(statuses)
+    }
+
+    /// One server with what is known of its login; no request is made.
+    ///
+    /// # Errors
+    /// There is no such server, or the store cannot be read.
+    pub async fn status(&self, name: &str) -> Result<ServerStatus, Error> {
+        self.status_of(self.config().server(name)?).await
+    }
+
+    async fn status_of(&self, server: &ServerConfig) -> Result<ServerStatus, Error> {
+        let grant = self
+            .store()
+            .grant(&grant_key(server))
+            .await?
+            .map(|stored| stored.value);
+        let state = if uses_bearer(server) {
+            LoginState::BearerEnv
+        } else if let Some(grant) = &grant {
+            state_of(grant, SystemTime::now())
+        } else {
+            let facts = self.store().facts(&facts::server_key(server)).await?;
+            match facts.and_then(|stored| stored.value.needs_login) {
+                Some(true) => LoginState::LoginRequired,
+                Some(false) => LoginState::NotRequired,
+                None => LoginState::Unknown,
+            }
+        };
+        Ok(ServerStatus {
+            name: server.name.clone(),
+            url: server.url.to_string(),
+            enabled: server.enabled,
+            auth: auth_status(server, state, grant.as_ref(), self.store().describe()),
+        })
+    }
+}
+
+fn uses_bearer(server: &ServerConfig) -> bool {
+    let authorization = http::header::AUTHORIZATION;
+    server.bearer_token_env_var.is_some()
+        || server.http_headers.contains_key(&authorization)
+        || server
+            .env_http_headers
+            .iter()
+            .any(|(name, _)| *name == authorization)
+}
+
+fn state_of(grant: &Grant, now: SystemTime) -> LoginState {
+    let fresh = grant.access_token.is_some()
+        && grant
+            .expires_at
+            .is_none_or(|expiry| UNIX_EPOCH + Duration::from_secs(expiry) > now);
+    match (grant.proof, fresh, grant.refresh_token.is_some()) {
+        (Proof::Rejected, ..) => LoginState::LoginRequired,
+        (_, true, _) => LoginState::LoggedIn,
+        (_, false, true) => LoginState::ExpiredRefreshable,
+        (_, false, false) => LoginState::LoginRequired,
+    }
+}
+
+fn auth_status(
+    server: &ServerConfig,
+    status: LoginState,
+    grant: Option<&Grant>,
+    store: StoreDescription,
+) -> AuthStatus {
+    let scopes = grant.map(|grant| {
+        grant
+            .granted_scopes
+            .clone()
+            .unwrap_or_else(|| grant.requested_scopes.clone())
+    });
+    AuthStatus {
+        status,
+        expires_at: grant.and_then(|grant| grant.expires_at).and_then(rfc3339),
+        refreshable: grant.is_some_and(|grant| grant.refresh_token.is_some()),
+        scopes: scopes.unwrap_or_default(),
+        issuer: grant.map(|grant| grant.issuer.clone()),
+        resource: grant.and_then(|grant| grant.resource.clone()),
+        resource_match: grant
+            .and_then(|grant| grant.resource.as_deref())
+            .and_then(|resource| {
+                let rule = ResourceRule::new(Source::PathWellKnown, ResourceMatch::Parent);
+                let kind = validate_resource(&ResourceId::new(resource), &server.url, rule).ok()?;
+                Some(kind.as_str())
+            }),
+        account: server.account.clone(),
+        client_id: grant.map(|grant| grant.client_id.clone()),
+        proof: grant.map(|grant| grant.proof.as_str()),
+        last_error: grant.and_then(|grant| grant.last_error.clone()),
+        store: StoreStatus {
+            kind: store.kind,
+            location: store.location,
+            encrypted: store.encrypted,
+        },
+    }
+}
+
+/// Seconds since 1970 as RFC 3339; `None` for a time beyond what a calendar holds.
+fn rfc3339(seconds: u64) -> Option<String> {
+    let seconds = i64::try_from(seconds).ok()?;
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()?
+        .format(&Rfc3339)
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use doorkey_store::ClientAuthMethod;
+    use secrecy::SecretString;
+
+    #[test]
+    fn the_state_of_a_login_follows_from_its_grant() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_000);
+        // proof, expires_at, access token, refresh token
+        let table = [
+            (
+                Proof::Accepted,
+                Some(2_000),
+                true,
+                false,
+                LoginState::LoggedIn,
+            ),
+            (Proof::Accepted, None, true, false, LoginState::LoggedIn),
+            (
+                Proof::Unproven,
+                Some(2_000),
+                true,
+                true,
+                LoginState::LoggedIn,
+            ),
+            (
+                Proof::Accepted,
+                Some(1_000),
+                true,
+                true,
+                LoginState::ExpiredRefreshable,
+            ),
+            (
+                Proof::Accepted,
+                Some(500),
+                true,
+                false,
+                LoginState::LoginRequired,
+            ),
+            (
+                Proof::Accepted,
+                Some(2_000),
+                false,
+                true,
+                LoginState::ExpiredRefreshable,
+            ),
+            (
+                Proof::Accepted,
+                None,
+                false,
+                false,
+                LoginState::LoginRequired,
+            ),
+            (
+                Proof::Rejected,
+                Some(2_000),
+                true,
+                true,
+                LoginState::LoginRequired,
+            ),
+        ];
+        for (proof, expires_at, access, refresh, expected) in table {
+            let mut grant = Grant::new(
+                "https://as.example",
+                "client",
+                "https://as.example/token",
+                ClientAuthMethod::None,
+            );
+            grant.proof = proof;
+            grant.expires_at = expires_at;
+            grant.access_token = access.then(|| SecretString::from("access"));
+            grant.refresh_token = refresh.then(|| SecretString::from("refresh"));
+            assert_eq!(state_of(&grant, now), expected, "{grant:?}");
+        }
+    }
+
+    #[test]
+    fn times_are_written_in_utc() {
+        assert_eq!(rfc3339(0).as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(rfc3339(u64::MAX), None);
+    }
+}
