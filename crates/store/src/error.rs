@@ -191,3 +191,89 @@ fn or_none(generation: Option<Generation>) -> String {
         |generation| format!("generation {generation}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::RecordKind;
+
+    fn io(kind: io::ErrorKind) -> Error {
+        Error::Io {
+            action: "read",
+            path: "/x".into(),
+            source: kind.into(),
+        }
+    }
+
+    fn id() -> RecordId {
+        RecordId::new(RecordKind::Grant, ["https://a.example", "default"])
+    }
+
+    #[test]
+    fn an_error_is_transient_exactly_if_the_same_call_may_succeed_later() {
+        let backend = |transient| Error::Backend {
+            store: "postgres",
+            action: "load",
+            transient,
+            source: "away".into(),
+        };
+        let limit = Duration::from_secs(1);
+        let cases = [
+            (
+                Error::LockTimeout {
+                    id: id(),
+                    location: "/x".into(),
+                    limit,
+                },
+                true,
+            ),
+            (Error::LockLost { id: id() }, true),
+            (backend(true), true),
+            (backend(false), false),
+            (io(io::ErrorKind::Interrupted), true),
+            (io(io::ErrorKind::TimedOut), true),
+            (io(io::ErrorKind::PermissionDenied), false),
+            (io(io::ErrorKind::StorageFull), false),
+            (
+                Error::Conflict {
+                    id: id(),
+                    expected: None,
+                    current: None,
+                },
+                false,
+            ),
+            (Error::InTheWay { id: id() }, false),
+            (
+                Error::UnsafeFile {
+                    path: "/x".into(),
+                    why: UnsafeFile::SymbolicLink,
+                },
+                false,
+            ),
+        ];
+        for (error, transient) in cases {
+            assert_eq!(error.is_transient(), transient, "{error:?}");
+            assert!(!error.needs_login(), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_an_error_names_what_and_where_and_leaves_the_cause_to_the_chain() {
+        let error = io(io::ErrorKind::PermissionDenied);
+        assert_eq!(error.to_string(), "cannot read /x");
+        assert_eq!(error.source().unwrap().to_string(), "permission denied");
+        let current = Some(Generation::new(2));
+        let conflict = Error::Conflict {
+            id: id(),
+            expected: None,
+            current,
+        };
+        assert_eq!(
+            conflict.to_string(),
+            "the grant of https://a.example / default was changed by another task or process: \
+             expected no record, found generation 2"
+        );
+    }
+}

@@ -12,6 +12,7 @@
 
 mod envelope;
 mod folder;
+mod listing;
 mod lock;
 mod name;
 mod platform;

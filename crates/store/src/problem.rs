@@ -107,6 +107,12 @@ impl Problem {
         }
     }
 
+    /// Whether it is the same thing at the same place. A listing may not know which record it was.
+    fn is_same_as(&self, other: &Self) -> bool {
+        let same_id = self.id == other.id || self.id.is_none() || other.id.is_none();
+        same_id && self.location == other.location && self.kind == other.kind
+    }
+
     /// The problem that kept one record of many from being read, or the error if it concerns them all.
     pub(crate) fn of_record(id: &RecordId, error: Error) -> Result<Self, Error> {
         let (path, kind) = match error {
@@ -184,7 +190,7 @@ impl Problems {
     /// Notes and logs a problem, unless the same one was noted before.
     pub fn report(&self, problem: Problem) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.contains(&problem) {
+        if seen.iter().any(|noted| noted.is_same_as(&problem)) {
             return;
         }
         tracing::warn!(%problem, "the credential store had a problem");

@@ -13,16 +13,14 @@ use super::folder::{Folder, io_error, metadata};
 use super::lock::FileLock;
 use super::name::{Entry, Name};
 use crate::problem::Problems;
-use crate::{
-    Defect, Error, Generation, Listing, Problem, ProblemKind, RawRecord, RecordId, RecordKind,
-};
+use crate::{Defect, Error, Generation, Problem, ProblemKind, RawRecord, RecordId};
 
 /// The records of one folder.
 #[derive(Debug)]
 pub(super) struct Records {
-    folder: Folder,
-    locks: Folder,
-    problems: Problems,
+    pub(super) folder: Folder,
+    pub(super) locks: Folder,
+    pub(super) problems: Problems,
 }
 
 impl Records {
@@ -122,32 +120,6 @@ impl Records {
         Ok(())
     }
 
-    pub(super) fn list(&self, kind: RecordKind) -> Result<Listing<RecordId>, Error> {
-        let mut listing = Listing::default();
-        if !self.folder.exists(&self.problems)? {
-            return Ok(listing);
-        }
-        for (entry, of, found) in self.entries()? {
-            if of != kind {
-                continue;
-            }
-            let (id, problem) = match found {
-                Entry::SetAside => (None, Some(ProblemKind::Leftover)),
-                Entry::Record(name) => self.listed(&name),
-            };
-            listing.entries.extend(id);
-            if let Some(problem) = problem {
-                let problem = Problem::new(self.path(&entry).display().to_string(), None, problem);
-                // A leftover was reported when it was set aside.
-                if problem.kind != ProblemKind::Leftover {
-                    self.problems.report(problem.clone());
-                }
-                listing.problems.push(problem);
-            }
-        }
-        Ok(listing)
-    }
-
     pub(super) fn set_aside(
         &self,
         id: &RecordId,
@@ -210,7 +182,7 @@ impl Records {
     }
 
     /// The file of a name: nothing, an envelope, or what is wrong with it.
-    fn read(&self, name: &Name) -> Result<Option<Result<Envelope, Defect>>, Error> {
+    pub(super) fn read(&self, name: &Name) -> Result<Option<Result<Envelope, Defect>>, Error> {
         let path = self.path(&name.record());
         let Some(file) = self.folder.open(&path, &self.problems)? else {
             return Ok(None);
@@ -255,7 +227,7 @@ impl Records {
     }
 
     /// Under the save lock: renames the file of a record, never over another one.
-    fn put_aside(&self, name: &Name, defect: Defect) -> Result<ProblemKind, Error> {
+    pub(super) fn put_aside(&self, name: &Name, defect: Defect) -> Result<ProblemKind, Error> {
         let from = self.path(&name.record());
         for number in 1..=SET_ASIDE_LIMIT {
             let to = self.path(&name.set_aside(number));
@@ -297,71 +269,7 @@ impl Records {
         self.folder.sync()
     }
 
-    /// The record of a listed file, or the problem with it.
-    fn listed(&self, name: &Name) -> (Option<RecordId>, Option<ProblemKind>) {
-        match self.listed_or_set_aside(name) {
-            Ok(Some(Ok(id))) => (Some(id), None),
-            Ok(Some(Err(problem))) => (None, Some(problem)),
-            Ok(None) => (None, None),
-            Err(Error::UnsafeFile { why, .. }) => (None, Some(ProblemKind::Refused(why))),
-            Err(Error::Io { source, .. }) => (None, Some(ProblemKind::Unreadable(source.kind()))),
-            Err(_) => (None, Some(ProblemKind::Unreadable(io::ErrorKind::TimedOut))),
-        }
-    }
-
-    fn listed_or_set_aside(
-        &self,
-        name: &Name,
-    ) -> Result<Option<Result<RecordId, ProblemKind>>, Error> {
-        let defect = match self.read(name)? {
-            None => return Ok(None),
-            Some(Ok(envelope)) => return Ok(Some(Ok(envelope.id))),
-            Some(Err(defect)) => defect,
-        };
-        match self.set_aside_listed(name) {
-            Err(Error::Io { source, .. }) if is_read_only(&source) => {
-                Ok(Some(Err(ProblemKind::Unusable { defect })))
-            }
-            result => result,
-        }
-    }
-
-    /// Like [`Self::current`], for a file whose key nobody knows.
-    fn set_aside_listed(
-        &self,
-        name: &Name,
-    ) -> Result<Option<Result<RecordId, ProblemKind>>, Error> {
-        self.locks.make(&self.problems)?;
-        let path = self.locks.path().join(name.save_lock());
-        let lock = FileLock::wait(&self.locks, &path, SAVE_LOCK_LIMIT)?;
-        if lock.is_none() {
-            return Err(io_error("lock", &path)(io::ErrorKind::TimedOut.into()));
-        }
-        match self.read(name)? {
-            None => Ok(None),
-            Some(Ok(envelope)) => Ok(Some(Ok(envelope.id))),
-            Some(Err(defect)) => Ok(Some(Err(self.put_aside(name, defect)?))),
-        }
-    }
-
-    /// The entries of the folder that are ours, by name.
-    fn entries(&self) -> Result<Vec<(String, RecordKind, Entry)>, Error> {
-        let folder = self.folder.path();
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(folder).map_err(io_error("list", folder))? {
-            let entry = entry.map_err(io_error("list", folder))?;
-            let Ok(name) = entry.file_name().into_string() else {
-                continue;
-            };
-            if let Some((kind, found)) = Name::of_entry(&name) {
-                entries.push((name, kind, found));
-            }
-        }
-        entries.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
-        Ok(entries)
-    }
-
-    fn path(&self, entry: &str) -> PathBuf {
+    pub(super) fn path(&self, entry: &str) -> PathBuf {
         self.folder.path().join(entry)
     }
 
@@ -402,7 +310,7 @@ fn remove_if_there(path: &Path) -> Result<bool, Error> {
     }
 }
 
-fn is_read_only(error: &io::Error) -> bool {
+pub(super) fn is_read_only(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
@@ -412,7 +320,7 @@ fn is_read_only(error: &io::Error) -> bool {
 /// Bytes of a file, at most.
 const SIZE_LIMIT: u64 = 1024 * 1024;
 /// How long one compare-and-swap waits for another, which takes milliseconds.
-const SAVE_LOCK_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const SAVE_LOCK_LIMIT: Duration = Duration::from_secs(10);
 /// How many copies of one record may be set aside.
 const SET_ASIDE_LIMIT: u32 = 1000;
 const LOCKS: &str = "locks";

@@ -386,7 +386,7 @@ pub(crate) async fn what_is_set_aside_is_absent_reported_listed_and_can_be_disca
     );
 
     let listing = fixture.open().list(RecordKind::Grant).await.unwrap();
-    assert_eq!(listing.entries, [other.clone()]);
+    assert_eq!(listing.entries, std::slice::from_ref(&other));
     let leftovers = listing
         .problems
         .iter()

@@ -59,6 +59,38 @@ async fn a_record_truncated_at_any_byte_is_set_aside_reported_and_counts_as_abse
 #[tokio::test]
 async fn each_way_to_be_broken_is_named_and_the_next_login_saves_anew() {
     let id = grant("a");
+    for (content, expected) in broken_files() {
+        let (_temp, folder) = folder();
+        let store = FileBackend::new(&folder).unwrap();
+        store.save(&id, json(1), None).await.unwrap();
+        let path = only_record(&folder);
+        fs::write(&path, &content).unwrap();
+
+        // The listing tells it to whoever asks first, and loading finds nothing then.
+        let listing = store.list(RecordKind::Grant).await.unwrap();
+        assert!(listing.entries.is_empty());
+        let [problem] = listing.problems.as_slice() else {
+            panic!("{expected}: {listing:?}")
+        };
+        assert!(
+            matches!(&problem.kind, ProblemKind::SetAside { defect, .. } if *defect == expected),
+            "{expected:?}: {problem:?}"
+        );
+        assert_eq!(problem.location, path.display().to_string());
+        assert!(store.load(&id).await.unwrap().is_none());
+        assert_eq!(store.problems(), listing.problems, "reported once");
+
+        store.save(&id, json(2), None).await.unwrap();
+        assert_eq!(
+            fs::read(folder.join(&entries(&folder, ".broken-1")[0])).unwrap(),
+            content
+        );
+    }
+}
+
+/// What a file may hold that is no record, and what is wrong with it.
+fn broken_files() -> Vec<(Vec<u8>, Defect)> {
+    let id = grant("a");
     let envelope = |change: fn(&mut serde_json::Value)| {
         let mut value = serde_json::json!({
             "version": 1, "kind": "grant", "key": id.parts(), "generation": 5, "value": {},
@@ -66,7 +98,7 @@ async fn each_way_to_be_broken_is_named_and_the_next_login_saves_anew() {
         change(&mut value);
         value.to_string().into_bytes()
     };
-    let cases = [
+    vec![
         (b"\0\0\0\0".to_vec(), Defect::NotJson { line: 1, column: 1 }),
         (b"\xff\xfe".to_vec(), Defect::NotJson { line: 1, column: 1 }),
         (b"[]".to_vec(), Defect::NotAnObject),
@@ -104,34 +136,7 @@ async fn each_way_to_be_broken_is_named_and_the_next_login_saves_anew() {
             vec![b' '; 1024 * 1024 + 1],
             Defect::TooLarge { limit: 1024 * 1024 },
         ),
-    ];
-    for (content, expected) in cases {
-        let (_temp, folder) = folder();
-        let store = FileBackend::new(&folder).unwrap();
-        store.save(&id, json(1), None).await.unwrap();
-        let path = only_record(&folder);
-        fs::write(&path, &content).unwrap();
-
-        // The listing tells it to whoever asks first, and loading finds nothing then.
-        let listing = store.list(RecordKind::Grant).await.unwrap();
-        assert!(listing.entries.is_empty());
-        let [problem] = listing.problems.as_slice() else {
-            panic!("{expected}: {listing:?}")
-        };
-        assert!(
-            matches!(&problem.kind, ProblemKind::SetAside { defect, .. } if *defect == expected),
-            "{expected:?}: {problem:?}"
-        );
-        assert_eq!(problem.location, path.display().to_string());
-        assert!(store.load(&id).await.unwrap().is_none());
-        assert_eq!(store.problems(), listing.problems, "reported once");
-
-        store.save(&id, json(2), None).await.unwrap();
-        assert_eq!(
-            fs::read(folder.join(&entries(&folder, ".broken-1")[0])).unwrap(),
-            content
-        );
-    }
+    ]
 }
 
 #[tokio::test]

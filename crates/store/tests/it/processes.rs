@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use doorkey_store::{Backend as _, Defect, Error, FileBackend, Problem, ProblemKind, RecordKind};
 use zeroize::Zeroizing;
@@ -80,7 +80,16 @@ async fn killing_a_writer_leaves_the_old_or_the_new_record_whole_and_all_that_it
     for round in 0..25_u64 {
         let mut writer = Process::start("write", &folder);
         at_least = reported(&writer.said()).max(at_least);
-        tokio::time::sleep(Duration::from_millis(round * 7 % 23)).await;
+        // Readers never see a record half-written either.
+        let reading = Instant::now();
+        while reading.elapsed() < Duration::from_millis(round * 7 % 23) {
+            let record = store.load(&id).await.unwrap().unwrap();
+            assert_eq!(
+                *record.bytes,
+                *padded(number(&record.bytes)),
+                "round {round}: torn"
+            );
+        }
         writer.kill();
         at_least = writer
             .rest()

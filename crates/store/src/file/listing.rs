@@ -1,0 +1,102 @@
+//! Listing the records of a folder: one that cannot be read does not hide the others.
+
+use std::fs;
+use std::io;
+
+use super::folder::io_error;
+use super::lock::FileLock;
+use super::name::{Entry, Name};
+use super::records::{Records, SAVE_LOCK_LIMIT, is_read_only};
+use crate::{Error, Listing, Problem, ProblemKind, RecordId, RecordKind};
+
+impl Records {
+    pub(super) fn list(&self, kind: RecordKind) -> Result<Listing<RecordId>, Error> {
+        let mut listing = Listing::default();
+        if !self.folder.exists(&self.problems)? {
+            return Ok(listing);
+        }
+        for (entry, of, found) in self.entries()? {
+            if of != kind {
+                continue;
+            }
+            let (id, problem) = match found {
+                Entry::SetAside => (None, Some(ProblemKind::Leftover)),
+                Entry::Record(name) => self.listed(&name),
+            };
+            listing.entries.extend(id);
+            if let Some(problem) = problem {
+                let problem = Problem::new(self.path(&entry).display().to_string(), None, problem);
+                // A leftover was reported when it was set aside.
+                if problem.kind != ProblemKind::Leftover {
+                    self.problems.report(problem.clone());
+                }
+                listing.problems.push(problem);
+            }
+        }
+        Ok(listing)
+    }
+
+    /// The entries of the folder that are ours, by name.
+    pub(super) fn entries(&self) -> Result<Vec<(String, RecordKind, Entry)>, Error> {
+        let folder = self.folder.path();
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder).map_err(io_error("list", folder))? {
+            let entry = entry.map_err(io_error("list", folder))?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            if let Some((kind, found)) = Name::of_entry(&name) {
+                entries.push((name, kind, found));
+            }
+        }
+        entries.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
+        Ok(entries)
+    }
+
+    /// The record of a listed file, or the problem with it.
+    fn listed(&self, name: &Name) -> (Option<RecordId>, Option<ProblemKind>) {
+        match self.listed_or_set_aside(name) {
+            Ok(Some(Ok(id))) => (Some(id), None),
+            Ok(Some(Err(problem))) => (None, Some(problem)),
+            Ok(None) => (None, None),
+            Err(Error::UnsafeFile { why, .. }) => (None, Some(ProblemKind::Refused(why))),
+            Err(Error::Io { source, .. }) => (None, Some(ProblemKind::Unreadable(source.kind()))),
+            Err(_) => (None, Some(ProblemKind::Unreadable(io::ErrorKind::TimedOut))),
+        }
+    }
+
+    fn listed_or_set_aside(
+        &self,
+        name: &Name,
+    ) -> Result<Option<Result<RecordId, ProblemKind>>, Error> {
+        let defect = match self.read(name)? {
+            None => return Ok(None),
+            Some(Ok(envelope)) => return Ok(Some(Ok(envelope.id))),
+            Some(Err(defect)) => defect,
+        };
+        match self.set_aside_listed(name) {
+            Err(Error::Io { source, .. }) if is_read_only(&source) => {
+                Ok(Some(Err(ProblemKind::Unusable { defect })))
+            }
+            result => result,
+        }
+    }
+
+    /// Like [`Self::current`], for a file whose key nobody knows.
+    fn set_aside_listed(
+        &self,
+        name: &Name,
+    ) -> Result<Option<Result<RecordId, ProblemKind>>, Error> {
+        self.locks.make(&self.problems)?;
+        let path = self.locks.path().join(name.save_lock());
+        let lock = FileLock::wait(&self.locks, &path, SAVE_LOCK_LIMIT)?;
+        if lock.is_none() {
+            return Err(io_error("lock", &path)(io::ErrorKind::TimedOut.into()));
+        }
+        match self.read(name)? {
+            None => Ok(None),
+            Some(Ok(envelope)) => Ok(Some(Ok(envelope.id))),
+            Some(Err(defect)) => Ok(Some(Err(self.put_aside(name, defect)?))),
+        }
+    }
+}
