@@ -10,6 +10,9 @@ use crate::body::BodyError;
 use crate::cause;
 use crate::endpoint::EndpointError;
 use crate::exchange::Exchange;
+#[cfg(feature = "client")]
+use crate::handshake;
+use crate::handshake::TlsFault;
 use crate::leg::Leg;
 use crate::redact::RedactedUrl;
 use crate::timeout::Phase;
@@ -88,14 +91,13 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
-    /// The TLS handshake failed.
-    #[error(
-        "{exchange}: no secure connection; if the server's certificate comes from a private \
-         authority, add that authority's certificate to the configured roots"
-    )]
+    /// No secure connection; nothing was sent.
+    #[error("{exchange}: no secure connection: {fault}")]
     Tls {
         /// The request.
         exchange: Exchange,
+        /// What to look at.
+        fault: TlsFault,
         /// What TLS says, the certificate's fault included.
         #[source]
         source: BoxError,
@@ -260,10 +262,11 @@ impl Error {
         }
         #[cfg(feature = "client")]
         {
-            if let Some(tls) = cause::find::<rustls::Error>(&*err) {
+            if let Some((fault, tls)) = handshake::find(&*err) {
                 return Self::Tls {
                     exchange,
-                    source: Box::new(tls.clone()),
+                    fault,
+                    source: Box::new(tls),
                 };
             }
             let outer = cause::find::<reqwest::Error>(&*err);

@@ -1,0 +1,176 @@
+//! How much is read, and bodies that break off (SEC-12).
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use doorkey_http::{Body, BodyError, Error, Leg};
+use futures_util::stream;
+use http::Response;
+use http_body::Frame;
+use http_body_util::StreamBody;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::ca::Ca;
+use crate::server::{Server, chain, get};
+use crate::tls::{client, profile};
+
+/// A body of unannounced length.
+fn chunks(count: usize, size: usize) -> Body {
+    let chunk = Bytes::from(vec![b'x'; size]);
+    let frames = stream::iter(vec![chunk; count]);
+    let frames =
+        futures_util::StreamExt::map(frames, |chunk| Ok::<_, Infallible>(Frame::data(chunk)));
+    Body::new(StreamBody::new(frames))
+}
+
+#[tokio::test]
+async fn a_body_is_read_up_to_the_limit_of_its_leg() {
+    let ca = Ca::new();
+    let server = Server::start(
+        Some(ca.server(&["mcp.test"], None)),
+        async |seen| match seen.path.as_str() {
+            "/announced" => Response::new(Body::from(vec![b'x'; 101])),
+            "/unannounced" => Response::new(chunks(2, 51)),
+            _ => Response::new(chunks(2, 50)),
+        },
+    )
+    .await;
+    let mut profile = profile(&server, ca.roots());
+    (
+        profile.limits.metadata,
+        profile.limits.endpoint,
+        profile.limits.resource,
+    ) = (100, 100, 100);
+    let client = client(&profile);
+    for leg in Leg::ALL {
+        for path in ["/announced", "/unannounced"] {
+            let url = server.url("mcp.test", path);
+            let err = client.send_collected(leg, get(&url)).await.unwrap_err();
+            assert!(
+                matches!(err, Error::BodyTooLarge { limit: 100, .. }),
+                "{leg} {path}: {err:?}"
+            );
+            assert!(!err.is_transient());
+        }
+        let whole = client
+            .send_collected(leg, get(&server.url("mcp.test", "/fits")))
+            .await
+            .unwrap();
+        assert_eq!(whole.body().len(), 100, "{leg}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_block_beyond_the_limit_is_refused() {
+    let server = Server::start(None, async |_| {
+        let answer = Response::builder().header("x-long", "x".repeat(70_000));
+        answer.body(Body::empty()).unwrap()
+    })
+    .await;
+    let mut profile = profile(&server, Ca::new().roots());
+    profile.resource = Some(server.url("127.0.0.1", "/").parse().unwrap());
+    let err = client(&profile)
+        .send(Leg::Resource, get(&server.url("127.0.0.1", "/")))
+        .await;
+    let err = err.unwrap_err();
+    assert!(
+        matches!(err, Error::HeadersTooLarge { limit: 65_536, .. }),
+        "{err:?}"
+    );
+}
+
+/// Answers one connection with these bytes and closes it.
+async fn raw(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut asked = [0; 4096];
+        let _: usize = stream.read(&mut asked).await.unwrap();
+        stream.write_all(answer).await.unwrap();
+    });
+    format!("http://127.0.0.1:{port}/x")
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_transient_and_says_so() {
+    let ca = Ca::new();
+    for (answer, text) in [
+        (
+            &b""[..],
+            "no valid response: connection closed before message completed",
+        ),
+        (
+            b"nonsense\r\n\r\n",
+            "no valid response: invalid HTTP version parsed",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf",
+            "could not be read to its end: the body broke off: end of file before message length reached",
+        ),
+    ] {
+        let url = raw(answer).await;
+        let mut profile = doorkey_http::HttpProfile::new(url.parse().unwrap());
+        profile.roots = ca.roots();
+        let err = client(&profile)
+            .send_collected(Leg::Token, get(&url))
+            .await
+            .unwrap_err();
+        assert!(chain(&err).ends_with(text), "{}", chain(&err));
+        assert!(err.is_transient() && !err.is_connect(), "{err:?}");
+        assert_eq!(err.url().unwrap().to_string(), url);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_transient_and_says_so() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!(
+        "http://127.0.0.1:{}/",
+        listener.local_addr().unwrap().port()
+    );
+    drop(listener);
+    let mut profile = doorkey_http::HttpProfile::new(url.parse().unwrap());
+    profile.roots = Ca::new().roots();
+    let err = client(&profile)
+        .send(Leg::Token, get(&url))
+        .await
+        .unwrap_err();
+    assert!(err.is_connect() && err.is_transient(), "{err:?}");
+    assert!(
+        chain(&err).contains("could not connect: Connection refused"),
+        "{}",
+        chain(&err)
+    );
+}
+
+#[tokio::test]
+async fn a_body_in_hand_is_replayed_and_a_stream_is_not() {
+    let body = Body::from("again");
+    let copy = body.try_clone().unwrap();
+    assert_eq!(
+        body.collect_limited(5).await.unwrap(),
+        copy.collect_limited(5).await.unwrap()
+    );
+    assert!(chunks(1, 1).try_clone().is_none());
+    let err = Body::from("again").collect_limited(4).await.unwrap_err();
+    assert!(matches!(err, BodyError::TooLarge { limit: 4 }), "{err:?}");
+}
+
+#[tokio::test]
+async fn a_streamed_request_arrives_whole() {
+    let ca = Ca::new();
+    let server = Server::ok(Some(ca.server(&["mcp.test"], None))).await;
+    let client = client(&profile(&server, ca.roots()));
+    let request = http::Request::post(server.url("mcp.test", "/"))
+        .body(chunks(3, 7))
+        .unwrap();
+    let sent = client.send(Leg::Resource, request);
+    tokio::time::timeout(Duration::from_secs(20), sent)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(server.only().body.len(), 21);
+}

@@ -1,0 +1,16 @@
+//! The whole client against servers on loopback, most of them behind real TLS.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop the test")]
+
+mod addresses;
+mod bodies;
+mod ca;
+mod environment;
+mod headers;
+mod layers;
+mod proxies;
+mod proxy;
+mod redirects;
+mod server;
+mod timeouts;
+mod tls;

@@ -1,0 +1,135 @@
+//! Explicit proxies (SEC-15).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use doorkey_http::{Error, HttpClient, Leg, NoProxy, ProxyRules, ProxyUrl};
+use http::Version;
+
+use crate::ca::Ca;
+use crate::proxy::Proxy;
+use crate::server::{Names, Server, chain, get};
+use crate::tls::{client, profile};
+
+fn url(proxy: &Proxy, credentials: &str) -> ProxyUrl {
+    format!("http://{credentials}127.0.0.1:{}", proxy.port)
+        .parse()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn https_is_tunnelled_on_every_leg_and_names_are_left_to_the_proxy() {
+    let ca = Ca::new();
+    let server = Server::ok(Some(ca.server(&["mcp.test", "as.nowhere"], None))).await;
+    let proxy = Proxy::start().await;
+    let mut profile = profile(&server, ca.roots());
+    profile.proxy = ProxyRules::all(url(&proxy, "user:p%40ss@"), NoProxy::default());
+    let client = client(&profile);
+    for leg in Leg::ALL {
+        // Our own resolver does not know this name.
+        let answer = client
+            .send_collected(leg, get(&server.url("as.nowhere", "/")))
+            .await
+            .unwrap();
+        assert_eq!(answer.body().as_ref(), b"ok", "{leg}");
+    }
+    let heads = proxy.heads();
+    assert!(!heads.is_empty());
+    for head in heads {
+        assert!(
+            head.starts_with(&format!("CONNECT as.nowhere:{} ", server.port)),
+            "{head}"
+        );
+        // user:p@ss
+        assert!(
+            head.to_lowercase()
+                .contains("proxy-authorization: basic dxnlcjpwqhnz"),
+            "{head}"
+        );
+    }
+    let seen = server.seen();
+    assert_eq!(seen.len(), Leg::ALL.len());
+    assert!(
+        seen.iter()
+            .all(|seen| seen.header("proxy-authorization").is_none())
+    );
+    assert!(seen.iter().all(|seen| seen.version == Version::HTTP_2));
+}
+
+#[tokio::test]
+async fn http_is_asked_through_its_proxy() {
+    let server = Server::ok(None).await;
+    let proxy = Proxy::start().await;
+    let mut profile = profile(&server, Ca::new().roots());
+    profile.resource = Some(server.url("127.0.0.1", "/mcp").parse().unwrap());
+    profile.proxy = ProxyRules::new(None, Some(url(&proxy, "")), NoProxy::default());
+    let target = server.url("127.0.0.1", "/x");
+    let answer = client(&profile)
+        .send_collected(Leg::Resource, get(&target))
+        .await
+        .unwrap();
+    assert_eq!(answer.body().as_ref(), b"via proxy");
+    let head = proxy.heads().pop().unwrap();
+    assert!(head.starts_with(&format!("GET {target} ")), "{head}");
+    assert_eq!(server.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn hosts_of_the_no_proxy_list_are_asked_directly() {
+    let ca = Ca::new();
+    let server = Server::ok(Some(ca.server(&["mcp.test", "as.test"], None))).await;
+    let proxy = Proxy::start().await;
+    let mut profile = profile(&server, ca.roots());
+    profile.proxy = ProxyRules::all(url(&proxy, ""), NoProxy::parse("localhost, mcp.test"));
+    let client = client(&profile);
+    client
+        .send(Leg::Resource, get(&server.url("mcp.test", "/")))
+        .await
+        .unwrap();
+    assert_eq!(proxy.heads().len(), 0);
+    client
+        .send(Leg::Token, get(&server.url("as.test", "/")))
+        .await
+        .unwrap();
+    assert_eq!(proxy.heads().len(), 1);
+}
+
+#[tokio::test]
+async fn behind_a_proxy_address_literals_are_still_judged() {
+    let ca = Ca::new();
+    let proxy = Proxy::start().await;
+    let mut profile = doorkey_http::HttpProfile::new("https://mcp.example/mcp".parse().unwrap());
+    profile.roots = ca.roots();
+    profile.proxy = ProxyRules::all(url(&proxy, ""), NoProxy::default());
+    let public = HashMap::from([("mcp.example", "8.8.8.8".parse().unwrap())]);
+    let client = HttpClient::with_resolver(&profile, Arc::new(Names(public))).unwrap();
+    for target in [
+        "https://10.0.0.1/",
+        "https://169.254.169.254/",
+        "https://localhost/",
+    ] {
+        let err = client
+            .send(Leg::ResourceMetadata, get(target))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(err, Error::AddressRefused { .. }),
+            "{target}: {}",
+            chain(&err)
+        );
+    }
+    assert_eq!(proxy.heads().len(), 0);
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_be_reached_is_a_connection_error() {
+    let ca = Ca::new();
+    let server = Server::ok(Some(ca.server(&["mcp.test"], None))).await;
+    let mut profile = profile(&server, ca.roots());
+    profile.proxy = ProxyRules::all("http://127.0.0.1:1".parse().unwrap(), NoProxy::default());
+    let err = client(&profile)
+        .send(Leg::Resource, get(&server.url("mcp.test", "/")))
+        .await;
+    let err = err.unwrap_err();
+    assert!(err.is_connect() && err.is_transient(), "{}", chain(&err));
+}
