@@ -25,7 +25,7 @@ pub(crate) enum Answer {
     /// Taken; if something comes of it, it comes elsewhere.
     Accepted,
     /// One message, and the session id beside it.
-    Message(ServerJsonRpcMessage, Option<String>),
+    Message(Box<ServerJsonRpcMessage>, Option<String>),
     /// An event stream, and the session id beside it.
     Events(Body, Option<String>),
 }
@@ -65,7 +65,7 @@ impl Question<'_> {
                 let status = reply.status();
                 let body = reply.whole().await?;
                 match serde_json::from_slice(&body) {
-                    Ok(message) => Ok(Answer::Message(message, session)),
+                    Ok(message) => Ok(Answer::Message(Box::new(message), session)),
                     Err(_) if self.is_one_way() => Ok(Answer::Accepted),
                     Err(error) => Err(not_a_message(status, self.url, &error, &body)),
                 }
@@ -91,14 +91,14 @@ impl Question<'_> {
             let text = String::from_utf8_lossy(&body).into_owned();
             if let Some(error) = rpc_error(&text) {
                 let message = self.correlate(status, error);
-                return Ok(Answer::Message(message, session));
+                return Ok(Answer::Message(Box::new(message), session));
             }
             text
         } else {
             reply.diagnostic().await
         };
         match (self.discovery_refusal(status, &text), server_failure) {
-            (Some(refusal), _) => Ok(Answer::Message(refusal, None)),
+            (Some(refusal), _) => Ok(Answer::Message(Box::new(refusal), None)),
             (None, Some(failure)) => Err(failure),
             (None, None) => Err(unexpected(status, self.url, &text)),
         }
@@ -119,7 +119,10 @@ impl Question<'_> {
                     && error.id.is_some()
                     && error.id.as_ref() == self.id() =>
             {
-                Ok(Answer::Message(JsonRpcMessage::Error(error), session))
+                Ok(Answer::Message(
+                    Box::new(JsonRpcMessage::Error(error)),
+                    session,
+                ))
             }
             _ => Err(StreamableHttpError::SessionExpired),
         }

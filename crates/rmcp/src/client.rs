@@ -7,14 +7,13 @@ use doorkey_oauth::{AuthorizationLayer, TokenSource};
 use futures_core::stream::BoxStream;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, PROXY_AUTHORIZATION},
+    header::{ACCEPT, CONTENT_TYPE},
 };
 use http_body_util::BodyDataStream;
 use rmcp::{
     model::ClientJsonRpcMessage,
     transport::streamable_http_client::{
-        SseError, StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
-        StreamableHttpResponseLimits,
+        SseError, StreamableHttpError, StreamableHttpPostResponse,
     },
 };
 use sse_stream::Sse;
@@ -162,7 +161,9 @@ impl AuthorizedClient {
     pub(crate) fn for_rmcp(&self, answer: Answer, limits: Limits) -> StreamableHttpPostResponse {
         match answer {
             Answer::Accepted => StreamableHttpPostResponse::Accepted,
-            Answer::Message(message, session) => StreamableHttpPostResponse::Json(message, session),
+            Answer::Message(message, session) => {
+                StreamableHttpPostResponse::Json(*message, session)
+            }
             Answer::Events(body, session) => {
                 let events = self.bounded(body, limits.sse_event, None, false);
                 StreamableHttpPostResponse::Sse(events, session)
@@ -208,7 +209,8 @@ impl AuthorizedClient {
         failure
     }
 
-    async fn open_stream(
+    /// Opens or resumes an event stream with GET.
+    pub(crate) async fn open_stream(
         &self,
         uri: &str,
         session: Option<Arc<str>>,
@@ -241,7 +243,8 @@ impl AuthorizedClient {
         }
     }
 
-    async fn end_session(
+    /// Ends a session with DELETE.
+    pub(crate) async fn end_session(
         &self,
         uri: &str,
         session: &str,
@@ -284,127 +287,6 @@ impl AuthorizedClient {
     }
 }
 
-impl StreamableHttpClient for AuthorizedClient {
-    type Error = ClientError;
-
-    async fn post_message(
-        &self,
-        uri: Arc<str>,
-        message: ClientJsonRpcMessage,
-        session_id: Option<Arc<str>>,
-        auth_header: Option<String>,
-        custom_headers: Headers,
-    ) -> Result<StreamableHttpPostResponse, Failure> {
-        let limits = self.inner.options.limits.for_rmcp();
-        self.post_message_with_response_limits(
-            uri,
-            message,
-            session_id,
-            auth_header,
-            custom_headers,
-            limits,
-        )
-        .await
-    }
-
-    async fn post_message_with_max_sse_event_size(
-        &self,
-        uri: Arc<str>,
-        message: ClientJsonRpcMessage,
-        session_id: Option<Arc<str>>,
-        auth_header: Option<String>,
-        custom_headers: Headers,
-        max_sse_event_size: usize,
-    ) -> Result<StreamableHttpPostResponse, Failure> {
-        let mut limits = self.inner.options.limits.for_rmcp();
-        limits.max_sse_event_size = max_sse_event_size;
-        self.post_message_with_response_limits(
-            uri,
-            message,
-            session_id,
-            auth_header,
-            custom_headers,
-            limits,
-        )
-        .await
-    }
-
-    async fn post_message_with_response_limits(
-        &self,
-        uri: Arc<str>,
-        message: ClientJsonRpcMessage,
-        session_id: Option<Arc<str>>,
-        auth_header: Option<String>,
-        custom_headers: Headers,
-        limits: StreamableHttpResponseLimits,
-    ) -> Result<StreamableHttpPostResponse, Failure> {
-        refuse_static_authorization(auth_header.as_ref(), &custom_headers)?;
-        if let Some((answer, session)) = self.inner.connection.settled_answer(&message) {
-            return Ok(StreamableHttpPostResponse::Json(answer, session));
-        }
-        let post = Post {
-            uri,
-            message,
-            session: session_id,
-            headers: custom_headers,
-            limits: limits.into(),
-        };
-        let answer = self.post_confirming(&post).await?;
-        Ok(self.for_rmcp(answer, post.limits))
-    }
-
-    async fn delete_session(
-        &self,
-        uri: Arc<str>,
-        session_id: Arc<str>,
-        auth_header: Option<String>,
-        custom_headers: Headers,
-    ) -> Result<(), Failure> {
-        refuse_static_authorization(auth_header.as_ref(), &custom_headers)?;
-        self.end_session(&uri, &session_id, &custom_headers).await
-    }
-
-    async fn get_stream(
-        &self,
-        uri: Arc<str>,
-        session_id: Option<Arc<str>>,
-        last_event_id: Option<String>,
-        auth_header: Option<String>,
-        custom_headers: Headers,
-    ) -> Result<Events, Failure> {
-        let limit = self.inner.options.limits.sse_event;
-        self.get_stream_with_max_sse_event_size(
-            uri,
-            session_id,
-            last_event_id,
-            auth_header,
-            custom_headers,
-            limit,
-        )
-        .await
-    }
-
-    async fn get_stream_with_max_sse_event_size(
-        &self,
-        uri: Arc<str>,
-        session_id: Option<Arc<str>>,
-        last_event_id: Option<String>,
-        auth_header: Option<String>,
-        custom_headers: Headers,
-        max_sse_event_size: usize,
-    ) -> Result<Events, Failure> {
-        refuse_static_authorization(auth_header.as_ref(), &custom_headers)?;
-        self.open_stream(
-            &uri,
-            session_id,
-            last_event_id,
-            &custom_headers,
-            max_sse_event_size,
-        )
-        .await
-    }
-}
-
 impl fmt::Debug for AuthorizedClient {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -419,26 +301,6 @@ fn session_delete_failed(error: &Arc<doorkey_oauth::Error>) -> Event {
         detail: error.to_string(),
         error: Some(Arc::clone(error)),
     }
-}
-
-/// Exactly one `Authorization` header, and it is the token source's (USE-09).
-fn refuse_static_authorization(
-    auth_header: Option<&String>,
-    headers: &Headers,
-) -> Result<(), Failure> {
-    let header = match auth_header {
-        Some(_) => AUTHORIZATION,
-        None => match [AUTHORIZATION, PROXY_AUTHORIZATION]
-            .into_iter()
-            .find(|name| headers.contains_key(name))
-        {
-            Some(name) => name,
-            None => return Ok(()),
-        },
-    };
-    Err(StreamableHttpError::Client(
-        ClientError::StaticAuthorization { header },
-    ))
 }
 
 /// Adds the headers rmcp prepared, verbatim, and refuses the ones that are this client's to set.

@@ -142,3 +142,6 @@ fn discover_value(answer: &ServerJsonRpcMessage) -> Option<serde_json::Value> {
 }
 
 const ABANDON_LIMIT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -126,3 +126,6 @@ fn version(answer: &ServerJsonRpcMessage) -> Option<String> {
 }
 
 const PROBE_LIMIT: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

@@ -89,11 +89,14 @@ enum Verdict {
 
 fn verdict(answer: &Result<Answer, Failure>) -> Verdict {
     match answer {
-        Ok(Answer::Message(JsonRpcMessage::Error(error), _))
-            if error.error.code == ErrorCode::UNSUPPORTED_PROTOCOL_VERSION =>
-        {
-            Verdict::Refused(clean(&error.error.message))
-        }
+        Ok(Answer::Message(message, _)) => match &**message {
+            JsonRpcMessage::Error(error)
+                if error.error.code == ErrorCode::UNSUPPORTED_PROTOCOL_VERSION =>
+            {
+                Verdict::Refused(clean(&error.error.message))
+            }
+            _ => Verdict::Holds,
+        },
         Ok(_) => Verdict::Holds,
         Err(StreamableHttpError::UnexpectedServerResponse(text)) => {
             Verdict::Refused(text.to_string())

@@ -64,7 +64,7 @@ impl Settling<'_> {
         if let Some(wire) = wanted {
             return match self.attempt(wire).await? {
                 Attempt::Settled(settled) => Ok(*settled),
-                Attempt::Refused(refusal) => Err(self.refused(wire, refusal)),
+                Attempt::Refused(refusal) => Err(self.refused(wire, &refusal)),
             };
         }
         let (first, second) = match remembered {
@@ -215,7 +215,7 @@ impl Settling<'_> {
         }
     }
 
-    fn refused(&self, wire: Wire, refusal: Refusal) -> ConnectError {
+    fn refused(&self, wire: Wire, refusal: &Refusal) -> ConnectError {
         ConnectError::WireRefused {
             wire,
             url: shown(&self.uri),
@@ -230,7 +230,7 @@ impl Settling<'_> {
                 url: shown(&self.uri),
                 error,
             },
-            Refusal::Other(_) => self.refused(wire, refusal),
+            Refusal::Other(_) => self.refused(wire, &refusal),
         }
     }
 }
@@ -261,12 +261,12 @@ fn settled(wire: Wire, answer: ServerJsonRpcMessage, session: Option<String>) ->
 
 /// The answer of an earlier connection, if it can still be read and offers the wire.
 fn remembered_answer(remembered: &Remembered) -> Option<Settled> {
-    let value = match remembered {
-        Remembered {
-            wire: Wire::Stateless,
-            discover: Some(value),
-        } => value,
-        _ => return None,
+    let Remembered {
+        wire: Wire::Stateless,
+        discover: Some(value),
+    } = remembered
+    else {
+        return None;
     };
     let result = serde_json::from_value::<DiscoverResult>(value.clone()).ok()?;
     let answer = ServerJsonRpcMessage::response(

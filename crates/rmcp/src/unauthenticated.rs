@@ -29,7 +29,10 @@ impl Unauthenticated {
             let from = request.uri().to_string();
             let response = self.http.send(Leg::Resource, request).await?;
             if !response.status().is_redirection() {
-                return self.unchallenged(response);
+                return match self.challenge(&response) {
+                    Some(error) => Err(error),
+                    None => Ok(response),
+                };
             }
             request = match (copy, next(&from, &response)) {
                 (Some(mut copy), Some(target)) if hops < REDIRECT_LIMIT => {
@@ -42,22 +45,22 @@ impl Unauthenticated {
         }
     }
 
-    fn unchallenged(&self, response: Response<Body>) -> Result<Response<Body>, Error> {
+    fn challenge(&self, response: &Response<Body>) -> Option<Error> {
         let challenges = Challenges::from_headers(response.headers());
         match response.status() {
-            StatusCode::UNAUTHORIZED => Err(Error::LoginRequired {
+            StatusCode::UNAUTHORIZED => Some(Error::LoginRequired {
                 server: self.server.clone(),
                 reason: LoginReason::NoGrant,
                 challenges,
                 cause: None,
             }),
             StatusCode::FORBIDDEN if challenges.is_insufficient_scope() => {
-                Err(Error::InsufficientScope {
+                Some(Error::InsufficientScope {
                     required: challenges.scope().unwrap_or_default(),
                     challenges,
                 })
             }
-            _ => Ok(response),
+            _ => None,
         }
     }
 }

@@ -1,0 +1,532 @@
+//! Whole connections over a scripted server: which requests are made, and what is made of refusals.
+
+use rmcp::{model::ErrorCode, service::ServiceError};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    ClientOptions, Event, Exchange, Protocol, authorization_error,
+    testing::{
+        Script, Seen, answer, chunked_events, discovered, events, html, login_required, refusal,
+        scope_missing, server_url, silence, stateful, stateless, status,
+    },
+};
+
+#[derive(Clone, Copy)]
+struct Handler;
+
+impl ClientHandler for Handler {}
+
+fn remembering(wire: Wire, discover: Option<Value>) -> ConnectOptions {
+    ConnectOptions::default().with_remembered(Remembered::new(wire).with_discover(discover))
+}
+
+async fn connected(script: &Script, options: ConnectOptions) -> Connected<Handler> {
+    let client = script.quiet_client();
+    connect(client, &server_url(), options, Handler)
+        .await
+        .unwrap()
+}
+
+async fn refused(script: &Script, options: ConnectOptions) -> ConnectError {
+    connect(script.quiet_client(), &server_url(), options, Handler)
+        .await
+        .unwrap_err()
+}
+
+const BOTH_STARTS: [&str; 4] = [
+    "server/discover",
+    "initialize",
+    "notifications/initialized",
+    "tools/list",
+];
+
+#[tokio::test]
+async fn each_start_makes_the_requests_it_should_and_no_more() {
+    type Server = fn(&Seen) -> Result<http::Response<doorkey_http::Body>, doorkey_oauth::Error>;
+    let cases: [(&str, Server, ConnectOptions, &[&str]); 8] = [
+        (
+            "new, stateless",
+            stateless,
+            ConnectOptions::default(),
+            &["server/discover", "tools/list"],
+        ),
+        (
+            "new, stateful",
+            stateful,
+            ConnectOptions::default(),
+            &BOTH_STARTS,
+        ),
+        (
+            "asked for stateful",
+            stateful,
+            ConnectOptions::default().with_protocol(Protocol::V2025_11_25),
+            &BOTH_STARTS[1..],
+        ),
+        (
+            "stateful remembered",
+            stateful,
+            remembering(Wire::Stateful, None),
+            &BOTH_STARTS[1..],
+        ),
+        (
+            "stateless remembered",
+            stateless,
+            remembering(Wire::Stateless, None),
+            &["server/discover", "tools/list"],
+        ),
+        (
+            "answer remembered",
+            stateless,
+            remembering(Wire::Stateless, Some(discovered())),
+            &["tools/list"],
+        ),
+        (
+            "unreadable answer remembered",
+            stateless,
+            remembering(Wire::Stateless, Some(json!({ "tools": 1 }))),
+            &["server/discover", "tools/list"],
+        ),
+        (
+            "stateful remembered, stateless since",
+            stateless,
+            remembering(Wire::Stateful, None),
+            &["initialize", "server/discover", "tools/list"],
+        ),
+    ];
+    for (name, server, options, expected) in cases {
+        let script = Script::new(move |seen, _| server(seen));
+        let connected = connected(&script, options).await;
+        connected.service.list_all_tools().await.unwrap();
+        assert_eq!(script.names(), expected, "{name}");
+        let expects_stateless = !expected.contains(&"notifications/initialized");
+        assert_eq!(
+            connected.wire == Wire::Stateless,
+            expects_stateless,
+            "{name}"
+        );
+        assert_eq!(connected.discover.is_some(), expects_stateless, "{name}");
+        assert_eq!(connected.to_remember().wire, connected.wire);
+    }
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_one_start_serves_the_next() {
+    let script = Script::new(|seen, _| stateless(seen));
+    let first = connected(&script, ConnectOptions::default()).await;
+    let options = ConnectOptions::default().with_remembered(first.to_remember());
+    let second = connected(&script, options).await;
+    second.service.list_all_tools().await.unwrap();
+    assert_eq!(script.names(), ["server/discover", "tools/list"]);
+    assert_eq!(second.discover, first.discover);
+}
+
+#[tokio::test]
+async fn the_requests_of_each_wire_carry_what_its_revision_wants() {
+    let script = Script::new(|seen, _| stateless(seen));
+    let running = connected(&script, ConnectOptions::default()).await;
+    running.service.list_all_tools().await.unwrap();
+    for seen in script.seen() {
+        assert_eq!(seen.header("mcp-protocol-version"), Some("2026-07-28"));
+        assert_eq!(seen.header("mcp-method"), Some(seen.name()));
+        assert_eq!(
+            seen.header("accept"),
+            Some("text/event-stream, application/json")
+        );
+        let meta = &seen.body["params"]["_meta"];
+        assert_eq!(
+            meta["io.modelcontextprotocol/protocolVersion"],
+            "2026-07-28"
+        );
+    }
+
+    let script = Script::new(|seen, _| stateful(seen));
+    let options = ConnectOptions::default().with_protocol(Protocol::V2025_11_25);
+    let running = connected(&script, options).await;
+    running.service.list_all_tools().await.unwrap();
+    let seen = script.seen();
+    assert_eq!(seen[0].body["params"]["protocolVersion"], "2025-11-25");
+    assert_eq!(seen[0].header("mcp-protocol-version"), None);
+    for seen in &seen[1..] {
+        assert_eq!(seen.header("mcp-protocol-version"), Some("2025-11-25"));
+        assert_eq!(seen.header("mcp-session-id"), Some("session-1"));
+    }
+    assert_ne!(seen[0].body["id"], seen[2].body["id"]);
+}
+
+#[tokio::test]
+async fn authorization_network_and_server_failures_never_lead_to_the_other_wire() {
+    let failures: [(&str, fn() -> Result<_, _>); 5] = [
+        ("login", login_required),
+        ("scope", scope_missing),
+        ("forbidden", || html(403)),
+        ("rate limit", || status(429)),
+        ("server", || html(503)),
+    ];
+    for (name, failure) in failures {
+        for remembered in [None, Some(Wire::Stateful), Some(Wire::Stateless)] {
+            let script = Script::new(move |_, _| failure());
+            let options =
+                ConnectOptions::default().with_remembered(remembered.map(Remembered::new));
+            let error = refused(&script, options).await;
+            assert_eq!(script.names().len(), 1, "{name}: {error}");
+            assert_eq!(error.needs_login(), name == "login", "{name}");
+            assert_eq!(
+                error.is_transient(),
+                matches!(name, "rate limit" | "server"),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_needed_login_is_typed_and_keeps_every_challenge() {
+    let script = Script::new(|_, _| login_required());
+    let client = script.quiet_client();
+    let mut happened = client.events();
+    let error = connect(client, &server_url(), ConnectOptions::default(), Handler)
+        .await
+        .unwrap_err();
+    let typed = authorization_error(&error).unwrap();
+    assert!(typed.needs_login());
+    assert_eq!(typed.challenges().unwrap().iter().count(), 2);
+    assert!(matches!(
+        happened.try_next(),
+        Some(Event::LoginRequired { exchange: Exchange::Request(method), .. }) if method == "server/discover"
+    ));
+    let text = format!("{error}");
+    assert!(
+        !text.contains("secret") && text.contains("https://mcp.example/mcp"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_version_error_that_offers_the_version_is_answered_by_asking_again_once() {
+    let supported = json!({ "supported": ["2026-07-28"] });
+    let again = supported.clone();
+    let script = Script::new(move |seen, before| match before {
+        0 => refusal(400, seen, -32022, supported.clone()),
+        _ => stateless(seen),
+    });
+    let connection = connected(&script, ConnectOptions::default()).await;
+    assert_eq!(connection.wire, Wire::Stateless);
+    assert_eq!(script.names(), ["server/discover", "server/discover"]);
+
+    let script = Script::new(move |seen, _| refusal(400, seen, -32022, again.clone()));
+    let options = ConnectOptions::default().with_protocol(Protocol::V2026_07_28);
+    let error = refused(&script, options).await;
+    assert!(matches!(
+        error,
+        ConnectError::WireRefused {
+            wire: Wire::Stateless,
+            ..
+        }
+    ));
+    assert_eq!(script.names().len(), 2);
+}
+
+#[tokio::test]
+async fn an_error_only_a_stateless_server_knows_is_no_reason_to_fall_back() {
+    for code in [-32020, -32021] {
+        let script = Script::new(move |seen, _| refusal(400, seen, code, json!(null)));
+        let error = refused(&script, ConnectOptions::default()).await;
+        assert!(
+            matches!(&error, ConnectError::Rejected { error, .. } if error.code == ErrorCode(code))
+        );
+        assert_eq!(script.names(), ["server/discover"]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_both_wires_is_reported_by_what_it_said_to_initialize() {
+    let script = Script::new(|_, _| html(404));
+    let error = refused(&script, ConnectOptions::default()).await;
+    assert_eq!(script.names(), ["server/discover", "initialize"]);
+    let text = error.to_string();
+    assert!(
+        text.contains("2025-11-25") && text.contains("404"),
+        "{text}"
+    );
+    assert!(
+        text.contains("https://mcp.example/mcp") && !text.contains("secret"),
+        "{text}"
+    );
+
+    let script = Script::new(|seen, _| match seen.name() {
+        "initialize" => refusal(200, seen, -32000, json!(null)),
+        _ => html(405),
+    });
+    for remembered in [Wire::Stateful, Wire::Stateless] {
+        let error = refused(&script, remembering(remembered, None)).await;
+        assert!(matches!(error, ConnectError::Rejected { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_memory_the_server_outgrew_is_asked_about_once_and_the_request_repeated() {
+    let script = Script::new(|seen, before| match before {
+        0 => refusal(400, seen, -32022, json!({ "supported": ["2026-07-28"] })),
+        _ => stateless(seen),
+    });
+    let options = remembering(Wire::Stateless, Some(discovered()));
+    let connection = connected(&script, options).await;
+    connection.service.list_all_tools().await.unwrap();
+    connection.service.list_all_tools().await.unwrap();
+    let names = script.names();
+    assert_eq!(
+        names,
+        ["tools/list", "server/discover", "tools/list", "tools/list"]
+    );
+    let seen = script.seen();
+    assert_eq!(seen[0].body, seen[2].body);
+}
+
+#[tokio::test]
+async fn a_memory_that_no_longer_holds_is_an_error_that_says_so() {
+    let script = Script::new(|_, _| html(404));
+    let client = script.quiet_client();
+    let mut happened = client.events();
+    let options = remembering(Wire::Stateless, Some(discovered()));
+    let connection = connect(client, &server_url(), options, Handler)
+        .await
+        .unwrap();
+    let error = connection.service.list_all_tools().await.unwrap_err();
+    assert!(
+        format!("{error}").contains("no longer answers as it was remembered"),
+        "{error}"
+    );
+    assert_eq!(script.names(), ["tools/list", "server/discover"]);
+    assert!(matches!(
+        happened.try_next(),
+        Some(Event::RememberedWireRefused)
+    ));
+    drop(connection);
+}
+
+#[tokio::test]
+async fn a_notification_that_is_refused_ends_the_start_with_the_typed_cause() {
+    let script = Script::new(|seen, _| match seen.name() {
+        "notifications/initialized" => login_required(),
+        _ => stateful(seen),
+    });
+    let client = script.quiet_client();
+    let mut happened = client.events();
+    let options = remembering(Wire::Stateful, None);
+    let error = connect(client, &server_url(), options, Handler)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ConnectError::Lifecycle(_)));
+    assert!(error.needs_login() && !error.is_transient());
+    assert!(authorization_error(&error).is_some_and(doorkey_oauth::Error::needs_login));
+    assert!(matches!(
+        happened.try_next(),
+        Some(Event::NotificationUnauthorized { exchange: Exchange::Notification(method), .. })
+            if method == "notifications/initialized"
+    ));
+    // The session nobody will use is given back.
+    assert_eq!(
+        script.names(),
+        ["initialize", "notifications/initialized", "DELETE"]
+    );
+}
+
+#[tokio::test]
+async fn a_refused_request_keeps_its_type_and_the_connection_lives_on() {
+    let script = Script::new(|seen, before| match (seen.name(), before) {
+        ("tools/list", 1) => login_required(),
+        ("tools/list", 2) => scope_missing(),
+        _ => stateless(seen),
+    });
+    let connection = connected(&script, ConnectOptions::default()).await;
+    let error = connection.service.list_all_tools().await.unwrap_err();
+    assert!(error.is_authorization_required());
+    let header = error.auth_challenge().unwrap();
+    assert!(
+        header.contains("Negotiate") && header.contains("resource_metadata="),
+        "{header}"
+    );
+    assert!(authorization_error(&error).is_some_and(doorkey_oauth::Error::needs_login));
+
+    let error = connection.service.list_all_tools().await.unwrap_err();
+    assert!(matches!(
+        authorization_error(&error),
+        Some(doorkey_oauth::Error::InsufficientScope { required, .. }) if required.contains("files:write")
+    ));
+    assert!(!error.is_authorization_required());
+    connection.service.list_all_tools().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_json_rpc_error_stays_one_whatever_status_it_comes_with() {
+    for code in [200, 400, 404, 500] {
+        let script = Script::new(move |seen, before| match before {
+            0 => stateless(seen),
+            _ => refusal(code, seen, -32601, json!(null)),
+        });
+        let connection = connected(&script, ConnectOptions::default()).await;
+        let error = connection.service.list_all_tools().await.unwrap_err();
+        assert!(
+            matches!(&error, ServiceError::McpError(error) if error.code == ErrorCode::METHOD_NOT_FOUND),
+            "{code}: {error}"
+        );
+        assert!(authorization_error(&error).is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_takes_too_long_is_given_up() {
+    let script = Script::new(|_, _| silence());
+    let options = ConnectOptions::default().with_startup_limit(Duration::from_millis(50));
+    let error = refused(&script, options).await;
+    assert!(matches!(error, ConnectError::Timeout { .. }) && error.is_transient());
+}
+
+#[tokio::test]
+async fn the_standalone_stream_is_opened_only_if_wanted() {
+    for wanted in [true, false] {
+        let script = Script::new(|seen, _| stateful(seen));
+        let client = script.client(ClientOptions::default().with_standalone_stream(wanted));
+        let options = remembering(Wire::Stateful, None);
+        let connection = connect(client, &server_url(), options, Handler)
+            .await
+            .unwrap();
+        connection.service.list_all_tools().await.unwrap();
+        connection.service.cancel().await.unwrap();
+        let names = script.names();
+        assert_eq!(names.contains(&"GET".to_owned()), wanted, "{names:?}");
+        assert_eq!(names.last().unwrap(), "DELETE");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_broke_off_is_resumed_even_without_a_standalone_stream() {
+    let script = Script::new(|seen, _| match seen.name() {
+        "tools/list" => events("id: e7\nretry: 5\ndata:\n\n"),
+        "GET" => {
+            let result = json!({ "jsonrpc": "2.0", "id": 1, "result": { "tools": [] } });
+            events(format!("id: e8\ndata: {result}\n\n"))
+        }
+        _ => stateful(seen),
+    });
+    let connection = connected(&script, remembering(Wire::Stateful, None)).await;
+    connection.service.list_all_tools().await.unwrap();
+    let seen = script.seen();
+    let resumed = seen.iter().find(|seen| seen.name() == "GET").unwrap();
+    assert_eq!(resumed.header("last-event-id"), Some("e7"));
+    assert_eq!(resumed.header("mcp-session-id"), Some("session-1"));
+}
+
+#[tokio::test]
+async fn an_oversized_event_fails_its_request_and_is_not_fetched_again() {
+    let script = Script::new(|seen, _| match seen.name() {
+        "tools/list" => chunked_events(vec![
+            "id: e7\ndata:\n\n".to_owned(),
+            format!("data: {}\n\n", "x".repeat(200)),
+        ]),
+        _ => stateful(seen),
+    });
+    let limits = crate::Limits {
+        sse_event: 100,
+        ..crate::Limits::default()
+    };
+    let options = ClientOptions::default()
+        .with_standalone_stream(false)
+        .with_limits(limits);
+    let client = script.client(options);
+    let mut happened = client.events();
+    let options = remembering(Wire::Stateful, None);
+    let connection = connect(client, &server_url(), options, Handler)
+        .await
+        .unwrap();
+    let error = connection.service.list_all_tools().await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            ServiceError::McpError(_) | ServiceError::TransportClosed
+        ),
+        "{error}"
+    );
+    assert!(matches!(
+        happened.try_next(),
+        Some(Event::StreamOverflow { limit: 100 })
+    ));
+    assert!(!script.names().contains(&"GET".to_owned()));
+}
+
+#[tokio::test]
+async fn an_oversized_body_is_refused() {
+    let script = Script::new(|seen, before| match before {
+        0 => stateless(seen),
+        _ => answer(seen, &json!({ "tools": [], "padding": "x".repeat(3000) })),
+    });
+    let limits = crate::Limits {
+        json_body: 2000,
+        ..crate::Limits::default()
+    };
+    let client = script.client(ClientOptions::default().with_limits(limits));
+    let connection = connect(client, &server_url(), ConnectOptions::default(), Handler)
+        .await
+        .unwrap();
+    let error = connection.service.list_all_tools().await.unwrap_err();
+    assert!(
+        error.to_string().contains("maximum size of 2000 bytes"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_expired_session_is_begun_anew_at_a_revision_that_has_sessions() {
+    let script = Script::new(|seen, before| match (seen.name(), before) {
+        ("tools/list", 2) => html(404),
+        _ => stateful(seen),
+    });
+    let connection = connected(&script, remembering(Wire::Stateful, None)).await;
+    connection.service.list_all_tools().await.unwrap();
+    let names = script.names();
+    let expected = [&BOTH_STARTS[1..], &BOTH_STARTS[1..]].concat();
+    assert_eq!(names, expected);
+    let again = &script.seen()[3];
+    assert_eq!(again.body["params"]["protocolVersion"], "2025-11-25");
+    assert_eq!(again.header("mcp-session-id"), None);
+}
+
+#[tokio::test]
+async fn an_unknown_method_inside_a_session_is_not_an_expired_session() {
+    let script = Script::new(|seen, _| match seen.name() {
+        "tools/list" => refusal(404, seen, -32601, json!(null)),
+        _ => stateful(seen),
+    });
+    let connection = connected(&script, remembering(Wire::Stateful, None)).await;
+    let error = connection.service.list_all_tools().await.unwrap_err();
+    assert!(matches!(error, ServiceError::McpError(_)), "{error}");
+    assert_eq!(script.names(), &BOTH_STARTS[1..]);
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_ended_and_a_stream_that_is_refused_are_told() {
+    let script = Script::new(|seen, _| match seen.name() {
+        "GET" | "DELETE" => login_required(),
+        _ => stateful(seen),
+    });
+    let client = script.client(ClientOptions::default());
+    let mut happened = client.events();
+    let options = remembering(Wire::Stateful, None);
+    let connection = connect(client, &server_url(), options, Handler)
+        .await
+        .unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(5), happened.next()).await;
+    assert!(matches!(
+        told,
+        Ok(Some(Event::StreamUnauthorized { resumed: false, .. }))
+    ));
+    connection.service.list_all_tools().await.unwrap();
+    connection.service.cancel().await.unwrap();
+    assert!(matches!(
+        happened.try_next(),
+        Some(Event::SessionDeleteFailed { error: Some(error), .. }) if error.needs_login()
+    ));
+    let streams = script.names().iter().filter(|name| *name == "GET").count();
+    assert_eq!(streams, 1);
+}
