@@ -107,8 +107,14 @@ impl AccessToken {
         self.0.token_type
     }
 
-    pub(crate) fn is_secret(&self, other: &SecretString) -> bool {
-        same_secret(&self.0.secret, other)
+    /// The same token with another expiry.
+    pub(crate) fn expiring(&self, expires_at: Option<SystemTime>) -> Self {
+        Self(Arc::new(Inner {
+            secret: self.0.secret.clone(),
+            token_type: self.0.token_type,
+            expires_at,
+            alphabet: self.0.alphabet,
+        }))
     }
 }
 

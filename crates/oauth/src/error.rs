@@ -276,10 +276,10 @@ pub enum LoginReason {
     #[error("the access token is no longer valid and there is no refresh token")]
     RefreshTokenMissing,
     /// The authorization server refused the refresh token for good.
-    #[error("the refresh was refused ({0})")]
+    #[error("the refresh was refused ({})", .0.code)]
     RefreshRefused(ProtocolError),
     /// A refresh was begun and its answer never arrived; the refresh token it used is refused now.
-    #[error("an earlier refresh was interrupted, and its refresh token is spent ({0})")]
+    #[error("an earlier refresh was interrupted, and its refresh token is spent ({})", .0.code)]
     RefreshInterrupted(ProtocolError),
     /// The MCP server no longer names the authorization server the grant came from.
     #[error("the server changed its authorization server")]
@@ -291,10 +291,10 @@ pub enum LoginReason {
     #[error("the grant belongs to another client")]
     ClientChanged,
     /// The authorization server no longer knows the client that registered itself.
-    #[error("the client registration is gone ({0})")]
+    #[error("the client registration is gone ({})", .0.code)]
     RegistrationGone(ProtocolError),
     /// The authorization server refuses the configured client.
-    #[error("the configured client was refused ({0})")]
+    #[error("the configured client was refused ({})", .0.code)]
     ClientRefused(ProtocolError),
     /// The resource refuses the token although it has not expired.
     #[error("the token was rejected")]

@@ -135,6 +135,12 @@ pub enum InteractionError {
 }
 
 impl InteractionError {
+    /// Whether policy, not a person, said no.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied)
+    }
+
     /// Wraps any other cause.
     pub fn other(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other(cause.into())

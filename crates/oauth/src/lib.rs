@@ -14,11 +14,13 @@ mod interaction;
 mod layer;
 mod protocol_error;
 mod random;
+mod registration;
 mod report;
 mod resource;
 mod revoke;
 mod scope;
 mod shared;
+mod sign_in;
 mod source;
 mod token_response;
 

@@ -99,8 +99,9 @@ impl Attempt {
             StatusCode::UNAUTHORIZED if self.ours => self.unauthorized(response, spare).await,
             StatusCode::FORBIDDEN if self.ours => self.forbidden(response, spare).await,
             status if is_redirect(status) => self.redirected(response, spare),
-            _ => {
-                if let Some(token) = &self.sent {
+            status => {
+                // A gateway's failure says nothing about the token.
+                if let Some(token) = self.sent.as_ref().filter(|_| !status.is_server_error()) {
                     self.tokens.accepted(token);
                 }
                 Ok(None)

@@ -1,8 +1,159 @@
-//! stub
-use super::inner::Inner;
-use crate::report::DrainTimeout;
-use std::sync::Arc;
+//! Work in tasks of their own, shared by every caller that wants the same (law 5).
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-pub(super) async fn drain(_: &Arc<Inner>, _: Duration) -> Result<(), DrainTimeout> {
-    todo!()
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::error::Error;
+
+/// At most one running task of a kind, and its outcome for all who wait.
+pub(super) struct Flights<T>(Mutex<Option<Arc<Outcome<T>>>>);
+
+type Outcome<T> = watch::Sender<Option<Result<T, Error>>>;
+
+/// Completes when the last caller stopped waiting.
+pub(super) struct Interest<T>(Arc<Outcome<T>>);
+
+impl<T> Interest<T> {
+    pub(super) async fn lost(self) {
+        self.0.closed().await;
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Flights<T> {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// Waits for the running task, or starts one when there is none.
+    ///
+    /// `settled` is asked under the lock, right before a start: an outcome that came in since the
+    /// caller looked is taken instead. `start` makes the future that the task runs.
+    pub(super) async fn join<F>(
+        self: &Arc<Self>,
+        tasks: &Tasks,
+        settled: impl FnOnce() -> Option<T>,
+        start: impl FnOnce(Interest<T>) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let mut outcome = {
+            let mut running = lock(&self.0);
+            if let Some(sender) = &*running {
+                sender.subscribe()
+            } else {
+                if let Some(value) = settled() {
+                    return Ok(value);
+                }
+                let sender = Arc::new(watch::Sender::new(None));
+                let receiver = sender.subscribe();
+                let landing = Landing {
+                    flights: Arc::clone(self),
+                    sender: Arc::clone(&sender),
+                };
+                let work = start(Interest(Arc::clone(&sender)));
+                tasks.spawn(async move { landing.land(work.await) })?;
+                *running = Some(sender);
+                receiver
+            }
+        };
+        let seen = outcome.wait_for(Option::is_some).await;
+        match seen.as_deref() {
+            Ok(Some(outcome)) => outcome.clone(),
+            _ => Err(Error::TaskLost),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Flights<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flights").finish_non_exhaustive()
+    }
+}
+
+/// Clears the way for the next task, also when this one panics.
+struct Landing<T> {
+    flights: Arc<Flights<T>>,
+    sender: Arc<Outcome<T>>,
+}
+
+impl<T> Landing<T> {
+    fn land(self, outcome: Result<T, Error>) {
+        self.clear();
+        self.sender.send_replace(Some(outcome));
+    }
+
+    fn clear(&self) {
+        let mut running = lock(&self.flights.0);
+        if running
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, &self.sender))
+        {
+            *running = None;
+        }
+    }
+}
+
+impl<T> Drop for Landing<T> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// Counts the tasks of one source, so that a program can wait for them before it exits.
+#[derive(Debug)]
+pub(super) struct Tasks(Arc<watch::Sender<usize>>);
+
+impl Tasks {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+
+    /// Runs `work` in a task of its own.
+    pub(super) fn spawn(
+        &self,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Error> {
+        let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let counted = Counted::new(Arc::clone(&self.0));
+        drop(runtime.spawn(async move {
+            let _counted = counted;
+            work.await;
+        }));
+        Ok(())
+    }
+
+    /// Waits until none runs. `Err`: how many still do at the limit.
+    pub(super) async fn idle(&self, limit: Duration) -> Result<(), usize> {
+        let mut count = self.0.subscribe();
+        let idle = count.wait_for(|count| *count == 0);
+        match tokio::time::timeout(limit, idle).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(*self.0.borrow()),
+        }
+    }
+}
+
+struct Counted(Arc<watch::Sender<usize>>);
+
+impl Counted {
+    fn new(count: Arc<watch::Sender<usize>>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// A lock whose holder cannot have left anything half done; a poisoned one is as good.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

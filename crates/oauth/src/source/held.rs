@@ -1,1 +1,234 @@
 //! A grant in memory, with its token ready to be handed out.
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use doorkey_discovery::Scopes;
+use doorkey_store::{Generation, Grant, Proof, Stored};
+use secrecy::SecretString;
+
+use crate::access_token::{AccessToken, TokenType, same_secret};
+use crate::clock::from_unix_seconds;
+use crate::error::LoginReason;
+use crate::protocol_error::ProtocolError;
+
+/// One version of the grant. It is replaced as a whole, never changed, but for what is learned
+/// about its token while it is in use.
+pub(super) struct Held {
+    pub(super) grant: Grant,
+    /// The stored version this one is, or, while it is not saved, the one it replaces.
+    pub(super) generation: Option<Generation>,
+    pub(super) saved: bool,
+    pub(super) origin: Origin,
+    token: Option<AccessToken>,
+    issued: Option<SystemTime>,
+    accepted: AtomicBool,
+    refused: OnceLock<LoginReason>,
+    rejected: OnceLock<Rejected>,
+}
+
+/// How the token got here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Stored,
+    Refreshed,
+    SignedIn,
+}
+
+/// What a rejection of this token led to, so that its repetition costs nothing (CH-05).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Rejected {
+    ByResource,
+    NeedsLogin(LoginReason),
+}
+
+impl Held {
+    pub(super) fn stored(stored: Stored<Grant>) -> Self {
+        Self::new(stored.value, Some(stored.generation), Origin::Stored)
+    }
+
+    pub(super) fn new(grant: Grant, generation: Option<Generation>, origin: Origin) -> Self {
+        let expires = grant.expires_at.and_then(from_unix_seconds);
+        let token = match (&grant.access_token, TokenType::parse(&grant.token_type)) {
+            (Some(secret), Some(kind)) => Some(AccessToken::issued(secret.clone(), kind, expires)),
+            _ => None,
+        };
+        let refused = OnceLock::new();
+        if let Some(reason) = refusal_on_record(&grant) {
+            drop(refused.set(reason));
+        }
+        Self {
+            issued: from_unix_seconds(grant.issued_at),
+            token,
+            grant,
+            generation,
+            saved: true,
+            origin,
+            accepted: AtomicBool::new(false),
+            refused,
+            rejected: OnceLock::new(),
+        }
+    }
+
+    /// The same with the exact moments of an answer, which records keep in whole seconds only.
+    pub(super) fn at(mut self, issued: SystemTime, expires: Option<SystemTime>) -> Self {
+        self.issued = Some(issued);
+        self.token = self.token.map(|token| token.expiring(expires));
+        self
+    }
+
+    /// A new version of the same token's grant, with all that was learned about the token.
+    pub(super) fn revised(&self, grant: Grant, generation: Option<Generation>) -> Self {
+        let copy = Self {
+            token: self.token.clone(),
+            issued: self.issued,
+            saved: self.saved,
+            origin: self.origin,
+            accepted: AtomicBool::new(self.accepted.load(Ordering::Relaxed)),
+            refused: self.refused.clone(),
+            rejected: self.rejected.clone(),
+            generation,
+            grant,
+        };
+        if let Some(reason) = refusal_on_record(&copy.grant) {
+            copy.refuse(reason);
+        }
+        copy
+    }
+
+    /// Whether the grant of that record holds this very access token.
+    pub(super) fn is_token_of(&self, grant: &Grant) -> bool {
+        match (&self.grant.access_token, &grant.access_token) {
+            (Some(ours), Some(theirs)) => same_secret(ours, theirs),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// The token, unless it has expired. One without a known expiry is used until it is rejected.
+    pub(super) fn valid_token(&self, now: SystemTime) -> Option<&AccessToken> {
+        self.token
+            .as_ref()
+            .filter(|token| token.expires_at().is_none_or(|end| now < end))
+    }
+
+    /// The token, unless it was rejected, has expired or is about to: what may be handed out
+    /// without a thought.
+    pub(super) fn fresh_token(&self, now: SystemTime) -> Option<&AccessToken> {
+        self.token
+            .as_ref()
+            .filter(|_| self.rejected.get().is_none())
+            .filter(|token| {
+                token
+                    .expires_at()
+                    .is_none_or(|end| now + self.skew(end) < end)
+            })
+    }
+
+    pub(super) fn token(&self) -> Option<&AccessToken> {
+        self.token.as_ref()
+    }
+
+    /// How long before its end a token is refreshed: a minute, or a tenth of a shorter life, so
+    /// that even a token of seconds is refreshed only once in its life (REF-10).
+    fn skew(&self, end: SystemTime) -> Duration {
+        let lifetime = self
+            .issued
+            .and_then(|issued| end.duration_since(issued).ok())
+            .unwrap_or(LONGEST_SKEW * 10);
+        (lifetime / 10).min(LONGEST_SKEW)
+    }
+
+    /// The refresh token, if there is one that was not refused.
+    pub(super) fn refresh_token(&self) -> Option<&SecretString> {
+        match self.refused.get() {
+            None => self.grant.refresh_token.as_ref(),
+            Some(_) => None,
+        }
+    }
+
+    /// Why a person has to sign in once this token is spent.
+    pub(super) fn why_login(&self) -> LoginReason {
+        self.refused
+            .get()
+            .cloned()
+            .unwrap_or(LoginReason::RefreshTokenMissing)
+    }
+
+    /// Notes that the refresh token is of no use any more.
+    pub(super) fn refuse(&self, reason: LoginReason) {
+        drop(self.refused.set(reason));
+    }
+
+    pub(super) fn reject(&self, rejected: Rejected) {
+        drop(self.rejected.set(rejected));
+    }
+
+    /// What an earlier rejection of this token led to. That the resource did not take it says
+    /// nothing about the token that follows its expiry.
+    pub(super) fn rejection(&self, now: SystemTime) -> Option<&Rejected> {
+        self.rejected
+            .get()
+            .filter(|what| **what != Rejected::ByResource || self.valid_token(now).is_some())
+    }
+
+    pub(super) fn accept(&self) {
+        self.accepted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a rejection means that the resource does not take such tokens at all: it was issued
+    /// moments ago and never worked (REF-11), or an earlier process saw it fail so.
+    pub(super) fn never_worked(&self, now: SystemTime) -> bool {
+        if self.accepted.load(Ordering::Relaxed) {
+            return false;
+        }
+        let just_issued = self.origin != Origin::Stored
+            && self
+                .issued
+                .is_none_or(|issued| now.duration_since(issued).unwrap_or_default() < JUST_ISSUED);
+        just_issued || self.grant.proof == Proof::Rejected
+    }
+
+    pub(super) fn requested(&self) -> Scopes {
+        self.grant.requested_scopes.iter().cloned().collect()
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held")
+            .field("grant", &self.grant)
+            .field("generation", &self.generation)
+            .field("saved", &self.saved)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keeps a refusal with the grant, so that no later process tries the refresh token again.
+pub(super) fn record_refusal(grant: &mut Grant, error: &ProtocolError) {
+    grant.last_error = Some(format!("the refresh was refused ({error})"));
+    grant.extra.insert(
+        String::from(REFRESH_REFUSED),
+        serde_json::Value::String(error.code.clone()),
+    );
+}
+
+/// Forgets a refusal: what was just issued is untried.
+pub(super) fn forget_refusal(grant: &mut Grant) {
+    grant.last_error = None;
+    grant.extra.remove(REFRESH_REFUSED);
+}
+
+fn refusal_on_record(grant: &Grant) -> Option<LoginReason> {
+    let code = grant.extra.get(REFRESH_REFUSED)?.as_str()?;
+    Some(LoginReason::RefreshRefused(ProtocolError::new(
+        code, None, None,
+    )))
+}
+
+const REFRESH_REFUSED: &str = "doorkey_refresh_refused";
+const LONGEST_SKEW: Duration = Duration::from_secs(60);
+const JUST_ISSUED: Duration = Duration::from_secs(60);

@@ -1,33 +1,238 @@
-//! stub
-use super::TokenSourceBuilder;
-use crate::access_token::AccessToken;
-use crate::config::AuthorizationConfig;
-use crate::error::Error;
-use crate::interaction::Interaction;
-use doorkey_store::{GrantKey, Store};
-use std::sync::Arc;
+//! What a `TokenSource` consists of, and the current grant in it.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwapOption;
+use doorkey_discovery::{Challenges, Scopes};
+use doorkey_http::HttpClient;
+use doorkey_store::{Grant, GrantKey, Store, Stored};
 use url::Url;
+
+use super::backoff::Backoff;
+use super::builder::TokenSourceBuilder;
+use super::flight::{Flights, Tasks, lock};
+use super::held::Held;
+use crate::access_token::AccessToken;
+use crate::clock::Clock;
+use crate::config::{AuthorizationConfig, ClientChoice};
+use crate::error::{Error, LoginReason};
+use crate::interaction::Interaction;
+use crate::random::Random;
+use crate::report::LoginReport;
+use crate::resource;
+use crate::sign_in::Parts;
+
+/// The one owner of a grant's tokens. Its behaviour lives in the modules beside this one.
 pub(super) struct Inner {
     pub(super) config: AuthorizationConfig,
+    pub(super) http: HttpClient,
     pub(super) store: Store,
-    pub(super) key: GrantKey,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
     pub(super) interaction: Option<Arc<dyn Interaction>>,
+    pub(super) key: GrantKey,
+    pub(super) refreshes: Arc<Flights<Arc<Held>>>,
+    pub(super) recoveries: Arc<Flights<Arc<Held>>>,
+    pub(super) logins: Arc<Flights<LoginReport>>,
+    pub(super) tasks: Tasks,
+    pub(super) backoff: Mutex<Backoff>,
+    /// Scope sets a person refused lately, and when (UP-06).
+    pub(super) refused_scopes: Mutex<Vec<(Scopes, SystemTime)>>,
+    current: ArcSwapOption<Held>,
+    problem: Mutex<Option<Error>>,
 }
+
 impl Inner {
-    pub(super) fn new(b: TokenSourceBuilder) -> Self {
-        let key = b.config.grant_key();
+    pub(super) fn new(builder: TokenSourceBuilder) -> Self {
         Self {
-            config: b.config,
-            store: b.store,
-            key,
-            interaction: b.interaction,
+            key: builder.config.grant_key(),
+            config: builder.config,
+            http: builder.http,
+            store: builder.store,
+            clock: builder.clock,
+            random: builder.random,
+            interaction: builder.interaction,
+            refreshes: Arc::new(Flights::new()),
+            recoveries: Arc::new(Flights::new()),
+            logins: Arc::new(Flights::new()),
+            tasks: Tasks::new(),
+            backoff: Mutex::new(Backoff::default()),
+            refused_scopes: Mutex::new(Vec::new()),
+            current: ArcSwapOption::empty(),
+            problem: Mutex::new(None),
         }
     }
-    pub(super) fn covers(&self, url: &Url) -> bool {
-        crate::resource::covers(&self.config.server, None, url)
+
+    /// The token that may be handed out without a thought. Takes no lock.
+    pub(super) fn fresh(&self) -> Option<AccessToken> {
+        let current = self.current.load();
+        current.as_ref()?.fresh_token(self.clock.now()).cloned()
     }
-    pub(super) fn accepted(&self, _: &AccessToken) {}
+
+    pub(super) fn current(&self) -> Option<Arc<Held>> {
+        self.current.load_full()
+    }
+
+    /// The current grant, read from the store when there is none in memory.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; [`Error::LoginRequired`] when what is stored is not what is configured.
+    pub(super) async fn current_or_stored(&self) -> Result<Option<Arc<Held>>, Error> {
+        match self.current() {
+            Some(held) => Ok(Some(held)),
+            None => self.take_over(None).await,
+        }
+    }
+
+    /// Takes over what the store has, if the current grant still is `known` by then.
+    pub(super) async fn take_over(
+        &self,
+        known: Option<&Arc<Held>>,
+    ) -> Result<Option<Arc<Held>>, Error> {
+        let Some(stored) = self.store.grant(&self.key).await? else {
+            return Ok(self.current());
+        };
+        self.check_grant(&stored.value)?;
+        let known_generation = known.and_then(|held| held.generation);
+        if known_generation == Some(stored.generation) {
+            return Ok(self.current());
+        }
+        let held = match known {
+            Some(known) if known.is_token_of(&stored.value) => {
+                known.revised(stored.value, Some(stored.generation))
+            }
+            _ => Held::stored(stored),
+        };
+        self.replace(known, held);
+        Ok(self.current())
+    }
+
+    /// Makes `held` the current grant if the current one is `known`.
+    fn replace(&self, known: Option<&Arc<Held>>, held: Held) {
+        let current = self.current.load();
+        let same = match (&*current, known) {
+            (None, None) => true,
+            (Some(current), Some(known)) => Arc::ptr_eq(current, known),
+            _ => false,
+        };
+        if same {
+            drop(
+                self.current
+                    .compare_and_swap(&current, Some(Arc::new(held))),
+            );
+        }
+    }
+
+    /// Makes `held` the current grant. Only who holds the grant's lock does so.
+    pub(super) fn publish(&self, held: Held) -> Arc<Held> {
+        let held = Arc::new(held);
+        self.current.store(Some(Arc::clone(&held)));
+        held
+    }
+
+    pub(super) fn forget(&self) {
+        self.current.store(None);
+    }
+
+    /// Whether a stored grant is what the configuration asks for (ST-02).
+    pub(super) fn check_grant(&self, grant: &Grant) -> Result<(), Error> {
+        let reason = if !resource::is_wanted(&self.config.resource, grant.resource.as_deref()) {
+            LoginReason::ResourceChanged
+        } else if let ClientChoice::Static {
+            client_id, issuer, ..
+        } = &self.config.client
+        {
+            if *client_id != grant.client_id {
+                LoginReason::ClientChanged
+            } else if issuer.as_ref().is_some_and(|i| i.as_str() != grant.issuer) {
+                LoginReason::IssuerChanged
+            } else {
+                return Ok(());
+            }
+        } else {
+            return Ok(());
+        };
+        Err(self.login_required(reason, None))
+    }
+
+    /// The stored grant, if there is one that is what the configuration asks for.
+    pub(super) async fn stored(&self) -> Result<Option<Stored<Grant>>, Error> {
+        let stored = self.store.grant(&self.key).await?;
+        if let Some(stored) = &stored {
+            self.check_grant(&stored.value)?;
+        }
+        Ok(stored)
+    }
+
+    pub(super) fn login_required(&self, reason: LoginReason, cause: Option<Error>) -> Error {
+        Error::LoginRequired {
+            server: self.config.server.clone(),
+            reason,
+            challenges: Challenges::default(),
+            cause: cause.map(Box::new),
+        }
+    }
+
+    pub(super) fn covers(&self, url: &Url) -> bool {
+        let current = self.current.load();
+        let resource = current
+            .as_ref()
+            .and_then(|held| held.grant.resource.as_deref());
+        resource::covers(&self.config.server, resource, url)
+    }
+
+    pub(super) fn accepted(&self, token: &AccessToken) {
+        let current = self.current.load();
+        if let Some(held) = current.as_ref()
+            && held.token() == Some(token)
+        {
+            held.accept();
+        }
+    }
+
+    pub(super) fn parts(&self) -> Parts<'_> {
+        Parts {
+            config: &self.config,
+            http: &self.http,
+            store: &self.store,
+            clock: self.clock.as_ref(),
+            random: self.random.as_ref(),
+        }
+    }
+
     pub(super) fn store_problem(&self) -> Option<Error> {
-        None
+        lock(&self.problem).clone()
+    }
+
+    /// Notes whether the store works, so that trouble is survived but never hidden.
+    pub(super) fn note_store(&self, problem: Option<Error>) {
+        if let Some(problem) = &problem {
+            tracing::error!(error = %Chain(problem), "a token could not be saved; it is kept in memory");
+        }
+        *lock(&self.problem) = problem;
+    }
+
+    /// The failure that says to wait with the next refresh, if it is too early for one.
+    pub(super) fn backed_off(&self) -> Option<Error> {
+        lock(&self.backoff).active(self.clock.now())
     }
 }
+
+/// An error with its causes, for a log line.
+pub(super) struct Chain<'a>(pub(super) &'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// How long what was refused lately is remembered.
+pub(super) const REFUSAL_MEMORY: Duration = Duration::from_secs(10 * 60);

@@ -1,12 +1,270 @@
-//! stub
-use super::inner::Inner;
-use crate::{error::Error, interaction::Interaction, report::LoginReport};
-use doorkey_discovery::Challenges;
+//! Login in a task of its own: one at a time, saved before it is reported (AZ-22, TOK-21).
+
+use std::pin::pin;
 use std::sync::Arc;
+
+use doorkey_discovery::{Challenges, Issuer, Scopes};
+use doorkey_store::{Generation, Grant, RegistrationKey};
+
+use super::flight::{Interest, lock};
+use super::held::{Held, Origin};
+use super::inner::Inner;
+use crate::client::{Client, ClientOrigin};
+use crate::clock::unix_seconds;
+use crate::error::Error;
+use crate::exchange::is_invalid_client;
+use crate::interaction::Interaction;
+use crate::registration::suspect;
+use crate::report::LoginReport;
+use crate::sign_in::{Failed, Previous, SignedIn, Wish, sign_in};
+
+/// See [`TokenSource::login`](crate::TokenSource::login).
 pub(super) async fn login(
-    _: &Arc<Inner>,
-    _: &Challenges,
-    _: Arc<dyn Interaction>,
+    inner: &Arc<Inner>,
+    challenges: &Challenges,
+    interaction: Arc<dyn Interaction>,
 ) -> Result<LoginReport, Error> {
-    todo!()
+    start(inner, challenges, None, interaction).await
 }
+
+/// A login for exactly these scopes and what the host adds.
+pub(super) async fn step_up(
+    inner: &Arc<Inner>,
+    challenges: &Challenges,
+    scopes: Scopes,
+    interaction: Arc<dyn Interaction>,
+) -> Result<LoginReport, Error> {
+    start(inner, challenges, Some(scopes), interaction).await
+}
+
+async fn start(
+    inner: &Arc<Inner>,
+    challenges: &Challenges,
+    step_up: Option<Scopes>,
+    interaction: Arc<dyn Interaction>,
+) -> Result<LoginReport, Error> {
+    inner.config.check()?;
+    let start = |interest| {
+        let inner = Arc::clone(inner);
+        let wish = Wish {
+            challenges: challenges.clone(),
+            previous: None,
+            step_up,
+            interaction,
+        };
+        async move { run(&inner, wish, interest).await }
+    };
+    inner.logins.join(&inner.tasks, || None, start).await
+}
+
+async fn run(
+    inner: &Inner,
+    mut wish: Wish,
+    interest: Interest<LoginReport>,
+) -> Result<LoginReport, Error> {
+    check_store(inner).await?;
+    wish.previous = previous(inner).await?;
+    let mut gone = pin!(interest.lost());
+    let signed = match sign_in(inner.parts(), &wish, gone.as_mut()).await {
+        Ok(signed) => signed,
+        Err(failed) if forget_client(inner, &failed).await => {
+            tracing::info!("the registration of this client is gone, so it registers anew");
+            sign_in(inner.parts(), &wish, gone.as_mut())
+                .await
+                .map_err(|failed| failed.error)?
+        }
+        Err(failed) => return Err(failed.error),
+    };
+    finish(inner, signed).await
+}
+
+/// Finds out that the store cannot be written before a person has gone to the browser.
+async fn check_store(inner: &Inner) -> Result<(), Error> {
+    let limit = inner.config.refresh_lock_limit;
+    match inner.store.lock_grant(&inner.key, limit).await {
+        Ok(lock) => {
+            drop(lock);
+            Ok(())
+        }
+        // Somebody else is busy with it, so it works.
+        Err(doorkey_store::Error::LockTimeout { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn previous(inner: &Inner) -> Result<Option<Previous>, Error> {
+    let stored = inner.store.grant(&inner.key).await?;
+    Ok(stored.map(|stored| {
+        let grant = stored.value;
+        Previous {
+            issuer: Issuer::new(grant.issuer),
+            client_id: grant.client_id,
+            resource: grant.resource,
+            requested: grant.requested_scopes.into_iter().collect(),
+        }
+    }))
+}
+
+/// Draws the consequences of a failure for the registration that was used. `true`: an old one is
+/// gone, and a new one may succeed (REG-23).
+async fn forget_client(inner: &Inner, failed: &Failed) -> bool {
+    let Some((issuer, client)) = &failed.client else {
+        return false;
+    };
+    let (ClientOrigin::Reused(generation) | ClientOrigin::Registered(generation)) = client.origin
+    else {
+        return false;
+    };
+    let reused = matches!(client.origin, ClientOrigin::Reused(_));
+    let key = RegistrationKey::shared(issuer.as_str());
+    if is_invalid_client(&failed.error) || is_unknown_client(&failed.error) {
+        let removed = inner.store.remove_registration(&key, generation).await;
+        return reused && removed.is_ok();
+    }
+    if reused && matches!(failed.error, Error::LoginTimedOut { .. }) {
+        // A server that no longer knows the client says so on its page only.
+        mark_suspect(inner, &key, generation).await;
+    }
+    false
+}
+
+fn is_unknown_client(error: &Error) -> bool {
+    matches!(error, Error::AuthorizationResponse(error)
+        if error.is("unauthorized_client") || error.is("invalid_client"))
+}
+
+async fn mark_suspect(inner: &Inner, key: &RegistrationKey, generation: Generation) {
+    change_registration(inner, key, generation, suspect).await;
+}
+
+async fn change_registration(
+    inner: &Inner,
+    key: &RegistrationKey,
+    generation: Generation,
+    change: impl FnOnce(&mut doorkey_store::Registration),
+) {
+    let outcome = match inner.store.registration(key).await {
+        Ok(Some(stored)) if stored.generation == generation => {
+            let mut registration = stored.value;
+            change(&mut registration);
+            inner
+                .store
+                .save_registration(key, &registration, Some(generation))
+                .await
+                .map(drop)
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "a registration could not be updated");
+    }
+}
+
+/// Saves the grant and publishes it. When the store fails, the tokens stay usable in this process
+/// and the failure is reported.
+async fn finish(inner: &Inner, signed: SignedIn) -> Result<LoginReport, Error> {
+    remember_method(inner, &signed).await;
+    let grant = grant_of(&signed);
+    let saved = save(inner, &grant).await;
+    let generation = saved.as_ref().ok().copied();
+    let mut held = Held::new(grant, generation, Origin::SignedIn)
+        .at(signed.received_at(), signed.tokens.expires_at());
+    held.saved = saved.is_ok();
+    inner.publish(held);
+    lock(&inner.backoff).reset();
+    match saved {
+        Ok(_) => {
+            inner.note_store(None);
+            Ok(report(signed))
+        }
+        Err(error) => {
+            inner.note_store(Some(error.clone()));
+            Err(error)
+        }
+    }
+}
+
+async fn save(inner: &Inner, grant: &Grant) -> Result<Generation, Error> {
+    let limit = inner.config.refresh_lock_limit;
+    // A login wins over whoever holds the lock for too long; compare-and-swap still guards it.
+    let _lock = inner.store.lock_grant(&inner.key, limit).await.ok();
+    let mut conflict = None;
+    for _ in 0..ROUNDS {
+        let stored = inner.store.grant(&inner.key).await?;
+        let expected = stored.map(|stored| stored.generation);
+        match inner.store.save_grant(&inner.key, grant, expected).await {
+            Ok(generation) => return Ok(generation),
+            Err(error) if error.is_conflict() => conflict = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(conflict.map_or(Error::TaskLost, Error::from))
+}
+
+/// Keeps the authentication method that worked, where another had been agreed on.
+async fn remember_method(inner: &Inner, signed: &SignedIn) {
+    let (ClientOrigin::Reused(generation) | ClientOrigin::Registered(generation)) =
+        signed.client.origin
+    else {
+        return;
+    };
+    if signed.method != signed.client.method {
+        let key = RegistrationKey::shared(signed.server.issuer.as_str());
+        let method = signed.method;
+        change_registration(inner, &key, generation, |registration| {
+            registration.token_endpoint_auth_method = method;
+        })
+        .await;
+    }
+}
+
+fn grant_of(signed: &SignedIn) -> Grant {
+    let Client {
+        id,
+        secret,
+        secret_expires_at,
+        ..
+    } = signed.client.clone();
+    let tokens = &signed.tokens;
+    let text = |url: &url::Url| url.as_str().to_owned();
+    let mut grant = Grant::new(
+        signed.server.issuer.as_str(),
+        id,
+        signed.token_endpoint.as_str(),
+    );
+    grant.resource.clone_from(&signed.record.resource);
+    grant.revocation_endpoint = signed.server.revocation_endpoint.as_ref().map(text);
+    grant.authorization_endpoint = signed.server.authorization_endpoint.as_ref().map(text);
+    grant.client_auth_method = signed.method;
+    grant.client_secret = secret;
+    grant.client_secret_expires_at = secret_expires_at;
+    grant.redirect_uri = Some(signed.record.redirect_uri.clone());
+    grant.access_token = Some(tokens.access_token.clone());
+    grant.refresh_token.clone_from(&tokens.refresh_token);
+    tokens.token_type.scheme().clone_into(&mut grant.token_type);
+    grant.expires_at = tokens.expires_at().map(unix_seconds);
+    grant.issued_at = unix_seconds(tokens.received_at);
+    grant.requested_scopes = names(&signed.record.scopes);
+    grant.granted_scopes = tokens.scope.as_ref().map(names);
+    grant.dynamic_registration = signed.client.is_dynamic();
+    grant
+}
+
+fn names(scopes: &Scopes) -> Vec<String> {
+    scopes.iter().map(str::to_owned).collect()
+}
+
+fn report(signed: SignedIn) -> LoginReport {
+    LoginReport {
+        issuer: signed.server.issuer,
+        resource: signed.record.resource,
+        expires_at: signed.tokens.expires_at(),
+        refreshable: signed.tokens.refresh_token.is_some(),
+        scopes: signed.tokens.scope.unwrap_or(signed.record.scopes),
+        registered: matches!(signed.client.origin, ClientOrigin::Registered(_)),
+        source: signed.source,
+    }
+}
+
+const ROUNDS: usize = 3;

@@ -1,10 +1,197 @@
-//! stub
-use super::inner::Inner;
-use crate::{
-    error::Error,
-    report::{LogoutOptions, LogoutReport},
-};
+//! Logout: revoke, remove every local copy whatever the network said, report each step (REV-*).
+
 use std::sync::Arc;
-pub(super) async fn logout(_: &Arc<Inner>, _: LogoutOptions) -> Result<LogoutReport, Error> {
-    todo!()
+
+use doorkey_store::{Grant, Registration, RegistrationKey, RegistrationKind, Stored};
+use secrecy::SecretString;
+use tokio::sync::oneshot;
+use url::Url;
+
+use super::flight::lock;
+use super::inner::Inner;
+use crate::client::Client;
+use crate::error::Error;
+use crate::report::{LogoutOptions, LogoutReport, StepOutcome};
+use crate::revoke::{delete_registration, revoke};
+
+/// See [`TokenSource::logout`](crate::TokenSource::logout).
+pub(super) async fn logout(
+    inner: &Arc<Inner>,
+    options: LogoutOptions,
+) -> Result<LogoutReport, Error> {
+    let (sender, report) = oneshot::channel();
+    let owned = Arc::clone(inner);
+    inner.tasks.spawn(async move {
+        // A caller that went away gets no report; the logout is done all the same.
+        drop(sender.send(run(&owned, options).await));
+    })?;
+    report.await.map_err(|_| Error::TaskLost)
 }
+
+async fn run(inner: &Inner, options: LogoutOptions) -> LogoutReport {
+    let limit = inner.config.refresh_lock_limit;
+    // Who holds the lock for too long does not keep a person signed in.
+    let guard = inner.store.lock_grant(&inner.key, limit).await;
+    let stored = inner.store.grant(&inner.key).await;
+    let grant = newest(inner, stored.as_ref().ok().and_then(Option::as_ref));
+    let (revoked_refresh, revoked_access) = match &grant {
+        Some(grant) => revoke_both(inner, grant).await,
+        None => (StepOutcome::NothingToDo, StepOutcome::NothingToDo),
+    };
+    inner.forget();
+    lock(&inner.backoff).reset();
+    let removed_local = match stored {
+        Ok(stored) => remove(inner, stored).await,
+        Err(error) => StepOutcome::Failed(error.into()),
+    };
+    drop(guard);
+    let registration = match &grant {
+        _ if !options.forget_client => StepOutcome::NotRequested,
+        Some(grant) => forget_client(inner, grant).await,
+        None => StepOutcome::NothingToDo,
+    };
+    LogoutReport {
+        revoked_refresh,
+        revoked_access,
+        removed_local,
+        registration,
+    }
+}
+
+/// The grant to revoke: memory's, if it could not be saved, else the stored one.
+fn newest(inner: &Inner, stored: Option<&Stored<Grant>>) -> Option<Grant> {
+    match (inner.current(), stored) {
+        (Some(held), _) if !held.saved => Some(held.grant.clone()),
+        (_, Some(stored)) => Some(stored.value.clone()),
+        (Some(held), None) => Some(held.grant.clone()),
+        (None, None) => None,
+    }
+}
+
+/// The refresh token first: most servers end its access tokens with it (REV-01).
+async fn revoke_both(inner: &Inner, grant: &Grant) -> (StepOutcome, StepOutcome) {
+    let client = Client::of_grant(grant, &inner.config);
+    let refresh = revoke_one(
+        inner,
+        grant,
+        &client,
+        (grant.refresh_token.as_ref(), "refresh_token"),
+    );
+    let refresh = refresh.await;
+    let access = revoke_one(
+        inner,
+        grant,
+        &client,
+        (grant.access_token.as_ref(), "access_token"),
+    );
+    (refresh, access.await)
+}
+
+async fn revoke_one(
+    inner: &Inner,
+    grant: &Grant,
+    client: &Client,
+    (token, hint): (Option<&SecretString>, &str),
+) -> StepOutcome {
+    let Some(token) = token else {
+        return StepOutcome::NothingToDo;
+    };
+    let Some(endpoint) = &grant.revocation_endpoint else {
+        return StepOutcome::Unsupported;
+    };
+    let outcome = async {
+        let endpoint = Url::parse(endpoint)
+            .map_err(|cause| Error::invalid_url("stored revocation endpoint", cause))?;
+        let now = inner.clock.now();
+        revoke(&inner.http, &endpoint, client, (token, hint), now).await
+    };
+    outcome_of(outcome.await)
+}
+
+/// Removes the record, whoever changed it meanwhile: each attempt names the version it saw.
+async fn remove(inner: &Inner, mut stored: Option<Stored<Grant>>) -> StepOutcome {
+    let Some(first) = &stored else {
+        return discard_set_aside(inner, StepOutcome::NothingToDo).await;
+    };
+    let mut generation = first.generation;
+    let mut conflict = None;
+    for _ in 0..ROUNDS {
+        match inner.store.remove_grant(&inner.key, generation).await {
+            Ok(()) => return discard_set_aside(inner, StepOutcome::Done).await,
+            Err(error) if error.is_conflict() => conflict = Some(error),
+            Err(error) => return StepOutcome::Failed(error.into()),
+        }
+        stored = match inner.store.grant(&inner.key).await {
+            Ok(stored) => stored,
+            Err(error) => return StepOutcome::Failed(error.into()),
+        };
+        match &stored {
+            Some(stored) => generation = stored.generation,
+            None => return StepOutcome::Done,
+        }
+    }
+    StepOutcome::Failed(conflict.map_or(Error::TaskLost, Error::from))
+}
+
+/// Copies that were set aside as unusable may still hold a token.
+async fn discard_set_aside(inner: &Inner, done: StepOutcome) -> StepOutcome {
+    match inner.store.discard_set_aside_grants(&inner.key).await {
+        Ok(_) => done,
+        Err(error) => StepOutcome::Failed(error.into()),
+    }
+}
+
+/// Deletes the dynamic registration of the grant, if no other grant uses it (REV-06, REV-07).
+async fn forget_client(inner: &Inner, grant: &Grant) -> StepOutcome {
+    if !grant.dynamic_registration {
+        return StepOutcome::NothingToDo;
+    }
+    match in_use(inner, grant).await {
+        Ok(true) => return StepOutcome::InUse,
+        Ok(false) => {}
+        Err(error) => return StepOutcome::Failed(error),
+    }
+    let key = RegistrationKey::shared(grant.issuer.as_str());
+    match inner.store.registration(&key).await {
+        Ok(Some(stored))
+            if stored.value.client_id == grant.client_id
+                && stored.value.kind == RegistrationKind::Dynamic =>
+        {
+            delete(inner, &key, stored).await
+        }
+        Ok(_) => StepOutcome::NothingToDo,
+        Err(error) => StepOutcome::Failed(error.into()),
+    }
+}
+
+async fn in_use(inner: &Inner, grant: &Grant) -> Result<bool, Error> {
+    let grants = inner.store.grants().await?;
+    Ok(grants.entries.iter().any(|(key, other)| {
+        *key != inner.key
+            && other.value.issuer == grant.issuer
+            && other.value.client_id == grant.client_id
+    }))
+}
+
+async fn delete(inner: &Inner, key: &RegistrationKey, stored: Stored<Registration>) -> StepOutcome {
+    let deleted = delete_registration(&inner.http, &stored.value, inner.clock.now()).await;
+    let removed = inner
+        .store
+        .remove_registration(key, stored.generation)
+        .await;
+    match (deleted, removed) {
+        (_, Err(error)) => StepOutcome::Failed(error.into()),
+        (Err(error), Ok(())) => StepOutcome::Failed(error),
+        (Ok(true), Ok(())) => StepOutcome::Done,
+        (Ok(false), Ok(())) => StepOutcome::Unsupported,
+    }
+}
+
+fn outcome_of(result: Result<(), Error>) -> StepOutcome {
+    match result {
+        Ok(()) => StepOutcome::Done,
+        Err(error) => StepOutcome::Failed(error),
+    }
+}
+
+const ROUNDS: usize = 3;

@@ -1,5 +1,6 @@
 //! `TokenSource`: the one owner of a grant's tokens, from which everybody else borrows.
 
+mod backoff;
 mod builder;
 mod flight;
 mod held;
@@ -8,6 +9,7 @@ mod login;
 mod logout;
 mod recovery;
 mod refresh;
+mod refusal;
 mod save;
 mod step_up;
 
@@ -201,7 +203,7 @@ impl TokenSource {
     pub async fn drain(&self, limit: Duration) -> Result<(), DrainTimeout> {
         match &self.0 {
             Kind::Fixed(_) => Ok(()),
-            Kind::Granted(inner) => flight::drain(inner, limit).await,
+            Kind::Granted(inner) => save::drain(inner, limit).await,
         }
     }
 

@@ -1,12 +1,243 @@
-//! stub
-use super::inner::Inner;
-use crate::{access_token::AccessToken, error::Error};
-use doorkey_discovery::Challenges;
+//! A 401 from the resource: another token, a login, or the plain truth (CH-01 to CH-05, REF-06).
+
 use std::sync::Arc;
+
+use doorkey_discovery::{Challenges, Discovery, Issuer};
+use doorkey_store::Proof;
+
+use super::held::{Held, Origin, Rejected};
+use super::inner::Inner;
+use super::{login, refresh, save};
+use crate::access_token::AccessToken;
+use crate::config::ResourceChoice;
+use crate::error::{Error, LoginReason};
+
+/// See [`TokenSource::rejected`](crate::TokenSource::rejected).
 pub(super) async fn rejected(
-    _: &Arc<Inner>,
-    _: Option<&AccessToken>,
-    _: &Challenges,
+    inner: &Arc<Inner>,
+    sent: Option<&AccessToken>,
+    challenges: &Challenges,
 ) -> Result<AccessToken, Error> {
-    todo!()
+    let outcome = match sent {
+        None => without_token(inner).await,
+        Some(sent) => with_token(inner, sent, challenges).await,
+    };
+    match outcome {
+        Ok(token) => Ok(token),
+        Err(error) => ask_a_person(inner, with_challenges(error, challenges), challenges).await,
+    }
 }
+
+/// No token was sent, so `invalid_token` means "authorization needed" (WWW-13). Somebody may have
+/// signed in since.
+async fn without_token(inner: &Arc<Inner>) -> Result<AccessToken, Error> {
+    match inner.current_or_stored().await? {
+        Some(held) => usable(inner, &held).await,
+        None => Err(inner.login_required(LoginReason::NoGrant, None)),
+    }
+}
+
+async fn with_token(
+    inner: &Arc<Inner>,
+    sent: &AccessToken,
+    challenges: &Challenges,
+) -> Result<AccessToken, Error> {
+    for _ in 0..ROUNDS {
+        let Some(held) = inner.current_or_stored().await? else {
+            return Err(inner.login_required(LoginReason::NoGrant, None));
+        };
+        if held.token() != Some(sent) {
+            return usable(inner, &held).await;
+        }
+        let recovered = shared_recovery(inner, &held, challenges).await?;
+        if let Some(token) = recovered.token().filter(|token| *token != sent) {
+            return Ok(token.clone());
+        }
+    }
+    Err(by_resource(inner))
+}
+
+/// The error that an earlier rejection of this token led to: it is not sent again (CH-05).
+pub(super) fn rejection(inner: &Inner, held: &Held) -> Option<Error> {
+    match held.rejection(inner.clock.now())? {
+        Rejected::ByResource => Some(by_resource(inner)),
+        Rejected::NeedsLogin(reason) => Some(inner.login_required(reason.clone(), None)),
+    }
+}
+
+/// The token of `held`, refreshed if it has expired.
+async fn usable(inner: &Arc<Inner>, held: &Arc<Held>) -> Result<AccessToken, Error> {
+    if let Some(error) = rejection(inner, held) {
+        return Err(error);
+    }
+    if let Some(token) = held.valid_token(inner.clock.now()) {
+        return Ok(token.clone());
+    }
+    let refreshed = refresh::refresh(inner, held).await?;
+    refreshed
+        .token()
+        .cloned()
+        .ok_or_else(|| inner.login_required(LoginReason::NoGrant, None))
+}
+
+/// One recovery for all who bring the same rejected token (CH-10).
+async fn shared_recovery(
+    inner: &Arc<Inner>,
+    held: &Arc<Held>,
+    challenges: &Challenges,
+) -> Result<Arc<Held>, Error> {
+    let settled = || {
+        inner
+            .current()
+            .filter(|current| current.token() != held.token())
+    };
+    let start = |_| {
+        let (inner, held, challenges) = (Arc::clone(inner), Arc::clone(held), challenges.clone());
+        async move { recover(&inner, &held, &challenges).await }
+    };
+    inner.recoveries.join(&inner.tasks, settled, start).await
+}
+
+async fn recover(
+    inner: &Arc<Inner>,
+    held: &Arc<Held>,
+    challenges: &Challenges,
+) -> Result<Arc<Held>, Error> {
+    // Another process may be ahead of us.
+    let newest = inner.take_over(Some(held)).await?;
+    let Some(current) = newest else {
+        return Err(inner.login_required(LoginReason::NoGrant, None));
+    };
+    let now = inner.clock.now();
+    if current.token() != held.token() && current.valid_token(now).is_some() {
+        return Ok(current);
+    }
+    if let Some(error) = rejection(inner, &current) {
+        return Err(error);
+    }
+    if current.valid_token(now).is_none() {
+        return refresh::refresh(inner, &current).await;
+    }
+    if current.never_worked(now) {
+        current.reject(Rejected::ByResource);
+        mark_rejected(inner, "the resource refuses a token that was just issued").await;
+        return Err(by_resource(inner));
+    }
+    if current.refresh_token().is_none() {
+        let reason = current.why_login();
+        return Err(needs_login(inner, &current, reason).await);
+    }
+    if let Some(error) = inner.backed_off() {
+        return Err(error);
+    }
+    if let Some(reason) = moved(inner, &current, challenges).await? {
+        return Err(needs_login(inner, &current, reason).await);
+    }
+    refresh::refresh(inner, &current).await
+}
+
+/// Whether the resource has moved to another authorization server or identifier since the login:
+/// asked once, before a token that has not expired is refreshed (REF-06).
+async fn moved(
+    inner: &Inner,
+    held: &Held,
+    challenges: &Challenges,
+) -> Result<Option<LoginReason>, Error> {
+    let options = inner.config.discovery.clone();
+    let trusted = options.trusted_issuer.clone();
+    let discovery = Discovery::new(inner.http.clone(), options);
+    let found = match discovery
+        .resource_metadata(&inner.config.server, challenges)
+        .await
+    {
+        Ok(found) => found,
+        Err(
+            error @ (doorkey_discovery::Error::NotFound { .. }
+            | doorkey_discovery::Error::Unreachable { .. }),
+        ) => {
+            tracing::debug!(%error, "the resource metadata cannot be had, so the refresh is tried");
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let issuer = Issuer::new(held.grant.issuer.as_str());
+    let listed = found.metadata.authorization_servers.contains(&issuer);
+    if !listed && trusted != Some(issuer) {
+        return Ok(Some(LoginReason::IssuerChanged));
+    }
+    let same_resource = inner.config.resource != ResourceChoice::Auto
+        || held.grant.resource.as_deref() == Some(found.metadata.resource.as_str());
+    Ok((!same_resource).then_some(LoginReason::ResourceChanged))
+}
+
+async fn needs_login(inner: &Inner, held: &Held, reason: LoginReason) -> Error {
+    held.reject(Rejected::NeedsLogin(reason.clone()));
+    mark_rejected(inner, "the resource refuses the token").await;
+    inner.login_required(reason, None)
+}
+
+/// Marks the stored token set, so that later processes do not start over (CH-05).
+async fn mark_rejected(inner: &Inner, detail: &str) {
+    let marked = save::record_proof(inner, Proof::Rejected, Some(detail.to_owned())).await;
+    if let Err(error) = marked {
+        tracing::warn!(%error, "a rejected token could not be marked");
+    }
+}
+
+fn by_resource(inner: &Inner) -> Error {
+    Error::TokenRejectedByResource {
+        server: inner.config.server.clone(),
+        challenges: Challenges::default(),
+    }
+}
+
+/// Puts the challenges of this caller's response into the error.
+fn with_challenges(error: Error, challenges: &Challenges) -> Error {
+    match error {
+        Error::LoginRequired {
+            server,
+            reason,
+            cause,
+            ..
+        } => Error::LoginRequired {
+            server,
+            reason,
+            challenges: challenges.clone(),
+            cause,
+        },
+        Error::TokenRejectedByResource { server, .. } => Error::TokenRejectedByResource {
+            server,
+            challenges: challenges.clone(),
+        },
+        other => other,
+    }
+}
+
+/// Signs in where the host allowed that, for a failure that a login can mend.
+async fn ask_a_person(
+    inner: &Arc<Inner>,
+    error: Error,
+    challenges: &Challenges,
+) -> Result<AccessToken, Error> {
+    // A token straight from a login that is refused would only be refused again.
+    let hopeful = match &error {
+        Error::LoginRequired { .. } => true,
+        Error::TokenRejectedByResource { .. } => inner
+            .current()
+            .is_some_and(|held| held.origin != Origin::SignedIn),
+        _ => false,
+    };
+    let Some(interaction) = inner.interaction.as_ref().filter(|_| hopeful) else {
+        return Err(error);
+    };
+    match login::login(inner, challenges, Arc::clone(interaction)).await {
+        Ok(_) => inner
+            .current()
+            .and_then(|held| held.token().cloned())
+            .ok_or(error),
+        Err(Error::Interaction(cause)) if cause.is_denied() => Err(error),
+        Err(failure) => Err(failure),
+    }
+}
+
+const ROUNDS: usize = 3;

@@ -1,7 +1,309 @@
-//! stub
-use super::inner::Inner;
-use crate::{access_token::AccessToken, error::Error};
+//! Refresh: lock, re-read, refresh, save durably, publish (RFC 6749 §6; law 5).
+
 use std::sync::Arc;
-pub(super) async fn token(_: &Arc<Inner>) -> Result<Option<AccessToken>, Error> {
-    todo!()
+
+use doorkey_store::{Generation, Grant, Stored};
+use url::Url;
+
+use super::held::{Held, Origin, forget_refusal};
+use super::inner::Inner;
+use super::recovery;
+use super::refusal::{self, After, Attempt};
+use crate::access_token::{AccessToken, same_secret};
+use crate::client::Client;
+use crate::clock::unix_seconds;
+use crate::error::{Error, LoginReason};
+use crate::exchange::{Exchanged, TokenEndpoint, exchange};
+use crate::form::Form;
+
+/// The token to send now; see [`TokenSource::token`](crate::TokenSource::token).
+pub(super) async fn token(inner: &Arc<Inner>) -> Result<Option<AccessToken>, Error> {
+    if let Some(token) = inner.fresh() {
+        return Ok(Some(token));
+    }
+    let Some(mut held) = inner.current_or_stored().await? else {
+        return Ok(None);
+    };
+    if recovery::rejection(inner, &held).is_some() {
+        // Perhaps somebody signed in again since.
+        held = inner.take_over(Some(&held)).await?.unwrap_or(held);
+        if let Some(error) = recovery::rejection(inner, &held) {
+            return Err(error);
+        }
+    }
+    let now = inner.clock.now();
+    if let Some(token) = held.fresh_token(now) {
+        return Ok(Some(token.clone()));
+    }
+    let idle = held.refresh_token().is_none() || inner.backed_off().is_some();
+    if let Some(token) = held.valid_token(now).filter(|_| idle) {
+        return Ok(Some(token.clone()));
+    }
+    match refresh(inner, &held).await {
+        Ok(held) => Ok(held.token().cloned()),
+        // Early refresh is a courtesy: while the token is valid, its failure is nobody's problem.
+        Err(error) => match held.valid_token(inner.clock.now()) {
+            Some(token) => Ok(Some(token.clone())),
+            None => Err(error),
+        },
+    }
 }
+
+/// Replaces the token of `stale`, in a task of its own that all callers share (REF-09).
+pub(super) async fn refresh(inner: &Arc<Inner>, stale: &Arc<Held>) -> Result<Arc<Held>, Error> {
+    let settled = || {
+        let now = inner.clock.now();
+        inner
+            .current()
+            .filter(|held| held.token() != stale.token() && held.fresh_token(now).is_some())
+    };
+    let start = |_| {
+        let (inner, stale) = (Arc::clone(inner), Arc::clone(stale));
+        async move { run(&inner, &stale).await }
+    };
+    inner.refreshes.join(&inner.tasks, settled, start).await
+}
+
+async fn run(inner: &Inner, stale: &Held) -> Result<Arc<Held>, Error> {
+    let limit = inner.config.refresh_lock_limit;
+    let _lock = match inner.store.lock_grant(&inner.key, limit).await {
+        Ok(lock) => lock,
+        Err(error) => return without_lock(inner, stale, error).await,
+    };
+    let mut last = None;
+    for _ in 0..ROUNDS {
+        let held = reread(inner).await?;
+        if held.token() != stale.token() && held.fresh_token(inner.clock.now()).is_some() {
+            tracing::debug!("adopted a token that another holder of the grant refreshed");
+            end_backoff(inner);
+            return Ok(held);
+        }
+        match once(inner, &held).await? {
+            After::Settled(held) => return Ok(held),
+            After::Changed(error) => last = error,
+        }
+    }
+    Err(last.unwrap_or(Error::TaskLost))
+}
+
+/// Who had the lock for so long may have finished meanwhile: then its result is taken.
+async fn without_lock(
+    inner: &Inner,
+    stale: &Held,
+    error: doorkey_store::Error,
+) -> Result<Arc<Held>, Error> {
+    let known = inner.current();
+    match inner.take_over(known.as_ref()).await? {
+        Some(held)
+            if held.token() != stale.token() && held.fresh_token(inner.clock.now()).is_some() =>
+        {
+            Ok(held)
+        }
+        _ => Err(error.into()),
+    }
+}
+
+/// The newest version of the grant there is, which becomes the current one.
+async fn reread(inner: &Inner) -> Result<Arc<Held>, Error> {
+    let memory = inner.current();
+    let unsaved = memory.clone().filter(|held| !held.saved);
+    let stored = match (inner.stored().await, unsaved) {
+        // A store that cannot even be read does not take away what only memory has.
+        (Err(Error::Store(_)), Some(held)) => return Ok(held),
+        (stored, _) => stored?,
+    };
+    match (stored, memory) {
+        (None, Some(held)) if !held.saved && held.generation.is_none() => Ok(held),
+        (None, _) => {
+            inner.forget();
+            Err(inner.login_required(LoginReason::NoGrant, None))
+        }
+        (Some(stored), Some(held)) if held.generation == Some(stored.generation) => Ok(held),
+        (Some(stored), Some(held)) if is_ahead(&held, &stored.value) => {
+            Ok(inner.publish(held.revised(held.grant.clone(), Some(stored.generation))))
+        }
+        (Some(stored), Some(held)) if held.saved && held.is_token_of(&stored.value) => {
+            Ok(inner.publish(held.revised(stored.value, Some(stored.generation))))
+        }
+        (Some(stored), _) => Ok(inner.publish(Held::stored(stored))),
+    }
+}
+
+/// Whether memory has tokens that could not be saved and are newer than what is stored.
+fn is_ahead(held: &Held, stored: &Grant) -> bool {
+    !held.saved && held.grant.issued_at >= stored.issued_at
+}
+
+/// One refresh of exactly this version of the grant, under its lock.
+async fn once(inner: &Inner, held: &Arc<Held>) -> Result<After, Error> {
+    let Some(refresh_token) = held.refresh_token().cloned() else {
+        return Err(inner.login_required(held.why_login(), None));
+    };
+    if let Some(error) = inner.backed_off() {
+        return Err(error);
+    }
+    let url = Url::parse(&held.grant.token_endpoint)
+        .map_err(|cause| Error::invalid_url("stored token endpoint", cause))?;
+    let held = match begin(inner, held).await? {
+        Begun::Held(held) => held,
+        Begun::Conflict(error) => return Ok(After::Changed(Some(error))),
+    };
+    let client = Client::of_grant(&held.grant, &inner.config);
+    let mut form = Form::refresh_token(&refresh_token).resource(held.grant.resource.as_deref());
+    if inner.config.scopes_on_refresh {
+        form = form.scopes(&held.requested());
+    }
+    let endpoint = TokenEndpoint {
+        http: &inner.http,
+        clock: inner.clock.as_ref(),
+        url: &url,
+        client: &client,
+    };
+    tracing::debug!(server = %doorkey_http::RedactedUrl::from(&inner.config.server), "refreshing");
+    match exchange(endpoint, form).await {
+        Ok(exchanged) => complete(inner, &held, &refresh_token, &exchanged).await,
+        Err(error) => {
+            let attempt = Attempt {
+                held,
+                refresh_token,
+            };
+            refusal::settle(inner, attempt, error).await
+        }
+    }
+}
+
+enum Begun {
+    Held(Arc<Held>),
+    Conflict(Error),
+}
+
+/// Saves that a refresh is about to be sent, so that a crash leaves "outcome unknown".
+///
+/// A store that cannot be written would lose the rotated token: while the old token is valid,
+/// nothing is sent then.
+async fn begin(inner: &Inner, held: &Arc<Held>) -> Result<Begun, Error> {
+    let mut grant = held.grant.clone();
+    grant.refresh_started_at = Some(unix_seconds(inner.clock.now()));
+    match inner
+        .store
+        .save_grant(&inner.key, &grant, held.generation)
+        .await
+    {
+        Ok(generation) => {
+            // In memory the mark of an earlier, interrupted refresh is what counts.
+            grant.refresh_started_at = held.grant.refresh_started_at;
+            let mut begun = held.revised(grant, Some(generation));
+            begun.saved = true;
+            inner.note_store(None);
+            Ok(Begun::Held(inner.publish(begun)))
+        }
+        Err(error) if error.is_conflict() => Ok(Begun::Conflict(error.into())),
+        Err(error) if held.valid_token(inner.clock.now()).is_some() => Err(error.into()),
+        Err(error) => {
+            inner.note_store(Some(error.into()));
+            Ok(Begun::Held(Arc::clone(held)))
+        }
+    }
+}
+
+/// Saves the new tokens, then publishes them; when the store fails, memory keeps them (REF-04).
+async fn complete(
+    inner: &Inner,
+    held: &Held,
+    spent: &secrecy::SecretString,
+    exchanged: &Exchanged,
+) -> Result<After, Error> {
+    end_backoff(inner);
+    let mut grant = refreshed(&held.grant, exchanged);
+    let mut expected = held.generation;
+    let mut conflict = None;
+    for _ in 0..ROUNDS {
+        match inner.store.save_grant(&inner.key, &grant, expected).await {
+            Ok(generation) => {
+                inner.note_store(None);
+                return Ok(publish(inner, grant, Some(generation), exchanged, true));
+            }
+            Err(error) if error.is_conflict() => conflict = Some(error),
+            Err(error) => {
+                inner.note_store(Some(error.into()));
+                return Ok(publish(inner, grant, expected, exchanged, false));
+            }
+        }
+        match winner(inner).await {
+            Ok(Some(stored)) if is_spent(&stored.value, spent) => {
+                // Only notes about the same tokens changed: ours go on top of them.
+                grant = refreshed(&stored.value, exchanged);
+                expected = Some(stored.generation);
+            }
+            Ok(Some(stored)) => {
+                tracing::debug!("another holder of the grant was faster, its tokens are adopted");
+                inner.publish(Held::stored(stored));
+                return Ok(After::Changed(None));
+            }
+            Ok(None) => {
+                inner.forget();
+                return Err(inner.login_required(LoginReason::NoGrant, None));
+            }
+            Err(error) => {
+                inner.note_store(Some(error));
+                return Ok(publish(inner, grant, expected, exchanged, false));
+            }
+        }
+    }
+    inner.note_store(conflict.map(Error::from));
+    Ok(publish(inner, grant, expected, exchanged, false))
+}
+
+async fn winner(inner: &Inner) -> Result<Option<Stored<Grant>>, Error> {
+    Ok(inner.store.grant(&inner.key).await?)
+}
+
+fn publish(
+    inner: &Inner,
+    grant: Grant,
+    generation: Option<Generation>,
+    exchanged: &Exchanged,
+    saved: bool,
+) -> After {
+    let tokens = &exchanged.tokens;
+    let mut held =
+        Held::new(grant, generation, Origin::Refreshed).at(tokens.received_at, tokens.expires_at());
+    held.saved = saved;
+    After::Settled(inner.publish(held))
+}
+
+/// The grant with the tokens of the answer; what the answer leaves out stays (REF-04, REF-16).
+fn refreshed(grant: &Grant, exchanged: &Exchanged) -> Grant {
+    let tokens = &exchanged.tokens;
+    let mut grant = grant.clone();
+    grant.access_token = Some(tokens.access_token.clone());
+    tokens.token_type.scheme().clone_into(&mut grant.token_type);
+    grant.expires_at = tokens.expires_at().map(unix_seconds);
+    grant.issued_at = unix_seconds(tokens.received_at);
+    if tokens.refresh_token.is_some() {
+        grant.refresh_token.clone_from(&tokens.refresh_token);
+    }
+    if let Some(scope) = &tokens.scope {
+        grant.granted_scopes = Some(scope.iter().map(str::to_owned).collect());
+    }
+    grant.client_auth_method = exchanged.method;
+    grant.proof = doorkey_store::Proof::Unproven;
+    grant.refresh_started_at = None;
+    forget_refusal(&mut grant);
+    grant
+}
+
+/// Whether the grant still holds the refresh token that was just used.
+pub(super) fn is_spent(grant: &Grant, spent: &secrecy::SecretString) -> bool {
+    grant
+        .refresh_token
+        .as_ref()
+        .is_some_and(|token| same_secret(token, spent))
+}
+
+fn end_backoff(inner: &Inner) {
+    super::flight::lock(&inner.backoff).reset();
+}
+
+/// How often a grant that others change under us is looked at again.
+const ROUNDS: usize = 3;

@@ -1,0 +1,308 @@
+//! Dynamic client registration (RFC 7591): what is asked, what came back, and when an earlier one
+//! can be used again.
+
+use std::time::SystemTime;
+
+use doorkey_discovery::{AuthorizationServerMetadata, Scopes};
+use doorkey_http::{Body, HttpClient, Leg, RedactedUrl, check_endpoint};
+use doorkey_store::{ClientAuthMethod, Registration, RegistrationKind};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request};
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::answer::Answer;
+use crate::clock::unix_seconds;
+use crate::error::Error;
+use crate::protocol_error::ProtocolError;
+use crate::shared::Shared;
+
+/// What a client asks to be registered as.
+#[derive(Clone, Debug)]
+pub(crate) struct RegistrationRequest<'a> {
+    pub(crate) client_name: &'a str,
+    pub(crate) redirect_uri: &'a str,
+    pub(crate) method: ClientAuthMethod,
+    /// Every scope the client may come to ask for; some servers refuse all others later.
+    pub(crate) scopes: Scopes,
+}
+
+impl RegistrationRequest<'_> {
+    /// The client metadata document (RFC 7591 §2; REG-13 to REG-16).
+    fn document(&self) -> Value {
+        let mut document = json!({
+            "client_name": self.client_name,
+            "redirect_uris": [self.redirect_uri],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+            "token_endpoint_auth_method": self.method.as_str(),
+            "application_type": application_type(self.redirect_uri),
+        });
+        if let (Some(object), false) = (document.as_object_mut(), self.scopes.is_empty()) {
+            object.insert(String::from("scope"), json!(self.scopes.to_string()));
+        }
+        document
+    }
+}
+
+/// Registers at the server's registration endpoint.
+///
+/// A server that objects to the metadata is asked once more without `scope`, the one member that
+/// is not needed.
+///
+/// # Errors
+/// [`Error::RegistrationRefused`] with the server's reason (REG-20).
+pub(crate) async fn register(
+    http: &HttpClient,
+    server: &AuthorizationServerMetadata,
+    endpoint: &Url,
+    mut request: RegistrationRequest<'_>,
+    now: SystemTime,
+) -> Result<Registration, Error> {
+    let asked = request.scopes.clone();
+    let outcome = match post(http, server, endpoint, &request, now).await {
+        Err(Error::RegistrationRefused {
+            error: Some(error), ..
+        }) if !asked.is_empty() && objects_to_metadata(&error) => {
+            request.scopes = Scopes::default();
+            post(http, server, endpoint, &request, now).await
+        }
+        outcome => outcome,
+    };
+    let mut registration = outcome?;
+    registration
+        .extra
+        .insert(String::from(ASKED_SCOPE), Value::String(asked.to_string()));
+    Ok(registration)
+}
+
+async fn post(
+    http: &HttpClient,
+    server: &AuthorizationServerMetadata,
+    endpoint: &Url,
+    request: &RegistrationRequest<'_>,
+    now: SystemTime,
+) -> Result<Registration, Error> {
+    check_endpoint(endpoint).map_err(|source| Error::Endpoint {
+        leg: Leg::Registration,
+        url: RedactedUrl::from(endpoint),
+        source: Shared::new(source),
+    })?;
+    let mut post = Request::new(Body::from(request.document().to_string()));
+    *post.method_mut() = Method::POST;
+    *post.uri_mut() = crate::form::uri(endpoint)?;
+    let json = HeaderValue::from_static("application/json");
+    post.headers_mut().insert(ACCEPT, json.clone());
+    post.headers_mut().insert(CONTENT_TYPE, json);
+    let response = http.send_collected(Leg::Registration, post).await?;
+    let answer = Answer::new(
+        Leg::Registration,
+        RedactedUrl::from(endpoint),
+        response,
+        now,
+    );
+    read(&answer, request, server, now)
+}
+
+/// Reads the client information response; what the server returned wins (RFC 7591 §3.2.1, REG-17).
+fn read(
+    answer: &Answer,
+    request: &RegistrationRequest<'_>,
+    server: &AuthorizationServerMetadata,
+    now: SystemTime,
+) -> Result<Registration, Error> {
+    if !answer.status.is_success() {
+        return Err(refused(answer));
+    }
+    let object = answer.object()?;
+    let Some(client_id) = text(&object, "client_id") else {
+        return Err(match ProtocolError::from_json(&object) {
+            Some(_) => refused(answer),
+            None => answer.unreadable("there is no `client_id` in it"),
+        });
+    };
+    let mut registration = Registration::new(client_id, RegistrationKind::Dynamic);
+    registration.client_secret = text(&object, "client_secret").map(SecretString::from);
+    registration.client_secret_expires_at = object
+        .get("client_secret_expires_at")
+        .and_then(Value::as_u64)
+        .filter(|seconds| *seconds != 0);
+    registration.token_endpoint_auth_method = method(&object, request, server, answer)?;
+    registration.redirect_uris =
+        list(&object, "redirect_uris").unwrap_or_else(|| vec![request.redirect_uri.to_owned()]);
+    registration.grant_types = list(&object, "grant_types").unwrap_or_default();
+    registration.scope = text(&object, "scope");
+    registration.registration_access_token =
+        text(&object, "registration_access_token").map(SecretString::from);
+    registration.registration_client_uri = text(&object, "registration_client_uri");
+    registration.registered_at = unix_seconds(now);
+    Ok(registration)
+}
+
+fn refused(answer: &Answer) -> Error {
+    let error = answer
+        .object()
+        .ok()
+        .and_then(|object| ProtocolError::from_json(&object));
+    Error::RegistrationRefused {
+        url: answer.url.clone(),
+        status: answer.status,
+        excerpt: if error.is_some() || answer.status.is_success() {
+            String::new()
+        } else {
+            answer.excerpt()
+        },
+        error,
+    }
+}
+
+/// The agreed authentication method (REG-17, REG-18).
+fn method(
+    object: &Map<String, Value>,
+    request: &RegistrationRequest<'_>,
+    server: &AuthorizationServerMetadata,
+    answer: &Answer,
+) -> Result<ClientAuthMethod, Error> {
+    if let Some(name) = text(object, "token_endpoint_auth_method") {
+        return ClientAuthMethod::from_name(&name)
+            .filter(|method| *method != ClientAuthMethod::PrivateKeyJwt)
+            .ok_or_else(|| {
+                answer.unreadable("its `token_endpoint_auth_method` is not one that was asked for")
+            });
+    }
+    let listed = server.token_endpoint_auth_methods();
+    let has_secret = text(object, "client_secret").is_some();
+    Ok(
+        if listed.contains(&request.method.as_str())
+            && (has_secret || request.method == ClientAuthMethod::None)
+        {
+            request.method
+        } else if has_secret {
+            ClientAuthMethod::Basic
+        } else {
+            ClientAuthMethod::None
+        },
+    )
+}
+
+/// The authentication method to ask for: a native client prefers none (REG-16).
+pub(crate) fn preferred_method(server: &AuthorizationServerMetadata) -> ClientAuthMethod {
+    let listed = server.token_endpoint_auth_methods();
+    [
+        ClientAuthMethod::None,
+        ClientAuthMethod::Basic,
+        ClientAuthMethod::Post,
+    ]
+    .into_iter()
+    .find(|method| listed.contains(&method.as_str()))
+    // A server that lists only what we cannot do often takes public clients all the same.
+    .unwrap_or(ClientAuthMethod::None)
+}
+
+/// Whether an earlier registration serves a login with this redirect URI and these scopes:
+/// not expired (REG-19), covering the redirect URI (REG-22), not under suspicion.
+pub(crate) fn is_reusable(
+    registration: &Registration,
+    redirect_uri: &str,
+    scopes: &Scopes,
+    now: SystemTime,
+) -> bool {
+    let expired = registration
+        .client_secret_expires_at
+        .is_some_and(|end| end <= unix_seconds(now));
+    let asked = registration
+        .extra
+        .get(ASKED_SCOPE)
+        .and_then(Value::as_str)
+        .map(Scopes::parse);
+    registration.kind == RegistrationKind::Dynamic
+        && !expired
+        && !registration.extra.contains_key(SUSPECT)
+        && asked.is_none_or(|asked| asked.is_superset(scopes))
+        && registration
+            .redirect_uris
+            .iter()
+            .any(|registered| covers_redirect(registered, redirect_uri))
+}
+
+/// Marks a registration that a person may have been refused with, where only the browser saw it:
+/// the next login registers anew.
+pub(crate) fn suspect(registration: &mut Registration) {
+    registration
+        .extra
+        .insert(String::from(SUSPECT), Value::Bool(true));
+}
+
+/// Whether `used` is the registered redirect URI: the same string, or the same loopback URI where
+/// the registered one names no port (RFC 8252 §7.3).
+fn covers_redirect(registered: &str, used: &str) -> bool {
+    if registered == used {
+        return true;
+    }
+    let (Ok(registered), Ok(mut used)) = (Url::parse(registered), Url::parse(used)) else {
+        return false;
+    };
+    registered.port().is_none()
+        && is_loopback(&registered)
+        && used.set_port(None).is_ok()
+        && registered == used
+}
+
+/// Whether a redirect URI may be used at all: http on loopback, or https (AZ-15).
+pub(crate) fn check_redirect_uri(redirect_uri: &str) -> Result<(), Error> {
+    let fine = Url::parse(redirect_uri).is_ok_and(|url| {
+        url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && (url.scheme() == "https" || is_loopback(&url))
+    });
+    fine.then_some(())
+        .ok_or_else(|| Error::RedirectUri(doorkey_http::clean_text(redirect_uri, 200)))
+}
+
+fn application_type(redirect_uri: &str) -> &'static str {
+    match Url::parse(redirect_uri) {
+        Ok(url) if url.scheme() == "https" && !is_local(&url) => "web",
+        _ => "native",
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    url.scheme() == "http" && check_endpoint(url).is_ok()
+}
+
+/// Whether an https URL leads to this machine.
+fn is_local(url: &Url) -> bool {
+    let mut plain = url.clone();
+    plain.set_scheme("http").is_ok() && check_endpoint(&plain).is_ok()
+}
+
+fn objects_to_metadata(error: &ProtocolError) -> bool {
+    error.is("invalid_client_metadata") || error.is("invalid_scope")
+}
+
+fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
+    object
+        .get(name)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+fn list(object: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
+    let values = object.get(name)?.as_array()?;
+    let texts: Vec<String> = values
+        .iter()
+        .filter_map(|value| value.as_str().map(str::to_owned))
+        .collect();
+    (!texts.is_empty()).then_some(texts)
+}
+
+/// The member of a stored registration with the scopes it was made for.
+const ASKED_SCOPE: &str = "doorkey_asked_scope";
+/// The member of a stored registration that a login with it ran out of time.
+const SUSPECT: &str = "doorkey_suspect";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! What a refresh that failed means for the grant (architecture "A refresh refused"; REF-07, REF-08, REF-15).
+
+use std::sync::Arc;
+
+use doorkey_store::{Grant, RegistrationKey};
+use secrecy::SecretString;
+
+use super::flight::lock;
+use super::held::{Held, record_refusal};
+use super::inner::Inner;
+use super::refresh::is_spent;
+use crate::clock::unix_seconds;
+use crate::error::{Error, LoginReason};
+use crate::protocol_error::ProtocolError;
+
+/// The refresh that failed.
+pub(super) struct Attempt {
+    pub(super) held: Arc<Held>,
+    pub(super) refresh_token: SecretString,
+}
+
+/// Where a step of the refresh left the grant.
+pub(super) enum After {
+    Settled(Arc<Held>),
+    /// Somebody else changed it: look at it again.
+    Changed(Option<Error>),
+}
+
+/// What the failure says.
+enum Refusal {
+    /// `invalid_grant`: this refresh token is dead.
+    Token(ProtocolError),
+    /// The client may not refresh so, or scope or resource are wrong: only a new login helps.
+    Request(ProtocolError),
+    /// `invalid_client`.
+    Client(ProtocolError),
+    /// Nothing about the grant.
+    Passing,
+}
+
+fn classify(error: &Error) -> Refusal {
+    let Error::TokenEndpoint { error, .. } = error else {
+        return Refusal::Passing;
+    };
+    match error.code.as_str() {
+        "invalid_grant" => Refusal::Token(error.clone()),
+        "unauthorized_client" | "invalid_scope" | "invalid_target" => {
+            Refusal::Request(error.clone())
+        }
+        "invalid_client" => Refusal::Client(error.clone()),
+        _ => Refusal::Passing,
+    }
+}
+
+/// Draws the consequences, none of which touches the access token.
+///
+/// # Errors
+/// [`Error::LoginRequired`], or `error` itself when trying again later may help.
+pub(super) async fn settle(inner: &Inner, attempt: Attempt, error: Error) -> Result<After, Error> {
+    match classify(&error) {
+        Refusal::Passing => Err(passing(inner, &attempt, error).await),
+        // Somebody who does not heed the lock may have rotated it: then the new one is what counts.
+        Refusal::Token(_) if is_replaced(inner, &attempt).await => Ok(After::Changed(Some(error))),
+        Refusal::Token(refusal) => {
+            let interrupted = attempt.held.grant.refresh_started_at.is_some();
+            note(inner, &attempt.held, |grant| {
+                grant.refresh_token = None;
+                record_refusal(grant, &refusal);
+            })
+            .await;
+            let reason = if interrupted {
+                LoginReason::RefreshInterrupted(refusal)
+            } else {
+                LoginReason::RefreshRefused(refusal)
+            };
+            Err(refuse(inner, reason, error))
+        }
+        Refusal::Request(refusal) => {
+            note(inner, &attempt.held, |grant| {
+                record_refusal(grant, &refusal)
+            })
+            .await;
+            Err(refuse(inner, LoginReason::RefreshRefused(refusal), error))
+        }
+        Refusal::Client(refusal) if attempt.held.grant.dynamic_registration => {
+            drop_registration(inner, &attempt.held.grant).await;
+            note(inner, &attempt.held, |grant| {
+                record_refusal(grant, &refusal)
+            })
+            .await;
+            Err(refuse(inner, LoginReason::RegistrationGone(refusal), error))
+        }
+        // A configured client can be corrected, so the record keeps no trace of this.
+        Refusal::Client(refusal) => {
+            note(inner, &attempt.held, |_| {}).await;
+            Err(refuse(inner, LoginReason::ClientRefused(refusal), error))
+        }
+    }
+}
+
+fn refuse(inner: &Inner, reason: LoginReason, error: Error) -> Error {
+    if let Some(held) = inner.current() {
+        held.refuse(reason.clone());
+    }
+    tracing::info!(%reason, "the refresh was refused for good");
+    inner.login_required(reason, Some(error))
+}
+
+/// Keeps everything and waits a while. An answer shows that no token was lost; silence does not,
+/// and then the record keeps saying that a refresh was begun.
+async fn passing(inner: &Inner, attempt: &Attempt, error: Error) -> Error {
+    let now = inner.clock.now();
+    lock(&inner.backoff).failed(error.clone(), now, inner.random.as_ref());
+    let unsent = matches!(&error, Error::Http(cause) if cause.is_connect());
+    if unsent || matches!(error, Error::TokenEndpoint { .. }) {
+        let before = attempt.held.grant.refresh_started_at;
+        note(inner, &attempt.held, |grant| {
+            grant.refresh_started_at = before
+        })
+        .await;
+    } else {
+        let mut grant = attempt.held.grant.clone();
+        grant.refresh_started_at = Some(unix_seconds(now));
+        inner.publish(attempt.held.revised(grant, attempt.held.generation));
+    }
+    error
+}
+
+async fn is_replaced(inner: &Inner, attempt: &Attempt) -> bool {
+    match inner.store.grant(&inner.key).await {
+        Ok(Some(stored)) => {
+            Some(stored.generation) != attempt.held.generation
+                && stored.value.refresh_token.is_some()
+                && !is_spent(&stored.value, &attempt.refresh_token)
+        }
+        _ => false,
+    }
+}
+
+/// Changes the record of `held` if it still is the stored one, and the current grant with it.
+///
+/// Nothing here is worth failing for: who lost a race has nothing to note.
+async fn note(inner: &Inner, held: &Held, change: impl FnOnce(&mut Grant)) {
+    let mut grant = held.grant.clone();
+    grant.refresh_started_at = None;
+    change(&mut grant);
+    match inner
+        .store
+        .save_grant(&inner.key, &grant, held.generation)
+        .await
+    {
+        Ok(generation) => {
+            inner.publish(held.revised(grant, Some(generation)));
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the outcome of a refresh could not be noted");
+            inner.publish(held.revised(grant, held.generation));
+        }
+    }
+}
+
+/// Drops the registration the grant was made with, unless it has been replaced already (REG-23).
+pub(super) async fn drop_registration(inner: &Inner, grant: &Grant) {
+    let key = RegistrationKey::shared(grant.issuer.as_str());
+    let outcome = match inner.store.registration(&key).await {
+        Ok(Some(stored)) if stored.value.client_id == grant.client_id => {
+            inner
+                .store
+                .remove_registration(&key, stored.generation)
+                .await
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = outcome
+        && !error.is_conflict()
+    {
+        tracing::warn!(%error, "a registration that is gone could not be dropped");
+    }
+}
