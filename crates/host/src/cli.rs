@@ -98,9 +98,10 @@ pub(crate) fn run(
 async fn dispatch(command: Command, environment: Environment, output: &Output) -> Exit {
     let name = command.server_name().map(str::to_owned);
     let is_login = matches!(command, Command::Login(_));
+    let is_served = command.serves();
     let outcome = tokio::select! {
         outcome = execute(command, environment, output) => outcome,
-        () = interrupted() => Err(Failure::Interrupted { login: is_login }),
+        () = interrupted() => if is_served { Ok(Exit::Done) } else { Err(Failure::Interrupted { login: is_login }) },
     };
     match outcome {
         Ok(exit) => exit,
@@ -115,7 +116,7 @@ async fn execute(
 ) -> Result<Exit, Failure> {
     #[cfg(feature = "demo")]
     if let Command::Demo(demo) = command {
-        return demo.run(environment, output).await;
+        return demo.run(output).await;
     }
     let host = match &command {
         // Adding is what one does first, and removing is what mends a configuration.
@@ -148,6 +149,15 @@ async fn execute(
 }
 
 impl Command {
+    /// Whether being interrupted is how this command ends.
+    fn serves(&self) -> bool {
+        match self {
+            #[cfg(feature = "demo")]
+            Self::Demo(demo) => demo.serve,
+            _ => false,
+        }
+    }
+
     fn server_name(&self) -> Option<&str> {
         match self {
             Self::Add(add) => Some(&add.name),

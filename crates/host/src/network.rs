@@ -251,8 +251,13 @@ fn proxy(
     };
     let mut rules = ProxyRules::default();
     rules.https = variable(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])?;
-    // Upper case is left out: a web server's child process gets it from a request's `Proxy` header.
-    rules.http = variable(&["http_proxy", "ALL_PROXY", "all_proxy"])?;
+    // A web server hands a request's `Proxy` header to the programs it starts as `HTTP_PROXY`.
+    let believed = environment.variable("REQUEST_METHOD").is_none();
+    let upper: &[&str] = if believed { &["HTTP_PROXY"] } else { &[] };
+    rules.http = match variable(upper)? {
+        Some(proxy) => Some(proxy),
+        None => variable(&["http_proxy", "ALL_PROXY", "all_proxy"])?,
+    };
     rules.no_proxy = no_proxy;
     Ok(rules)
 }

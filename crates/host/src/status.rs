@@ -225,7 +225,6 @@ fn rfc3339(seconds: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use doorkey_store::ClientAuthMethod;
     use secrecy::SecretString;
 
     #[test]
@@ -285,12 +284,7 @@ mod tests {
             ),
         ];
         for (proof, expires_at, access, refresh, expected) in table {
-            let mut grant = Grant::new(
-                "https://as.example",
-                "client",
-                "https://as.example/token",
-                ClientAuthMethod::None,
-            );
+            let mut grant = Grant::new("https://as.example", "client", "https://as.example/token");
             grant.proof = proof;
             grant.expires_at = expires_at;
             grant.access_token = access.then(|| SecretString::from("access"));

@@ -65,7 +65,7 @@ fn show(result: &CallToolResult, output: &Output) -> Result<(), Failure> {
     }
 }
 
-fn shown(block: &ContentBlock) -> String {
+pub(super) fn shown(block: &ContentBlock) -> String {
     match block {
         ContentBlock::Text(text) => clean_lines(&text.text),
         ContentBlock::Image(image) => binary("image", &image.mime_type, image.data.len()),

@@ -1,24 +1,249 @@
 //! `doorkey demo`: everything once, against servers on this machine.
 
-use clap::Args;
-use doorkey::Environment;
+mod world;
 
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use clap::Args;
+use doorkey::{Config, LoginOutcome, Logout, Silent};
+use doorkey_oauth::{LogoutOptions, StepOutcome};
+use doorkey_testkit::{Leg, RecordedRequest};
+use serde_json::{Map, json};
+
+use super::call;
 use super::exit::{Exit, Failure};
 use super::output::Output;
+use super::tools::CLOSE_LIMIT;
+use world::{SERVER, World};
 
 #[derive(Args, Debug)]
 pub(crate) struct Demo {
     /// Keep the servers up, for trying the other commands from another terminal
     #[arg(long)]
-    serve: bool,
+    pub(super) serve: bool,
 }
 
+/// A step that did not show what it should: its own word, or the failure behind it.
+type Shown = Result<String, Box<dyn StdError + Send + Sync>>;
+
 impl Demo {
-    pub(crate) async fn run(
-        &self,
-        _environment: Environment,
-        _output: &Output,
-    ) -> Result<Exit, Failure> {
-        Err(Failure::Usage("the demo is being built".to_owned()))
+    pub(crate) async fn run(&self, output: &Output) -> Result<Exit, Failure> {
+        let world = World::start().await.map_err(cannot_start)?;
+        output.data(&format!("an MCP server at        {}", world.mcp.url()))?;
+        output.data(&format!(
+            "an authorization server {}",
+            world.authorization.issuer()
+        ))?;
+        let exit = walk(&world, output).await?;
+        if self.serve && exit == Exit::Done {
+            serve(&world, output).await?;
+        }
+        Ok(exit)
     }
 }
+
+/// The steps in order; each is what a process of its own would do.
+async fn walk(world: &World, output: &Output) -> Result<Exit, Failure> {
+    let mut walk = Walk {
+        world,
+        output,
+        failed: false,
+    };
+    walk.step("add", add(world).await)?;
+    walk.step("login", login(world).await)?;
+    walk.step("tools", tools(world).await)?;
+    walk.step("call", call_echo(world).await)?;
+    world.authorization.expire_access_tokens();
+    walk.step("tools, token expired", refreshed(world).await)?;
+    walk.step("logout", logout(world).await)?;
+    walk.step("tools, signed out", signed_out(world).await)?;
+    Ok(if walk.failed { Exit::Other } else { Exit::Done })
+}
+
+struct Walk<'a> {
+    world: &'a World,
+    output: &'a Output,
+    failed: bool,
+}
+
+impl Walk<'_> {
+    /// One line: the step, how it went, and the requests it made.
+    fn step(&mut self, name: &str, shown: Shown) -> Result<(), Failure> {
+        if self.failed {
+            return Ok(());
+        }
+        let requests = requests(&self.world.requests());
+        match shown {
+            Ok(text) => self
+                .output
+                .data(&format!("{name:<21} {text:<42} {requests}")),
+            Err(error) => {
+                self.failed = true;
+                let causes =
+                    std::iter::successors(Some(error.as_ref() as &dyn StdError), |&error| {
+                        error.source()
+                    });
+                let text = causes
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(": ");
+                self.output
+                    .data(&format!("{name:<21} FAILED: {text}; requests: {requests}"))
+            }
+        }
+    }
+}
+
+async fn add(world: &World) -> Shown {
+    Config::add_server(&world.at_home(), &world.server())?;
+    Ok(format!("added {SERVER}"))
+}
+
+async fn login(world: &World) -> Shown {
+    let host = world.host()?;
+    let person = world.person();
+    let outcome = host.login(SERVER, person.clone(), &Silent).await;
+    person.drain(CLOSE_LIMIT).await;
+    host.drain(CLOSE_LIMIT).await;
+    match outcome? {
+        LoginOutcome::SignedIn { report, tools, .. } => {
+            expect(
+                report.resource.as_deref() == Some(world.mcp.resource()),
+                "the resource is sent",
+            )?;
+            Ok(format!(
+                "signed in, token proven ({} tools)",
+                tools.unwrap_or_default()
+            ))
+        }
+        _ => Err("the server asked for no login".into()),
+    }
+}
+
+async fn tools(world: &World) -> Shown {
+    let host = world.host()?;
+    let connection = host.connect(SERVER).await?;
+    let tools = connection.list_tools().await;
+    connection.close(CLOSE_LIMIT).await;
+    let tools = tools?;
+    let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
+    expect(names.contains(&"echo"), "there is a tool echo")?;
+    Ok(names.join(", "))
+}
+
+async fn call_echo(world: &World) -> Shown {
+    let host = world.host()?;
+    let connection = host.connect(SERVER).await?;
+    let arguments = Map::from_iter([("text".to_owned(), json!("hello"))]);
+    let result = connection.call_tool("echo", Some(arguments)).await;
+    connection.close(CLOSE_LIMIT).await;
+    let text = result?.content.iter().map(call::shown).collect::<String>();
+    expect(text.contains("hello"), "echo answers its argument")?;
+    Ok(format!("echo answered: {text}"))
+}
+
+async fn refreshed(world: &World) -> Shown {
+    let before = world.authorization.refreshes();
+    tools(world).await?;
+    expect(
+        world.authorization.refreshes() == before + 1,
+        "there is one refresh",
+    )?;
+    Ok("refreshed once, no browser".to_owned())
+}
+
+async fn logout(world: &World) -> Shown {
+    let host = world.host()?;
+    match host.logout(SERVER, LogoutOptions::default()).await? {
+        Logout::Complete(report) => {
+            expect(
+                matches!(report.revoked_refresh, StepOutcome::Done),
+                "it is revoked",
+            )?;
+            expect(
+                matches!(report.removed_local, StepOutcome::Done),
+                "it is removed",
+            )?;
+            Ok("revoked and removed".to_owned())
+        }
+        _ => Err("nothing was revoked".into()),
+    }
+}
+
+async fn signed_out(world: &World) -> Shown {
+    match world.host()?.connect(SERVER).await {
+        Err(error) if error.needs_login() => Ok("login required, as it should be".to_owned()),
+        Err(error) => Err(error.into()),
+        Ok(_) => Err("connected without a login".into()),
+    }
+}
+
+fn expect(holds: bool, what: &str) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    if holds {
+        Ok(())
+    } else {
+        Err(format!("expected that {what}").into())
+    }
+}
+
+/// The requests in order, equal neighbours counted.
+fn requests(requests: &[RecordedRequest]) -> String {
+    let mut shown: Vec<(String, usize)> = Vec::new();
+    for request in requests {
+        let what = match (&request.rpc_method, request.leg) {
+            (Some(method), _) => format!("mcp {method}"),
+            (None, Leg::Resource) => format!("mcp {}", request.method),
+            (None, leg) => leg.to_string(),
+        };
+        let refused = request.status.filter(|status| *status >= 400);
+        let what = refused.map_or(what.clone(), |status| format!("{what} {status}"));
+        match shown.last_mut() {
+            Some((last, count)) if *last == what => *count += 1,
+            _ => shown.push((what, 1)),
+        }
+    }
+    if shown.is_empty() {
+        return "no request".to_owned();
+    }
+    let shown: Vec<_> = shown
+        .into_iter()
+        .map(|(what, count)| {
+            if count == 1 {
+                what
+            } else {
+                format!("{count}× {what}")
+            }
+        })
+        .collect();
+    shown.join(" · ")
+}
+
+/// Says how to go on from another terminal, and waits to be interrupted.
+async fn serve(world: &World, output: &Output) -> Result<(), Failure> {
+    let (home, certificate) = (world.home(), world.certificate());
+    let certificate = certificate.display();
+    output.data(&format!(
+        "\nThe servers stay up until you press Ctrl-C. In another terminal:\n\n  \
+         export DOORKEY_HOME='{}'\n  \
+         export DOORKEY_CA_CERTIFICATE='{certificate}'\n  \
+         export BROWSER='curl --silent --location --output /dev/null --cacert {certificate} %s'\n\n  \
+         doorkey login {SERVER}\n  doorkey list\n  doorkey tools {SERVER}\n  \
+         doorkey call {SERVER} echo --args '{{\"text\": \"hello\"}}'\n  doorkey logout {SERVER}\n\n\
+         Without that BROWSER, login shows a page for a browser of yours, which will warn of the \
+         private certificate authority; the authorization server approves by itself.",
+        home.display(),
+    ))?;
+    loop {
+        tokio::time::sleep(IDLE).await;
+    }
+}
+
+fn cannot_start(error: Box<dyn StdError + Send + Sync>) -> Failure {
+    Failure::Output(io::Error::other(format!(
+        "the demonstration cannot start: {error}"
+    )))
+}
+
+const IDLE: Duration = Duration::from_secs(3600);

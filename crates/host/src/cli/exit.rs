@@ -26,8 +26,6 @@ pub(crate) enum Exit {
 #[derive(Debug)]
 pub(crate) enum Failure {
     Host(Error),
-    /// The arguments do not make sense; the text says what to type instead.
-    Usage(String),
     /// Nobody reads what is written.
     Output(io::Error),
     /// The person pressed Ctrl-C.
@@ -40,7 +38,6 @@ impl Exit {
     /// The code for a failure.
     pub(crate) fn of(failure: &Failure) -> Self {
         match failure {
-            Failure::Usage(_) => Self::Usage,
             Failure::Interrupted { login: true } => Self::Denied,
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Self::Done,
             Failure::Output(_) | Failure::Interrupted { login: false } => Self::Other,

@@ -18,7 +18,6 @@ pub(crate) fn failure(output: &Output, server: Option<&str>, failure: &Failure) 
         // Whoever reads the output has read enough.
         Failure::Output(_) if exit == Exit::Done => return exit,
         Failure::Output(error) => (vec![format!("cannot write the output: {error}")], None),
-        Failure::Usage(text) => (vec![text.clone()], None),
         Failure::Interrupted { .. } => (vec!["interrupted".to_owned()], None),
         Failure::Host(error) => (causes(error), next_step(error, server)),
     };

@@ -1,1 +1,194 @@
+use std::fs;
 
+use secrecy::ExposeSecret as _;
+
+use super::*;
+use crate::{Config, Home};
+
+fn config(text: &str) -> Config {
+    let text = format!("[mcp_servers.a]\nurl = \"https://mcp.example/mcp\"\n{text}");
+    Config::parse(&Home::at("/nonexistent/home"), &text).expect("a configuration")
+}
+
+fn profile_of(environment: &Environment, text: &str) -> Result<HttpProfile, NetworkError> {
+    let config = config(text);
+    let server = &config.servers()[0];
+    let headers = resource_headers(environment, server)?;
+    profile(environment, config.network(), server, headers.headers)
+}
+
+/// The message with all its causes.
+fn told(error: &NetworkError) -> String {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |&error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[test]
+fn without_settings_the_system_is_trusted_and_no_proxy_used() {
+    let profile = profile_of(&Environment::default(), "").expect("a profile");
+    assert!(matches!(profile.roots, Roots::System));
+    assert!(profile.proxy.https.is_none() && profile.proxy.http.is_none());
+    assert_eq!(
+        profile.resource.expect("a resource").as_str(),
+        "https://mcp.example/mcp"
+    );
+}
+
+#[test]
+fn a_missing_or_empty_bundle_is_told_with_variable_and_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let empty = folder.path().join("empty.pem");
+    fs::write(&empty, "no certificate here\n").expect("a file");
+    let missing = folder.path().join("missing.pem");
+    let empty_folder = folder.path().join("certs");
+    fs::create_dir(&empty_folder).expect("a folder");
+    fs::write(empty_folder.join("README"), "nothing").expect("a file");
+    for (variable, path) in [
+        ("SSL_CERT_FILE", &empty),
+        ("SSL_CERT_FILE", &missing),
+        ("DOORKEY_CA_CERTIFICATE", &empty),
+        ("DOORKEY_CA_CERTIFICATE", &missing),
+        ("SSL_CERT_DIR", &missing),
+        ("SSL_CERT_DIR", &empty_folder),
+    ] {
+        let environment = Environment::new([(variable, path.as_os_str())]);
+        let error = profile_of(&environment, "").expect_err(variable);
+        let text = told(&error);
+        let path = path.display().to_string();
+        assert!(text.contains(variable) && text.contains(&path), "{text}");
+    }
+    for text in ["[network]\nca_certificates = [\"none.pem\"]\n"] {
+        let told = told(&profile_of(&Environment::default(), text).expect_err(text));
+        assert!(
+            told.contains("ca_certificates") && told.contains("none.pem"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn proxies_come_from_the_environment_unless_the_configuration_names_one() {
+    let environment = Environment::new([
+        ("HTTPS_PROXY", "http://upper.example:1"),
+        ("https_proxy", "http://lower.example:2"),
+        ("http_proxy", "http://plain.example:3"),
+    ]);
+    let profile = profile_of(&environment, "").expect("a profile");
+    let shown = format!("{:?}", profile.proxy);
+    assert!(
+        shown.contains("upper.example") && shown.contains("plain.example"),
+        "{shown}"
+    );
+    let text = "[network]\nproxy = \"http://configured.example:4\"\n";
+    let shown = format!(
+        "{:?}",
+        profile_of(&environment, text).expect("a profile").proxy
+    );
+    assert!(
+        shown.contains("configured.example") && !shown.contains("upper.example"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_proxy_variable_that_a_web_server_may_have_made_of_a_header_is_not_believed() {
+    let plain = Environment::new([("HTTP_PROXY", "http://evil.example:1")]);
+    assert!(
+        profile_of(&plain, "")
+            .expect("a profile")
+            .proxy
+            .http
+            .is_some()
+    );
+    let gateway = plain.with_variable("REQUEST_METHOD", "GET");
+    assert!(
+        profile_of(&gateway, "")
+            .expect("a profile")
+            .proxy
+            .http
+            .is_none()
+    );
+}
+
+#[test]
+fn a_proxy_variable_that_names_none_is_told() {
+    let environment = Environment::new([("HTTPS_PROXY", "socks5://ada:s3cret@proxy")]);
+    let text = told(&profile_of(&environment, "").expect_err("no proxy"));
+    assert!(
+        text.contains("HTTPS_PROXY") && !text.contains("s3cret"),
+        "{text}"
+    );
+}
+
+#[test]
+fn header_values_come_from_the_environment_and_are_sensitive() {
+    let environment = Environment::new([("TEAM_KEY", "k3y")]);
+    let text = "env_http_headers = { X-Key = \"TEAM_KEY\" }\nhttp_headers = { X-Team = \"t\" }\n";
+    let profile = profile_of(&environment, text).expect("a profile");
+    assert_eq!(profile.resource_headers["x-key"], "k3y");
+    assert!(
+        profile
+            .resource_headers
+            .values()
+            .all(HeaderValue::is_sensitive)
+    );
+    let text = told(&profile_of(&Environment::default(), text).expect_err("not set"));
+    assert!(
+        text.contains("TEAM_KEY") && text.contains("env_http_headers.x-key"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_static_authorization_header_becomes_the_bearer_token() {
+    let environment = Environment::new([("TOKEN", " t0ken\n"), ("HEADER", "bearer t0ken")]);
+    for text in [
+        "bearer_token_env_var = \"TOKEN\"\n",
+        "http_headers = { Authorization = \"Bearer t0ken\" }\n",
+        "env_http_headers = { Authorization = \"HEADER\" }\n",
+    ] {
+        let config = config(text);
+        let headers = resource_headers(&environment, &config.servers()[0]).expect(text);
+        assert_eq!(
+            headers.bearer.expect("a token").expose_secret(),
+            "t0ken",
+            "{text}"
+        );
+        assert!(!headers.headers.contains_key("authorization"), "{text}");
+    }
+    let basic = config("http_headers = { Authorization = \"Basic s3cret\" }\n");
+    let error = resource_headers(&environment, &basic.servers()[0])
+        .err()
+        .expect("no bearer");
+    assert!(!told(&error).contains("s3cret"), "{error}");
+}
+
+#[test]
+fn a_client_secret_is_read_from_where_the_configuration_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("secret");
+    fs::write(&file, "s3cret\n").expect("a file");
+    let environment = Environment::new([("SECRET", "s3cret")]);
+    let head = "[mcp_servers.a.oauth]\nclient_id = \"i\"\n";
+    for (text, found) in [
+        ("client_secret = \"s3cret\"".to_owned(), true),
+        ("client_secret_env = \"SECRET\"".to_owned(), true),
+        (
+            format!("client_secret_file = {:?}", file.display().to_string()),
+            true,
+        ),
+        ("client_secret_env = \"UNSET\"".to_owned(), false),
+        ("client_secret_file = \"/nonexistent\"".to_owned(), false),
+    ] {
+        let config = config(&format!("{head}{text}\n"));
+        let secret = client_secret(&environment, &config.servers()[0]);
+        let secret = secret
+            .ok()
+            .flatten()
+            .map(|secret| secret.expose_secret().to_owned());
+        assert_eq!(secret, found.then(|| "s3cret".to_owned()), "{text}");
+    }
+}
