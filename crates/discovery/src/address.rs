@@ -1,5 +1,5 @@
-//! Which URLs that a server hands out may be used at all: https, or http on loopback, and no userinfo
-//! (OAuth 2.1 §1.5; MCP, "Communication Security").
+//! Which URLs that a server hands out may be used at all: https, or http on loopback, and no
+//! userinfo (OAuth 2.1 §1.5; MCP, "Communication Security").
 
 use url::{Host, Url};
 

@@ -1,4 +1,5 @@
-//! What came of each request for a document, and what each kind of failure means: the status table of discovery.
+//! What came of each request for a document, and what each kind of failure means: the status table
+//! of discovery.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -96,7 +97,7 @@ fn class_of_document(error: &DocumentError) -> Class {
         DocumentError::NotJsonObject { .. } => Class::Absent,
         DocumentError::TooLong => Class::Trouble,
         DocumentError::IssuerMismatch { .. } => Class::Mismatch,
-        // A JSON object without `resource` is an answer to some other question, such as `{"error": …}` with 200.
+        // A JSON object without `resource` answers some other question: an error page in JSON.
         DocumentError::Missing { member: "resource" }
         | DocumentError::WrongType {
             member: "resource", ..
@@ -152,8 +153,8 @@ impl Attempt {
         }
     }
 
-    /// The URL that was tried, as it may be shown: without userinfo and query. For an issuer that has no place to look at, the
-    /// issuer between quotes.
+    /// The URL that was tried, as it may be shown: without userinfo and query. For an issuer that
+    /// has no place to look at, the issuer between quotes.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
@@ -172,8 +173,8 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// Every place that was tried, in order. As an error it lists them all, the first grave one leading, and goes on with that one's
-/// cause.
+/// Every place that was tried, in order. As an error it lists them all, the first grave one
+/// leading, and goes on with that one's cause.
 #[derive(Debug, Default)]
 pub struct Attempts(Vec<Attempt>);
 
@@ -183,8 +184,8 @@ impl Attempts {
         self.0.iter()
     }
 
-    /// The attempt to report first: the first of the gravest class, so that the 404 of a last fallback never hides what
-    /// went wrong before it.
+    /// The attempt to report first: the first of the gravest class, so that the 404 of a last
+    /// fallback never hides what went wrong before it.
     #[must_use]
     pub fn lead(&self) -> Option<&Attempt> {
         let gravest = self.gravest()?;

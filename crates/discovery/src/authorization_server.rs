@@ -5,10 +5,11 @@ use url::Url;
 use crate::document::{DocumentError, Members};
 use crate::{Issuer, Scopes};
 
-/// The members of an authorization server metadata document that a client acts upon. `signed_metadata` is ignored.
+/// The members of an authorization server metadata document that a client acts upon.
+/// `signed_metadata` is ignored.
 ///
-/// A value made by [`AuthorizationServerMetadata::parse`] names the issuer it was asked for, and every endpoint in it is
-/// https or http on loopback.
+/// A value made by [`AuthorizationServerMetadata::parse`] names the issuer it was asked for, and
+/// every endpoint in it is https or http on loopback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthorizationServerMetadata {
@@ -56,12 +57,14 @@ pub struct AuthorizationServerMetadata {
     pub require_signed_request_object: bool,
     /// The resources it says it guards (RFC 9728 §4).
     pub protected_resources: Option<Vec<String>>,
-    /// Whether it is an OpenID provider: its document was found at an OpenID place, or lists the scope `openid`.
+    /// Whether it is an OpenID provider: its document was found at an OpenID place, or lists the
+    /// scope `openid`.
     pub is_openid: bool,
 }
 
 impl AuthorizationServerMetadata {
-    /// Metadata that names an issuer and nothing else: the start of a value that a configuration provides.
+    /// Metadata that names an issuer and nothing else: the start of a value that a configuration
+    /// provides.
     #[must_use]
     pub const fn new(issuer: Issuer) -> Self {
         Self {
@@ -93,13 +96,15 @@ impl AuthorizationServerMetadata {
 
     /// Reads a document that was fetched for `issuer`.
     ///
-    /// The issuer is compared first, as a plain string; `trusted` is the one other string that the configuration of this
-    /// server accepts. A document of another issuer contributes nothing, not even an error about its members. Unknown
-    /// members are ignored, a `null` member counts as absent.
+    /// The issuer is compared first, as a plain string; `trusted` is the one other string that the
+    /// configuration of this server accepts. A document of another issuer contributes nothing, not
+    /// even an error about its members. Unknown members are ignored, a `null` member counts as
+    /// absent.
     ///
     /// # Errors
-    /// [`DocumentError::NotJsonObject`]: not here, look elsewhere. [`DocumentError::IssuerMismatch`]: another place may have the right
-    /// document, but no default may be used. Anything else is permanent.
+    /// [`DocumentError::NotJsonObject`]: not here, look elsewhere.
+    /// [`DocumentError::IssuerMismatch`]: another place may have the right document, but no default
+    /// may be used. Anything else is permanent.
     pub fn parse(
         body: &[u8],
         issuer: &Issuer,
@@ -125,7 +130,8 @@ impl AuthorizationServerMetadata {
         Ok(metadata)
     }
 
-    /// How a client may authenticate to the token endpoint; `client_secret_basic` when the document is silent (RFC 8414 §2).
+    /// How a client may authenticate to the token endpoint; `client_secret_basic` when the document
+    /// is silent (RFC 8414 §2).
     #[must_use]
     pub fn token_endpoint_auth_methods(&self) -> Vec<&str> {
         listed_or(
@@ -134,7 +140,8 @@ impl AuthorizationServerMetadata {
         )
     }
 
-    /// The grants it offers; `authorization_code` and `implicit` when the document is silent (RFC 8414 §2).
+    /// The grants it offers; `authorization_code` and `implicit` when the document is silent (RFC
+    /// 8414 §2).
     #[must_use]
     pub fn grant_types(&self) -> Vec<&str> {
         listed_or(
@@ -143,7 +150,8 @@ impl AuthorizationServerMetadata {
         )
     }
 
-    /// How a callback may carry its parameters; `query` and `fragment` when the document is silent (RFC 8414 §2).
+    /// How a callback may carry its parameters; `query` and `fragment` when the document is silent
+    /// (RFC 8414 §2).
     #[must_use]
     pub fn response_modes(&self) -> Vec<&str> {
         listed_or(
@@ -158,13 +166,15 @@ impl AuthorizationServerMetadata {
         lists(self.grant_types_supported.as_ref(), grant).unwrap_or(true)
     }
 
-    /// Whether the redirect flow is possible: the response type `code` is listed, or there is no list.
+    /// Whether the redirect flow is possible: the response type `code` is listed, or there is no
+    /// list.
     #[must_use]
     pub fn supports_code(&self) -> bool {
         lists(self.response_types_supported.as_ref(), "code").unwrap_or(true)
     }
 
-    /// Whether PKCE with S256 is advertised; silence means no (MCP "Authorization Code Protection").
+    /// Whether PKCE with S256 is advertised; silence means no (MCP "Authorization Code
+    /// Protection").
     #[must_use]
     pub fn supports_s256(&self) -> bool {
         lists(self.code_challenge_methods_supported.as_ref(), "S256").unwrap_or(false)

@@ -1,4 +1,5 @@
-//! What a `WWW-Authenticate` field says (RFC 9110 §11.6.1; RFC 6750 §3, RFC 9728 §5.1, RFC 9449 §7.1).
+//! What a `WWW-Authenticate` field says (RFC 9110 §11.6.1; RFC 6750 §3, RFC 9728 §5.1, RFC 9449
+//! §7.1).
 
 use std::fmt::Write as _;
 
@@ -13,8 +14,8 @@ mod tests;
 
 /// One challenge: a scheme with parameters, with one token68 blob, or alone.
 ///
-/// Scheme and parameter names are compared without regard to letter case. Values are the server's words: they hold no
-/// control characters, but clean and bound them before they reach a person.
+/// Scheme and parameter names are compared without regard to letter case. Values are the server's
+/// words: they hold no control characters, but clean and bound them before they reach a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
     scheme: String,
@@ -63,7 +64,8 @@ impl Challenge {
         self.param("realm")
     }
 
-    /// The scopes the request needed (RFC 6750 §3); `None` when the parameter is absent or names no scope.
+    /// The scopes the request needed (RFC 6750 §3); `None` when the parameter is absent or names no
+    /// scope.
     #[must_use]
     pub fn scope(&self) -> Option<Scopes> {
         self.param("scope")
@@ -71,8 +73,8 @@ impl Challenge {
             .filter(|scopes| !scopes.is_empty())
     }
 
-    /// The error code (RFC 6750 §3.1). A first 401 may carry `invalid_token` although no token was sent; that means
-    /// "authorization needed", and only the sender knows which of the two it is.
+    /// The error code (RFC 6750 §3.1). A first 401 may carry `invalid_token` although no token was
+    /// sent; that means "authorization needed", and only the sender knows which of the two it is.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         self.param("error")
@@ -90,7 +92,8 @@ impl Challenge {
         self.param("error_uri")
     }
 
-    /// The URL of the protected resource metadata (RFC 9728 §5.1), as written: not checked, not trusted.
+    /// The URL of the protected resource metadata (RFC 9728 §5.1), as written: not checked, not
+    /// trusted.
     #[must_use]
     pub fn resource_metadata(&self) -> Option<&str> {
         self.param("resource_metadata")
@@ -124,18 +127,18 @@ impl Challenge {
 
 /// All challenges of one response, in order of appearance.
 ///
-/// Reading never fails: a challenge that breaks the grammar, repeats a parameter or is over-long is left out, and what
-/// remains is still the answer of a response that said 401.
+/// Reading never fails: a challenge that breaks the grammar, repeats a parameter or is over-long is
+/// left out, and what remains is still the answer of a response that said 401.
 ///
 /// ```
 /// use doorkey_discovery::Challenges;
 ///
 /// let challenges = Challenges::parse([
-///     r#"Negotiate, Bearer error="invalid_token", resource_metadata="https://mcp.example/.well-known/x""#,
+///     r#"Negotiate, Bearer error="invalid_token", resource_metadata="https://mcp.example/meta""#,
 /// ]);
 /// let bearer = challenges.select(false).expect("there is a Bearer challenge");
 /// assert_eq!(bearer.error(), Some("invalid_token"));
-/// assert_eq!(challenges.resource_metadata(), Some("https://mcp.example/.well-known/x"));
+/// assert_eq!(challenges.resource_metadata(), Some("https://mcp.example/meta"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Challenges(Vec<Challenge>);
@@ -173,8 +176,8 @@ impl Challenges {
         self.0.len()
     }
 
-    /// The challenge to answer: the first `DPoP` one if DPoP is on for this resource, else the first `Bearer` one. Other
-    /// schemes are passed over.
+    /// The challenge to answer: the first `DPoP` one if DPoP is on for this resource, else the
+    /// first `Bearer` one. Other schemes are passed over.
     #[must_use]
     pub fn select(&self, dpop: bool) -> Option<&Challenge> {
         let first = |scheme| self.iter().find(|challenge| challenge.is_scheme(scheme));
@@ -196,14 +199,16 @@ impl Challenges {
         self.oauth().find_map(Challenge::scope)
     }
 
-    /// The metadata URL of the first OAuth challenge that names one, `Bearer` before `DPoP`; as written.
+    /// The metadata URL of the first OAuth challenge that names one, `Bearer` before `DPoP`; as
+    /// written.
     #[must_use]
     pub fn resource_metadata(&self) -> Option<&str> {
         self.oauth().find_map(Challenge::resource_metadata)
     }
 
-    /// All challenges as one field value (RFC 9110 §11.6.1), parameter values quoted. Reading it back gives the same
-    /// challenges. It may hold characters outside ASCII when the server's quoted strings did.
+    /// All challenges as one field value (RFC 9110 §11.6.1), parameter values quoted. Reading it
+    /// back gives the same challenges. It may hold characters outside ASCII when the server's
+    /// quoted strings did.
     #[must_use]
     pub fn to_header_value(&self) -> String {
         let mut out = String::new();

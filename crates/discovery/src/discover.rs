@@ -72,8 +72,8 @@ impl Discovery {
         &self.options
     }
 
-    /// Fetches and validates the resource metadata of `server`: from the URL the challenge names, and from nowhere else if it
-    /// names one; otherwise from the well-known places.
+    /// Fetches and validates the resource metadata of `server`: from the URL the challenge names,
+    /// and from nowhere else if it names one; otherwise from the well-known places.
     ///
     /// # Errors
     /// See [`Error`]; [`Error::NotFound`] and [`Error::Unreachable`] list every place.
@@ -112,11 +112,12 @@ impl Discovery {
 
     /// Finds the authorization server of `server`: two requests when the server is configured well.
     ///
-    /// `challenges` are those of the response that asked for authorization; without any, the well-known places are asked.
+    /// `challenges` are those of the response that asked for authorization; without any, the
+    /// well-known places are asked.
     ///
     /// # Errors
-    /// See [`Error`]. A mismatch ends the search at once; trouble with one place or one of several authorization servers
-    /// does not.
+    /// See [`Error`]. A mismatch ends the search at once; trouble with one place or one of several
+    /// authorization servers does not.
     pub async fn discover(
         &self,
         server: &Url,
@@ -149,7 +150,7 @@ impl Discovery {
         for (source, url) in places {
             match self.fetch_resource(&url).await {
                 Ok(metadata) => return self.accept(metadata, url, source, server).map(Ok),
-                Err(failure) => keep(&mut attempts, Leg::ResourceMetadata, url, failure)?,
+                Err(failure) => keep(&mut attempts, Leg::ResourceMetadata, &url, failure)?,
             }
         }
         Ok(Err(attempts))
@@ -165,10 +166,15 @@ impl Discovery {
         let rule = ResourceRule::new(source, self.options.resource_match);
         let match_kind = match validate_resource(&metadata.resource, server, rule) {
             Ok(kind) => kind,
-            Err(source) => return Err(Error::ResourceMismatch { url, source }),
+            Err(source) => {
+                return Err(Error::ResourceMismatch {
+                    url: (&url).into(),
+                    source,
+                });
+            }
         };
         if !metadata.accepts_header() {
-            return Err(Error::HeaderNotAccepted { url });
+            return Err(Error::HeaderNotAccepted { url: (&url).into() });
         }
         Ok(FoundResource {
             metadata,
@@ -202,14 +208,14 @@ impl Discovery {
             return match &self.options.authorization_server {
                 Some(server) => Ok((self.configured(server).await?, Source::Configured)),
                 None => Err(Error::NoAuthorizationServer {
-                    url: found.url.clone(),
+                    url: (&found.url).into(),
                 }),
             };
         }
         let chosen = self.options.order(listed);
         if chosen.is_empty() {
             return Err(Error::NoneAllowed {
-                url: found.url.clone(),
+                url: (&found.url).into(),
                 listed: listed.clone(),
             });
         }
@@ -236,7 +242,8 @@ impl Discovery {
         }
     }
 
-    /// Pre-configured values, else the legacy mode, else the end; the last two only if the document is known not to exist.
+    /// Pre-configured values, else the legacy mode, else the end; the last two only if the document
+    /// is known not to exist.
     async fn without_resource_metadata(
         &self,
         server: &Url,
@@ -298,7 +305,7 @@ impl Discovery {
                     keep(
                         &mut attempts,
                         Leg::AuthorizationServerMetadata,
-                        url.clone(),
+                        url,
                         failure,
                     )?;
                 }
@@ -338,11 +345,15 @@ impl DiscoveryOptions {
 }
 
 /// Remembers a failure, or ends discovery with it.
-fn keep(attempts: &mut Attempts, leg: Leg, url: Url, failure: Failure) -> Result<(), Error> {
+fn keep(attempts: &mut Attempts, leg: Leg, url: &Url, failure: Failure) -> Result<(), Error> {
     match (failure.class(), failure) {
-        (Class::Permanent, Failure::Document(source)) => Err(Error::Invalid { leg, url, source }),
+        (Class::Permanent, Failure::Document(source)) => Err(Error::Invalid {
+            leg,
+            url: url.into(),
+            source,
+        }),
         (_, failure) => {
-            attempts.push(Attempt::at(&url, failure));
+            attempts.push(Attempt::at(url, failure));
             Ok(())
         }
     }

@@ -1,5 +1,5 @@
-//! A metadata document as bytes: a bounded JSON object whose members have the types their RFC gives them
-//! (RFC 8414 §3.2, RFC 9728 §3.2).
+//! A metadata document as bytes: a bounded JSON object whose members have the types their RFC gives
+//! them (RFC 8414 §3.2, RFC 9728 §3.2).
 
 use std::fmt;
 
@@ -103,7 +103,8 @@ impl fmt::Display for BodyKind {
 /// The longest document that is read, in bytes.
 pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
 
-/// The members of a document. A member that is `null` counts as absent, as many serializers write it.
+/// The members of a document. A member that is `null` counts as absent, as many serializers write
+/// it.
 pub(crate) struct Members(Map<String, Value>);
 
 impl Members {

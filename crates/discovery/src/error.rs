@@ -1,7 +1,6 @@
 //! What ends discovery.
 
-use doorkey_http::Leg;
-use url::Url;
+use doorkey_http::{Leg, RedactedUrl};
 
 use crate::attempt::{Attempts, Class};
 use crate::document::DocumentError;
@@ -12,17 +11,18 @@ use crate::{Issuer, UrlError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The metadata speaks for another resource. Final: no other place was asked and the server it named was not
-    /// contacted. The operator of the MCP server has to correct it, or the configured URL is not the right one.
-    #[error("the resource metadata at {} is not about this server", shown(url))]
+    /// The metadata speaks for another resource. Final: no other place was asked and the server it
+    /// named was not contacted. The operator of the MCP server has to correct it, or the configured
+    /// URL is not the right one.
+    #[error("the resource metadata at {url} is not about this server")]
     ResourceMismatch {
         /// Where the document was found.
-        url: Url,
+        url: RedactedUrl,
         /// What it said.
         source: ResourceMismatch,
     },
-    /// The metadata of the authorization server declares another issuer. If that is known to be right for this server, name
-    /// it as the trusted issuer in the configuration.
+    /// The metadata of the authorization server declares another issuer. If that is known to be
+    /// right for this server, name it as the trusted issuer in the configuration.
     #[error("no metadata of the authorization server {issuer} declares that issuer")]
     IssuerMismatch {
         /// The issuer that was looked for.
@@ -49,12 +49,12 @@ pub enum Error {
         source: Attempts,
     },
     /// The document is there and cannot be used; its publisher has to correct it.
-    #[error("the {leg} at {} cannot be used", shown(url))]
+    #[error("the {leg} at {url} cannot be used")]
     Invalid {
         /// Which document.
         leg: Leg,
         /// Where it was found.
-        url: Url,
+        url: RedactedUrl,
         /// What is wrong with it.
         source: DocumentError,
     },
@@ -64,7 +64,8 @@ pub enum Error {
         /// The rule it breaks.
         source: UrlError,
     },
-    /// The challenge names a metadata URL that must not be used. Final: the well-known places are not asked instead.
+    /// The challenge names a metadata URL that must not be used. Final: the well-known places are
+    /// not asked instead.
     #[error("the `resource_metadata` URL of the challenge cannot be used")]
     MetadataUrl {
         /// The rule it breaks.
@@ -72,32 +73,31 @@ pub enum Error {
     },
     /// The resource metadata names no authorization server, and none is configured.
     #[error(
-        "the resource metadata at {} names no authorization server; configure one, if the operator told you",
-        shown(url)
+        "the resource metadata at {url} names no authorization server; \
+         configure one, if the operator names it"
     )]
     NoAuthorizationServer {
         /// Where the document was found.
-        url: Url,
+        url: RedactedUrl,
     },
-    /// The resource metadata names only authorization servers that the configuration does not allow.
-    #[error(
-        "the resource metadata at {} names no authorization server that is allowed here",
-        shown(url)
-    )]
+    /// The resource metadata names only authorization servers that the configuration does not
+    /// allow.
+    #[error("the resource metadata at {url} names no authorization server that is allowed here")]
     NoneAllowed {
         /// Where the document was found.
-        url: Url,
+        url: RedactedUrl,
         /// The servers it names.
         listed: Vec<Issuer>,
     },
-    /// The resource does not accept tokens in the `Authorization` header (RFC 9728 §2), the only way they are sent here.
+    /// The resource does not accept tokens in the `Authorization` header (RFC 9728 §2), the only
+    /// way they are sent here.
     #[error(
-        "the resource metadata at {} does not list `header` in `bearer_methods_supported`, and tokens are sent in no other way",
-        shown(url)
+        "the resource metadata at {url} does not list `header` in `bearer_methods_supported`, \
+         and tokens are sent in no other way"
     )]
     HeaderNotAccepted {
         /// Where the document was found.
-        url: Url,
+        url: RedactedUrl,
     },
     /// The MCP server could not be asked.
     #[error(transparent)]
@@ -142,8 +142,4 @@ impl Error {
             Self::NotFound { leg, source }
         }
     }
-}
-
-fn shown(url: &Url) -> doorkey_http::RedactedUrl {
-    url.into()
 }

@@ -1,4 +1,5 @@
-//! Issuer and resource identifiers, kept as the exact strings a server published (RFC 8414 §2, RFC 9728 §1.2).
+//! Issuer and resource identifiers, kept as the exact strings a server published (RFC 8414 §2, RFC
+//! 9728 §1.2).
 
 use std::fmt;
 
@@ -6,16 +7,18 @@ use serde::{Deserialize, Serialize};
 
 /// The issuer identifier of an authorization server, character by character as published.
 ///
-/// Never rebuilt through a URL type and never normalised: `https://as.example` and `https://as.example/` are two
-/// issuers (RFC 8414 §3.3, RFC 9207 §2.4). `Display` prints the exact string.
+/// Never rebuilt through a URL type and never normalised: `https://as.example` and
+/// `https://as.example/` are two issuers (RFC 8414 §3.3, RFC 9207 §2.4). `Display` prints the exact
+/// string.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Issuer(String);
 
 /// The identifier of a protected resource, character by character as published.
 ///
-/// This is what goes into the `resource` parameter of every leg (RFC 8707 §2); rebuilding it through a URL type would
-/// turn `https://h` into `https://h/` and name another resource. `Display` prints the exact string.
+/// This is what goes into the `resource` parameter of every leg (RFC 8707 §2); rebuilding it
+/// through a URL type would turn `https://h` into `https://h/` and name another resource. `Display`
+/// prints the exact string.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ResourceId(String);

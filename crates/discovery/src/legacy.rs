@@ -1,21 +1,23 @@
-//! Servers of the MCP revision 2025-03-26, which published no resource metadata: the authorization server is the origin of the
-//! MCP server itself ("Authorization Base URL", "Fallbacks for Servers without Metadata Discovery").
+//! Servers of the MCP revision 2025-03-26, which published no resource metadata: the authorization
+//! server is the origin of the MCP server itself ("Authorization Base URL", "Fallbacks for Servers
+//! without Metadata Discovery").
 
 use url::Url;
 
 use crate::well_known::at_root;
 use crate::{AuthorizationServerMetadata, Issuer};
 
-/// The authorization base URL: the MCP URL without path, query and fragment, and without a final slash. It is the issuer
-/// that legacy metadata must declare and a legacy callback may name.
+/// The authorization base URL: the MCP URL without path, query and fragment, and without a final
+/// slash. It is the issuer that legacy metadata must declare and a legacy callback may name.
 #[must_use]
 pub fn legacy_base(server: &Url) -> Issuer {
     let root = at_root(server, "/");
     Issuer::new(root.as_str().trim_end_matches('/'))
 }
 
-/// What such a server offers when it has no metadata either: `/authorize`, `/token` and `/register` at the base. They
-/// advertise nothing, so PKCE support cannot be checked here (and is used nevertheless).
+/// What such a server offers when it has no metadata either: `/authorize`, `/token` and `/register`
+/// at the base. They advertise nothing, so PKCE support cannot be checked here (and is used
+/// nevertheless).
 #[must_use]
 pub fn legacy_defaults(server: &Url) -> AuthorizationServerMetadata {
     let mut metadata = AuthorizationServerMetadata::new(legacy_base(server));

@@ -1,19 +1,23 @@
 //! Says which authorization server guards an MCP server.
 //!
-//! An MCP server that wants a token answers 401. What follows is fixed by three RFCs and the MCP authorization pages,
-//! and all of it is here:
+//! An MCP server that wants a token answers 401. What follows is fixed by three RFCs and the MCP
+//! authorization pages, and all of it is here:
 //!
-//! 1. [`probe`] sends the real request and reads the [`Challenges`] of a 401 (RFC 9110, RFC 6750, RFC 9728 §5.1).
-//! 2. [`Discovery`] fetches the [`ResourceMetadata`] (RFC 9728), holds its `resource` to the server URL, and fetches the
-//!    [`AuthorizationServerMetadata`] (RFC 8414 or OpenID Connect Discovery) of the server it names.
-//! 3. The outcome is [`Discovered`]: the identifier to send as `resource` on every leg, and where to send it.
+//! 1. `probe` sends the real request and reads the [`Challenges`] of a 401 (RFC 9110, RFC 6750,
+//!    RFC 9728 §5.1).
+//! 2. `Discovery` fetches the [`ResourceMetadata`] (RFC 9728), holds its `resource` to the server
+//!    URL, and fetches the [`AuthorizationServerMetadata`] (RFC 8414 or OpenID Connect Discovery)
+//!    of the server it names.
+//! 3. The outcome is `Discovered`: the identifier to send as `resource` on every leg, and where
+//!    to send it.
 //!
-//! Three rules hold throughout. A document that speaks for another resource or another issuer contributes nothing. Identifiers are
-//! the exact strings that were published. And a failure names every place that was tried, the first
-//! grave cause leading.
+//! Three rules hold throughout. A document that speaks for another resource or another issuer
+//! contributes nothing. Identifiers are the exact strings that were published. And a failure names
+//! every place that was tried, the first grave cause leading.
 //!
-//! Everything but the sending is pure: parsing, the places to look at, validation. Without the feature `fetch` (on by
-//! default) only that half remains, and no network or runtime is in the tree.
+//! Everything but the sending is pure: parsing, the places to look at, validation. Without the
+//! feature `fetch` (on by default) only that half remains, and no network or runtime is in the
+//! tree.
 //!
 //! ```
 //! use doorkey_discovery::{
@@ -30,7 +34,10 @@
 //! );
 //!
 //! // What that place answered:
-//! let body = br#"{"resource": "https://mcp.example/public/mcp", "authorization_servers": ["https://as.example"]}"#;
+//! let body = br#"{
+//!     "resource": "https://mcp.example/public/mcp",
+//!     "authorization_servers": ["https://as.example"]
+//! }"#;
 //! let metadata = ResourceMetadata::parse(body)?;
 //! let rule = ResourceRule::new(Source::PathWellKnown, ResourceMatch::Exact);
 //! assert_eq!(validate_resource(&metadata.resource, &server, rule)?, ResourceMatchKind::Exact);

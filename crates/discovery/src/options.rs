@@ -2,8 +2,8 @@
 
 use crate::{AuthorizationServerMetadata, Issuer, ResourceMatch};
 
-/// The settings of one MCP server that bear on discovery. Plain data; the default suits a server about which nothing is
-/// known.
+/// The settings of one MCP server that bear on discovery. Plain data; the default suits a server
+/// about which nothing is known.
 ///
 /// ```
 /// use doorkey_discovery::{DiscoveryOptions, ResourceMatch};
@@ -19,15 +19,20 @@ pub struct DiscoveryOptions {
     pub resource_match: ResourceMatch,
     /// One issuer that metadata may declare instead of the expected one. Default: none.
     pub trusted_issuer: Option<Issuer>,
-    /// Whether a server without resource metadata may be treated as one of revision 2025-03-26. Default: yes.
+    /// Whether a server without resource metadata may be treated as one of revision 2025-03-26.
+    /// Default: yes.
     pub legacy: bool,
-    /// Issuers to choose first when the server lists several: those we hold a registration or a grant for.
+    /// Issuers to choose first when the server lists several: those we hold a registration or a
+    /// grant for.
     pub prefer: Vec<Issuer>,
-    /// The only issuers that may be used, by policy or because the credentials are bound to them. Default: any.
+    /// The only issuers that may be used, by policy or because the credentials are bound to them.
+    /// Default: any.
     pub allowed: Option<Vec<Issuer>>,
-    /// The authorization server to use when the resource has no metadata, or names none in it. Default: none.
+    /// The authorization server to use when the resource has no metadata, or names none in it.
+    /// Default: none.
     pub authorization_server: Option<ConfiguredServer>,
-    /// The `MCP-Protocol-Version` sent with metadata requests; `None` leaves it out. Default: `2025-11-25`.
+    /// The `MCP-Protocol-Version` sent with metadata requests; `None` leaves it out. Default:
+    /// `2025-11-25`.
     pub protocol_version: Option<String>,
 }
 

@@ -15,7 +15,8 @@ use crate::error::Error;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Probe {
-    /// Anything but a 401, 403 and redirects included: the answer to the request, to be handled as any other.
+    /// Anything but a 401, 403 and redirects included: the answer to the request, to be handled as
+    /// any other.
     Open(Response<Body>),
     /// A 401: authorization is needed.
     Challenged {
@@ -26,8 +27,8 @@ pub enum Probe {
     },
 }
 
-/// Sends `request`, the real POST that the client was going to send, to the MCP server. Nothing is learned from a GET, as many
-/// servers answer it without asking who is there.
+/// Sends `request`, the real POST that the client was going to send, to the MCP server. Nothing is
+/// learned from a GET, as many servers answer it without asking who is there.
 ///
 /// # Errors
 /// [`Error::Http`] when there was no answer. Every answer, whatever its status, is a result.
@@ -45,8 +46,8 @@ pub async fn probe(http: &HttpClient, request: Request<Body>) -> Result<Probe, E
     })
 }
 
-/// The header has said everything, so nothing the body does may hide it, or hold it up for long: each piece is waited for as
-/// long as the profile's `read` allows, and only a few are read.
+/// The header has said everything, so nothing the body does may hide it, or hold it up for long:
+/// each piece is waited for as long as the profile's `read` allows, and only a few are read.
 async fn start_of(mut body: Body) -> Bytes {
     let mut start = BytesMut::new();
     for _ in 0..MAX_CHALLENGE_BODY_PIECES {

@@ -1,4 +1,5 @@
-//! Protected resource metadata (RFC 9728 §2, §3.3): what it says, and whether it speaks for our server.
+//! Protected resource metadata (RFC 9728 §2, §3.3): what it says, and whether it speaks for our
+//! server.
 
 use url::Url;
 
@@ -6,15 +7,18 @@ use crate::document::{DocumentError, Members};
 use crate::text::{Quoted, display_name};
 use crate::{Issuer, ResourceId, Scopes, Source};
 
-/// The members of a protected resource metadata document that a client acts upon. `signed_metadata` is ignored.
+/// The members of a protected resource metadata document that a client acts upon. `signed_metadata`
+/// is ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResourceMetadata {
     /// The resource identifier, exactly as published.
     pub resource: ResourceId,
-    /// The issuers that guard it, in the server's order, exactly as published and not yet checked; may be empty.
+    /// The issuers that guard it, in the server's order, exactly as published and not yet checked;
+    /// may be empty.
     pub authorization_servers: Vec<Issuer>,
-    /// Scopes the server likes to name; related to the challenged ones in no way that may be relied upon.
+    /// Scopes the server likes to name; related to the challenged ones in no way that may be relied
+    /// upon.
     pub scopes_supported: Option<Scopes>,
     /// How a bearer token may be presented: `header`, `body`, `query`.
     pub bearer_methods_supported: Option<Vec<String>>,
@@ -44,8 +48,9 @@ impl ResourceMetadata {
     /// Reads a document. Unknown members are ignored, a `null` member counts as absent.
     ///
     /// # Errors
-    /// [`DocumentError::NotJsonObject`] means that the document is not here; anything else that it is here and cannot be
-    /// used. Whether it speaks for a given server is the question of [`validate_resource`].
+    /// [`DocumentError::NotJsonObject`] means that the document is not here; anything else that it
+    /// is here and cannot be used. Whether it speaks for a given server is the question of
+    /// [`validate_resource`].
     pub fn parse(body: &[u8]) -> Result<Self, DocumentError> {
         let members = Members::parse(body)?;
         let resource = members
@@ -71,7 +76,8 @@ impl ResourceMetadata {
         })
     }
 
-    /// Whether a token may be presented in the `Authorization` header, the only way we do it (RFC 6750 §2.1).
+    /// Whether a token may be presented in the `Authorization` header, the only way we do it (RFC
+    /// 6750 §2.1).
     #[must_use]
     pub fn accepts_header(&self) -> bool {
         let methods = self.bearer_methods_supported.as_ref();
@@ -114,11 +120,13 @@ impl ResourceMatchKind {
     }
 }
 
-/// The rule a published identifier is held to: where its document was found, and what the host accepts.
+/// The rule a published identifier is held to: where its document was found, and what the host
+/// accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResourceRule {
-    /// Where the document was found; [`Source::RootWellKnown`] makes the bare origin the required identifier.
+    /// Where the document was found; [`Source::RootWellKnown`] makes the bare origin the required
+    /// identifier.
     pub source: Source,
     /// What the host accepts beside the required identifier.
     pub resource_match: ResourceMatch,
@@ -135,29 +143,32 @@ impl ResourceRule {
     }
 }
 
-/// A document that speaks for another resource. It has to be discarded whole, and discovery ends (RFC 9728 §3.3): a
-/// token for that resource would be handed to somebody else.
+/// A document that speaks for another resource. It has to be discarded whole, and discovery ends
+/// (RFC 9728 §3.3): a token for that resource would be handed to somebody else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the resource is {}, not {}", Quoted(published.as_str()), Quoted(server.as_str()))]
 #[non_exhaustive]
 pub struct ResourceMismatch {
     /// What the document said.
     pub published: ResourceId,
-    /// The server it was asked for.
-    pub server: Url,
+    /// The server it was asked for, as a URL without a fragment.
+    pub server: ResourceId,
 }
 
 /// Holds a published identifier to the server URL, character by character.
 ///
-/// Only two things are tolerated: the letter case of scheme and host, and an origin with or without its final slash. Another path, port,
-/// query or percent-encoding names another resource. [`ResourceMatch::Parent`] also accepts a same-origin
-/// identifier whose path is a prefix on a segment boundary, and the server URL less its query.
+/// Only two things are tolerated: the letter case of scheme and host, and an origin with or without
+/// its final slash. Another path, port, query or percent-encoding names another resource.
+/// [`ResourceMatch::Parent`] also accepts a same-origin identifier whose path is a prefix on a
+/// segment boundary, and the server URL less its query.
 ///
 /// # Errors
 /// The identifier names another resource: discard the document and stop.
 ///
 /// ```
-/// use doorkey_discovery::{ResourceId, ResourceMatch, ResourceMatchKind, ResourceRule, Source, validate_resource};
+/// use doorkey_discovery::{
+///     ResourceId, ResourceMatch, ResourceMatchKind, ResourceRule, Source, validate_resource,
+/// };
 ///
 /// let server = "https://mcp.example/api/v1".parse()?;
 /// let rule = ResourceRule::new(Source::PathWellKnown, ResourceMatch::Parent);
@@ -177,7 +188,7 @@ pub fn validate_resource(
     };
     kind.ok_or_else(|| ResourceMismatch {
         published: published.clone(),
-        server: crate::well_known::without_fragment(server),
+        server: ResourceId::new(crate::well_known::without_fragment(server)),
     })
 }
 
@@ -209,7 +220,8 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// The server URL was parsed, so its scheme and host are in lower case and its default port is gone.
+    /// The server URL was parsed, so its scheme and host are in lower case and its default port is
+    /// gone.
     fn of(server: &'a Url) -> Option<Self> {
         let text = server.as_str();
         let text = text.split_once('#').map_or(text, |(text, _)| text);
@@ -258,8 +270,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The identifier to send when none was published: the server URL, less its fragment and a lone slash after the host
-/// (MCP "Canonical Server URI").
+/// The identifier to send when none was published: the server URL, less its fragment and a lone
+/// slash after the host (MCP "Canonical Server URI").
 #[must_use]
 pub fn derived_resource(server: &Url) -> ResourceId {
     let url = crate::well_known::without_fragment(server);

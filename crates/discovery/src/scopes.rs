@@ -4,8 +4,8 @@ use std::fmt;
 
 /// An ordered set of scope tokens.
 ///
-/// Order is that of first appearance and is kept for display and for requests; it carries no meaning, so
-/// two values are equal when they hold the same tokens. Tokens are case-sensitive.
+/// Order is that of first appearance and is kept for display and for requests; it carries no
+/// meaning, so two values are equal when they hold the same tokens. Tokens are case-sensitive.
 ///
 /// ```
 /// use doorkey_discovery::Scopes;
@@ -24,8 +24,9 @@ impl Scopes {
         Self(Vec::new())
     }
 
-    /// Reads a space-separated list. Surplus blanks and repeated tokens are tolerated; a token with a
-    /// character outside the alphabet of RFC 6749 §3.3 is dropped, because no server could have meant it.
+    /// Reads a space-separated list. Surplus blanks and repeated tokens are tolerated; a token with
+    /// a character outside the alphabet of RFC 6749 §3.3 is dropped, because no server could have
+    /// meant it.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut scopes = Self::new();

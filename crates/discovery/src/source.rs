@@ -2,19 +2,23 @@
 
 use std::fmt;
 
-/// What named the authorization server, so that a host can show it, or refuse the guesses of old servers.
+/// What named the authorization server, so that a host can show it, or refuse the guesses of old
+/// servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
     /// Protected resource metadata at the URL the challenge gave (RFC 9728 §5.1).
     Challenge,
-    /// Protected resource metadata at the well-known URL with the server's path inserted (RFC 9728 §3.1).
+    /// Protected resource metadata at the well-known URL with the server's path inserted (RFC 9728
+    /// §3.1).
     PathWellKnown,
     /// Protected resource metadata at the root well-known URL.
     RootWellKnown,
-    /// No resource metadata: authorization server metadata at the MCP server's own origin (MCP 2025-03-26).
+    /// No resource metadata: authorization server metadata at the MCP server's own origin (MCP
+    /// 2025-03-26).
     LegacyMetadata,
-    /// No metadata at all: `/authorize`, `/token` and `/register` at the MCP server's own origin (MCP 2025-03-26).
+    /// No metadata at all: `/authorize`, `/token` and `/register` at the MCP server's own origin
+    /// (MCP 2025-03-26).
     LegacyDefaults,
     /// The host's configuration.
     Configured,

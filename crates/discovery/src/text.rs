@@ -1,9 +1,11 @@
-//! Text from servers, made fit for a message: bounded, and with nothing in it that a terminal would obey.
+//! Text from servers, made fit for a message: bounded, and with nothing in it that a terminal would
+//! obey.
 
 use std::fmt;
 
-/// Prints an identifier between quotes, escaped as by `Debug` (control, bidirectional and other invisible characters become
-/// `\u{…}`), cut after [`LIMIT`] characters and, since queries hold keys, at its query.
+/// Prints an identifier between quotes, escaped as by `Debug` (control, bidirectional and other
+/// invisible characters become `\u{…}`), cut after [`LIMIT`] characters and, since queries hold
+/// keys, at its query.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {

@@ -1,19 +1,20 @@
-//! Where metadata documents are looked for (RFC 9728 §3.1; RFC 8414 §3.1; OpenID Connect Discovery §4.1; MCP
-//! "Authorization Server Metadata Discovery").
+//! Where metadata documents are looked for (RFC 9728 §3.1; RFC 8414 §3.1; OpenID Connect Discovery
+//! §4.1; MCP "Authorization Server Metadata Discovery").
 
 use url::Url;
 
 use crate::address::{UrlError, parse_issuer};
 use crate::{Issuer, Source};
 
-/// The well-known places of the protected resource metadata of `server`, in the order to try them: with the path and query
-/// of the server inserted, then at the root. A server URL without either yields one place.
+/// The well-known places of the protected resource metadata of `server`, in the order to try them:
+/// with the path and query of the server inserted, then at the root. A server URL without either
+/// yields one place.
 ///
 /// ```
 /// let server = "https://mcp.example/public/mcp".parse()?;
 /// let places = doorkey_discovery::resource_metadata_candidates(&server);
-/// assert_eq!(places[0].as_str(), "https://mcp.example/.well-known/oauth-protected-resource/public/mcp");
-/// assert_eq!(places[1].as_str(), "https://mcp.example/.well-known/oauth-protected-resource");
+/// assert_eq!(places[0].path(), "/.well-known/oauth-protected-resource/public/mcp");
+/// assert_eq!(places[1].path(), "/.well-known/oauth-protected-resource");
 /// # Ok::<(), url::ParseError>(())
 /// ```
 #[must_use]
@@ -38,12 +39,13 @@ pub(crate) fn located_resource_metadata(server: &Url) -> Vec<(Source, Url)> {
     ]
 }
 
-/// The places of the metadata of `issuer`, in the order to try them: three for an issuer with a path, two for one
-/// without. An issuer with a path never yields the root places, which may belong to another issuer.
+/// The places of the metadata of `issuer`, in the order to try them: three for an issuer with a
+/// path, two for one without. An issuer with a path never yields the root places, which may belong
+/// to another issuer.
 ///
 /// # Errors
-/// The issuer is not an absolute https URL (or http on loopback), or has a query, a fragment or userinfo: there is
-/// no place to look, and the entry cannot be used.
+/// The issuer is not an absolute https URL (or http on loopback), or has a query, a fragment or
+/// userinfo: there is no place to look, and the entry cannot be used.
 ///
 /// ```
 /// use doorkey_discovery::{Issuer, authorization_server_candidates};
@@ -72,8 +74,9 @@ pub fn authorization_server_candidates(issuer: &Issuer) -> Result<Vec<Url>, UrlE
     Ok(places.iter().map(|place| at_root(&url, place)).collect())
 }
 
-/// The one place of the authorization server metadata of an MCP server of revision 2025-03-26: at its origin, whatever its path.
-/// The issuer it has to declare is [`legacy_base`](crate::legacy_base).
+/// The one place of the authorization server metadata of an MCP server of revision 2025-03-26: at
+/// its origin, whatever its path. The issuer it has to declare is
+/// [`legacy_base`](crate::legacy_base).
 #[must_use]
 pub fn legacy_metadata_candidate(server: &Url) -> Url {
     at_root(server, OAUTH_SUFFIX)

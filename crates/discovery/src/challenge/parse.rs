@@ -1,7 +1,8 @@
-//! The grammar of `WWW-Authenticate` (RFC 9110 §11.2, §11.6.1): linear, bounded, and never in the way of the 401.
+//! The grammar of `WWW-Authenticate` (RFC 9110 §11.2, §11.6.1): linear, bounded, and never in the
+//! way of the 401.
 //!
-//! It is followed to the letter but for one thing deployed servers do: a value without quotes may hold
-//! characters that a token may not (`resource_metadata=https://…`).
+//! It is followed to the letter but for one thing deployed servers do: a value without quotes may
+//! hold characters that a token may not (`resource_metadata=https://…`).
 
 use super::Challenge;
 
@@ -160,8 +161,8 @@ impl<'a> Cursor<'a> {
         self.take_while(is_token_character)
     }
 
-    /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`, up to the end of the member; else nothing is
-    /// consumed.
+    /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`, up to the end of the member;
+    /// else nothing is consumed.
     fn token68(&mut self) -> Option<&'a str> {
         let start = self.at;
         self.take_while(is_token68_character)?;
@@ -180,7 +181,8 @@ impl<'a> Cursor<'a> {
         self.take_while(|byte| byte.is_ascii_graphic() && !matches!(byte, b',' | b'"' | b'\\'))
     }
 
-    /// RFC 9110 §5.6.4: a backslash makes the next character literal; control characters other than a tab are out.
+    /// RFC 9110 §5.6.4: a backslash makes the next character literal; control characters other than
+    /// a tab are out.
     fn quoted_string(&mut self) -> Option<String> {
         let mut value = String::new();
         let mut escaped = false;

@@ -26,7 +26,8 @@ impl Discovery {
             .map_err(Failure::Document)
     }
 
-    /// The body of a 200. It decides what was found; `Content-Type` does not, as deployed servers get it wrong.
+    /// The body of a 200. It decides what was found; `Content-Type` does not, as deployed servers
+    /// get it wrong.
     async fn fetch(&self, leg: Leg, url: &Url) -> Result<impl AsRef<[u8]> + use<>, Failure> {
         let mut request = Request::get(url.as_str()).header(ACCEPT, "application/json");
         if let Some(version) = &self.options.protocol_version {

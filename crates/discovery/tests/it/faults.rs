@@ -1,4 +1,5 @@
-//! Everything a place can answer, for both documents: what is made of it when the next place has the document, and when none has.
+//! Everything a place can answer, for both documents: what is made of it when the next place has
+//! the document, and when none has.
 
 use doorkey_discovery::{Challenges, Discovery, DiscoveryOptions, Error};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,99 +27,121 @@ struct Fault {
 }
 
 fn faults() -> Vec<Fault> {
-    let page = |body: &str, kind: &str| ResponseTemplate::new(200).set_body_raw(body, kind);
-    let redirect = |to: &str| ResponseTemplate::new(302).insert_header("location", to);
-    let fault = |name, answer, meaning, told| Fault {
+    let mut faults = absences();
+    faults.extend(troubles());
+    faults
+}
+
+/// Answers that say the document is not here.
+fn absences() -> Vec<Fault> {
+    let fault = |name, answer, told| Fault {
         name,
         answer,
-        meaning,
+        meaning: Meaning::Absent,
         told,
     };
-    let (absent, transient) = (Meaning::Absent, Meaning::Trouble { transient: true });
-    let permanent = Meaning::Trouble { transient: false };
-    let mut faults = vec![
-        fault("empty", ResponseTemplate::new(200), absent, "it is empty"),
-        fault(
-            "html",
-            page("<html>hello", "text/html"),
-            absent,
-            "it looks like a web page",
-        ),
-        fault(
-            "html as json",
-            page("<html>hello", "application/json"),
-            absent,
-            "it looks like a web page",
-        ),
-        fault(
-            "text",
-            page("no such page", "text/plain"),
-            absent,
-            "it cannot be read as JSON",
-        ),
-        fault(
-            "array",
-            page("[]", "application/json"),
-            absent,
-            "it is JSON of another kind",
-        ),
-        fault(
-            "truncated json",
-            page("{\"issuer\":\"ht", "application/json"),
-            absent,
-            "it cannot be read as JSON",
-        ),
-        fault(
-            "byte order mark",
-            page("\u{feff}{}", "application/json"),
-            absent,
-            "it starts with a byte order mark",
-        ),
-        fault("no content", ResponseTemplate::new(204), absent, "HTTP 204"),
-        fault(
-            "oversized",
-            page(&"x".repeat(100_000), "application/json"),
-            transient,
-            "the answer is too long",
-        ),
-        fault(
-            "slow",
-            page("{}", "application/json").set_delay(SLOW),
-            transient,
-            "timed out",
-        ),
-        fault(
-            "redirect to http",
-            redirect("http://mcp.example/x"),
-            permanent,
-            "refused",
-        ),
-        fault(
-            "redirect to a file",
-            redirect("file:///etc/passwd"),
-            permanent,
-            "refused",
-        ),
-    ];
-    for (code, told) in [
+    let statuses = [
+        (204, "HTTP 204"),
         (400, "HTTP 400"),
         (401, "HTTP 401"),
         (403, "HTTP 403"),
         (404, "HTTP 404"),
         (405, "HTTP 405"),
         (410, "HTTP 410"),
-    ] {
-        faults.push(fault("4xx", ResponseTemplate::new(code), absent, told));
-    }
+    ];
+    let statuses = statuses.map(|(code, told)| fault(told, ResponseTemplate::new(code), told));
+    let pages = [
+        ("empty", "", "application/json", "it is empty"),
+        (
+            "html",
+            "<html>hello",
+            "text/html",
+            "it looks like a web page",
+        ),
+        (
+            "html as json",
+            "<html>hello",
+            "application/json",
+            "it looks like a web page",
+        ),
+        (
+            "text",
+            "no such page",
+            "text/plain",
+            "it cannot be read as JSON",
+        ),
+        (
+            "array",
+            "[]",
+            "application/json",
+            "it is JSON of another kind",
+        ),
+        (
+            "truncated json",
+            "{\"issuer\":\"ht",
+            "application/json",
+            "it cannot be read as JSON",
+        ),
+        (
+            "byte order mark",
+            "\u{feff}{}",
+            "application/json",
+            "it starts with a byte order mark",
+        ),
+    ];
+    let pages = pages.map(|(name, body, kind, told)| fault(name, page(body, kind), told));
+    statuses.into_iter().chain(pages).collect()
+}
+
+/// Answers that say nothing about the document.
+fn troubles() -> Vec<Fault> {
+    let fault = |name, answer, transient, told| Fault {
+        name,
+        answer,
+        meaning: Meaning::Trouble { transient },
+        told,
+    };
+    let redirect = |to: &str| ResponseTemplate::new(302).insert_header("location", to);
+    let refused = "redirects where it must not be followed";
+    let mut faults = vec![
+        fault(
+            "oversized",
+            page(&"x".repeat(100_000), "application/json"),
+            true,
+            "the answer is too long",
+        ),
+        fault(
+            "slow",
+            page("{}", "application/json").set_delay(SLOW),
+            true,
+            "timed out",
+        ),
+        fault(
+            "redirect to http",
+            redirect("http://mcp.example/x"),
+            false,
+            refused,
+        ),
+        fault(
+            "redirect to a file",
+            redirect("file:///etc/passwd"),
+            false,
+            refused,
+        ),
+    ];
     for (code, told) in [
         (500, "HTTP 500"),
         (502, "HTTP 502"),
         (503, "HTTP 503"),
         (504, "HTTP 504"),
     ] {
-        faults.push(fault("5xx", ResponseTemplate::new(code), transient, told));
+        faults.push(fault(told, ResponseTemplate::new(code), true, told));
     }
     faults
+}
+
+fn page(body: &str, kind: &str) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw(body, kind)
 }
 
 fn assert_meaning(error: &Error, fault: &Fault, at: &str) {

@@ -1,6 +1,6 @@
-//! Discovery over real connections: what is requested, in which order, and what is made of each answer.
+//! Discovery over real connections: what is requested, in which order, and what is made of each
+//! answer.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![expect(clippy::panic, reason = "a test that cannot go on fails")]
 
 mod world;
 

@@ -117,7 +117,7 @@ async fn the_root_document_of_the_bare_origin_comes_second_disc_02_disc_12() {
     world
         .json(
             PRM,
-            &world.resource_document_for(&world.origin(), &[issuer.clone()]),
+            &world.resource_document_for(&world.origin(), &[&issuer]),
         )
         .await;
     world
@@ -143,7 +143,7 @@ async fn an_issuer_with_a_path_is_never_looked_for_at_the_root_as_02_as_04() {
     world
         .json(
             PRM_AT_PATH,
-            &world.resource_document_for(&world.url("/mcp"), &[issuer.clone()]),
+            &world.resource_document_for(&world.url("/mcp"), &[&issuer]),
         )
         .await;
     world
@@ -216,7 +216,7 @@ async fn every_call_asks_anew_disc_19_disc_27() {
     world
         .json(
             PRM_AT_PATH,
-            &world.resource_document_for(&world.url("/mcp"), &[moved.clone()]),
+            &world.resource_document_for(&world.url("/mcp"), &[&moved]),
         )
         .await;
     world

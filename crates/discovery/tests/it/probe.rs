@@ -3,7 +3,7 @@
 use doorkey_discovery::{Error, MAX_CHALLENGE_BODY_BYTES, Probe, probe};
 use doorkey_http::Body;
 use http::Request;
-use wiremock::matchers::{body_string, header, method, path};
+use wiremock::matchers::{body_string, method, path};
 use wiremock::{Mock, ResponseTemplate};
 
 use crate::world::{SLOW, World};
@@ -21,7 +21,6 @@ async fn answering(answer: ResponseTemplate) -> World {
     let world = World::new().await;
     Mock::given(method("POST"))
         .and(path("/mcp"))
-        .and(header("accept", "application/json, text/event-stream"))
         .and(body_string("{\"jsonrpc\":\"2.0\"}"))
         .respond_with(answer)
         .mount(&world.server)

@@ -6,7 +6,8 @@ use wiremock::ResponseTemplate;
 
 use crate::world::{OAUTH, OPENID, PRM_AT_PATH, World, told};
 
-/// Resource metadata that lists `/one`, `/two` and `/three`, of which those in `present` have metadata.
+/// Resource metadata that lists `/one`, `/two` and `/three`, of which those in `present` have
+/// metadata.
 async fn listing(present: &[&str]) -> World {
     let world = World::new().await;
     let issuers = ["/one", "/two", "/three"].map(|path| world.url(path));

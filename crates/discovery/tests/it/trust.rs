@@ -32,8 +32,8 @@ async fn a_resource_mismatch_ends_discovery_at_once_disc_11() {
             panic!("{error}")
         };
         assert_eq!(
-            (url.path(), source.published.as_str()),
-            (place, "https://evil.example.com/mcp")
+            (url.as_str(), source.published.as_str()),
+            (world.url(place).as_str(), "https://evil.example.com/mcp")
         );
         assert!(!error.is_transient() && !error.needs_login());
         assert!(

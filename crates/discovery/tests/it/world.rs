@@ -9,19 +9,19 @@ use url::Url;
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-pub const PRM: &str = "/.well-known/oauth-protected-resource";
-pub const PRM_AT_PATH: &str = "/.well-known/oauth-protected-resource/mcp";
-pub const OAUTH: &str = "/.well-known/oauth-authorization-server";
-pub const OPENID: &str = "/.well-known/openid-configuration";
+pub(crate) const PRM: &str = "/.well-known/oauth-protected-resource";
+pub(crate) const PRM_AT_PATH: &str = "/.well-known/oauth-protected-resource/mcp";
+pub(crate) const OAUTH: &str = "/.well-known/oauth-authorization-server";
+pub(crate) const OPENID: &str = "/.well-known/openid-configuration";
 
 /// One origin that answers 404 wherever a test has put nothing.
-pub struct World {
-    pub server: MockServer,
-    pub options: DiscoveryOptions,
+pub(crate) struct World {
+    pub(crate) server: MockServer,
+    pub(crate) options: DiscoveryOptions,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self {
             server: MockServer::start().await,
             options: DiscoveryOptions::default(),
@@ -29,7 +29,7 @@ impl World {
     }
 
     /// Resource metadata at its path and authorization server metadata at the same origin.
-    pub async fn well_configured() -> Self {
+    pub(crate) async fn well_configured() -> Self {
         let world = Self::new().await;
         world.json(PRM_AT_PATH, &world.resource_document()).await;
         world
@@ -39,27 +39,32 @@ impl World {
     }
 
     /// Without a slash at its end.
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         self.server.uri()
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin())
     }
 
-    pub fn mcp(&self) -> Url {
+    pub(crate) fn mcp(&self) -> Url {
         self.url("/mcp").parse().unwrap()
     }
 
-    pub fn resource_document(&self) -> Value {
+    pub(crate) fn resource_document(&self) -> Value {
         self.resource_document_for(&self.url("/mcp"), &[self.origin()])
     }
 
-    pub fn resource_document_for(&self, resource: &str, issuers: &[String]) -> Value {
+    pub(crate) fn resource_document_for(
+        &self,
+        resource: &str,
+        issuers: &[impl AsRef<str>],
+    ) -> Value {
+        let issuers: Vec<_> = issuers.iter().map(AsRef::as_ref).collect();
         json!({ "resource": resource, "authorization_servers": issuers })
     }
 
-    pub fn server_document(&self, issuer: &str) -> Value {
+    pub(crate) fn server_document(&self, issuer: &str) -> Value {
         json!({
             "issuer": issuer,
             "authorization_endpoint": self.url("/authorize"),
@@ -68,16 +73,16 @@ impl World {
         })
     }
 
-    pub async fn json(&self, place: &str, document: &Value) {
+    pub(crate) async fn json(&self, place: &str, document: &Value) {
         self.answer(place, ResponseTemplate::new(200).set_body_json(document))
             .await;
     }
 
-    pub async fn status(&self, place: &str, code: u16) {
+    pub(crate) async fn status(&self, place: &str, code: u16) {
         self.answer(place, ResponseTemplate::new(code)).await;
     }
 
-    pub async fn answer(&self, place: &str, answer: ResponseTemplate) {
+    pub(crate) async fn answer(&self, place: &str, answer: ResponseTemplate) {
         Mock::given(method("GET"))
             .and(path(place))
             .respond_with(answer)
@@ -85,7 +90,7 @@ impl World {
             .await;
     }
 
-    pub async fn answer_everything_else(&self, answer: ResponseTemplate) {
+    pub(crate) async fn answer_everything_else(&self, answer: ResponseTemplate) {
         Mock::given(path_regex(".*"))
             .respond_with(answer)
             .with_priority(200)
@@ -93,33 +98,33 @@ impl World {
             .await;
     }
 
-    pub fn http(&self) -> HttpClient {
+    pub(crate) fn http(&self) -> HttpClient {
         client(&self.mcp())
     }
 
-    pub fn discovery(&self) -> Discovery {
+    pub(crate) fn discovery(&self) -> Discovery {
         Discovery::new(self.http(), self.options.clone())
     }
 
-    pub async fn discover(&self, challenge: &str) -> Result<Discovered, Error> {
+    pub(crate) async fn discover(&self, challenge: &str) -> Result<Discovered, Error> {
         self.discovery()
             .discover(&self.mcp(), &Challenges::parse([challenge]))
             .await
     }
 
-    pub async fn requests(&self) -> Vec<Request> {
+    pub(crate) async fn requests(&self) -> Vec<Request> {
         self.server.received_requests().await.unwrap()
     }
 
     /// The paths that were asked for, in order.
-    pub async fn asked(&self) -> Vec<String> {
+    pub(crate) async fn asked(&self) -> Vec<String> {
         let path_of = |request: &Request| request.url.path().to_owned();
         self.requests().await.iter().map(path_of).collect()
     }
 }
 
 /// A client of the MCP server at `server` that does not wait long.
-pub fn client(server: &Url) -> HttpClient {
+pub(crate) fn client(server: &Url) -> HttpClient {
     let mut profile = HttpProfile::new(server.clone());
     profile.timeouts = Timeouts::new(Duration::from_secs(5), Duration::from_secs(2), SLOW / 2);
     profile.limits.metadata = 64 * 1024;
@@ -127,14 +132,14 @@ pub fn client(server: &Url) -> HttpClient {
 }
 
 /// Longer than the client waits, and no longer than a test may take.
-pub const SLOW: Duration = Duration::from_secs(3);
+pub(crate) const SLOW: Duration = Duration::from_secs(3);
 
-pub fn bearer_with_metadata(url: &str) -> String {
+pub(crate) fn bearer_with_metadata(url: &str) -> String {
     format!(r#"Bearer error="invalid_token", resource_metadata="{url}""#)
 }
 
 /// The error and all its causes, as a person reads them.
-pub fn told(error: &Error) -> String {
+pub(crate) fn told(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
