@@ -95,7 +95,10 @@ fn builder(profile: &HttpProfile, tls: &ClientConfig) -> ClientBuilder {
         .no_proxy()
         .connect_timeout(profile.timeouts.connect)
         .pool_idle_timeout(POOL_IDLE)
-        .http2_max_header_list_size(u32::try_from(profile.limits.headers).unwrap_or(u32::MAX))
+        // Beyond our own limit, which names its setting; this one bounds what is held.
+        .http2_max_header_list_size(
+            u32::try_from(profile.limits.headers.saturating_mul(2)).unwrap_or(u32::MAX),
+        )
 }
 
 fn proxied(profile: &HttpProfile, tls: &ClientConfig) -> Result<Client, Error> {

@@ -135,9 +135,9 @@ pub enum Error {
     Body {
         /// The request.
         exchange: Exchange,
-        /// What broke it off.
+        /// The first cause.
         #[source]
-        source: BodyError,
+        source: BoxError,
     },
     /// No valid answer came over the connection, or the host's own service failed.
     #[error("{exchange}: no valid response")]
@@ -301,7 +301,7 @@ impl Error {
                 phase,
                 limit,
             },
-            source @ BodyError::Broken(_) => Self::Body { exchange, source },
+            BodyError::Broken(source) => Self::Body { exchange, source },
         }
     }
 

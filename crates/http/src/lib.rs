@@ -1,4 +1,59 @@
 //! One network profile becomes the one HTTP client every request of an OAuth stack goes through.
+//!
+//! Signing in to a remote MCP server takes requests of many kinds: to the server itself, to two
+//! metadata documents, to registration, token and revocation endpoints. They go to several origins,
+//! but they are all made on behalf of one user with one network: the same certificate authorities
+//! and client certificate, the same proxy, the same headers, time-outs and limits. Here these are
+//! data, an [`HttpProfile`], and built they are an [`HttpClient`].
+//!
+//! - Every request says what it is for: its [`Leg`]. The leg decides redirects, limits and how a
+//!   failure is told.
+//! - Headers have scopes. [`default_headers`](HttpProfile::default_headers) go to everybody and may
+//!   hold no credentials; [`resource_headers`](HttpProfile::resource_headers) go to the MCP server's
+//!   own origin; [`origin_headers`](HttpProfile::origin_headers) to a named one. A redirect does not
+//!   carry them anywhere else.
+//! - Redirects are a table: metadata documents follow a few checked hops, the resource leg hands the
+//!   redirect back, every other leg refuses it.
+//! - Only https URLs are asked, or http on loopback ([`check_endpoint`]), and a server cannot lead
+//!   the client to an address that is closer than the one the user named ([`AddressPolicy`]).
+//! - No body is read and nothing is waited for without a limit ([`Limits`], [`Timeouts`]).
+//! - An [`Error`] names leg, method and URL without its secrets, and as its source the first cause.
+//!
+//! ```
+//! use doorkey_http::{Body, BoxError, HttpClient, HttpProfile, Leg};
+//! use http::{HeaderValue, Request, Response};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), BoxError> {
+//! let mut profile = HttpProfile::new("https://mcp.example/mcp".parse()?);
+//! profile.resource_headers.insert("x-gateway-key", HeaderValue::from_static("secret"));
+//!
+//! // `HttpClient::new(&profile)` makes connections; a host, or a test, may bring its own service.
+//! let echo = tower::service_fn(|request: Request<Body>| async move {
+//!     let told = request.headers().contains_key("x-gateway-key");
+//!     Ok::<_, BoxError>(Response::new(Body::from(if told { "told" } else { "not told" })))
+//! });
+//! let client = HttpClient::with_service(&profile, echo)?;
+//!
+//! let message = Request::post("https://mcp.example/mcp").body(Body::from("{}"))?;
+//! assert_eq!(client.send_collected(Leg::Resource, message).await?.body(), "told");
+//! let refresh = Request::post("https://as.example/token").body(Body::from("…"))?;
+//! assert_eq!(client.send_collected(Leg::Token, refresh).await?.body(), "not told");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layers
+//!
+//! The stack is made of tower layers, outermost first: leg and trace span, deadline, redirects,
+//! header scopes, header limit, endpoint check, address rules, connection. Redirects stand above
+//! the headers so that each hop is judged anew. [`HttpClient::layer`] puts a host's own layer on
+//! top, [`HttpClient::with_service`] its own service at the bottom.
+//!
+//! # Features
+//!
+//! `client` (default) brings the connection: reqwest over rustls with aws-lc-rs, HTTP/2 by ALPN,
+//! one pool for each reach. Without it only [`HttpClient::with_service`] builds a client.
 
 mod address;
 mod body;

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::stack::{Below, Step};
 
-/// Puts the [`Exchange`] into the extensions of request and response, and opens a span.
+/// Puts the [`Exchange`] into the request's extensions and opens a span.
 pub(crate) struct Tag;
 
 impl Step for Tag {
@@ -29,18 +29,10 @@ impl Step for Tag {
         );
         let answer = below.call(request).instrument(span.clone()).await;
         let _entered = span.enter();
-        match answer {
-            Ok(mut response) => {
-                tracing::debug!(status = response.status().as_u16(), "answered");
-                if response.extensions().get::<Exchange>().is_none() {
-                    response.extensions_mut().insert(exchange);
-                }
-                Ok(response)
-            }
-            Err(error) => {
-                tracing::debug!(%error, "failed");
-                Err(error)
-            }
+        match &answer {
+            Ok(response) => tracing::debug!(status = response.status().as_u16(), "answered"),
+            Err(error) => tracing::debug!(%error, "failed"),
         }
+        answer
     }
 }

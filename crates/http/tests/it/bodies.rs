@@ -63,22 +63,27 @@ async fn a_body_is_read_up_to_the_limit_of_its_leg() {
 }
 
 #[tokio::test]
-async fn a_header_block_beyond_the_limit_is_refused() {
-    let server = Server::start(None, async |_| {
-        let answer = Response::builder().header("x-long", "x".repeat(70_000));
-        answer.body(Body::empty()).unwrap()
-    })
-    .await;
-    let mut profile = profile(&server, Ca::new().roots());
-    profile.resource = Some(server.url("127.0.0.1", "/").parse().unwrap());
-    let err = client(&profile)
-        .send(Leg::Resource, get(&server.url("127.0.0.1", "/")))
+async fn a_header_block_beyond_the_limit_is_refused_on_either_version() {
+    let ca = Ca::new();
+    for tls in [None, Some(ca.server(&["127.0.0.1"], None))] {
+        let server = Server::start(tls, async |_| {
+            let answer = Response::builder().header("x-long", "x".repeat(70_000));
+            answer.body(Body::empty()).unwrap()
+        })
         .await;
-    let err = err.unwrap_err();
-    assert!(
-        matches!(err, Error::HeadersTooLarge { limit: 65_536, .. }),
-        "{err:?}"
-    );
+        let url = server.url("127.0.0.1", "/");
+        let mut profile = profile(&server, ca.roots());
+        profile.resource = Some(url.parse().unwrap());
+        let err = client(&profile)
+            .send(Leg::Resource, get(&url))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(err, Error::HeadersTooLarge { limit: 65_536, .. }),
+            "{err:?}"
+        );
+        assert!(chain(&err).contains("limits.headers"), "{}", chain(&err));
+    }
 }
 
 /// Answers one connection with these bytes and closes it.
@@ -108,7 +113,7 @@ async fn an_answer_that_breaks_off_is_transient_and_says_so() {
         ),
         (
             b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf",
-            "could not be read to its end: the body broke off: end of file before message length reached",
+            "could not be read to its end: end of file before message length reached",
         ),
     ] {
         let url = raw(answer).await;
@@ -141,6 +146,22 @@ async fn a_refused_connection_is_transient_and_says_so() {
     assert!(err.is_connect() && err.is_transient(), "{err:?}");
     assert!(
         chain(&err).contains("could not connect: Connection refused"),
+        "{}",
+        chain(&err)
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_found_is_transient_and_says_so() {
+    let mut profile = doorkey_http::HttpProfile::default();
+    profile.roots = Ca::new().roots();
+    let err = client(&profile)
+        .send(Leg::Token, get("https://as.example/"))
+        .await
+        .unwrap_err();
+    assert!(err.is_connect() && err.is_transient(), "{err:?}");
+    assert!(
+        chain(&err).ends_with("could not connect: no such name"),
         "{}",
         chain(&err)
     );
