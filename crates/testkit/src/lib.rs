@@ -77,6 +77,7 @@ mod mcp;
 mod proxy;
 mod random;
 mod recorder;
+mod refusals;
 mod reply;
 mod request;
 mod tls;

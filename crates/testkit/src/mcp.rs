@@ -127,6 +127,6 @@ impl McpServer {
     /// Why requests were refused, oldest first, one sentence each, without secrets.
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
-        self.handler.state().refusals.clone()
+        self.handler.refusals.list()
     }
 }

@@ -1,6 +1,7 @@
 //! A record of every request that the servers saw, for tests to read afterwards.
 
 use std::{
+    collections::VecDeque,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -75,7 +76,7 @@ pub struct Recorder {
 
 #[derive(Default)]
 struct Shared {
-    entries: Mutex<Vec<Entry>>,
+    entries: Mutex<VecDeque<Entry>>,
     next: std::sync::atomic::AtomicU64,
     arrived: Notify,
 }
@@ -92,6 +93,9 @@ pub(crate) struct EntryId(u64);
 impl Recorder {
     /// How many bytes of a body are kept.
     pub const BODY_LIMIT: usize = 64 * 1024;
+
+    /// How many requests are kept; then the oldest make room.
+    pub const LIMIT: usize = 20_000;
 
     /// An empty record.
     #[must_use]
@@ -186,19 +190,24 @@ impl Recorder {
             .shared
             .next
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.entries().push(Entry { id, request });
+        let mut entries = self.entries();
+        if entries.len() == Self::LIMIT {
+            entries.pop_front();
+        }
+        entries.push_back(Entry { id, request });
+        drop(entries);
         self.shared.arrived.notify_waiters();
         EntryId(id)
     }
 
     pub(crate) fn answered(&self, id: EntryId, status: u16) {
-        if let Some(entry) = self.entries().iter_mut().find(|entry| entry.id == id.0) {
+        if let Some(entry) = self.entries().iter_mut().rfind(|e| e.id == id.0) {
             entry.request.status = Some(status);
         }
         self.shared.arrived.notify_waiters();
     }
 
-    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+    fn entries(&self) -> MutexGuard<'_, VecDeque<Entry>> {
         self.shared
             .entries
             .lock()

@@ -40,247 +40,245 @@ struct Back {
     issuer: String,
 }
 
-impl Core {
-    pub(super) fn authorize(&self, origin: &str, request: &Received) -> Reply {
-        match request.method {
-            Method::GET => self.authorization_request(origin, request),
-            Method::POST => self.decision(request),
-            _ => reply::empty(StatusCode::METHOD_NOT_ALLOWED),
-        }
+pub(super) fn answer(core: &Core, origin: &str, request: &Received) -> Reply {
+    match request.method {
+        Method::GET => authorization_request(core, origin, request),
+        Method::POST => decision(core, request),
+        _ => reply::empty(StatusCode::METHOD_NOT_ALLOWED),
     }
+}
 
-    fn authorization_request(&self, origin: &str, request: &Received) -> Reply {
-        self.count(|c| c.authorization_requests += 1);
-        let parameters = request.query_parameters();
-        let (client, back) = match self.way_back(origin, &parameters) {
-            Ok(known) => known,
-            Err(refusal) => return self.error_page(&refusal),
+fn authorization_request(core: &Core, origin: &str, request: &Received) -> Reply {
+    core.count(|c| c.authorization_requests += 1);
+    let parameters = request.query_parameters();
+    let (client, back) = match way_back(core, origin, &parameters) {
+        Ok(known) => known,
+        Err(refusal) => return error_page(core, &refusal),
+    };
+    let pending = match check(core, &client, back.clone(), &parameters) {
+        Ok(pending) => pending,
+        Err(refusal) => return send_back_error(core, &back, &refusal),
+    };
+    let consent = core.settings().consent;
+    match consent {
+        Consent::Auto => approve(core, &pending),
+        Consent::Deny => deny(core, &pending),
+        Consent::Page => ask(core, pending),
+    }
+}
+
+/// Client and redirect URI: while these are in doubt nothing is sent anywhere
+/// (RFC 6749 §4.1.2.1).
+fn way_back(core: &Core, origin: &str, parameters: &Parameters) -> Result<(Client, Back), Refusal> {
+    let one = |name| exactly_one(parameters, name);
+    let client = core.client(one("client_id")?)?;
+    let redirect_uri = one("redirect_uri")?;
+    if !client.redirects_to(redirect_uri, core.config.loopback_any_port) {
+        let why = "redirect_uri is not one of this client's";
+        return Err(Refusal::new("invalid_request", why));
+    }
+    let back = Back {
+        redirect_uri: redirect_uri.to_owned(),
+        state: parameters.first("state").map(str::to_owned),
+        issuer: core.issuer(origin),
+    };
+    Ok((client, back))
+}
+
+fn check(
+    core: &Core,
+    client: &Client,
+    back: Back,
+    parameters: &Parameters,
+) -> Result<Pending, Refusal> {
+    if let Some(name) = parameters.repeated() {
+        let why = format!("{name} occurs more than once");
+        return Err(Refusal::new("invalid_request", why));
+    }
+    if exactly_one(parameters, "response_type")? != "code" {
+        let why = "the only response type is code";
+        return Err(Refusal::new("unsupported_response_type", why));
+    }
+    if !client.may_use("authorization_code") {
+        let why = "the client did not register this grant";
+        return Err(Refusal::new("unauthorized_client", why));
+    }
+    if exactly_one(parameters, "state")?.is_empty() {
+        return Err(Refusal::new("invalid_request", "state is empty"));
+    }
+    if parameters.first("client_secret").is_some() {
+        let why = "a client secret has no business in a URL";
+        return Err(Refusal::new("invalid_request", why));
+    }
+    Ok(Pending {
+        back,
+        client_name: client.registration["client_name"]
+            .as_str()
+            .unwrap_or(&client.id)
+            .to_owned(),
+        client_id: client.id.clone(),
+        challenge: challenge(parameters)?,
+        scopes: scopes(core, parameters)?,
+        resource: resource(core, parameters.all("resource"))?,
+        subject: parameters.first("login_hint").unwrap_or(PERSON).to_owned(),
+    })
+}
+
+fn scopes(core: &Core, parameters: &Parameters) -> Result<Vec<String>, Refusal> {
+    let Some(scope) = parameters.first("scope") else {
+        return Ok(Vec::new());
+    };
+    let scopes: Vec<String> = scope.split(' ').map(str::to_owned).collect();
+    if scopes.iter().any(|s| !is_scope_token(s)) {
+        let why = "scope is empty or not a list of scope tokens";
+        return Err(Refusal::new("invalid_scope", why));
+    }
+    let supported = &core.config.scopes_supported;
+    match scopes.iter().find(|s| !supported.contains(s)) {
+        Some(unknown) if !supported.is_empty() => {
+            let why = format!("there is no scope {unknown}");
+            Err(Refusal::new("invalid_scope", why))
+        }
+        _ => Ok(scopes),
+    }
+}
+
+/// The one `resource` of a request, if the server wants one.
+pub(super) fn resource(core: &Core, sent: &[String]) -> Result<Option<String>, Refusal> {
+    let refuse = |why: String| Err(Refusal::new("invalid_target", why));
+    let [resource] = sent else {
+        return match (sent.len(), &core.config.resource_parameter) {
+            (0, ResourceParameter::Required) => refuse("resource is missing".into()),
+            (0, _) => Ok(None),
+            (n, _) => refuse(format!("resource occurs {n} times")),
         };
-        let pending = match self.check(&client, back.clone(), &parameters) {
-            Ok(pending) => pending,
-            Err(refusal) => return self.send_back_error(&back, &refusal),
-        };
-        let consent = self.settings().consent;
-        match consent {
-            Consent::Auto => self.approve(&pending),
-            Consent::Deny => self.deny(&pending),
-            Consent::Page => self.ask(pending),
-        }
+    };
+    if matches!(
+        core.config.resource_parameter,
+        ResourceParameter::Refused(_)
+    ) {
+        return refuse("resource is not supported here".into());
     }
+    if !Url::parse(resource).is_ok_and(|url| url.fragment().is_none()) {
+        return refuse("resource is not an absolute URI without fragment".into());
+    }
+    if !core.knows_resource(resource) {
+        return refuse(format!("no resource of this server is {resource}"));
+    }
+    Ok(Some(resource.clone()))
+}
 
-    /// Client and redirect URI: while these are in doubt nothing is sent anywhere
-    /// (RFC 6749 §4.1.2.1).
-    fn way_back(&self, origin: &str, parameters: &Parameters) -> Result<(Client, Back), Refusal> {
-        let one = |name| exactly_one(parameters, name);
-        let client = self.client(one("client_id")?)?;
-        let redirect_uri = one("redirect_uri")?;
-        if !client.redirects_to(redirect_uri, self.config.loopback_any_port) {
-            let why = "redirect_uri is not one of this client's";
-            return Err(Refusal::new("invalid_request", why));
-        }
-        let back = Back {
-            redirect_uri: redirect_uri.to_owned(),
-            state: parameters.first("state").map(str::to_owned),
-            issuer: self.issuer(origin),
-        };
-        Ok((client, back))
-    }
+fn ask(core: &Core, pending: Pending) -> Reply {
+    let ticket = match random::opaque("ticket-") {
+        Ok(ticket) => ticket,
+        Err(error) => return error_page(core, &error.into()),
+    };
+    let page = consent_page(&pending, &ticket);
+    core.pending().insert(ticket, pending);
+    uncached(reply::html(StatusCode::OK, page))
+}
 
-    fn check(
-        &self,
-        client: &Client,
-        back: Back,
-        parameters: &Parameters,
-    ) -> Result<Pending, Refusal> {
-        if let Some(name) = parameters.repeated() {
-            let why = format!("{name} occurs more than once");
-            return Err(Refusal::new("invalid_request", why));
-        }
-        if exactly_one(parameters, "response_type")? != "code" {
-            let why = "the only response type is code";
-            return Err(Refusal::new("unsupported_response_type", why));
-        }
-        if !client.may_use("authorization_code") {
-            let why = "the client did not register this grant";
-            return Err(Refusal::new("unauthorized_client", why));
-        }
-        if exactly_one(parameters, "state")?.is_empty() {
-            return Err(Refusal::new("invalid_request", "state is empty"));
-        }
-        if parameters.first("client_secret").is_some() {
-            let why = "a client secret has no business in a URL";
-            return Err(Refusal::new("invalid_request", why));
-        }
-        Ok(Pending {
-            back,
-            client_name: client.registration["client_name"]
-                .as_str()
-                .unwrap_or(&client.id)
-                .to_owned(),
-            client_id: client.id.clone(),
-            challenge: challenge(parameters)?,
-            scopes: self.scopes(parameters)?,
-            resource: self.resource(parameters.all("resource"))?,
-            subject: parameters.first("login_hint").unwrap_or(PERSON).to_owned(),
-        })
+/// What the person chose on the consent page.
+fn decision(core: &Core, request: &Received) -> Reply {
+    // The page posts to its own URL, so a query is expected here.
+    let posted = Received {
+        query: None,
+        ..request.clone()
+    };
+    let chosen = form(&posted).and_then(|parameters| {
+        let ticket = parameters.first("ticket").unwrap_or_default();
+        let pending = core.pending().remove(ticket);
+        let unknown = || Refusal::new("invalid_request", "this page was used already");
+        let approved = parameters.first("decision") == Some("approve");
+        Ok((pending.ok_or_else(unknown)?, approved))
+    });
+    match chosen {
+        Ok((pending, true)) => approve(core, &pending),
+        Ok((pending, false)) => deny(core, &pending),
+        Err(refusal) => error_page(core, &refusal),
     }
+}
 
-    fn scopes(&self, parameters: &Parameters) -> Result<Vec<String>, Refusal> {
-        let Some(scope) = parameters.first("scope") else {
-            return Ok(Vec::new());
-        };
-        let scopes: Vec<String> = scope.split(' ').map(str::to_owned).collect();
-        if scopes.iter().any(|s| !is_scope_token(s)) {
-            let why = "scope is empty or not a list of scope tokens";
-            return Err(Refusal::new("invalid_scope", why));
-        }
-        let supported = &self.config.scopes_supported;
-        match scopes.iter().find(|s| !supported.contains(s)) {
-            Some(unknown) if !supported.is_empty() => {
-                let why = format!("there is no scope {unknown}");
-                Err(Refusal::new("invalid_scope", why))
-            }
-            _ => Ok(scopes),
-        }
-    }
+fn approve(core: &Core, pending: &Pending) -> Reply {
+    let code = match random::opaque("code-") {
+        Ok(code) => code,
+        Err(error) => return error_page(core, &error.into()),
+    };
+    let expires_at = core.clock.now() + CODE_LIFETIME;
+    let mut vault = core.vault();
+    let grant = Grant {
+        client_id: pending.client_id.clone(),
+        subject: pending.subject.clone(),
+        scopes: pending.scopes.clone(),
+        audience: audience(core, pending.resource.as_deref()),
+        family: vault.new_family(),
+    };
+    let bound = Code {
+        grant,
+        redirect_uri: pending.back.redirect_uri.clone(),
+        challenge: pending.challenge.clone(),
+        resource_sent: pending.resource.is_some(),
+        expires_at,
+    };
+    vault.keep_code(code.clone(), bound);
+    drop(vault);
+    core.count(|c| c.approvals += 1);
+    send_back(core, &pending.back, &[("code", &code)])
+}
 
-    /// The one `resource` of a request, if the server wants one.
-    pub(super) fn resource(&self, sent: &[String]) -> Result<Option<String>, Refusal> {
-        let refuse = |why: String| Err(Refusal::new("invalid_target", why));
-        let [resource] = sent else {
-            return match (sent.len(), &self.config.resource_parameter) {
-                (0, ResourceParameter::Required) => refuse("resource is missing".into()),
-                (0, _) => Ok(None),
-                (n, _) => refuse(format!("resource occurs {n} times")),
-            };
-        };
-        if matches!(
-            self.config.resource_parameter,
-            ResourceParameter::Refused(_)
-        ) {
-            return refuse("resource is not supported here".into());
+/// The audience of a grant: the resource, or what the server assumes without one.
+fn audience(core: &Core, resource: Option<&str>) -> String {
+    match (&core.config.resource_parameter, resource) {
+        (ResourceParameter::Optional(assumed) | ResourceParameter::Refused(assumed), None) => {
+            assumed.clone()
         }
-        if !Url::parse(resource).is_ok_and(|url| url.fragment().is_none()) {
-            return refuse("resource is not an absolute URI without fragment".into());
-        }
-        if !self.knows_resource(resource) {
-            return refuse(format!("no resource of this server is {resource}"));
-        }
-        Ok(Some(resource.clone()))
+        (_, resource) => resource.unwrap_or_default().to_owned(),
     }
+}
 
-    fn ask(&self, pending: Pending) -> Reply {
-        let ticket = match random::opaque("ticket-") {
-            Ok(ticket) => ticket,
-            Err(error) => return self.error_page(&error.into()),
-        };
-        let page = consent_page(&pending, &ticket);
-        self.pending().insert(ticket, pending);
-        uncached(reply::html(StatusCode::OK, page))
-    }
+fn deny(core: &Core, pending: &Pending) -> Reply {
+    let refusal = Refusal::new("access_denied", "the person said no");
+    send_back_error(core, &pending.back, &refusal)
+}
 
-    /// What the person chose on the consent page.
-    fn decision(&self, request: &Received) -> Reply {
-        // The page posts to its own URL, so a query is expected here.
-        let posted = Received {
-            query: None,
-            ..request.clone()
-        };
-        let chosen = form(&posted).and_then(|parameters| {
-            let ticket = parameters.first("ticket").unwrap_or_default();
-            let pending = self.pending().remove(ticket);
-            let unknown = || Refusal::new("invalid_request", "this page was used already");
-            let approved = parameters.first("decision") == Some("approve");
-            Ok((pending.ok_or_else(unknown)?, approved))
-        });
-        match chosen {
-            Ok((pending, true)) => self.approve(&pending),
-            Ok((pending, false)) => self.deny(&pending),
-            Err(refusal) => self.error_page(&refusal),
-        }
-    }
+fn send_back_error(core: &Core, back: &Back, refusal: &Refusal) -> Reply {
+    core.note_refusal(Leg::Authorization, refusal);
+    let description = refusal.description.as_str();
+    let outcome = [("error", refusal.error), ("error_description", description)];
+    send_back(core, back, &outcome)
+}
 
-    fn approve(&self, pending: &Pending) -> Reply {
-        let code = match random::opaque("code-") {
-            Ok(code) => code,
-            Err(error) => return self.error_page(&error.into()),
-        };
-        let expires_at = self.clock.now() + CODE_LIFETIME;
-        let mut vault = self.vault();
-        let grant = Grant {
-            client_id: pending.client_id.clone(),
-            subject: pending.subject.clone(),
-            scopes: pending.scopes.clone(),
-            audience: self.audience(pending.resource.as_deref()),
-            family: vault.new_family(),
-        };
-        let bound = Code {
-            grant,
-            redirect_uri: pending.back.redirect_uri.clone(),
-            challenge: pending.challenge.clone(),
-            resource_sent: pending.resource.is_some(),
-            expires_at,
-        };
-        vault.keep_code(code.clone(), bound);
-        drop(vault);
-        self.count(|c| c.approvals += 1);
-        self.send_back(&pending.back, &[("code", &code)])
+fn send_back(core: &Core, back: &Back, outcome: &[(&str, &str)]) -> Reply {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(outcome);
+    let state = match &core.settings().state {
+        StateParameter::Echoed => back.state.clone(),
+        StateParameter::Withheld => None,
+        StateParameter::Wrong(value) => Some(value.clone()),
+    };
+    if let Some(state) = state {
+        query.append_pair("state", &state);
     }
+    if let Some(iss) = core.config.iss.value(&back.issuer) {
+        query.append_pair("iss", &iss);
+    }
+    let joint = if back.redirect_uri.contains('?') {
+        '&'
+    } else {
+        '?'
+    };
+    let to = format!("{}{joint}{}", back.redirect_uri, query.finish());
+    uncached(reply::redirect(StatusCode::FOUND, &to))
+}
 
-    /// The audience of a grant: the resource, or what the server assumes without one.
-    fn audience(&self, resource: Option<&str>) -> String {
-        match (&self.config.resource_parameter, resource) {
-            (ResourceParameter::Optional(assumed) | ResourceParameter::Refused(assumed), None) => {
-                assumed.clone()
-            }
-            (_, resource) => resource.unwrap_or_default().to_owned(),
-        }
-    }
-
-    fn deny(&self, pending: &Pending) -> Reply {
-        let refusal = Refusal::new("access_denied", "the person said no");
-        self.send_back_error(&pending.back, &refusal)
-    }
-
-    fn send_back_error(&self, back: &Back, refusal: &Refusal) -> Reply {
-        self.note_refusal(Leg::Authorization, refusal);
-        let description = refusal.description.as_str();
-        let outcome = [("error", refusal.error), ("error_description", description)];
-        self.send_back(back, &outcome)
-    }
-
-    fn send_back(&self, back: &Back, outcome: &[(&str, &str)]) -> Reply {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(outcome);
-        let state = match &self.settings().state {
-            StateParameter::Echoed => back.state.clone(),
-            StateParameter::Withheld => None,
-            StateParameter::Wrong(value) => Some(value.clone()),
-        };
-        if let Some(state) = state {
-            query.append_pair("state", &state);
-        }
-        if let Some(iss) = self.config.iss.value(&back.issuer) {
-            query.append_pair("iss", &iss);
-        }
-        let joint = if back.redirect_uri.contains('?') {
-            '&'
-        } else {
-            '?'
-        };
-        let to = format!("{}{joint}{}", back.redirect_uri, query.finish());
-        uncached(reply::redirect(StatusCode::FOUND, &to))
-    }
-
-    fn error_page(&self, refusal: &Refusal) -> Reply {
-        self.note_refusal(Leg::Authorization, refusal);
-        let description = escape_html(&refusal.description);
-        let page = format!(
-            "<!doctype html><title>Error</title><h1>{}</h1><p>{description}</p>\n",
-            refusal.error
-        );
-        uncached(reply::html(StatusCode::BAD_REQUEST, page))
-    }
+fn error_page(core: &Core, refusal: &Refusal) -> Reply {
+    core.note_refusal(Leg::Authorization, refusal);
+    let description = escape_html(&refusal.description);
+    let page = format!(
+        "<!doctype html><title>Error</title><h1>{}</h1><p>{description}</p>\n",
+        refusal.error
+    );
+    uncached(reply::html(StatusCode::BAD_REQUEST, page))
 }
 
 /// `code_challenge` with the one method there is (RFC 7636 §4.2): 43 characters of base64url.

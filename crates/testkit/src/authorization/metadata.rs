@@ -20,87 +20,85 @@ pub(super) enum Form {
     OpenId,
 }
 
-impl Core {
-    /// Which document is at `path`, if any.
-    pub(super) fn metadata_at(&self, path: &str) -> Option<Form> {
-        let below = &self.config.issuer_path;
-        let places = [
-            (MetadataKind::OAuth, Form::OAuth, format!("{OAUTH}{below}")),
-            (
-                MetadataKind::OpenId,
-                Form::OpenId,
-                format!("{OPENID}{below}"),
-            ),
-            (
-                MetadataKind::OpenIdAppended,
-                Form::OpenId,
-                format!("{below}{OPENID}"),
-            ),
-        ];
-        let wanted = self.config.metadata;
-        places
-            .into_iter()
-            .filter(|(kind, ..)| wanted == MetadataKind::Both || wanted == *kind)
-            .find_map(|(_, form, place)| (place == path).then_some(form))
-    }
+/// Which document is at `path`, if any.
+pub(super) fn metadata_at(core: &Core, path: &str) -> Option<Form> {
+    let below = &core.config.issuer_path;
+    let places = [
+        (MetadataKind::OAuth, Form::OAuth, format!("{OAUTH}{below}")),
+        (
+            MetadataKind::OpenId,
+            Form::OpenId,
+            format!("{OPENID}{below}"),
+        ),
+        (
+            MetadataKind::OpenIdAppended,
+            Form::OpenId,
+            format!("{below}{OPENID}"),
+        ),
+    ];
+    let wanted = core.config.metadata;
+    places
+        .into_iter()
+        .filter(|(kind, ..)| wanted == MetadataKind::Both || wanted == *kind)
+        .find_map(|(_, form, place)| (place == path).then_some(form))
+}
 
-    pub(super) fn metadata(&self, origin: &str, request: &Received) -> Reply {
-        if request.method != Method::GET {
-            return reply::empty(StatusCode::METHOD_NOT_ALLOWED);
-        }
-        let Some(form) = self.metadata_at(&request.path) else {
-            return reply::text(StatusCode::NOT_FOUND, "no metadata here\n");
-        };
-        let mut document = self.document(&self.issuer(origin));
-        if form == Form::OpenId {
-            add_openid_members(&mut document);
-        }
-        self.settings().apply(Document::Metadata, &mut document);
-        reply::json(StatusCode::OK, &document)
+pub(super) fn answer(core: &Core, origin: &str, request: &Received) -> Reply {
+    if request.method != Method::GET {
+        return reply::empty(StatusCode::METHOD_NOT_ALLOWED);
     }
+    let Some(form) = metadata_at(core, &request.path) else {
+        return reply::text(StatusCode::NOT_FOUND, "no metadata here\n");
+    };
+    let mut document = document(core, &core.issuer(origin));
+    if form == Form::OpenId {
+        add_openid_members(&mut document);
+    }
+    core.settings().apply(Document::Metadata, &mut document);
+    reply::json(StatusCode::OK, &document)
+}
 
-    /// The authentication methods that clients of this server may have.
-    pub(super) fn auth_methods(&self) -> Vec<ClientAuthMethod> {
-        match self.config.registration_method {
-            Some(only) => vec![only],
-            None => ClientAuthMethod::ALL.to_vec(),
-        }
+/// The authentication methods that clients of this server may have.
+pub(super) fn auth_methods(core: &Core) -> Vec<ClientAuthMethod> {
+    match core.config.registration_method {
+        Some(only) => vec![only],
+        None => ClientAuthMethod::ALL.to_vec(),
     }
+}
 
-    fn document(&self, issuer: &str) -> Value {
-        let config = &self.config;
-        let methods = self.auth_methods();
-        let methods: Vec<&str> = methods.iter().map(|m| m.as_str()).collect();
-        let mut grants = vec!["authorization_code"];
-        if config.refresh_tokens != RefreshTokens::Never {
-            grants.push("refresh_token");
-        }
-        let mut document = json!({
-            "issuer": issuer,
-            "authorization_endpoint": format!("{issuer}/authorize"),
-            "token_endpoint": format!("{issuer}/token"),
-            "revocation_endpoint": format!("{issuer}/revoke"),
-            "response_types_supported": ["code"],
-            "response_modes_supported": ["query"],
-            "grant_types_supported": grants,
-            "code_challenge_methods_supported": ["S256"],
-            "token_endpoint_auth_methods_supported": methods,
-            "revocation_endpoint_auth_methods_supported": methods,
-        });
-        if config.dynamic_registration {
-            document["registration_endpoint"] = json!(format!("{issuer}/register"));
-        }
-        if config.metadata_document_clients {
-            document["client_id_metadata_document_supported"] = json!(true);
-        }
-        if !config.scopes_supported.is_empty() {
-            document["scopes_supported"] = json!(config.scopes_supported);
-        }
-        if config.iss.is_advertised() {
-            document["authorization_response_iss_parameter_supported"] = json!(true);
-        }
-        document
+fn document(core: &Core, issuer: &str) -> Value {
+    let config = &core.config;
+    let methods = auth_methods(core);
+    let methods: Vec<&str> = methods.iter().map(|m| m.as_str()).collect();
+    let mut grants = vec!["authorization_code"];
+    if config.refresh_tokens != RefreshTokens::Never {
+        grants.push("refresh_token");
     }
+    let mut document = json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/authorize"),
+        "token_endpoint": format!("{issuer}/token"),
+        "revocation_endpoint": format!("{issuer}/revoke"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": grants,
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
+    });
+    if config.dynamic_registration {
+        document["registration_endpoint"] = json!(format!("{issuer}/register"));
+    }
+    if config.metadata_document_clients {
+        document["client_id_metadata_document_supported"] = json!(true);
+    }
+    if !config.scopes_supported.is_empty() {
+        document["scopes_supported"] = json!(config.scopes_supported);
+    }
+    if config.iss.is_advertised() {
+        document["authorization_response_iss_parameter_supported"] = json!(true);
+    }
+    document
 }
 
 impl IssParameter {

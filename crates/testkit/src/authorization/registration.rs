@@ -15,142 +15,140 @@ use crate::{
     request::Received,
 };
 
-impl Core {
-    pub(super) fn register(&self, origin: &str, request: &Received) -> Reply {
-        match self.try_register(origin, request) {
-            Ok(answer) => uncached(reply::json(StatusCode::CREATED, &answer)),
-            Err(refusal) => self.refuse(Leg::Registration, &refusal),
-        }
+pub(super) fn register(core: &Core, origin: &str, request: &Received) -> Reply {
+    match try_register(core, origin, request) {
+        Ok(answer) => uncached(reply::json(StatusCode::CREATED, &answer)),
+        Err(refusal) => core.refuse(Leg::Registration, &refusal),
     }
+}
 
-    /// RFC 7592 §2: reading and deleting; there is no update.
-    pub(super) fn configure_client(&self, request: &Received) -> Reply {
-        match self.try_configure(request) {
-            Ok(reply) => uncached(reply),
-            Err(refusal) => self.refuse(Leg::ClientConfiguration, &refusal),
-        }
+/// RFC 7592 §2: reading and deleting; there is no update.
+pub(super) fn configure(core: &Core, request: &Received) -> Reply {
+    match try_configure(core, request) {
+        Ok(reply) => uncached(reply),
+        Err(refusal) => core.refuse(Leg::ClientConfiguration, &refusal),
     }
+}
 
-    fn try_register(&self, origin: &str, request: &Received) -> Result<Value, Refusal> {
-        if request.method != Method::POST || !request.has_content_type("application/json") {
-            return Err(invalid("a registration is a POST of application/json"));
-        }
-        if let Some(expected) = &self.config.initial_access_token
-            && bearer(request) != Some(expected)
-        {
-            let why = "the initial access token is missing or wrong";
-            return Err(Refusal::new("invalid_token", why));
-        }
-        let asked: Value = serde_json::from_slice(&request.body)
-            .ok()
-            .filter(Value::is_object)
-            .ok_or_else(|| invalid("the body is not a JSON object"))?;
-        let method = self.check_metadata(&asked)?;
-        let mut client = self.new_client(&asked, method)?;
-        let mut answer = self.registration_answer(origin, &asked, &client);
-        client.registration = answer.clone();
-        self.settings().apply(Document::Registration, &mut answer);
-        self.clients().add(client);
-        self.count(|c| c.registrations += 1);
-        Ok(answer)
+fn try_register(core: &Core, origin: &str, request: &Received) -> Result<Value, Refusal> {
+    if request.method != Method::POST || !request.has_content_type("application/json") {
+        return Err(invalid("a registration is a POST of application/json"));
     }
-
-    /// Refuses what RFC 7591 §2 does not allow; returns the authentication method to grant.
-    fn check_metadata(&self, asked: &Value) -> Result<ClientAuthMethod, Refusal> {
-        let redirect_uris = texts(&asked["redirect_uris"]);
-        if redirect_uris.is_empty() {
-            return Err(Refusal::new("invalid_redirect_uri", "there is none"));
-        }
-        let web = match asked.get("application_type").map(Value::as_str) {
-            None | Some(Some("native")) => false,
-            Some(Some("web")) => true,
-            Some(_) => return Err(invalid("application_type is neither native nor web")),
-        };
-        for uri in &redirect_uris {
-            check_redirect_uri(uri, web)?;
-        }
-        let grants = grant_types(asked);
-        let known = ["authorization_code", "refresh_token"];
-        if grants.is_empty() || grants.iter().any(|g| !known.contains(&g.as_str())) {
-            return Err(invalid("a grant type is not supported"));
-        }
-        let responses = asked.get("response_types").map(texts);
-        if responses.is_some_and(|types| types != ["code"]) {
-            return Err(invalid("the only response type is code"));
-        }
-        let asked_for = match asked.get("token_endpoint_auth_method") {
-            None => ClientAuthMethod::Basic,
-            Some(name) => name
-                .as_str()
-                .and_then(ClientAuthMethod::parse)
-                .ok_or_else(|| invalid("the authentication method is not supported"))?,
-        };
-        Ok(self.config.registration_method.unwrap_or(asked_for))
+    if let Some(expected) = &core.config.initial_access_token
+        && bearer(request) != Some(expected)
+    {
+        let why = "the initial access token is missing or wrong";
+        return Err(Refusal::new("invalid_token", why));
     }
+    let asked: Value = serde_json::from_slice(&request.body)
+        .ok()
+        .filter(Value::is_object)
+        .ok_or_else(|| invalid("the body is not a JSON object"))?;
+    let method = check_metadata(core, &asked)?;
+    let mut client = new_client(core, &asked, method)?;
+    let mut answer = registration_answer(core, origin, &asked, &client);
+    client.registration = answer.clone();
+    core.settings().apply(Document::Registration, &mut answer);
+    core.clients().add(client);
+    core.count(|c| c.registrations += 1);
+    Ok(answer)
+}
 
-    fn new_client(&self, asked: &Value, method: ClientAuthMethod) -> Result<Client, Refusal> {
-        let secret = match method {
-            ClientAuthMethod::None => None,
-            // The characters make Basic without form-encoding fail, as it should.
-            _ => Some(random::opaque("secret:%+ ")?),
-        };
-        let now = self.clock.now();
-        Ok(Client {
-            id: random::opaque("client-")?,
-            secret_expires_at: secret
-                .as_ref()
-                .and(self.config.secret_lifetime)
-                .map(|lifetime| now + lifetime),
-            secret,
-            method,
-            redirect_uris: texts(&asked["redirect_uris"]),
-            grant_types: grant_types(asked),
-            configuration_token: Some(random::opaque("configure-")?),
-            registration: Value::Null,
-        })
+/// Refuses what RFC 7591 §2 does not allow; returns the authentication method to grant.
+fn check_metadata(core: &Core, asked: &Value) -> Result<ClientAuthMethod, Refusal> {
+    let redirect_uris = texts(&asked["redirect_uris"]);
+    if redirect_uris.is_empty() {
+        return Err(Refusal::new("invalid_redirect_uri", "there is none"));
     }
-
-    /// RFC 7591 §3.2.1: what was registered, which need not be what was asked for.
-    fn registration_answer(&self, origin: &str, asked: &Value, client: &Client) -> Value {
-        let mut answer = asked.clone();
-        answer["client_id"] = json!(client.id);
-        answer["client_id_issued_at"] = json!(clock::seconds(self.clock.now()));
-        answer["redirect_uris"] = json!(client.redirect_uris);
-        answer["grant_types"] = json!(client.grant_types);
-        answer["response_types"] = json!(["code"]);
-        answer["token_endpoint_auth_method"] = json!(client.method.as_str());
-        if let Some(secret) = &client.secret {
-            answer["client_secret"] = json!(secret);
-            answer["client_secret_expires_at"] =
-                json!(client.secret_expires_at.map_or(0, clock::seconds));
-        }
-        let place = format!("{}/register/{}", self.issuer(origin), client.id);
-        answer["registration_client_uri"] = json!(place);
-        answer["registration_access_token"] = json!(client.configuration_token);
-        answer
+    let web = match asked.get("application_type").map(Value::as_str) {
+        None | Some(Some("native")) => false,
+        Some(Some("web")) => true,
+        Some(_) => return Err(invalid("application_type is neither native nor web")),
+    };
+    for uri in &redirect_uris {
+        check_redirect_uri(uri, web)?;
     }
+    let grants = grant_types(asked);
+    let known = ["authorization_code", "refresh_token"];
+    if grants.is_empty() || grants.iter().any(|g| !known.contains(&g.as_str())) {
+        return Err(invalid("a grant type is not supported"));
+    }
+    let responses = asked.get("response_types").map(texts);
+    if responses.is_some_and(|types| types != ["code"]) {
+        return Err(invalid("the only response type is code"));
+    }
+    let asked_for = match asked.get("token_endpoint_auth_method") {
+        None => ClientAuthMethod::Basic,
+        Some(name) => name
+            .as_str()
+            .and_then(ClientAuthMethod::parse)
+            .ok_or_else(|| invalid("the authentication method is not supported"))?,
+    };
+    Ok(core.config.registration_method.unwrap_or(asked_for))
+}
 
-    fn try_configure(&self, request: &Received) -> Result<Reply, Refusal> {
-        let id = request.path.rsplit('/').next().unwrap_or_default();
-        let client = self.clients().find(id).cloned();
-        // A client that is gone gets the same answer as a wrong token (RFC 7592 §2.1).
-        let client = client.filter(|client| {
-            client.configuration_token.is_some()
-                && client.configuration_token.as_deref() == bearer(request)
-        });
-        let Some(client) = client else {
-            let why = "the registration access token is not this client's";
-            return Err(Refusal::new("invalid_token", why));
-        };
-        match request.method {
-            Method::GET => Ok(reply::json(StatusCode::OK, &client.registration)),
-            Method::DELETE => {
-                self.clients().remove(id);
-                self.count(|c| c.deletions += 1);
-                Ok(reply::empty(StatusCode::NO_CONTENT))
-            }
-            _ => Ok(reply::empty(StatusCode::METHOD_NOT_ALLOWED)),
+fn new_client(core: &Core, asked: &Value, method: ClientAuthMethod) -> Result<Client, Refusal> {
+    let secret = match method {
+        ClientAuthMethod::None => None,
+        // The characters make Basic without form-encoding fail, as it should.
+        _ => Some(random::opaque("secret:%+ ")?),
+    };
+    let now = core.clock.now();
+    Ok(Client {
+        id: random::opaque("client-")?,
+        secret_expires_at: secret
+            .as_ref()
+            .and(core.config.secret_lifetime)
+            .map(|lifetime| now + lifetime),
+        secret,
+        method,
+        redirect_uris: texts(&asked["redirect_uris"]),
+        grant_types: grant_types(asked),
+        configuration_token: Some(random::opaque("configure-")?),
+        registration: Value::Null,
+    })
+}
+
+/// RFC 7591 §3.2.1: what was registered, which need not be what was asked for.
+fn registration_answer(core: &Core, origin: &str, asked: &Value, client: &Client) -> Value {
+    let mut answer = asked.clone();
+    answer["client_id"] = json!(client.id);
+    answer["client_id_issued_at"] = json!(clock::seconds(core.clock.now()));
+    answer["redirect_uris"] = json!(client.redirect_uris);
+    answer["grant_types"] = json!(client.grant_types);
+    answer["response_types"] = json!(["code"]);
+    answer["token_endpoint_auth_method"] = json!(client.method.as_str());
+    if let Some(secret) = &client.secret {
+        answer["client_secret"] = json!(secret);
+        answer["client_secret_expires_at"] =
+            json!(client.secret_expires_at.map_or(0, clock::seconds));
+    }
+    let place = format!("{}/register/{}", core.issuer(origin), client.id);
+    answer["registration_client_uri"] = json!(place);
+    answer["registration_access_token"] = json!(client.configuration_token);
+    answer
+}
+
+fn try_configure(core: &Core, request: &Received) -> Result<Reply, Refusal> {
+    let id = request.path.rsplit('/').next().unwrap_or_default();
+    let client = core.clients().find(id).cloned();
+    // A client that is gone gets the same answer as a wrong token (RFC 7592 §2.1).
+    let client = client.filter(|client| {
+        client.configuration_token.is_some()
+            && client.configuration_token.as_deref() == bearer(request)
+    });
+    let Some(client) = client else {
+        let why = "the registration access token is not this client's";
+        return Err(Refusal::new("invalid_token", why));
+    };
+    match request.method {
+        Method::GET => Ok(reply::json(StatusCode::OK, &client.registration)),
+        Method::DELETE => {
+            core.clients().remove(id);
+            core.count(|c| c.deletions += 1);
+            Ok(reply::empty(StatusCode::NO_CONTENT))
         }
+        _ => Ok(reply::empty(StatusCode::METHOD_NOT_ALLOWED)),
     }
 }
 

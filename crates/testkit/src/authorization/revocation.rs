@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::{
     server::{Core, Refusal, form},
-    token::unusable,
+    token::{self, unusable},
 };
 use crate::{
     Leg,
@@ -12,23 +12,21 @@ use crate::{
     request::Received,
 };
 
-impl Core {
-    pub(super) fn revocation(&self, request: &Received) -> Reply {
-        match self.try_revoke(request) {
-            Ok(()) => {
-                self.count(|c| c.revocations += 1);
-                reply::empty(StatusCode::OK)
-            }
-            Err(refusal) => self.refuse(Leg::Revocation, &refusal),
+pub(super) fn answer(core: &Core, request: &Received) -> Reply {
+    match try_revoke(core, request) {
+        Ok(()) => {
+            core.count(|c| c.revocations += 1);
+            reply::empty(StatusCode::OK)
         }
+        Err(refusal) => core.refuse(Leg::Revocation, &refusal),
     }
+}
 
-    fn try_revoke(&self, request: &Received) -> Result<(), Refusal> {
-        let parameters = form(request)?;
-        let client = self.authenticate(request, &parameters)?;
-        let missing = || Refusal::new("invalid_request", "token is missing");
-        let token = parameters.first("token").ok_or_else(missing)?;
-        let revoked = self.vault().revoke(token, &client.id);
-        revoked.map_err(|why| unusable("token", why))
-    }
+fn try_revoke(core: &Core, request: &Received) -> Result<(), Refusal> {
+    let parameters = form(request)?;
+    let client = token::authenticate(core, request, &parameters)?;
+    let missing = || Refusal::new("invalid_request", "token is missing");
+    let token = parameters.first("token").ok_or_else(missing)?;
+    let revoked = core.vault().revoke(token, &client.id);
+    revoked.map_err(|why| unusable("token", why))
 }

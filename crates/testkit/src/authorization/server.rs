@@ -9,16 +9,17 @@ use http::{Method, StatusCode, header};
 use serde_json::json;
 
 use super::{
-    authorize::Pending,
+    authorize::{self, Pending},
     builder::{Config, Settings},
     client::{Client, Clients},
-    metadata,
+    metadata, registration, revocation, token,
     vault::{TokenFacts, Vault},
 };
 use crate::{
     Error, Leg,
     clock::Clock,
     connection::Service,
+    refusals::Refusals,
     reply::{self, Reply},
     request::{FORM, Parameters, Received},
 };
@@ -60,7 +61,7 @@ pub(crate) struct Core {
     pending: Mutex<HashMap<String, Pending>>,
     resources: Mutex<BTreeSet<String>>,
     counters: Mutex<Counters>,
-    refusals: Mutex<Vec<String>>,
+    refusals: Refusals,
 }
 
 /// A protocol error (RFC 6749 §5.2, RFC 7591 §3.2.2).
@@ -109,7 +110,7 @@ impl Core {
             vault: Mutex::default(),
             pending: Mutex::default(),
             counters: Mutex::default(),
-            refusals: Mutex::default(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -159,12 +160,12 @@ impl Core {
     /// Answers a request that came in at `origin`.
     pub(crate) fn answer_at(&self, origin: &str, request: &Received) -> Reply {
         match self.endpoint(&request.path) {
-            Leg::AuthorizationServerMetadata => self.metadata(origin, request),
-            Leg::Registration => self.register(origin, request),
-            Leg::ClientConfiguration => self.configure_client(request),
-            Leg::Authorization => self.authorize(origin, request),
-            Leg::Token => self.token(request),
-            Leg::Revocation => self.revocation(request),
+            Leg::AuthorizationServerMetadata => metadata::answer(self, origin, request),
+            Leg::Registration => registration::register(self, origin, request),
+            Leg::ClientConfiguration => registration::configure(self, request),
+            Leg::Authorization => authorize::answer(self, origin, request),
+            Leg::Token => token::answer(self, request),
+            Leg::Revocation => revocation::answer(self, request),
             _ if request.path == format!("{}/jwks", self.config.issuer_path) => {
                 reply::json(StatusCode::OK, &json!({ "keys": [] }))
             }
@@ -193,7 +194,7 @@ impl Core {
 
     pub(super) fn note_refusal(&self, endpoint: Leg, refusal: &Refusal) {
         let line = format!("{endpoint}: {}: {}", refusal.error, refusal.description);
-        lock(&self.refusals).push(line);
+        self.refusals.note(line);
     }
 
     pub(super) fn count(&self, change: impl FnOnce(&mut Counters)) {
@@ -205,7 +206,7 @@ impl Core {
     }
 
     pub(super) fn refusals(&self) -> Vec<String> {
-        lock(&self.refusals).clone()
+        self.refusals.list()
     }
 
     pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {

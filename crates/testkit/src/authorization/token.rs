@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
 use super::{
+    authorize,
     builder::{Document, RefreshTokens},
     client::{Client, ClientAuthMethod},
     server::{Core, Refusal, form, uncached},
@@ -42,180 +43,184 @@ struct Issue<'a> {
     spent: Option<&'a str>,
 }
 
-impl Core {
-    pub(super) fn token(&self, request: &Received) -> Reply {
-        self.count(|c| c.token_requests += 1);
-        match self.try_token(request) {
-            Ok(answer) => uncached(reply::json(StatusCode::OK, &answer)),
-            Err(refusal) => self.refuse(Leg::Token, &refusal),
-        }
+pub(super) fn answer(core: &Core, request: &Received) -> Reply {
+    core.count(|c| c.token_requests += 1);
+    match try_token(core, request) {
+        Ok(answer) => uncached(reply::json(StatusCode::OK, &answer)),
+        Err(refusal) => core.refuse(Leg::Token, &refusal),
     }
+}
 
-    fn try_token(&self, request: &Received) -> Result<Value, Refusal> {
-        let parameters = form(request)?;
-        let client = self.authenticate(request, &parameters)?;
-        let grant_type = required(&parameters, "grant_type")?;
-        if !matches!(grant_type, "authorization_code" | "refresh_token") {
-            let why = "the grant types are authorization_code and refresh_token";
-            return Err(Refusal::new("unsupported_grant_type", why));
-        }
-        if grant_type == "refresh_token" {
-            self.count(|c| c.refresh_requests += 1);
-        }
-        if !client.may_use(grant_type) {
-            let why = "the client did not register this grant";
-            return Err(Refusal::new("unauthorized_client", why));
-        }
-        if grant_type == "authorization_code" {
-            self.exchange_code(&client, &parameters)
-        } else {
-            self.refresh(&client, &parameters)
-        }
+fn try_token(core: &Core, request: &Received) -> Result<Value, Refusal> {
+    let parameters = form(request)?;
+    let client = authenticate(core, request, &parameters)?;
+    let grant_type = required(&parameters, "grant_type")?;
+    if !matches!(grant_type, "authorization_code" | "refresh_token") {
+        let why = "the grant types are authorization_code and refresh_token";
+        return Err(Refusal::new("unsupported_grant_type", why));
     }
+    if grant_type == "refresh_token" {
+        core.count(|c| c.refresh_requests += 1);
+    }
+    if !client.may_use(grant_type) {
+        let why = "the client did not register this grant";
+        return Err(Refusal::new("unauthorized_client", why));
+    }
+    if grant_type == "authorization_code" {
+        exchange_code(core, &client, &parameters)
+    } else {
+        refresh(core, &client, &parameters)
+    }
+}
 
-    fn exchange_code(&self, client: &Client, parameters: &Parameters) -> Result<Value, Refusal> {
-        let code = required(parameters, "code")?;
-        let redirect_uri = required(parameters, "redirect_uri")?;
-        let verifier = required(parameters, "code_verifier")?;
-        let now = self.clock.now();
-        // Whatever is wrong with the rest of the request, the code is spent.
-        let bound = self.vault().take_code(code, &client.id, now);
-        let bound = bound.map_err(|why| unusable("code", why))?;
-        if bound.redirect_uri != redirect_uri {
-            let why = "redirect_uri is not the one of the authorization request";
-            return Err(Refusal::new("invalid_grant", why));
-        }
-        check_verifier(verifier, &bound.challenge)?;
-        self.check_resource(parameters, &bound.grant.audience, bound.resource_sent)?;
-        let answer = self.issue(Issue {
+fn exchange_code(core: &Core, client: &Client, parameters: &Parameters) -> Result<Value, Refusal> {
+    let code = required(parameters, "code")?;
+    let redirect_uri = required(parameters, "redirect_uri")?;
+    let verifier = required(parameters, "code_verifier")?;
+    let now = core.clock.now();
+    // Whatever is wrong with the rest of the request, the code is spent.
+    let bound = core.vault().take_code(code, &client.id, now);
+    let bound = bound.map_err(|why| unusable("code", why))?;
+    if bound.redirect_uri != redirect_uri {
+        let why = "redirect_uri is not the one of the authorization request";
+        return Err(Refusal::new("invalid_grant", why));
+    }
+    check_verifier(verifier, &bound.challenge)?;
+    check_resource(core, parameters, &bound.grant.audience, bound.resource_sent)?;
+    let answer = issue(
+        core,
+        Issue {
             refreshable: client.may_use("refresh_token"),
             scopes: bound.grant.scopes.clone(),
             grant: bound.grant,
             resource_sent: bound.resource_sent,
             spent: None,
-        })?;
-        self.count(|c| c.code_exchanges += 1);
-        Ok(answer)
-    }
+        },
+    )?;
+    core.count(|c| c.code_exchanges += 1);
+    Ok(answer)
+}
 
-    fn refresh(&self, client: &Client, parameters: &Parameters) -> Result<Value, Refusal> {
-        let token = required(parameters, "refresh_token")?;
-        let known = self.vault().refresh_token(token, &client.id);
-        let known = known.map_err(|why| self.refresh_refused(why))?;
-        self.check_resource(parameters, &known.grant.audience, known.resource_sent)?;
-        let scopes = match parameters.first("scope") {
-            None => known.grant.scopes.clone(),
-            Some(scope) => narrowed(scope, &known.grant.scopes)?,
-        };
-        let answer = self.issue(Issue {
+fn refresh(core: &Core, client: &Client, parameters: &Parameters) -> Result<Value, Refusal> {
+    let token = required(parameters, "refresh_token")?;
+    let known = core.vault().refresh_token(token, &client.id);
+    let known = known.map_err(|why| refresh_refused(core, why))?;
+    check_resource(core, parameters, &known.grant.audience, known.resource_sent)?;
+    let scopes = match parameters.first("scope") {
+        None => known.grant.scopes.clone(),
+        Some(scope) => narrowed(scope, &known.grant.scopes)?,
+    };
+    let answer = issue(
+        core,
+        Issue {
             refreshable: client.may_use("refresh_token"),
             scopes,
             grant: known.grant,
             resource_sent: known.resource_sent,
             spent: Some(token),
-        })?;
-        self.count(|c| c.refreshes += 1);
-        Ok(answer)
-    }
+        },
+    )?;
+    core.count(|c| c.refreshes += 1);
+    Ok(answer)
+}
 
-    fn refresh_refused(&self, why: Unusable) -> Refusal {
-        if why == Unusable::Reused {
-            self.count(|c| c.reuses += 1);
-        }
-        unusable("refresh token", why)
+fn refresh_refused(core: &Core, why: Unusable) -> Refusal {
+    if why == Unusable::Reused {
+        core.count(|c| c.reuses += 1);
     }
+    unusable("refresh token", why)
+}
 
-    /// `resource` exactly once and the one that was authorized; not at all if it was not sent
-    /// at authorization.
-    fn check_resource(
-        &self,
-        parameters: &Parameters,
-        audience: &str,
-        sent_before: bool,
-    ) -> Result<(), Refusal> {
-        let refuse = |why| Err(Refusal::new("invalid_target", why));
-        match self.resource(parameters.all("resource"))? {
-            None if sent_before => refuse("resource is missing, it was authorized with one"),
-            None => Ok(()),
-            Some(_) if !sent_before => refuse("it was authorized without resource"),
-            Some(resource) if resource != audience => {
-                refuse("resource is not the one that was authorized")
-            }
-            Some(_) => Ok(()),
+/// `resource` exactly once and the one that was authorized; not at all if it was not sent
+/// at authorization.
+fn check_resource(
+    core: &Core,
+    parameters: &Parameters,
+    audience: &str,
+    sent_before: bool,
+) -> Result<(), Refusal> {
+    let refuse = |why| Err(Refusal::new("invalid_target", why));
+    match authorize::resource(core, parameters.all("resource"))? {
+        None if sent_before => refuse("resource is missing, it was authorized with one"),
+        None => Ok(()),
+        Some(_) if !sent_before => refuse("it was authorized without resource"),
+        Some(resource) if resource != audience => {
+            refuse("resource is not the one that was authorized")
         }
+        Some(_) => Ok(()),
     }
+}
 
-    /// The answer to a sound request (RFC 6749 §5.1).
-    fn issue(&self, issue: Issue<'_>) -> Result<Value, Refusal> {
-        let lifetime = self.config.access_token_lifetime;
-        let access_token = random::opaque("at-")?;
-        let refresh_token = random::opaque("rt-")?;
-        let mut answer = json!({
-            "access_token": access_token,
-            "token_type": "Bearer",
-            "expires_in": lifetime.as_secs(),
-        });
-        if !issue.scopes.is_empty() {
-            answer["scope"] = json!(issue.scopes.join(" "));
-        }
-        let expires_at = self.clock.now() + lifetime;
-        let access = Grant {
-            scopes: issue.scopes,
-            ..issue.grant.clone()
-        };
-        let replaces = issue.spent.is_none() || self.config.rotate;
-        let mut vault = self.vault();
-        if replaces && issue.refreshable && self.wants_refresh(&issue.grant) {
-            if let Some(spent) = issue.spent {
-                let spent = vault.spend(spent);
-                spent.map_err(|why| self.refresh_refused(why))?;
-            }
-            answer["refresh_token"] = json!(refresh_token);
-            vault.keep_refresh(refresh_token, issue.grant, issue.resource_sent);
-        }
-        vault.keep_access(access_token, access, expires_at);
-        drop(vault);
-        self.settings().apply(Document::Token, &mut answer);
-        Ok(answer)
+/// The answer to a sound request (RFC 6749 §5.1).
+fn issue(core: &Core, issue: Issue<'_>) -> Result<Value, Refusal> {
+    let lifetime = core.config.access_token_lifetime;
+    let access_token = random::opaque("at-")?;
+    let refresh_token = random::opaque("rt-")?;
+    let mut answer = json!({
+        "access_token": access_token,
+        "token_type": "Bearer",
+        "expires_in": lifetime.as_secs(),
+    });
+    if !issue.scopes.is_empty() {
+        answer["scope"] = json!(issue.scopes.join(" "));
     }
+    let expires_at = core.clock.now() + lifetime;
+    let access = Grant {
+        scopes: issue.scopes,
+        ..issue.grant.clone()
+    };
+    let replaces = issue.spent.is_none() || core.config.rotate;
+    let mut vault = core.vault();
+    if replaces && issue.refreshable && wants_refresh(core, &issue.grant) {
+        if let Some(spent) = issue.spent {
+            let spent = vault.spend(spent);
+            spent.map_err(|why| refresh_refused(core, why))?;
+        }
+        answer["refresh_token"] = json!(refresh_token);
+        vault.keep_refresh(refresh_token, issue.grant, issue.resource_sent);
+    }
+    vault.keep_access(access_token, access, expires_at);
+    drop(vault);
+    core.settings().apply(Document::Token, &mut answer);
+    Ok(answer)
+}
 
-    fn wants_refresh(&self, grant: &Grant) -> bool {
-        match self.config.refresh_tokens {
-            RefreshTokens::Always => true,
-            RefreshTokens::WithOfflineAccess => {
-                grant.scopes.iter().any(|scope| scope == "offline_access")
-            }
-            RefreshTokens::Never => false,
+fn wants_refresh(core: &Core, grant: &Grant) -> bool {
+    match core.config.refresh_tokens {
+        RefreshTokens::Always => true,
+        RefreshTokens::WithOfflineAccess => {
+            grant.scopes.iter().any(|scope| scope == "offline_access")
         }
+        RefreshTokens::Never => false,
     }
+}
 
-    /// The client, by exactly the method it is registered with (RFC 6749 §2.3).
-    pub(super) fn authenticate(
-        &self,
-        request: &Received,
-        parameters: &Parameters,
-    ) -> Result<Client, Refusal> {
-        let presented = presented(request, parameters)?;
-        let client = self.client(&presented.id)?;
-        let refuse = |why: &str| Err(Refusal::new("invalid_client", why));
-        if presented.method != client.method {
-            return refuse(&format!(
-                "the client authenticates by {}, not by {}",
-                client.method.as_str(),
-                presented.method.as_str()
-            ));
-        }
-        if presented.secret != client.secret {
-            return refuse("the client secret is wrong");
-        }
-        if client
-            .secret_expires_at
-            .is_some_and(|at| at <= self.clock.now())
-        {
-            return refuse("the client secret has expired");
-        }
-        Ok(client)
+/// The client, by exactly the method it is registered with (RFC 6749 §2.3).
+pub(super) fn authenticate(
+    core: &Core,
+    request: &Received,
+    parameters: &Parameters,
+) -> Result<Client, Refusal> {
+    let presented = presented(request, parameters)?;
+    let client = core.client(&presented.id)?;
+    let refuse = |why: &str| Err(Refusal::new("invalid_client", why));
+    if presented.method != client.method {
+        return refuse(&format!(
+            "the client authenticates by {}, not by {}",
+            client.method.as_str(),
+            presented.method.as_str()
+        ));
     }
+    if presented.secret != client.secret {
+        return refuse("the client secret is wrong");
+    }
+    if client
+        .secret_expires_at
+        .is_some_and(|at| at <= core.clock.now())
+    {
+        return refuse("the client secret has expired");
+    }
+    Ok(client)
 }
 
 fn presented(request: &Received, parameters: &Parameters) -> Result<Presented, Refusal> {

@@ -12,13 +12,15 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     builder::{Answer, Config, Prm, ResourceIdentifier, Wire},
+    gate,
     rpc::{self, Kind, Message},
-    stateless,
+    stateful, stateless,
 };
 use crate::{
     AuthorizationServer, Leg, TokenFacts,
     authorization::{self, is_authorization_metadata},
     connection::Service,
+    refusals::Refusals,
     reply::{self, Reply},
     request::Received,
 };
@@ -32,6 +34,7 @@ pub(super) struct Handler {
     /// What the metadata says, usually the same.
     published: String,
     state: Mutex<State>,
+    pub(super) refusals: Refusals,
 }
 
 /// What changes while the server runs.
@@ -43,7 +46,6 @@ pub(super) struct State {
     pub(super) sessions: HashMap<String, Session>,
     pub(super) streams: Vec<Stream>,
     pub(super) tool_calls: usize,
-    pub(super) refusals: Vec<String>,
 }
 
 /// A session of the stateful wire.
@@ -82,6 +84,7 @@ impl Handler {
             audience,
             published,
             state: Mutex::new(state),
+            refusals: Refusals::default(),
         }
     }
 
@@ -132,7 +135,7 @@ impl Handler {
     }
 
     pub(super) fn note_refusal(&self, why: String) {
-        self.state().refusals.push(why);
+        self.refusals.note(why);
     }
 
     /// A JSON-RPC answer in the media type that the test chose; errors of the transport, which
@@ -206,7 +209,7 @@ impl Handler {
         match request.method {
             Method::POST => self.post(request),
             Method::GET | Method::DELETE => {
-                let caller = match self.admit(request, None) {
+                let caller = match gate::admit(self, request, None) {
                     Ok(caller) => caller,
                     Err(reply) => return *reply,
                 };
@@ -214,9 +217,9 @@ impl Handler {
                     return stateless::post_only();
                 }
                 if request.method == Method::GET {
-                    self.open_stream(request, caller.as_ref())
+                    stateful::open_stream(self, request, caller.as_ref())
                 } else {
-                    self.end_session(request, caller.as_ref())
+                    stateful::end_session(self, request, caller.as_ref())
                 }
             }
             _ => reply::empty(StatusCode::METHOD_NOT_ALLOWED),
@@ -226,7 +229,7 @@ impl Handler {
     fn post(&self, request: &Received) -> Reply {
         let message = Message::parse(&request.body);
         // Authorization comes before anything else is said about the request.
-        let caller = match self.admit(request, message.as_ref().ok()) {
+        let caller = match gate::admit(self, request, message.as_ref().ok()) {
             Ok(caller) => caller,
             Err(reply) => return *reply,
         };
@@ -244,9 +247,9 @@ impl Handler {
             Err(error) => return self.answer_with(StatusCode::BAD_REQUEST, &error),
         };
         if self.is_stateless(request, &message) {
-            self.stateless(request, &message, caller.as_ref())
+            stateless::answer(self, request, &message, caller.as_ref())
         } else {
-            self.stateful(request, &message, caller.as_ref())
+            stateful::answer(self, request, &message, caller.as_ref())
         }
     }
 

@@ -16,74 +16,71 @@ use crate::{
     request::Received,
 };
 
-impl Handler {
-    pub(super) fn stateless(
-        &self,
-        request: &Received,
-        message: &Message,
-        caller: Option<&TokenFacts>,
-    ) -> Reply {
-        let outcome = self
-            .check_version(request, message)
-            .and_then(|()| check_method(request, message))
-            .and_then(|()| check_name(request, message))
-            .and_then(|()| check_meta(request, message));
-        if let Err(error) = outcome {
-            return self.answer_with(StatusCode::BAD_REQUEST, &error);
-        }
-        let Kind::Request { id, method } = &message.kind else {
-            return reply::empty(StatusCode::ACCEPTED);
-        };
-        let outcome = match self.common(message, caller) {
-            Some(Ok(result)) if method == "tools/list" => Ok(cacheable(result)),
-            Some(outcome) => outcome,
-            None if method == "server/discover" => Ok(self.discover()),
-            None if method == "ping" => Ok(json!({})),
-            None => Err(rpc::error(id, rpc::METHOD_NOT_FOUND, "Method not found")),
-        };
-        match outcome {
-            Ok(result) => self.answer_with(StatusCode::OK, &rpc::result(id, &complete(result))),
-            Err(error) => {
-                let status = match rpc::error_code(&error) {
-                    Some(rpc::METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
-                    _ => StatusCode::OK,
-                };
-                self.answer_with(status, &error)
-            }
+pub(super) fn answer(
+    handler: &Handler,
+    request: &Received,
+    message: &Message,
+    caller: Option<&TokenFacts>,
+) -> Reply {
+    let outcome = check_version(handler, request, message)
+        .and_then(|()| check_method(request, message))
+        .and_then(|()| check_name(request, message))
+        .and_then(|()| check_meta(request, message));
+    if let Err(error) = outcome {
+        return handler.answer_with(StatusCode::BAD_REQUEST, &error);
+    }
+    let Kind::Request { id, method } = &message.kind else {
+        return reply::empty(StatusCode::ACCEPTED);
+    };
+    let outcome = match handler.common(message, caller) {
+        Some(Ok(result)) if method == "tools/list" => Ok(cacheable(result)),
+        Some(outcome) => outcome,
+        None if method == "server/discover" => Ok(discover(handler)),
+        None if method == "ping" => Ok(json!({})),
+        None => Err(rpc::error(id, rpc::METHOD_NOT_FOUND, "Method not found")),
+    };
+    match outcome {
+        Ok(result) => handler.answer_with(StatusCode::OK, &rpc::result(id, &complete(result))),
+        Err(error) => {
+            let status = match rpc::error_code(&error) {
+                Some(rpc::METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
+                _ => StatusCode::OK,
+            };
+            handler.answer_with(status, &error)
         }
     }
+}
 
-    fn discover(&self) -> Value {
-        cacheable(json!({
-            "supportedVersions": self.versions(),
-            "capabilities": { "tools": {} },
-            "_meta": { "io.modelcontextprotocol/serverInfo": server_info() },
-        }))
+fn discover(handler: &Handler) -> Value {
+    cacheable(json!({
+        "supportedVersions": versions(handler),
+        "capabilities": { "tools": {} },
+        "_meta": { "io.modelcontextprotocol/serverInfo": server_info() },
+    }))
+}
+
+/// The revisions that the server speaks, newest first.
+fn versions(handler: &Handler) -> Vec<&'static str> {
+    let mut versions = vec![VERSION];
+    if handler.config.wire == Wire::Both {
+        versions.extend(stateful::VERSIONS);
     }
+    versions
+}
 
-    /// The revisions that the server speaks, newest first.
-    fn versions(&self) -> Vec<&'static str> {
-        let mut versions = vec![VERSION];
-        if self.config.wire == Wire::Both {
-            versions.extend(stateful::VERSIONS);
+fn check_version(handler: &Handler, request: &Received, message: &Message) -> Result<(), Value> {
+    match request.header(VERSION_HEADER) {
+        Some(VERSION) => Ok(()),
+        Some(other) => {
+            let why = "Unsupported protocol version";
+            let mut error = rpc::error(message.id(), rpc::UNSUPPORTED_VERSION, why);
+            error["error"]["data"] = json!({
+                "requested": other,
+                "supported": versions(handler),
+            });
+            Err(error)
         }
-        versions
-    }
-
-    fn check_version(&self, request: &Received, message: &Message) -> Result<(), Value> {
-        match request.header(VERSION_HEADER) {
-            Some(VERSION) => Ok(()),
-            Some(other) => {
-                let why = "Unsupported protocol version";
-                let mut error = rpc::error(message.id(), rpc::UNSUPPORTED_VERSION, why);
-                error["error"]["data"] = json!({
-                    "requested": other,
-                    "supported": self.versions(),
-                });
-                Err(error)
-            }
-            None => Err(mismatch(message, "MCP-Protocol-Version is missing")),
-        }
+        None => Err(mismatch(message, "MCP-Protocol-Version is missing")),
     }
 }
 
