@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use doorkey_discovery::Issuer;
 use doorkey_http::clean_text;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
@@ -82,7 +83,7 @@ fn check_issuer(record: &AuthorizationRecord, response: &Response) -> Result<(),
         [] if record.iss_advertised => mismatch(None),
         [] => Ok(()),
         [iss] if iss == record.issuer.as_str() => Ok(()),
-        [iss] if record.trusted_issuer.as_ref().map(|t| t.as_str()) == Some(iss) => Ok(()),
+        [iss] if record.trusted_issuer.as_ref().map(Issuer::as_str) == Some(iss) => Ok(()),
         [iss] => mismatch(Some(iss)),
         _ => Err(Error::InvalidAuthorizationResponse(
             InvalidResponse::Repeated("iss"),

@@ -29,10 +29,10 @@ pub enum Error {
     Store(#[source] Shared<doorkey_store::Error>),
 
     /// A person has to sign in. Nothing below the host starts that by itself (law 11).
-    #[error("login required at {}: {reason}", RedactedUrl::from(.server))]
+    #[error("login required at {}: {reason}", RedactedUrl::from(&**.server))]
     LoginRequired {
         /// The MCP server as configured.
-        server: Url,
+        server: Box<Url>,
         /// Why the stored grant does not do.
         reason: LoginReason,
         /// The challenges of the response that showed it; empty if no request was made.

@@ -77,7 +77,7 @@ pub(super) async fn settle(inner: &Inner, attempt: Attempt, error: Error) -> Res
         }
         Refusal::Request(refusal) => {
             note(inner, &attempt.held, |grant| {
-                record_refusal(grant, &refusal)
+                record_refusal(grant, &refusal);
             })
             .await;
             Err(refuse(inner, LoginReason::RefreshRefused(refusal), error))
@@ -85,7 +85,7 @@ pub(super) async fn settle(inner: &Inner, attempt: Attempt, error: Error) -> Res
         Refusal::Client(refusal) if attempt.held.grant.dynamic_registration => {
             drop_registration(inner, &attempt.held.grant).await;
             note(inner, &attempt.held, |grant| {
-                record_refusal(grant, &refusal)
+                record_refusal(grant, &refusal);
             })
             .await;
             Err(refuse(inner, LoginReason::RegistrationGone(refusal), error))
@@ -115,7 +115,7 @@ async fn passing(inner: &Inner, attempt: &Attempt, error: Error) -> Error {
     if unsent || matches!(error, Error::TokenEndpoint { .. }) {
         let before = attempt.held.grant.refresh_started_at;
         note(inner, &attempt.held, |grant| {
-            grant.refresh_started_at = before
+            grant.refresh_started_at = before;
         })
         .await;
     } else {
