@@ -216,7 +216,7 @@ pub(crate) fn body(status: u16, media: &str, text: String) -> Outcome {
 /// What the authorization layer says when somebody has to sign in.
 pub(crate) fn login_required() -> Outcome {
     Err(Error::LoginRequired {
-        server: server_url(),
+        server: server_url().into(),
         reason: LoginReason::NoGrant,
         challenges: Challenges::parse([CHALLENGES]),
         cause: None,

@@ -49,7 +49,7 @@ impl Unauthenticated {
         let challenges = Challenges::from_headers(response.headers());
         match response.status() {
             StatusCode::UNAUTHORIZED => Some(Error::LoginRequired {
-                server: self.server.clone(),
+                server: self.server.clone().into(),
                 reason: LoginReason::NoGrant,
                 challenges,
                 cause: None,
