@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::legacy::{legacy_base, legacy_defaults};
 use crate::options::{ConfiguredServer, DiscoveryOptions};
 use crate::resource::derived_resource;
+use crate::text::Quoted;
 use crate::well_known::{
     is_openid_place, legacy_metadata_candidate, located_resource_metadata, without_fragment,
 };
@@ -21,6 +22,20 @@ use crate::{
 mod fetch;
 
 /// Finds the authorization server of one MCP server. Keeps nothing between calls: each asks anew.
+///
+/// ```no_run
+/// use doorkey_discovery::{Challenges, Discovery, DiscoveryOptions};
+/// use doorkey_http::{HttpClient, HttpProfile};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let server: url::Url = "https://mcp.example/mcp".parse()?;
+/// let http = HttpClient::new(&HttpProfile::new(server.clone()))?;
+/// let discovery = Discovery::new(http, DiscoveryOptions::default());
+/// let found = discovery.discover(&server, &Challenges::default()).await?;
+/// let (resource, token_endpoint) = (found.resource, found.server.token_endpoint);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Discovery {
     http: HttpClient,
@@ -379,8 +394,8 @@ fn warn_if_unlisted(server: &AuthorizationServerMetadata, resource: &ResourceId)
     let listed = server.protected_resources.as_ref();
     if listed.is_some_and(|listed| !listed.iter().any(|own| own == resource.as_str())) {
         tracing::warn!(
-            issuer = server.issuer.as_str(),
-            resource = resource.as_str(),
+            issuer = %Quoted(server.issuer.as_str()),
+            resource = %Quoted(resource.as_str()),
             "the authorization server does not list this resource among its own"
         );
     }

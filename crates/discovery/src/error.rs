@@ -5,6 +5,7 @@ use doorkey_http::{Leg, RedactedUrl};
 use crate::attempt::{Attempts, Class};
 use crate::document::DocumentError;
 use crate::resource::ResourceMismatch;
+use crate::text::Quoted;
 use crate::{Issuer, UrlError};
 
 /// Why no authorization server was found. Nothing stored is touched by any of these.
@@ -23,7 +24,7 @@ pub enum Error {
     },
     /// The metadata of the authorization server declares another issuer. If that is known to be
     /// right for this server, name it as the trusted issuer in the configuration.
-    #[error("no metadata of the authorization server {issuer} declares that issuer")]
+    #[error("no metadata of the authorization server {} declares that issuer", Quoted(issuer.as_str()))]
     IssuerMismatch {
         /// The issuer that was looked for.
         issuer: Issuer,

@@ -239,4 +239,21 @@ mod tests {
             [false, true, true]
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn places_stay_on_the_origin_and_carry_no_secrets(rest in "[a-z0-9/?#%.:@~-]{0,30}") {
+            let server = format!("https://user:pw@h:8443/{rest}");
+            if let Ok(server) = server.parse::<Url>() {
+                let places = resource_metadata_candidates(&server);
+                proptest::prop_assert!((1..=2).contains(&places.len()));
+                for place in places {
+                    proptest::prop_assert_eq!(place.origin(), server.origin());
+                    proptest::prop_assert!(place.path().starts_with(RESOURCE_SUFFIX));
+                    proptest::prop_assert!(place.username().is_empty() && place.password().is_none());
+                    proptest::prop_assert_eq!(place.fragment(), None);
+                }
+            }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Which identifiers speak for which server, and what a document may hold.
 
+use proptest::prelude::*;
+
 use super::*;
 
 use ResourceMatch::{Exact, Parent};
@@ -320,5 +322,74 @@ fn without_a_document_the_identifier_is_the_server_url_leg_07() {
             derived_resource(&server.parse().unwrap()).as_str(),
             resource
         );
+    }
+}
+
+/// A server URL, and an identifier made of pieces of it and of things that look like them.
+fn near_miss() -> impl Strategy<Value = (String, String)> {
+    let scheme = prop_oneof![Just("https"), Just("HTTPS"), Just("http")];
+    let host = prop_oneof![
+        Just("h"),
+        Just("H"),
+        Just("h:8443"),
+        Just("u@h"),
+        Just("h.x"),
+        Just("")
+    ];
+    let segment = || {
+        prop_oneof![
+            Just("/"),
+            Just("a"),
+            Just("b"),
+            Just("/a"),
+            Just(".."),
+            Just("%61")
+        ]
+    };
+    let tail = prop_oneof![Just(""), Just("?q"), Just("#f"), Just("?q#f"), Just("?")];
+    let path = || proptest::collection::vec(segment(), 0..5).prop_map(|parts| parts.concat());
+    (scheme, host, path(), tail.clone(), path(), tail).prop_map(
+        |(scheme, host, path, tail, own, own_tail)| {
+            (
+                format!("https://h/{own}{own_tail}"),
+                format!("{scheme}://{host}{path}{tail}"),
+            )
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_is_accepted_is_the_server_or_above_it_disc_09_disc_10((server, published) in near_miss()) {
+        let server: Url = server.parse().unwrap();
+        for source in [Challenge, PathWellKnown, RootWellKnown] {
+            let exact = judge(&published, server.as_str(), source, Exact);
+            let parent = judge(&published, server.as_str(), source, Parent);
+            prop_assert!(exact.is_none() || parent == exact, "what identity accepts, the default accepts as such");
+            if parent.is_some() {
+                let url: Url = published.parse().unwrap();
+                prop_assert_eq!(url.origin(), server.origin());
+                prop_assert!(server.path().starts_with(url.path()), "{} of {}", published, server);
+                prop_assert!(url.query().is_none() || url.query() == server.query());
+                prop_assert!(url.fragment().is_none() && url.username().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_can_be_judged(published in ".{0,60}") {
+        let _: Option<ResourceMatchKind> = judge(&published, "https://h/mcp", Challenge, Parent);
+    }
+
+    #[test]
+    fn any_bytes_can_be_read(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(ResourceMetadata::parse(&body).is_err());
+    }
+
+    #[test]
+    fn a_cut_document_is_never_a_shorter_one(cut in 0_usize..76) {
+        let body = br#"{"resource":"https://h/mcp","authorization_servers":["https://as.example/"]}"#;
+        let error = ResourceMetadata::parse(&body[..cut]).unwrap_err();
+        prop_assert!(error.is_absent());
     }
 }
