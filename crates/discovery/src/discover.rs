@@ -257,8 +257,8 @@ impl Discovery {
         }
     }
 
-    /// Pre-configured values, else the legacy mode, else the end; the last two only if the document
-    /// is known not to exist.
+    /// Pre-configured values, else the legacy mode, else the end. The first two are for a document
+    /// that is known not to exist.
     async fn without_resource_metadata(
         &self,
         server: &Url,
