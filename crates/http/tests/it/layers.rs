@@ -109,7 +109,7 @@ async fn rules_and_limits_hold_over_a_bottom_service() {
         _ => Ok(Response::new(Body::empty())),
     });
     let mut profile = HttpProfile::default();
-    let short = Duration::from_millis(100);
+    let short = Duration::from_millis(500);
     profile.timeouts = Timeouts::new(short, short, short);
     let client = HttpClient::with_service(&profile, bottom).unwrap();
     let err = client
