@@ -72,6 +72,7 @@ impl Config {
                 return Err(ConfigError::ServerExists { path, name });
             }
             servers.insert(&server.name, Item::Table(server_table(server)));
+            move_to_end(document, &server.name);
             Ok(())
         })
     }
@@ -117,6 +118,34 @@ fn servers_table(document: &mut DocumentMut) -> Option<&mut dyn TableLike> {
         .entry("mcp_servers")
         .or_insert_with(implicit)
         .as_table_like_mut()
+}
+
+/// Puts a table that was just added behind everything that is there, the last comment included.
+fn move_to_end(document: &mut DocumentMut, name: &str) {
+    let last = last_position(document.as_table());
+    let trailing = document.trailing().as_str().unwrap_or_default().to_owned();
+    let added = document
+        .get_mut("mcp_servers")
+        .and_then(Item::as_table_mut)
+        .and_then(|servers| servers.get_mut(name))
+        .and_then(Item::as_table_mut);
+    // In an inline table the new server is where it has to be.
+    let Some(table) = added else { return };
+    table.set_position(Some(last.map_or(0, |last| last + 1)));
+    if !trailing.is_empty() {
+        table.decor_mut().set_prefix(format!("{trailing}\n"));
+        document.set_trailing("");
+    }
+}
+
+/// The position of the last table that has a header.
+fn last_position(table: &Table) -> Option<isize> {
+    let nested = table.iter().filter_map(|(_, item)| match item {
+        Item::Table(table) => last_position(table),
+        Item::ArrayOfTables(tables) => tables.iter().filter_map(last_position).max(),
+        _ => None,
+    });
+    nested.chain(table.position()).max()
 }
 
 fn server_table(server: &NewServer) -> Table {

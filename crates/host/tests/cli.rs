@@ -1,0 +1,504 @@
+//! The program as a person runs it: arguments, configuration, exit codes.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its scene has failed"
+)]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+struct Scene {
+    folder: TempDir,
+    variables: Vec<(&'static str, String)>,
+}
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Scene {
+    fn new(config: &str) -> Self {
+        let scene = Self {
+            folder: TempDir::new().unwrap(),
+            variables: Vec::new(),
+        };
+        if !config.is_empty() {
+            fs::write(scene.config(), config).unwrap();
+        }
+        scene
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("config.toml")
+    }
+
+    fn config_text(&self) -> String {
+        fs::read_to_string(self.config()).unwrap()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let output = Command::new(env!("CARGO_BIN_EXE_doorkey"))
+            .args(arguments)
+            .env_clear()
+            .env("DOORKEY_HOME", self.folder.path())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Ran::of(&output)
+    }
+
+    /// Runs beside an async test's servers.
+    async fn run_async(self, arguments: &'static [&'static str]) -> Ran {
+        tokio::task::spawn_blocking(move || self.run(arguments))
+            .await
+            .unwrap()
+    }
+}
+
+impl Ran {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout.clone()).unwrap(),
+            err: String::from_utf8(output.stderr.clone()).unwrap(),
+        }
+    }
+
+    #[track_caller]
+    fn expect(self, code: i32, said: &[&str]) -> Self {
+        assert_eq!(self.code, code, "out: {}\nerr: {}", self.out, self.err);
+        for text in said {
+            let there = self.out.contains(text) || self.err.contains(text);
+            assert!(
+                there,
+                "{text:?} is not in\nout: {}\nerr: {}",
+                self.out, self.err
+            );
+        }
+        self
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap()
+    }
+}
+
+const ONE: &str = "# mine\n[mcp_servers.one]\nurl = \"https://one.example/mcp\" # here\n";
+
+#[test]
+fn usage_errors_are_told_on_standard_error_with_exit_code_2() {
+    for arguments in [
+        &["nonsense"][..],
+        &["add", "one"],
+        &["tools"],
+        &["call", "one"],
+        &["call", "one", "echo", "--args", "[1]"],
+        &["call", "one", "echo", "--args", "{"],
+        &[
+            "add",
+            "one",
+            "--url",
+            "https://a.example",
+            "--header",
+            "X-A",
+        ],
+        &[
+            "add",
+            "one",
+            "--url",
+            "https://a.example",
+            "--header",
+            "X A=b",
+        ],
+    ] {
+        let ran = Scene::new(ONE).run(arguments).expect(2, &["error:"]);
+        assert!(ran.out.is_empty(), "{arguments:?}: {}", ran.out);
+    }
+    let help = Scene::new("")
+        .run(&["--help"])
+        .expect(0, &["login", "Exit codes"]);
+    assert!(help.err.is_empty());
+}
+
+#[test]
+fn credentials_on_the_command_line_are_refused_with_the_way_to_give_them() {
+    for header in [
+        "Authorization=Bearer s3cret",
+        "cookie=s3cret",
+        "Proxy-Authorization=s3cret",
+    ] {
+        let scene = Scene::new("");
+        scene
+            .run(&[
+                "add",
+                "one",
+                "--url",
+                "https://a.example",
+                "--header",
+                header,
+            ])
+            .expect(2, &["--bearer-token-env-var", "env_http_headers"]);
+        assert!(!scene.config().exists());
+    }
+}
+
+#[test]
+fn a_server_is_added_shown_and_removed_and_comments_stay() {
+    let scene = Scene::new(ONE);
+    let ran = scene.run(&[
+        "add",
+        "two",
+        "--url",
+        "https://two.example/mcp",
+        "--scopes",
+        "read,write",
+        "--header",
+        "X-Team=search",
+        "--resource",
+        "omit",
+        "--client-id",
+        "abc",
+    ]);
+    let ran = ran.expect(0, &["next: doorkey login two"]);
+    assert!(ran.out.is_empty(), "messages are no data: {}", ran.out);
+    assert!(
+        scene.config_text().starts_with(ONE),
+        "{}",
+        scene.config_text()
+    );
+
+    let two = scene.run(&["get", "two", "--json"]).expect(0, &[]).json();
+    assert_eq!(two["url"], "https://two.example/mcp");
+    assert_eq!(two["scopes"], json!(["read", "write"]));
+    assert_eq!(two["oauth_resource"], "omit");
+    assert_eq!(two["client_id"], "abc");
+    assert_eq!(two["http_headers"], json!(["x-team"]));
+    scene
+        .run(&["get", "two"])
+        .expect(0, &["https://two.example/mcp", "unknown"]);
+
+    scene
+        .run(&["add", "two", "--url", "https://x.example"])
+        .expect(9, &["doorkey remove two"]);
+    scene.run(&["remove", "two"]).expect(0, &["removed two"]);
+    assert_eq!(scene.config_text().trim_end(), ONE.trim_end());
+    scene
+        .run(&["remove", "two"])
+        .expect(9, &["no server named \"two\"", "one"]);
+}
+
+#[test]
+fn list_json_has_the_promised_fields_and_makes_no_request() {
+    // Nothing listens there, and nothing is asked.
+    let scene = Scene::new(
+        "[mcp_servers.one]\nurl = \"http://127.0.0.1:9/mcp\"\n\
+         [mcp_servers.two]\nurl = \"https://two.example\"\nbearer_token_env_var = \"TWO\"\nenabled = false\n\
+         [mcp_servers.local]\ncommand = \"x\"\n",
+    );
+    let list = scene.run(&["list", "--json"]).expect(0, &[]).json();
+    let servers = list.as_array().unwrap();
+    assert_eq!(servers.len(), 2);
+    assert_eq!(servers[0]["name"], "one");
+    assert_eq!(servers[0]["url"], "http://127.0.0.1:9/mcp");
+    assert_eq!(servers[0]["enabled"], true);
+    assert_eq!(servers[1]["enabled"], false);
+    let auth = servers[0]["auth"].as_object().unwrap();
+    for field in [
+        "status",
+        "expires_at",
+        "scopes",
+        "issuer",
+        "resource",
+        "account",
+        "store",
+    ] {
+        assert!(auth.contains_key(field), "{field}");
+    }
+    assert_eq!(auth["status"], "unknown");
+    assert_eq!(auth["account"], "default");
+    assert_eq!(auth["store"]["kind"], "file");
+    assert_eq!(auth["store"]["encrypted"], false);
+    assert_eq!(servers[1]["auth"]["status"], "bearer_env");
+    scene
+        .run(&["list"])
+        .expect(0, &["one", "disabled", "not remote, left alone: local"]);
+    let empty = Scene::new("")
+        .run(&["list", "--json"])
+        .expect(0, &[])
+        .json();
+    assert_eq!(empty, json!([]));
+}
+
+#[test]
+fn a_bad_configuration_is_told_with_file_line_key_and_what_to_type() {
+    let scene = Scene::new("[mcp_servers.one]\nurl = \"https://a.example\"\nprotocol = \"2024\"\n");
+    let file = scene.config().display().to_string();
+    for command in [
+        &["list"][..],
+        &["tools", "one"],
+        &["login", "one"],
+        &["remove", "one"],
+    ] {
+        scene.run(command).expect(
+            9,
+            &[
+                &format!("{file}:3"),
+                "mcp_servers.one.protocol",
+                "\"auto\"",
+                "next: write protocol = ",
+            ],
+        );
+    }
+    Scene::new("[mcp_servers.one\n")
+        .run(&["list"])
+        .expect(9, &["config.toml:1", "not valid TOML"]);
+    Scene::new("[mcp_servers.one]\nurl = \"https://a.example\"\ntool_timeout_secs = 3\n")
+        .run(&["list"])
+        .expect(
+            0,
+            &[
+                "warning:",
+                "config.toml:3",
+                "did you mean `tool_timeout_sec`",
+            ],
+        );
+}
+
+#[test]
+fn servers_that_cannot_be_used_are_told() {
+    let scene = Scene::new(
+        "[mcp_servers.off]\nurl = \"https://a.example\"\nenabled = false\n\
+         [mcp_servers.local]\ncommand = \"x\"\n\
+         [mcp_servers.token]\nurl = \"https://a.example\"\nbearer_token_env_var = \"UNSET_TOKEN\"\n",
+    );
+    scene
+        .run(&["tools", "none"])
+        .expect(9, &["no server named \"none\"", "doorkey add none"]);
+    scene
+        .run(&["tools", "off"])
+        .expect(9, &["disabled", "enabled = true"]);
+    scene.run(&["login", "off"]).expect(9, &["disabled"]);
+    scene.run(&["login", "local"]).expect(9, &["local program"]);
+    scene
+        .run(&["tools", "token"])
+        .expect(9, &["UNSET_TOKEN", "bearer_token_env_var"]);
+    let scene = scene.with("UNSET_TOKEN", "t0ken");
+    scene
+        .run(&["login", "token"])
+        .expect(9, &["bearer token", "no login"]);
+}
+
+#[test]
+fn a_missing_certificate_bundle_names_variable_and_file() {
+    let scene = Scene::new(ONE).with("SSL_CERT_FILE", "/nonexistent/ca.pem");
+    scene
+        .run(&["tools", "one"])
+        .expect(9, &["SSL_CERT_FILE", "/nonexistent/ca.pem"]);
+    let empty = Scene::new(ONE);
+    let bundle = empty.folder.path().join("ca.pem");
+    fs::write(&bundle, "nothing").unwrap();
+    let empty = empty.with("DOORKEY_CA_CERTIFICATE", &bundle.display().to_string());
+    empty
+        .run(&["login", "one"])
+        .expect(9, &["DOORKEY_CA_CERTIFICATE", "ca.pem"]);
+}
+
+#[test]
+fn logout_without_a_login_is_no_failure_and_works_without_the_bundle() {
+    Scene::new(ONE)
+        .run(&["logout", "one"])
+        .expect(0, &["no login"]);
+    let broken = Scene::new(ONE).with("SSL_CERT_FILE", "/nonexistent/ca.pem");
+    broken
+        .run(&["logout", "one"])
+        .expect(0, &["no login", "nothing was revoked"]);
+    broken.run(&["remove", "one"]).expect(0, &["removed one"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_doorkey_home_configuration_and_logins_lie_apart() {
+    let user = TempDir::new().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_doorkey"))
+        .args(["add", "one", "--url", "https://one.example"])
+        .env_clear()
+        .env("HOME", user.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Ran::of(&output).expect(0, &["added one"]);
+    assert!(user.path().join(".config/doorkey/config.toml").is_file());
+    assert!(user.path().join(".local/state/doorkey").is_dir());
+}
+
+/// A scene whose server `one` is the mock.
+fn scene_at(server: &MockServer) -> Scene {
+    Scene::new(&format!(
+        "[mcp_servers.one]\nurl = \"{}/mcp\"\n",
+        server.uri()
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_wants_a_login_ends_a_command_with_3_and_the_login_to_type() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(401).insert_header("WWW-Authenticate", "Bearer"))
+        .mount(&server)
+        .await;
+    let ran = scene_at(&server).run_async(&["tools", "one"]).await;
+    let ran = ran.expect(3, &["error:", "next: doorkey login one"]);
+    assert!(ran.out.is_empty(), "{}", ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn network_and_server_failures_are_temporary() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(503))
+        .mount(&server)
+        .await;
+    scene_at(&server)
+        .run_async(&["tools", "one"])
+        .await
+        .expect(6, &["error:", "503"]);
+    let refused = Scene::new("[mcp_servers.one]\nurl = \"http://127.0.0.1:9/mcp\"\n");
+    let ran = refused
+        .run_async(&["tools", "one"])
+        .await
+        .expect(6, &["next: try again"]);
+    assert!(ran.err.contains("127.0.0.1:9"), "{}", ran.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forbidden_server_is_not_taken_for_one_that_wants_a_login() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(403))
+        .mount(&server)
+        .await;
+    let ran = scene_at(&server)
+        .run_async(&["tools", "one"])
+        .await
+        .expect(5, &["403"]);
+    assert!(!ran.err.contains("doorkey login"), "{}", ran.err);
+}
+
+/// A server on the 2025-11-25 wire, without a login, with hostile names and no resources.
+async fn open_server() -> MockServer {
+    let server = MockServer::start().await;
+    let respond = |request: &wiremock::Request| {
+        let message: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let result = match message["method"].as_str() {
+            Some("initialize") => json!({
+                "protocolVersion": "2025-11-25",
+                "capabilities": {"tools": {}, "resources": {}},
+                "serverInfo": {"name": "mock", "version": "1"},
+            }),
+            Some("tools/list") => json!({"tools": [
+                {"name": "echo\u{1b}[31m", "description": "says\u{7} it\nagain", "inputSchema": {"type": "object"}},
+            ]}),
+            Some("tools/call") if message["params"]["name"] == "fail" => {
+                json!({"content": [{"type": "text", "text": "no\u{1b}]0;title\u{7}luck"}], "isError": true})
+            }
+            Some("tools/call") => json!({
+                "content": [{"type": "text", "text": message["params"]["arguments"].to_string()}],
+            }),
+            Some(method) if method.starts_with("notifications/") => {
+                return ResponseTemplate::new(202);
+            }
+            _ => {
+                return ResponseTemplate::new(200).set_body_json(json!({
+                    "jsonrpc": "2.0", "id": message["id"],
+                    "error": {"code": -32601, "message": "Method not found"},
+                }));
+            }
+        };
+        let answer = json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
+        ResponseTemplate::new(200).set_body_json(answer)
+    };
+    Mock::given(method("POST"))
+        .respond_with(respond)
+        .mount(&server)
+        .await;
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn method_not_found_is_shown_as_that() {
+    let server = open_server().await;
+    let ran = scene_at(&server).run_async(&["resources", "one"]).await;
+    let ran = ran.expect(7, &["Method not found", "-32601"]);
+    assert!(!ran.err.contains("login"), "{}", ran.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tools_are_data_and_text_of_servers_is_cleaned() {
+    let server = open_server().await;
+    let ran = scene_at(&server)
+        .run_async(&["tools", "one"])
+        .await
+        .expect(0, &["echo", "says it"]);
+    assert!(!ran.out.contains(['\u{1b}', '\u{7}']), "{:?}", ran.out);
+    assert_eq!(ran.out.lines().count(), 1);
+    let ran = scene_at(&server)
+        .run_async(&["tools", "one", "--json"])
+        .await
+        .expect(0, &[]);
+    assert_eq!(ran.json()[0]["inputSchema"]["type"], "object");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_shows_its_result_and_an_error_of_the_tool_is_8() {
+    let server = open_server().await;
+    let ran = scene_at(&server)
+        .run_async(&["call", "one", "echo", "--args", "{\"a\": 1}"])
+        .await;
+    assert_eq!(ran.expect(0, &[]).out, "{\"a\":1}\n");
+    let ran = scene_at(&server)
+        .run_async(&["call", "one", "fail"])
+        .await
+        .expect(8, &["luck"]);
+    assert!(!ran.out.contains('\u{1b}'), "{:?}", ran.out);
+    let ran = scene_at(&server)
+        .run_async(&["call", "one", "fail", "--json"])
+        .await
+        .expect(8, &[]);
+    assert_eq!(ran.json()["isError"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_a_login_is_said_to_need_none_and_remembered_so() {
+    let server = open_server().await;
+    let scene = scene_at(&server);
+    let folder = scene.folder.path().to_owned();
+    tokio::task::spawn_blocking(move || {
+        scene.run(&["login", "one"]).expect(0, &["needs no login"]);
+        let list = scene.run(&["list", "--json"]).expect(0, &[]).json();
+        assert_eq!(list[0]["auth"]["status"], "not_required");
+        let list = scene
+            .run(&["list", "--json", "--check"])
+            .expect(0, &[])
+            .json();
+        assert_eq!(list[0]["check"]["ok"], true);
+        assert_eq!(list[0]["check"]["protocol"], "2025-11-25");
+        scene.run(&["remove", "one"]).expect(0, &[]);
+    })
+    .await
+    .unwrap();
+    drop(folder);
+}
