@@ -120,7 +120,7 @@ impl AuthorizedClient {
 
     /// Tells whoever listens.
     pub(crate) fn tell(&self, event: Event) {
-        tracing::debug!(?event, "mcp transport event");
+        tracing::debug!(%event, "mcp transport");
         // No listener is no error: the host chose not to subscribe.
         drop(self.inner.events.send(event));
     }

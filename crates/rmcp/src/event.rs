@@ -55,6 +55,36 @@ pub enum Event {
     Missed(u64),
 }
 
+/// One line for a person or a log. Nothing secret is in it.
+impl fmt::Display for Event {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LoginRequired { exchange, error }
+            | Self::InsufficientScope { exchange, error }
+            | Self::NotificationUnauthorized { exchange, error } => {
+                write!(formatter, "{exchange} was refused: {error}")
+            }
+            Self::StreamUnauthorized { resumed, error } => {
+                let exchange = Exchange::Stream { resumed: *resumed };
+                write!(formatter, "{exchange} was refused: {error}")
+            }
+            Self::StreamOverflow { limit } => {
+                write!(
+                    formatter,
+                    "an event of more than {limit} bytes ended its stream"
+                )
+            }
+            Self::SessionDeleteFailed { detail, .. } => {
+                write!(formatter, "the session was not ended: {detail}")
+            }
+            Self::RememberedWireRefused => {
+                formatter.write_str("the server no longer speaks the wire that was remembered")
+            }
+            Self::Missed(count) => write!(formatter, "{count} events were missed"),
+        }
+    }
+}
+
 /// One exchange with the MCP server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

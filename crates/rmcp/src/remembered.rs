@@ -1,7 +1,8 @@
 //! What happens when the server no longer is what it was remembered to be.
 //!
 //! A connection that starts from a remembered `server/discover` answer learns only with its first request whether
-//! the server still speaks that wire. If it does not say so, it is asked once more, and the request is repeated.
+//! the server still speaks that wire. If it refuses the version, it is asked once more and the request is repeated; if it
+//! refuses in any other way, it is asked once more and the refusal stands.
 
 use rmcp::{
     model::{
@@ -15,9 +16,11 @@ use crate::{
     AuthorizedClient, ClientError, Event, Wire,
     answer::Answer,
     client::{Post, shown},
+    connection::MessageKey,
     error::clean,
     lifecycle,
     reply::Failure,
+    settle::SILENCE_LIMIT,
 };
 
 impl AuthorizedClient {
@@ -33,12 +36,14 @@ impl AuthorizedClient {
                 self.connection().confirm();
                 answer
             }
-            Verdict::Refused(detail) => {
+            Verdict::Refused { detail, unheard } => {
                 if !self.connection().confirm() {
                     return answer;
                 }
-                if self.still_stateless(post).await? {
-                    return self.post(post).await;
+                match self.still_stateless(post).await? {
+                    true if unheard => return self.post(post).await,
+                    true => return answer,
+                    false => {}
                 }
                 self.tell(Event::RememberedWireRefused);
                 Err(StreamableHttpError::Client(ClientError::RememberedWire {
@@ -66,10 +71,20 @@ impl AuthorizedClient {
             session: None,
             ..refused.clone()
         };
-        let answer = self.post(&post).await?;
+        let watch = self.connection().watch(&post.message);
+        let answer = self.post(&post).await.inspect_err(|_| {
+            // Whoever waits for the refused request gets the reason.
+            if let Some(error) = watch.error() {
+                let key = MessageKey::of(&refused.message);
+                self.connection().caught(&key, &error);
+            }
+        })?;
         let answer = self.for_rmcp(answer, post.limits);
-        let (answer, _) = answer.expect_initialized::<ClientError>().await?;
-        Ok(speaks_stateless(&answer))
+        let answer = answer.expect_initialized::<ClientError>();
+        match tokio::time::timeout(SILENCE_LIMIT, answer).await {
+            Ok(answer) => Ok(speaks_stateless(&answer?.0)),
+            Err(_) => Ok(false),
+        }
     }
 }
 
@@ -82,7 +97,11 @@ pub(crate) fn speaks_stateless(answer: &ServerJsonRpcMessage) -> bool {
 
 enum Verdict {
     Holds,
-    Refused(String),
+    Refused {
+        detail: String,
+        /// The server did nothing but refuse: sending the same again cannot do anything twice.
+        unheard: bool,
+    },
     /// Authorization, the network or the server's health decided; nothing was learned.
     Unknown,
 }
@@ -93,14 +112,18 @@ fn verdict(answer: &Result<Answer, Failure>) -> Verdict {
             JsonRpcMessage::Error(error)
                 if error.error.code == ErrorCode::UNSUPPORTED_PROTOCOL_VERSION =>
             {
-                Verdict::Refused(clean(&error.error.message))
+                Verdict::Refused {
+                    detail: clean(&error.error.message),
+                    unheard: true,
+                }
             }
             _ => Verdict::Holds,
         },
         Ok(_) => Verdict::Holds,
-        Err(StreamableHttpError::UnexpectedServerResponse(text)) => {
-            Verdict::Refused(text.to_string())
-        }
+        Err(StreamableHttpError::UnexpectedServerResponse(text)) => Verdict::Refused {
+            detail: text.to_string(),
+            unheard: false,
+        },
         Err(_) => Verdict::Unknown,
     }
 }

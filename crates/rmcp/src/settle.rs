@@ -290,4 +290,4 @@ fn offers_stateless(error: &ErrorData) -> bool {
 }
 
 /// How long a server may keep an answer's event stream silent before it counts as not knowing the method.
-const SILENCE_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(10);

@@ -51,7 +51,8 @@ impl Seen {
     }
 }
 
-type Outcome = Result<Response<Body>, Error>;
+/// The error is boxed only because it is large.
+pub(crate) type Outcome = Result<Response<Body>, Box<Error>>;
 type Respond = dyn Fn(&Seen, usize) -> Outcome + Send + Sync;
 
 /// Answers requests by a function of the request and of how many came before it, and remembers them.
@@ -93,7 +94,7 @@ impl Script {
 impl Service<Request<Body>> for Script {
     type Response = Response<Body>;
     type Error = Error;
-    type Future = BoxFuture<'static, Outcome>;
+    type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
@@ -108,7 +109,7 @@ impl Service<Request<Body>> for Script {
                 all.push(seen.clone());
                 all.len() - 1
             };
-            (this.respond)(&seen, before)
+            (this.respond)(&seen, before).map_err(|error| *error)
         })
     }
 }
@@ -147,7 +148,7 @@ pub(crate) fn stateless(seen: &Seen) -> Outcome {
             seen,
             &json!({ "resultType": "complete", "tools": [], "ttlMs": 0, "cacheScope": "private" }),
         ),
-        _ => refusal(404, seen, -32601, json!(null)),
+        _ => refusal(404, seen, -32601, &json!(null)),
     }
 }
 
@@ -166,7 +167,7 @@ pub(crate) fn answer(seen: &Seen, result: &Value) -> Outcome {
     body(200, "application/json", message.to_string())
 }
 
-pub(crate) fn refusal(status: u16, seen: &Seen, code: i32, data: Value) -> Outcome {
+pub(crate) fn refusal(status: u16, seen: &Seen, code: i32, data: &Value) -> Outcome {
     let error = json!({ "code": code, "message": "refused", "data": data });
     let message = json!({ "jsonrpc": "2.0", "id": seen.body["id"], "error": error });
     body(status, "application/json", message.to_string())
@@ -215,22 +216,22 @@ pub(crate) fn body(status: u16, media: &str, text: String) -> Outcome {
 
 /// What the authorization layer says when somebody has to sign in.
 pub(crate) fn login_required() -> Outcome {
-    Err(Error::LoginRequired {
+    Err(Box::new(Error::LoginRequired {
         server: server_url().into(),
         reason: LoginReason::NoGrant,
         challenges: Challenges::parse([CHALLENGES]),
         cause: None,
-    })
+    }))
 }
 
 /// And when a scope is missing.
 pub(crate) fn scope_missing() -> Outcome {
     let challenges =
         Challenges::parse([r#"Bearer error="insufficient_scope", scope="files:write""#]);
-    Err(Error::InsufficientScope {
+    Err(Box::new(Error::InsufficientScope {
         required: challenges.scope().unwrap_or_default(),
         challenges,
-    })
+    }))
 }
 
 pub(crate) const CHALLENGES: &str =

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use doorkey_http::{HttpClient, HttpProfile};
+use doorkey_http::{HttpClient, HttpProfile, Timeouts};
 use doorkey_oauth::{AuthorizationConfig, Error, TokenSource};
 use doorkey_rmcp::{
     AuthorizedClient, ClientError, ClientOptions, ConnectError, ConnectOptions, Connected, Event,
@@ -383,4 +383,22 @@ async fn a_probe_reports_every_challenge_and_sends_no_token() {
     let all = requests(&server).await;
     assert_eq!(all.len(), 1);
     assert!(!all[0].headers.contains_key("authorization"));
+}
+
+#[tokio::test]
+async fn the_clients_own_time_limits_replace_those_of_the_profile() {
+    let server = MockServer::start().await;
+    let slow = ResponseTemplate::new(202).set_delay(Duration::from_secs(5));
+    Mock::given(any()).respond_with(slow).mount(&server).await;
+    let tokens = TokenSource::fixed(url(&server), "fixed-token".into());
+    let timeouts = Timeouts::new(
+        Duration::from_secs(5),
+        Duration::from_secs(5),
+        Duration::from_millis(50),
+    );
+    let options = ClientOptions::default().with_timeouts(timeouts);
+    let client = AuthorizedClient::new(http(&server), tokens, options);
+    let error = start(client, &server).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    assert!(matches!(error, ConnectError::Settle { .. }), "{error:?}");
 }

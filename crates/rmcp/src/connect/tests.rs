@@ -7,8 +7,8 @@ use super::*;
 use crate::{
     ClientOptions, Event, Exchange, Protocol, authorization_error,
     testing::{
-        Script, Seen, answer, chunked_events, discovered, events, html, login_required, refusal,
-        scope_missing, server_url, silence, stateful, stateless, status,
+        Outcome, Script, Seen, answer, chunked_events, discovered, events, html, login_required,
+        refusal, scope_missing, server_url, silence, stateful, stateless, status,
     },
 };
 
@@ -41,10 +41,16 @@ const BOTH_STARTS: [&str; 4] = [
     "tools/list",
 ];
 
-#[tokio::test]
-async fn each_start_makes_the_requests_it_should_and_no_more() {
-    type Server = fn(&Seen) -> Result<http::Response<doorkey_http::Body>, doorkey_oauth::Error>;
-    let cases: [(&str, Server, ConnectOptions, &[&str]); 8] = [
+type Server = fn(&Seen) -> Outcome;
+
+/// A server, what is known of it, and the requests up to its first `tools/list`.
+fn starts() -> [(
+    &'static str,
+    Server,
+    ConnectOptions,
+    &'static [&'static str],
+); 8] {
+    [
         (
             "new, stateless",
             stateless,
@@ -93,8 +99,12 @@ async fn each_start_makes_the_requests_it_should_and_no_more() {
             remembering(Wire::Stateful, None),
             &["initialize", "server/discover", "tools/list"],
         ),
-    ];
-    for (name, server, options, expected) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn each_start_makes_the_requests_it_should_and_no_more() {
+    for (name, server, options, expected) in starts() {
         let script = Script::new(move |seen, _| server(seen));
         let connected = connected(&script, options).await;
         connected.service.list_all_tools().await.unwrap();
@@ -156,7 +166,8 @@ async fn the_requests_of_each_wire_carry_what_its_revision_wants() {
 
 #[tokio::test]
 async fn authorization_network_and_server_failures_never_lead_to_the_other_wire() {
-    let failures: [(&str, fn() -> Result<_, _>); 5] = [
+    type Failure = fn() -> Outcome;
+    let failures: [(&str, Failure); 5] = [
         ("login", login_required),
         ("scope", scope_missing),
         ("forbidden", || html(403)),
@@ -207,14 +218,14 @@ async fn a_version_error_that_offers_the_version_is_answered_by_asking_again_onc
     let supported = json!({ "supported": ["2026-07-28"] });
     let again = supported.clone();
     let script = Script::new(move |seen, before| match before {
-        0 => refusal(400, seen, -32022, supported.clone()),
+        0 => refusal(400, seen, -32022, &supported),
         _ => stateless(seen),
     });
     let connection = connected(&script, ConnectOptions::default()).await;
     assert_eq!(connection.wire, Wire::Stateless);
     assert_eq!(script.names(), ["server/discover", "server/discover"]);
 
-    let script = Script::new(move |seen, _| refusal(400, seen, -32022, again.clone()));
+    let script = Script::new(move |seen, _| refusal(400, seen, -32022, &again));
     let options = ConnectOptions::default().with_protocol(Protocol::V2026_07_28);
     let error = refused(&script, options).await;
     assert!(matches!(
@@ -230,7 +241,7 @@ async fn a_version_error_that_offers_the_version_is_answered_by_asking_again_onc
 #[tokio::test]
 async fn an_error_only_a_stateless_server_knows_is_no_reason_to_fall_back() {
     for code in [-32020, -32021] {
-        let script = Script::new(move |seen, _| refusal(400, seen, code, json!(null)));
+        let script = Script::new(move |seen, _| refusal(400, seen, code, &json!(null)));
         let error = refused(&script, ConnectOptions::default()).await;
         assert!(
             matches!(&error, ConnectError::Rejected { error, .. } if error.code == ErrorCode(code))
@@ -255,7 +266,7 @@ async fn a_server_that_refuses_both_wires_is_reported_by_what_it_said_to_initial
     );
 
     let script = Script::new(|seen, _| match seen.name() {
-        "initialize" => refusal(200, seen, -32000, json!(null)),
+        "initialize" => refusal(200, seen, -32000, &json!(null)),
         _ => html(405),
     });
     for remembered in [Wire::Stateful, Wire::Stateless] {
@@ -267,7 +278,7 @@ async fn a_server_that_refuses_both_wires_is_reported_by_what_it_said_to_initial
 #[tokio::test]
 async fn a_memory_the_server_outgrew_is_asked_about_once_and_the_request_repeated() {
     let script = Script::new(|seen, before| match before {
-        0 => refusal(400, seen, -32022, json!({ "supported": ["2026-07-28"] })),
+        0 => refusal(400, seen, -32022, &json!({ "supported": ["2026-07-28"] })),
         _ => stateless(seen),
     });
     let options = remembering(Wire::Stateless, Some(discovered()));
@@ -281,6 +292,46 @@ async fn a_memory_the_server_outgrew_is_asked_about_once_and_the_request_repeate
     );
     let seen = script.seen();
     assert_eq!(seen[0].body, seen[2].body);
+}
+
+#[tokio::test]
+async fn a_memory_is_doubted_only_until_the_first_answer() {
+    let script = Script::new(|seen, before| match before {
+        1 => refusal(400, seen, -32022, &json!({ "supported": ["2026-07-28"] })),
+        _ => stateless(seen),
+    });
+    let options = remembering(Wire::Stateless, Some(discovered()));
+    let connection = connected(&script, options).await;
+    connection.service.list_all_tools().await.unwrap();
+    let error = connection.service.list_all_tools().await.unwrap_err();
+    assert!(matches!(error, ServiceError::McpError(_)), "{error}");
+    assert_eq!(script.names(), ["tools/list", "tools/list"]);
+}
+
+#[tokio::test]
+async fn a_request_that_may_have_been_heard_is_never_repeated() {
+    let script = Script::new(|seen, before| match before {
+        0 => crate::testing::body(200, "application/json", "{\"half".to_owned()),
+        _ => stateless(seen),
+    });
+    let options = remembering(Wire::Stateless, Some(discovered()));
+    let connection = connected(&script, options).await;
+    let error = connection.service.list_all_tools().await.unwrap_err();
+    assert!(error.to_string().contains("no JSON-RPC message"), "{error}");
+    assert_eq!(script.names(), ["tools/list", "server/discover"]);
+}
+
+#[tokio::test]
+async fn a_failed_refresh_of_the_memory_is_reported_as_itself() {
+    let script = Script::new(|seen, before| match before {
+        0 => refusal(400, seen, -32022, &json!(null)),
+        _ => login_required(),
+    });
+    let options = remembering(Wire::Stateless, Some(discovered()));
+    let connection = connected(&script, options).await;
+    let error = connection.service.list_all_tools().await.unwrap_err();
+    assert!(error.is_authorization_required(), "{error}");
+    assert!(authorization_error(&error).is_some_and(doorkey_oauth::Error::needs_login));
 }
 
 #[tokio::test]
@@ -363,7 +414,7 @@ async fn a_json_rpc_error_stays_one_whatever_status_it_comes_with() {
     for code in [200, 400, 404, 500] {
         let script = Script::new(move |seen, before| match before {
             0 => stateless(seen),
-            _ => refusal(code, seen, -32601, json!(null)),
+            _ => refusal(code, seen, -32601, &json!(null)),
         });
         let connection = connected(&script, ConnectOptions::default()).await;
         let error = connection.service.list_all_tools().await.unwrap_err();
@@ -495,7 +546,7 @@ async fn an_expired_session_is_begun_anew_at_a_revision_that_has_sessions() {
 #[tokio::test]
 async fn an_unknown_method_inside_a_session_is_not_an_expired_session() {
     let script = Script::new(|seen, _| match seen.name() {
-        "tools/list" => refusal(404, seen, -32601, json!(null)),
+        "tools/list" => refusal(404, seen, -32601, &json!(null)),
         _ => stateful(seen),
     });
     let connection = connected(&script, remembering(Wire::Stateful, None)).await;

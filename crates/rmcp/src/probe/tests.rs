@@ -6,9 +6,11 @@ use doorkey_http::{Body, HttpProfile};
 use http::{Request, Response};
 
 use super::*;
-use crate::testing::{Seen, answer, body, html, refusal, server_url, stateful, stateless, status};
+use crate::testing::{
+    Outcome, Seen, answer, body, html, refusal, server_url, stateful, stateless, status,
+};
 
-type Answers = fn(&Seen) -> Result<Response<Body>, doorkey_oauth::Error>;
+type Answers = fn(&Seen) -> Outcome;
 
 /// A network on which `answers` is the only server; what it was asked is kept.
 fn network(answers: Answers) -> (HttpClient, Arc<Mutex<Vec<Seen>>>) {
@@ -26,7 +28,7 @@ fn network(answers: Answers) -> (HttpClient, Arc<Mutex<Vec<Seen>>>) {
     (HttpClient::with_service(&profile, bottom).unwrap(), asked)
 }
 
-fn challenged(status: u16) -> Result<Response<Body>, doorkey_oauth::Error> {
+fn challenged(status: u16) -> Outcome {
     let response = Response::builder()
         .status(status)
         .header("content-type", "text/html")
@@ -148,7 +150,7 @@ async fn an_open_server_is_asked_as_far_as_its_tools() {
 #[tokio::test]
 async fn a_server_without_tools_is_open_all_the_same() {
     let answers: Answers = |seen| match seen.name() {
-        "tools/list" => refusal(404, seen, -32601, serde_json::Value::Null),
+        "tools/list" => refusal(404, seen, -32601, &serde_json::Value::Null),
         _ => stateless(seen),
     };
     let (found, _) = outcome(answers, Protocol::Auto, None).await;
@@ -173,7 +175,7 @@ async fn neither_an_answer_nor_a_challenge_is_an_error() {
 
 #[tokio::test]
 async fn a_redirect_is_followed_inside_the_origin_and_named_outside_of_it() {
-    fn redirect(status: u16, to: &str) -> Result<Response<Body>, doorkey_oauth::Error> {
+    fn redirect(status: u16, to: &str) -> Outcome {
         let response = Response::builder().status(status).header("location", to);
         Ok(response.body(Body::empty()).unwrap())
     }
