@@ -33,7 +33,9 @@ pub struct BrowserCommand {
 
 /// A blocking function that opens a URL.
 #[derive(Clone)]
-pub struct PlatformBrowser(Arc<dyn Fn(&str) -> io::Result<()> + Send + Sync>);
+pub struct PlatformBrowser(Arc<Opener>);
+
+type Opener = dyn Fn(&str) -> io::Result<()> + Send + Sync;
 
 /// A URL could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -269,7 +271,8 @@ mod tests {
     #[test]
     fn browser_variable_alternatives_and_codes_are_understood() {
         let url = "https://as.example/a?b=c&d=%20".to_owned();
-        let table: &[(&str, &[(&str, &[&str])])] = &[
+        type Expected<'a> = &'a [(&'a str, &'a [&'a str])];
+        let table: &[(&str, Expected<'_>)] = &[
             ("firefox", &[("firefox", &[&url])]),
             (
                 "firefox --new-window %s",

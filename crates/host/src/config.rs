@@ -16,7 +16,7 @@ use crate::Home;
 use section::{Section, Source};
 
 pub use edit::NewServer;
-pub use error::{ConfigError, ConfigWarning};
+pub use error::{ConfigError, ConfigWarning, WrongValue};
 pub use network::NetworkSettings;
 pub use server::{ClientSecret, OAuthSettings, ServerConfig};
 

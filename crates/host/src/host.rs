@@ -51,7 +51,7 @@ pub struct Session {
 #[non_exhaustive]
 pub enum Logout {
     /// Each step with its outcome.
-    Complete(LogoutReport),
+    Complete(Box<LogoutReport>),
     /// The network settings cannot be used, so that nothing could be revoked; the local copy is gone.
     LocalOnly {
         /// Whether there was a login.
@@ -223,7 +223,7 @@ impl Host {
                     server: name.to_owned(),
                     source: source.into(),
                 })?;
-        Ok(Logout::Complete(report))
+        Ok(Logout::Complete(Box::new(report)))
     }
 
     /// Waits, at most `limit` in all, until no refresh or login is running any more.

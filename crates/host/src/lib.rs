@@ -62,7 +62,7 @@ mod status;
 pub use browser::{Browser, BrowserCommand, BrowserError, PlatformBrowser};
 pub use config::{
     ClientSecret, Config, ConfigError, ConfigWarning, NetworkSettings, NewServer, OAuthSettings,
-    ServerConfig,
+    ServerConfig, WrongValue,
 };
 pub use connection::Connection;
 pub use environment::{Environment, Folders, NotText, Terminal};

@@ -58,12 +58,9 @@ impl Host {
         progress.report(&LoginStep::Probing {
             server: server.url.clone(),
         });
-        let challenges = match self.probe(&session).await? {
-            ProbeOutcome::Challenged(challenges) => challenges,
-            _ => {
-                facts::remember_need(self.store(), server, false).await;
-                return Ok(LoginOutcome::NotRequired);
-            }
+        let ProbeOutcome::Challenged(challenges) = self.probe(&session).await? else {
+            facts::remember_need(self.store(), server, false).await;
+            return Ok(LoginOutcome::NotRequired);
         };
         facts::remember_need(self.store(), server, true).await;
         progress.report(&LoginStep::Challenged);

@@ -224,7 +224,7 @@ fn rfc3339(seconds: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{LoginState as S, Proof as P, *};
     use secrecy::SecretString;
 
     #[test]
@@ -232,56 +232,14 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(1_000);
         // proof, expires_at, access token, refresh token
         let table = [
-            (
-                Proof::Accepted,
-                Some(2_000),
-                true,
-                false,
-                LoginState::LoggedIn,
-            ),
-            (Proof::Accepted, None, true, false, LoginState::LoggedIn),
-            (
-                Proof::Unproven,
-                Some(2_000),
-                true,
-                true,
-                LoginState::LoggedIn,
-            ),
-            (
-                Proof::Accepted,
-                Some(1_000),
-                true,
-                true,
-                LoginState::ExpiredRefreshable,
-            ),
-            (
-                Proof::Accepted,
-                Some(500),
-                true,
-                false,
-                LoginState::LoginRequired,
-            ),
-            (
-                Proof::Accepted,
-                Some(2_000),
-                false,
-                true,
-                LoginState::ExpiredRefreshable,
-            ),
-            (
-                Proof::Accepted,
-                None,
-                false,
-                false,
-                LoginState::LoginRequired,
-            ),
-            (
-                Proof::Rejected,
-                Some(2_000),
-                true,
-                true,
-                LoginState::LoginRequired,
-            ),
+            (P::Accepted, Some(2_000), true, false, S::LoggedIn),
+            (P::Accepted, None, true, false, S::LoggedIn),
+            (P::Unproven, Some(2_000), true, true, S::LoggedIn),
+            (P::Accepted, Some(1_000), true, true, S::ExpiredRefreshable),
+            (P::Accepted, Some(500), true, false, S::LoginRequired),
+            (P::Accepted, Some(2_000), false, true, S::ExpiredRefreshable),
+            (P::Accepted, None, false, false, S::LoginRequired),
+            (P::Rejected, Some(2_000), true, true, S::LoginRequired),
         ];
         for (proof, expires_at, access, refresh, expected) in table {
             let mut grant = Grant::new("https://as.example", "client", "https://as.example/token");

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use clap::Args;
-use doorkey::{Config, LoginOutcome, Logout, Silent};
+use doorkey::{Config, Error, LoginOutcome, Logout, Silent};
 use doorkey_oauth::{LogoutOptions, StepOutcome};
 use doorkey_testkit::{Leg, RecordedRequest};
 use serde_json::{Map, json};
@@ -30,7 +30,9 @@ type Shown = Result<String, Box<dyn StdError + Send + Sync>>;
 
 impl Demo {
     pub(crate) async fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let world = World::start().await.map_err(cannot_start)?;
+        let world = World::start()
+            .await
+            .map_err(|error| cannot_start(&*error))?;
         output.data(&format!("an MCP server at        {}", world.mcp.url()))?;
         output.data(&format!(
             "an authorization server {}",
@@ -122,14 +124,21 @@ async fn login(world: &World) -> Shown {
     }
 }
 
-async fn tools(world: &World) -> Shown {
+/// Connects as a new process would, and lists the tools.
+async fn list(world: &World) -> Result<Vec<String>, Error> {
     let host = world.host()?;
     let connection = host.connect(SERVER).await?;
     let tools = connection.list_tools().await;
     connection.close(CLOSE_LIMIT).await;
-    let tools = tools?;
-    let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
-    expect(names.contains(&"echo"), "there is a tool echo")?;
+    Ok(tools?.iter().map(|tool| tool.name.to_string()).collect())
+}
+
+async fn tools(world: &World) -> Shown {
+    let names = list(world).await?;
+    expect(
+        names.iter().any(|name| name == "echo"),
+        "there is a tool echo",
+    )?;
     Ok(names.join(", "))
 }
 
@@ -173,10 +182,10 @@ async fn logout(world: &World) -> Shown {
 }
 
 async fn signed_out(world: &World) -> Shown {
-    match world.host()?.connect(SERVER).await {
+    match list(world).await {
         Err(error) if error.needs_login() => Ok("login required, as it should be".to_owned()),
         Err(error) => Err(error.into()),
-        Ok(_) => Err("connected without a login".into()),
+        Ok(_) => Err("the tools were listed without a login".into()),
     }
 }
 
@@ -240,7 +249,7 @@ async fn serve(world: &World, output: &Output) -> Result<(), Failure> {
     }
 }
 
-fn cannot_start(error: Box<dyn StdError + Send + Sync>) -> Failure {
+fn cannot_start(error: &(dyn StdError + Send + Sync)) -> Failure {
     Failure::Output(io::Error::other(format!(
         "the demonstration cannot start: {error}"
     )))

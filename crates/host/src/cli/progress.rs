@@ -87,13 +87,9 @@ impl Progress for Narrator {
                     minutes(*expires_in)
                 ));
             }
-            LoginStep::NoBrowser { cause } => {
-                if let Some(cause) = cause {
-                    self.say(&format!(
-                        "No browser was opened: {}.",
-                        clean(&cause.to_string())
-                    ));
-                }
+            LoginStep::NoBrowser { cause: Some(cause) } => {
+                let cause = clean(&cause.to_string());
+                self.say(&format!("No browser was opened: {cause}."));
             }
             LoginStep::Proving => {
                 self.state(format!("signed in; trying the token on {}", self.server));

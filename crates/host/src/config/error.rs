@@ -47,21 +47,8 @@ pub enum ConfigError {
         message: String,
     },
     /// A key holds something else than it should.
-    #[error("{}:{line}: {key}: expected {expected}, found {found}", path.display())]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-        /// The full dotted key.
-        key: String,
-        /// What belongs there.
-        expected: String,
-        /// What is there, without repeating what may be secret.
-        found: String,
-        /// A line that would do.
-        example: String,
-    },
+    #[error(transparent)]
+    Value(Box<WrongValue>),
     /// There is no such server in the configuration.
     #[error("no server named {name:?} in {}{}", path.display(), Known(known))]
     UnknownServer {
@@ -101,10 +88,29 @@ impl ConfigError {
     #[must_use]
     pub fn example(&self) -> Option<&str> {
         match self {
-            Self::Value { example, .. } => Some(example),
+            Self::Value(wrong) => Some(&wrong.example),
             _ => None,
         }
     }
+}
+
+/// A value that does not fit its key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("{}:{line}: {key}: expected {expected}, found {found}", path.display())]
+pub struct WrongValue {
+    /// The file.
+    pub path: PathBuf,
+    /// Counted from 1.
+    pub line: usize,
+    /// The full dotted key.
+    pub key: String,
+    /// What belongs there.
+    pub expected: String,
+    /// What is there, without repeating what may be secret.
+    pub found: String,
+    /// A line that would do.
+    pub example: String,
 }
 
 /// A key that this program does not know: another tool's, or a slip of the keyboard.

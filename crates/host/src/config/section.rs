@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use toml_edit::{Item, TableLike};
+use toml_edit::{Item, Key, TableLike};
 use url::Url;
 
-use super::{ConfigError, ConfigWarning};
+use super::{ConfigError, ConfigWarning, WrongValue};
 
 /// The text of the file, to turn positions into lines.
 #[derive(Clone, Copy)]
@@ -341,14 +341,14 @@ impl<'a> Section<'a> {
         found: impl Into<String>,
         example: &str,
     ) -> ConfigError {
-        ConfigError::Value {
+        ConfigError::Value(Box::new(WrongValue {
             path: self.source.path.to_owned(),
             line: self.line(key),
             key: self.dotted(key),
             expected: expected.to_owned(),
             found: found.into(),
             example: example.to_owned(),
-        }
+        }))
     }
 
     /// The error of a key that has to be there, at the line of the table.
@@ -378,7 +378,7 @@ impl<'a> Section<'a> {
         let of_table = || {
             self.table
                 .iter()
-                .find_map(|(key, _)| self.table.key(key).and_then(|k| k.span()))
+                .find_map(|(key, _)| self.table.key(key).and_then(Key::span))
         };
         of_key
             .or_else(of_table)

@@ -19,13 +19,7 @@ fn server(text: &str) -> ServerConfig {
 /// The fields of a [`ConfigError::Value`].
 fn wrong(text: &str) -> (usize, String, String, String) {
     match parse(text) {
-        Err(ConfigError::Value {
-            line,
-            key,
-            expected,
-            found,
-            ..
-        }) => (line, key, expected, found),
+        Err(ConfigError::Value(wrong)) => (wrong.line, wrong.key, wrong.expected, wrong.found),
         other => panic!("{text}\n{other:?}"),
     }
 }
@@ -98,171 +92,12 @@ fn scopes_may_be_one_text() {
 #[test]
 fn a_wrong_value_is_told_with_line_key_and_what_was_expected() {
     let head = "[mcp_servers.a]\nurl = \"https://mcp.example\"\n";
-    // line added to `head`, key, part of expected, part of found
-    let table = [
-        (
-            "url2 = 1\nprotocol = \"2024-01-01\"",
-            4,
-            "protocol",
-            "\"auto\" or",
-            "2024-01-01",
-        ),
-        (
-            "enabled = \"yes\"",
-            3,
-            "enabled",
-            "true or false",
-            "a string",
-        ),
-        (
-            "startup_timeout_sec = 0",
-            3,
-            "startup_timeout_sec",
-            "seconds",
-            "0",
-        ),
-        (
-            "startup_timeout_sec = -1",
-            3,
-            "startup_timeout_sec",
-            "seconds",
-            "-1",
-        ),
-        (
-            "tool_timeout_sec = \"5\"",
-            3,
-            "tool_timeout_sec",
-            "seconds",
-            "\"5\"",
-        ),
-        (
-            "tool_timeout_sec = nan",
-            3,
-            "tool_timeout_sec",
-            "seconds",
-            "nan",
-        ),
-        ("scopes = [1]", 3, "scopes", "list of scopes", "integer"),
-        ("scopes = [\"a b\"]", 3, "scopes", "list of scopes", "a b"),
-        (
-            "oauth_resource = \"mcp\"",
-            3,
-            "oauth_resource",
-            "absolute URI",
-            "mcp",
-        ),
-        (
-            "oauth_resource = \"https://a/#b\"",
-            3,
-            "oauth_resource",
-            "fragment",
-            "#b",
-        ),
-        (
-            "trusted_issuer = \"http://as.example\"",
-            3,
-            "trusted_issuer",
-            "issuer",
-            "https",
-        ),
-        (
-            "http_headers = [\"a\"]",
-            3,
-            "http_headers",
-            "table of header",
-            "array",
-        ),
-        (
-            "http_headers = { \"a b\" = \"c\" }",
-            3,
-            "http_headers",
-            "header",
-            "a b",
-        ),
-        (
-            "bearer_token_env_var = \"\"",
-            3,
-            "bearer_token_env_var",
-            "name",
-            "empty",
-        ),
-        (
-            "http_headers = { Authorization = \"Bearer x\" }\nbearer_token_env_var = \"T\"",
-            4,
-            "bearer_token_env_var",
-            "one source",
-            "another",
-        ),
-        (
-            "[mcp_servers.a.oauth]\nclient_secret = \"s3cret\"",
-            4,
-            "oauth.client_secret",
-            "client_id",
-            "alone",
-        ),
-        (
-            "[mcp_servers.a.oauth]\nclient_id = \"i\"\nclient_secret = 7",
-            5,
-            "oauth.client_secret",
-            "secret",
-            "integer",
-        ),
-        (
-            "[mcp_servers.a.oauth]\ncallback_port = 70000",
-            4,
-            "oauth.callback_port",
-            "65535",
-            "70000",
-        ),
-        (
-            "[mcp_servers.a.oauth]\ncallback_url = \"http://as.example/cb\"",
-            4,
-            "oauth.callback_url",
-            "loopback",
-            "https",
-        ),
-        (
-            "[mcp_servers.a.oauth]\nclient_metadata_url = \"https://a.example\"",
-            4,
-            "oauth.client_metadata_url",
-            "path",
-            "without a path",
-        ),
-        (
-            "[mcp_servers.a.network]\nclient_certificate = \"c.pem\"",
-            4,
-            "network.client_certificate",
-            "client_key",
-            "alone",
-        ),
-        (
-            "[mcp_servers.a.network]\nproxy = \"socks5://p\"",
-            4,
-            "network.proxy",
-            "proxy",
-            "something else",
-        ),
-        (
-            "[mcp_servers.a.network]\ndefault_headers = { Cookie = \"x\" }",
-            4,
-            "network.default_headers",
-            "every server",
-            "cookie",
-        ),
-        (
-            "[mcp_servers.a.network.origin_headers]\n\"gw.example\" = { X-A = \"b\" }",
-            4,
-            "network.origin_headers.gw.example",
-            "origin",
-            "gw.example",
-        ),
-    ];
-    for (added, line, key, expected, found) in table {
+    for (added, line, key, expected, found) in WRONG {
         let got = wrong(&format!("{head}{added}\n"));
         let full_key = format!("mcp_servers.a.{key}");
         assert_eq!(
             (got.0, got.1.as_str()),
-            (line, full_key.as_str()),
+            (*line, full_key.as_str()),
             "{added}"
         );
         assert!(got.2.contains(expected), "{added}: expected {}", got.2);
@@ -531,3 +366,163 @@ fn additions_at_the_same_time_lose_nothing() {
         6
     );
 }
+
+/// Lines added behind a server's `url`; the line, the key, and parts of what is expected and found.
+const WRONG: &[(&str, usize, &str, &str, &str)] = &[
+    (
+        "url2 = 1\nprotocol = \"2024-01-01\"",
+        4,
+        "protocol",
+        "\"auto\" or",
+        "2024-01-01",
+    ),
+    (
+        "enabled = \"yes\"",
+        3,
+        "enabled",
+        "true or false",
+        "a string",
+    ),
+    (
+        "startup_timeout_sec = 0",
+        3,
+        "startup_timeout_sec",
+        "seconds",
+        "0",
+    ),
+    (
+        "startup_timeout_sec = -1",
+        3,
+        "startup_timeout_sec",
+        "seconds",
+        "-1",
+    ),
+    (
+        "tool_timeout_sec = \"5\"",
+        3,
+        "tool_timeout_sec",
+        "seconds",
+        "\"5\"",
+    ),
+    (
+        "tool_timeout_sec = nan",
+        3,
+        "tool_timeout_sec",
+        "seconds",
+        "nan",
+    ),
+    ("scopes = [1]", 3, "scopes", "list of scopes", "integer"),
+    ("scopes = [\"a b\"]", 3, "scopes", "list of scopes", "a b"),
+    (
+        "oauth_resource = \"mcp\"",
+        3,
+        "oauth_resource",
+        "absolute URI",
+        "mcp",
+    ),
+    (
+        "oauth_resource = \"https://a/#b\"",
+        3,
+        "oauth_resource",
+        "fragment",
+        "#b",
+    ),
+    (
+        "trusted_issuer = \"http://as.example\"",
+        3,
+        "trusted_issuer",
+        "issuer",
+        "https",
+    ),
+    (
+        "http_headers = [\"a\"]",
+        3,
+        "http_headers",
+        "table of header",
+        "array",
+    ),
+    (
+        "http_headers = { \"a b\" = \"c\" }",
+        3,
+        "http_headers",
+        "header",
+        "a b",
+    ),
+    (
+        "bearer_token_env_var = \"\"",
+        3,
+        "bearer_token_env_var",
+        "name",
+        "empty",
+    ),
+    (
+        "http_headers = { Authorization = \"Bearer x\" }\nbearer_token_env_var = \"T\"",
+        4,
+        "bearer_token_env_var",
+        "one source",
+        "another",
+    ),
+    (
+        "[mcp_servers.a.oauth]\nclient_secret = \"s3cret\"",
+        4,
+        "oauth.client_secret",
+        "client_id",
+        "alone",
+    ),
+    (
+        "[mcp_servers.a.oauth]\nclient_id = \"i\"\nclient_secret = 7",
+        5,
+        "oauth.client_secret",
+        "secret",
+        "integer",
+    ),
+    (
+        "[mcp_servers.a.oauth]\ncallback_port = 70000",
+        4,
+        "oauth.callback_port",
+        "65535",
+        "70000",
+    ),
+    (
+        "[mcp_servers.a.oauth]\ncallback_url = \"http://as.example/cb\"",
+        4,
+        "oauth.callback_url",
+        "loopback",
+        "https",
+    ),
+    (
+        "[mcp_servers.a.oauth]\nclient_metadata_url = \"https://a.example\"",
+        4,
+        "oauth.client_metadata_url",
+        "path",
+        "without a path",
+    ),
+    (
+        "[mcp_servers.a.network]\nclient_certificate = \"c.pem\"",
+        4,
+        "network.client_certificate",
+        "client_key",
+        "alone",
+    ),
+    (
+        "[mcp_servers.a.network]\nproxy = \"socks5://p\"",
+        4,
+        "network.proxy",
+        "proxy",
+        "something else",
+    ),
+    (
+        "[mcp_servers.a.network]\ndefault_headers = { Cookie = \"x\" }",
+        4,
+        "network.default_headers",
+        "every server",
+        "cookie",
+    ),
+    (
+        "[mcp_servers.a.network.origin_headers]\n\"gw.example\" = { X-A = \"b\" }",
+        4,
+        "network.origin_headers.gw.example",
+        "origin",
+        "gw.example",
+    ),
+];
