@@ -95,6 +95,7 @@ async fn start<H: ClientHandler>(
     let wire = settled.wire;
     let discover = discover_value(&settled.answer);
     let session = settled.session.clone();
+    let version = lifecycle::negotiated(&settled.answer, wire);
     client.connection().settle(settled);
 
     let transport = AuthorizedTransport::over(client.clone(), Arc::clone(&uri));
@@ -112,7 +113,7 @@ async fn start<H: ClientHandler>(
         }),
         Err(error) => {
             if let Some(session) = session {
-                abandon_session(&client, uri, session).await;
+                abandon_session(&client, uri, session, &version).await;
             }
             Err(ConnectError::Lifecycle(Box::new(error)))
         }
@@ -120,8 +121,12 @@ async fn start<H: ClientHandler>(
 }
 
 /// Ends a session that nobody will use: rmcp's worker gives up before it learned to do so.
-pub(crate) async fn abandon_session(client: &AuthorizedClient, uri: Arc<str>, session: String) {
-    let version = Wire::Stateful.as_str();
+pub(crate) async fn abandon_session(
+    client: &AuthorizedClient,
+    uri: Arc<str>,
+    session: String,
+    version: &str,
+) {
     let headers = lifecycle::headers(&lifecycle::initialized(), Some(version));
     let deleting = client.delete_session(uri, session.into(), None, headers);
     match tokio::time::timeout(ABANDON_LIMIT, deleting).await {

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use http::{HeaderName, HeaderValue};
 use rmcp::model::{
     ClientConfig, ClientJsonRpcMessage, ClientNotification, ClientRequest, DiscoverRequest,
-    DiscoverRequestParams, GetMeta, InitializeRequest, InitializedNotification, ListToolsRequest,
-    ProtocolVersion, RequestId, RequestMetaObject,
+    DiscoverRequestParams, GetMeta, InitializeRequest, InitializedNotification, JsonRpcMessage,
+    ListToolsRequest, ProtocolVersion, RequestId, RequestMetaObject, ServerJsonRpcMessage,
+    ServerResult,
 };
 
 use crate::Wire;
@@ -56,6 +57,16 @@ pub(crate) fn list_tools(info: &ClientConfig, wire: Wire, id: RequestId) -> Clie
         request.extensions.insert(request_metadata(info));
     }
     ClientJsonRpcMessage::request(ClientRequest::ListToolsRequest(request), id)
+}
+
+/// The revision a settled answer speaks, as later requests name it.
+pub(crate) fn negotiated(answer: &ServerJsonRpcMessage, wire: Wire) -> String {
+    if let JsonRpcMessage::Response(response) = answer
+        && let ServerResult::InitializeResult(result) = &response.result
+    {
+        return result.protocol_version.to_string();
+    }
+    wire.as_str().to_owned()
 }
 
 /// The headers that belong to `message` on a wire settled at `version`; `initialize` has none.

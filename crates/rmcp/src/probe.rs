@@ -8,10 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use doorkey_discovery::Challenges;
 use doorkey_http::HttpClient;
-use rmcp::model::{
-    ClientCapabilities, ClientConfig, Implementation, JsonRpcMessage, RequestId,
-    ServerJsonRpcMessage, ServerResult,
-};
+use rmcp::model::{ClientCapabilities, ClientConfig, Implementation, RequestId};
 use tower::util::BoxCloneSyncService;
 use url::Url;
 
@@ -89,7 +86,7 @@ async fn walk(
     };
     let settled = settling.settle(protocol, remembered).await?;
     let wire = settled.wire;
-    let version = version(&settled.answer).unwrap_or_else(|| wire.as_str().to_owned());
+    let version = lifecycle::negotiated(&settled.answer, wire);
     let session: Option<Arc<str>> = settled.session.as_deref().map(Arc::from);
     let mut messages = vec![lifecycle::list_tools(&info, wire, RequestId::Number(1))];
     if wire == Wire::Stateful {
@@ -110,19 +107,9 @@ async fn walk(
         }
     }
     if let Some(session) = settled.session {
-        abandon_session(client, uri, session).await;
+        abandon_session(client, uri, session, &version).await;
     }
     outcome
-}
-
-fn version(answer: &ServerJsonRpcMessage) -> Option<String> {
-    match answer {
-        JsonRpcMessage::Response(response) => match &response.result {
-            ServerResult::InitializeResult(result) => Some(result.protocol_version.to_string()),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 const PROBE_LIMIT: Duration = Duration::from_secs(60);
