@@ -12,6 +12,10 @@ import { createInterface } from 'node:readline';
 import { authorizationServer } from './authorization-server.mjs';
 import { mcpServer } from './mcp-server.mjs';
 
+// Standard output carries answers alone; what the servers' packages have to say goes to standard error.
+console.log = console.error;
+console.info = console.error;
+
 const settings = { ttl: 60 };
 const tls = { cert: readFileSync(process.env.TLS_CERT), key: readFileSync(process.env.TLS_KEY) };
 
