@@ -54,6 +54,10 @@ async fn outcome(
             .iter()
             .all(|seen| seen.header("authorization").is_none())
     );
+    for ending in asked.iter().filter(|seen| seen.name() == "DELETE") {
+        assert_eq!(ending.header("mcp-session-id"), Some("session-1"));
+        assert_eq!(ending.header("mcp-protocol-version"), Some("2025-11-25"));
+    }
     (outcome, names)
 }
 
