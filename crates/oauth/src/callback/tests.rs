@@ -1,1 +1,239 @@
+//! The table of authorization responses.
+
+use std::time::Duration;
+
+use doorkey_discovery::{AuthorizationServerMetadata, Scopes};
+use proptest::prelude::*;
+
 use super::*;
+use crate::authorize::AuthorizationPlan;
+use crate::random::OsRandom;
+
+const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+fn record(iss_advertised: bool) -> AuthorizationRecord {
+    let mut server = AuthorizationServerMetadata::new(Issuer::new("https://as.example/t+1"));
+    server.authorization_response_iss_parameter_supported = iss_advertised;
+    let plan = AuthorizationPlan {
+        server: &server,
+        trusted_issuer: None,
+        client_id: "client",
+        redirect_uri: "http://127.0.0.1:1/cb",
+        resource: None,
+        scopes: &Scopes::default(),
+    };
+    AuthorizationRecord::new(&plan, &OsRandom, NOW).unwrap()
+}
+
+fn judged(record: &AuthorizationRecord, query: &str) -> String {
+    let query = query.replace("STATE", record.state.expose_secret());
+    match judge(record, &query, NOW) {
+        Judgement::Foreign => String::from("foreign"),
+        Judgement::Code(code) => format!("code {}", code.expose_secret()),
+        Judgement::Ended(error) => match *error {
+            Error::IssuerMismatch { .. } => String::from("issuer"),
+            Error::Denied(_) => String::from("denied"),
+            Error::AuthorizationResponse(error) => format!("error {}", error.code),
+            Error::InvalidAuthorizationResponse(why) => format!("invalid: {why}"),
+            other => format!("{other:?}"),
+        },
+    }
+}
+
+const ISS: &str = "iss=https%3A%2F%2Fas.example%2Ft%2B1";
+
+#[test]
+fn responses_are_judged_as_rsp_02_to_rsp_14_say() {
+    // advertised, query, verdict
+    let cases = [
+        (false, String::from("code=c&state=STATE"), "code c"),
+        (
+            false,
+            String::from("state=STATE&code=a%2Bb+c"),
+            "code a+b c",
+        ),
+        (false, String::from("code=c"), "foreign"),
+        (false, String::new(), "foreign"),
+        (false, String::from("code=c&state=other"), "foreign"),
+        (false, String::from("code=c&state="), "foreign"),
+        (
+            false,
+            String::from("code=c&state=STATE&state=STATE"),
+            "foreign",
+        ),
+        (false, String::from("error=access_denied"), "foreign"),
+        (
+            false,
+            String::from("error=access_denied&state=STATE"),
+            "denied",
+        ),
+        (
+            false,
+            String::from("error=invalid_scope&state=STATE"),
+            "error invalid_scope",
+        ),
+        (
+            false,
+            String::from("code=c&error=x&state=STATE"),
+            "invalid: it carries both a code and an error",
+        ),
+        (
+            false,
+            String::from("state=STATE"),
+            "invalid: it carries neither a code nor an error",
+        ),
+        (
+            false,
+            String::from("code=&state=STATE"),
+            "invalid: it carries neither a code nor an error",
+        ),
+        (
+            false,
+            String::from("code=a&code=b&state=STATE"),
+            "invalid: `code` occurs more than once",
+        ),
+        (
+            false,
+            String::from("error=a&error=b&state=STATE"),
+            "invalid: `error` occurs more than once",
+        ),
+        // RSP-04 to RSP-08
+        (true, format!("code=c&state=STATE&{ISS}"), "code c"),
+        (
+            true,
+            String::from("code=c&state=STATE&iss=https://as.example/t%2B1"),
+            "code c",
+        ),
+        (true, String::from("code=c&state=STATE"), "issuer"),
+        (
+            true,
+            String::from("code=c&state=STATE&iss=https://evil.example"),
+            "issuer",
+        ),
+        (false, format!("code=c&state=STATE&{ISS}"), "code c"),
+        (
+            false,
+            String::from("code=c&state=STATE&iss=https://evil.example"),
+            "issuer",
+        ),
+        (
+            false,
+            String::from("code=c&state=STATE&iss=https://AS.example/t%2B1"),
+            "issuer",
+        ),
+        (
+            false,
+            String::from("code=c&state=STATE&iss=https://as.example:443/t%2B1"),
+            "issuer",
+        ),
+        (
+            false,
+            String::from("code=c&state=STATE&iss=https://as.example/t%2B1/"),
+            "issuer",
+        ),
+        (
+            false,
+            String::from("code=c&state=STATE&iss=https://as.example/t+1"),
+            "issuer",
+        ),
+        (false, String::from("code=c&state=STATE&iss="), "issuer"),
+        (
+            false,
+            format!("code=c&state=STATE&{ISS}&{ISS}"),
+            "invalid: `iss` occurs more than once",
+        ),
+        // RSP-10
+        (
+            true,
+            String::from("error=access_denied&state=STATE"),
+            "issuer",
+        ),
+        (
+            false,
+            String::from("error=access_denied&state=STATE&iss=https://evil.example"),
+            "issuer",
+        ),
+        (
+            true,
+            format!("error=access_denied&state=STATE&{ISS}"),
+            "denied",
+        ),
+    ];
+    for (advertised, query, expected) in cases {
+        assert_eq!(
+            judged(&record(advertised), &query),
+            expected,
+            "{advertised} {query}"
+        );
+    }
+}
+
+#[test]
+fn an_issuer_mismatch_shows_nothing_of_the_error_rsp_10() {
+    let record = record(true);
+    let query = format!(
+        "error=server_error&error_description=phishing&state={}&iss=https://evil.example",
+        record.state.expose_secret()
+    );
+    let Judgement::Ended(error) = judge(&record, &query, NOW) else {
+        panic!("the response was not judged");
+    };
+    assert!(!format!("{error} {error:?}").contains("phishing"));
+}
+
+#[test]
+fn a_trusted_issuer_is_accepted_as_well_as_07() {
+    let mut record = record(true);
+    record.trusted_issuer = Some(Issuer::new("https://login.example"));
+    assert_eq!(
+        judged(&record, "code=c&state=STATE&iss=https://login.example"),
+        "code c"
+    );
+    assert_eq!(
+        judged(&record, &format!("code=c&state=STATE&{ISS}")),
+        "code c"
+    );
+}
+
+#[test]
+fn a_request_older_than_ten_minutes_is_answered_too_late_rsp_11() {
+    let record = record(false);
+    let query = format!("code=c&state={}", record.state.expose_secret());
+    let late = NOW + RECORD_LIFETIME + Duration::from_secs(1);
+    assert!(matches!(judge(&record, &query, late), Judgement::Ended(_)));
+    assert!(matches!(
+        judge(&record, &query, NOW + RECORD_LIFETIME),
+        Judgement::Code(_)
+    ));
+}
+
+#[test]
+fn server_text_is_cleaned_sec_13() {
+    let record = record(false);
+    let query = format!(
+        "error=invalid_request&error_description=%1B%5B31mred%07&state={}",
+        record.state.expose_secret()
+    );
+    let Judgement::Ended(error) = judge(&record, &query, NOW) else {
+        panic!("the response was not judged");
+    };
+    assert!(
+        !error.to_string().contains(['\u{1b}', '\u{7}']),
+        "{error:?}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn nothing_without_our_state_gets_anywhere(query in "\\PC{0,80}") {
+        let judgement = judge(&record(false), &query, NOW);
+        prop_assert!(matches!(judgement, Judgement::Foreign));
+    }
+
+    #[test]
+    fn nothing_with_our_state_panics(rest in "[ -~]{0,80}") {
+        let record = record(true);
+        let query = format!("state={}&{rest}", record.state.expose_secret());
+        drop(judge(&record, &query, NOW));
+    }
+}

@@ -1,1 +1,254 @@
+//! The registration document and its answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use doorkey_discovery::Issuer;
+use http::{Response, StatusCode};
+
 use super::*;
+
+fn server(methods: Option<&[&str]>) -> AuthorizationServerMetadata {
+    let mut server = AuthorizationServerMetadata::new(Issuer::new("https://as.example"));
+    server.token_endpoint_auth_methods_supported =
+        methods.map(|methods| methods.iter().map(|method| (*method).to_owned()).collect());
+    server
+}
+
+fn request(method: ClientAuthMethod) -> RegistrationRequest<'static> {
+    RegistrationRequest {
+        client_name: "host",
+        redirect_uri: "http://127.0.0.1:3118/cb",
+        method,
+        scopes: Scopes::default(),
+    }
+}
+
+fn answered(
+    status: u16,
+    body: &str,
+    request: &RegistrationRequest<'_>,
+    server: &AuthorizationServerMetadata,
+) -> Result<Registration, Error> {
+    let mut response = Response::new(Bytes::copy_from_slice(body.as_bytes()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    let url = Url::parse("https://as.example/register").unwrap();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
+    let answer = Answer::new(Leg::Registration, RedactedUrl::from(&url), response, now);
+    read(&answer, request, server, now)
+}
+
+#[test]
+fn the_document_holds_what_reg_13_to_reg_15_ask() {
+    let mut request = request(ClientAuthMethod::None);
+    assert_eq!(
+        request.document(),
+        json!({
+            "client_name": "host",
+            "redirect_uris": ["http://127.0.0.1:3118/cb"],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+            "token_endpoint_auth_method": "none",
+            "application_type": "native",
+        })
+    );
+    request.scopes = Scopes::parse("a b");
+    assert_eq!(request.document()["scope"], "a b");
+    for (redirect, kind) in [
+        ("https://host.example/cb", "web"),
+        ("https://localhost/cb", "native"),
+        ("http://localhost:1/cb", "native"),
+        ("http://[::1]:1/cb", "native"),
+    ] {
+        request.redirect_uri = redirect;
+        assert_eq!(request.document()["application_type"], kind, "{redirect}");
+    }
+}
+
+#[test]
+fn the_method_asked_for_is_one_the_server_lists_reg_16() {
+    let cases: [(Option<&[&str]>, ClientAuthMethod); 6] = [
+        (
+            Some(&["client_secret_basic", "none"]),
+            ClientAuthMethod::None,
+        ),
+        (
+            Some(&["client_secret_post", "client_secret_basic"]),
+            ClientAuthMethod::Basic,
+        ),
+        (Some(&["client_secret_post"]), ClientAuthMethod::Post),
+        (Some(&["private_key_jwt"]), ClientAuthMethod::None),
+        (Some(&[]), ClientAuthMethod::None),
+        (None, ClientAuthMethod::Basic),
+    ];
+    for (listed, expected) in cases {
+        assert_eq!(preferred_method(&server(listed)), expected, "{listed:?}");
+    }
+}
+
+#[test]
+fn what_the_server_returns_wins_reg_17() {
+    let registration = answered(
+        201,
+        r#"{"client_id":"c","client_secret":"s","client_secret_expires_at":200,
+            "token_endpoint_auth_method":"client_secret_post","redirect_uris":["http://127.0.0.1/cb"],
+            "grant_types":["authorization_code"],"registration_access_token":"rat",
+            "registration_client_uri":"https://as.example/register/c"}"#,
+        &request(ClientAuthMethod::None),
+        &server(Some(&["none"])),
+    )
+    .unwrap();
+    assert_eq!(
+        registration.token_endpoint_auth_method,
+        ClientAuthMethod::Post
+    );
+    assert_eq!(registration.redirect_uris, ["http://127.0.0.1/cb"]);
+    assert_eq!(registration.client_secret_expires_at, Some(200));
+    assert_eq!(registration.registered_at, 100);
+    assert!(registration.registration_access_token.is_some());
+}
+
+#[test]
+fn a_silent_answer_leaves_the_method_to_the_table_of_reg_18() {
+    use ClientAuthMethod::{Basic, None, Post};
+    let cases: [(ClientAuthMethod, &[&str], bool, ClientAuthMethod); 6] = [
+        (None, &["none"], true, None),
+        (None, &["none"], false, None),
+        (Post, &["client_secret_post"], true, Post),
+        (Post, &["client_secret_post"], false, None),
+        (None, &["private_key_jwt"], true, Basic),
+        (Basic, &["client_secret_basic"], false, None),
+    ];
+    for (asked, listed, secret, expected) in cases {
+        let body = if secret {
+            r#"{"client_id":"c","client_secret":"s","client_secret_expires_at":0}"#
+        } else {
+            r#"{"client_id":"c"}"#
+        };
+        let registration = answered(200, body, &request(asked), &server(Some(listed))).unwrap();
+        assert_eq!(
+            registration.token_endpoint_auth_method, expected,
+            "{asked} {listed:?}"
+        );
+        assert_eq!(registration.client_secret_expires_at, Option::None);
+        assert_eq!(registration.redirect_uris, ["http://127.0.0.1:3118/cb"]);
+    }
+}
+
+#[test]
+fn a_refusal_keeps_the_reason_reg_20() {
+    let refuse = |status, body| {
+        answered(
+            status,
+            body,
+            &request(ClientAuthMethod::None),
+            &server(None),
+        )
+        .unwrap_err()
+    };
+    let error = refuse(
+        400,
+        r#"{"error":"invalid_redirect_uri","error_description":"no loopback"}"#,
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("invalid_redirect_uri: no loopback"),
+        "{error}"
+    );
+    assert_eq!(error.next_step(), Some(crate::NextStep::ConfigureClientId));
+    let error = refuse(403, "Forbidden");
+    assert!(
+        error.to_string().contains("403") && error.to_string().contains("Forbidden"),
+        "{error}"
+    );
+    assert!(matches!(error, Error::RegistrationRefused { .. }));
+    assert!(matches!(
+        refuse(201, "{}"),
+        Error::UnreadableResponse { .. }
+    ));
+    assert!(matches!(
+        refuse(
+            201,
+            r#"{"client_id":"c","token_endpoint_auth_method":"private_key_jwt"}"#
+        ),
+        Error::UnreadableResponse { .. }
+    ));
+    assert!(refuse(503, "down").is_transient());
+}
+
+#[test]
+fn an_earlier_registration_serves_while_it_covers_the_login_reg_19_reg_22() {
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    let mut registration = Registration::new("c", RegistrationKind::Dynamic);
+    registration.redirect_uris = vec![String::from("http://127.0.0.1:3118/cb")];
+    registration.client_secret_expires_at = Some(100);
+    registration
+        .extra
+        .insert(String::from(ASKED_SCOPE), json!("a b"));
+    let reusable = |registration: &Registration, redirect: &str, scopes: &str, now| {
+        is_reusable(registration, redirect, &Scopes::parse(scopes), at(now))
+    };
+    assert!(reusable(&registration, "http://127.0.0.1:3118/cb", "a", 99));
+    assert!(!reusable(
+        &registration,
+        "http://127.0.0.1:3118/cb",
+        "a",
+        100
+    ));
+    assert!(!reusable(
+        &registration,
+        "http://127.0.0.1:4000/cb",
+        "a",
+        99
+    ));
+    assert!(!reusable(
+        &registration,
+        "http://localhost:3118/cb",
+        "a",
+        99
+    ));
+    assert!(!reusable(
+        &registration,
+        "http://127.0.0.1:3118/cb",
+        "a c",
+        99
+    ));
+    registration.redirect_uris = vec![String::from("http://127.0.0.1/cb")];
+    assert!(reusable(&registration, "http://127.0.0.1:4000/cb", "a", 99));
+    assert!(!reusable(
+        &registration,
+        "http://127.0.0.1:4000/other",
+        "a",
+        99
+    ));
+    suspect(&mut registration);
+    assert!(!reusable(
+        &registration,
+        "http://127.0.0.1:4000/cb",
+        "a",
+        99
+    ));
+}
+
+#[test]
+fn redirect_uris_are_loopback_or_https_az_15() {
+    for fine in [
+        "http://127.0.0.1:1/cb",
+        "http://[::1]:1/cb",
+        "http://localhost/cb",
+        "https://h/cb",
+    ] {
+        assert!(check_redirect_uri(fine).is_ok(), "{fine}");
+    }
+    for wrong in [
+        "http://h/cb",
+        "app:/cb",
+        "https://h/cb#f",
+        "https://u@h/cb",
+        "nonsense",
+        "http://localhost.evil/cb",
+    ] {
+        assert!(check_redirect_uri(wrong).is_err(), "{wrong}");
+    }
+}
