@@ -279,9 +279,21 @@ async fn a_token_request_is_a_form_post_and_nothing_else() {
     assert_eq!(get.status, 405);
     let json = world.client.post_json(&url, &serde_json::json!({})).await;
     assert_eq!(refusal(&json.unwrap()), (400, "invalid_request".into()));
-    let in_url = format!("{url}?grant_type=authorization_code");
-    let query = world.client.post_form(&in_url, &[]).await.unwrap();
+    // A request that is sound but for the parameter in the URL.
+    let client = world.register().await;
+    let code = world.code(&client.id).await;
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("client_id", client.id.as_str()),
+        ("code", code.as_str()),
+        ("redirect_uri", REDIRECT),
+        ("code_verifier", VERIFIER),
+        ("resource", world.mcp.resource()),
+    ];
+    let in_url = format!("{url}?audience=x");
+    let query = world.client.post_form(&in_url, &fields).await.unwrap();
     assert_eq!(refusal(&query), (400, "invalid_request".into()));
+    assert_eq!(world.token(&fields).await.status, 200);
 }
 
 /// Where a test puts id and secret.
@@ -412,6 +424,32 @@ async fn servers_that_know_no_resource_parameter_can_be_played() {
             .await;
         assert_eq!(renewed.status, 200, "{rule:?}");
     }
+}
+
+#[tokio::test]
+async fn what_was_authorized_with_a_resource_needs_it_to_the_end() {
+    let rule = ResourceParameter::Optional("https://tenant.example/api".into());
+    let auth = AuthorizationServer::builder().resource_parameter(rule);
+    let world = World::with(auth, McpServer::builder()).await;
+    let (id, tokens) = world.log_in(&[]).await;
+    let token = text(&tokens, "refresh_token");
+    let without = world.refresh(&id, token, &[("resource", None)]).await;
+    assert_eq!(refusal(&without), (400, "invalid_target".into()));
+    let omitted = world.visit(&id, &[("resource", None)]).await;
+    let code = omitted.parameter("code").unwrap();
+    let late = world.exchange(&id, &code, &[]).await;
+    assert_eq!(refusal(&late), (400, "invalid_target".into()));
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_for_its_client() {
+    let world = World::new().await;
+    let (id, tokens) = world.log_in(&[]).await;
+    let (other, _) = world.log_in(&[]).await;
+    let token = text(&tokens, "refresh_token");
+    let stolen = world.refresh(&other, token, &[]).await;
+    assert_eq!(refusal(&stolen), (400, "invalid_grant".into()));
+    assert_eq!(world.refresh(&id, token, &[]).await.status, 200);
 }
 
 #[tokio::test]
