@@ -1,1 +1,33 @@
-//! Helpers shared by the integration tests.
+//! What the tests of the whole stack share: servers on different origins, a home, a person, the program.
+//!
+//! - [`World`] is a private certificate authority, an authorization server and a resource-bound MCP server, both over
+//!   real TLS, and a record of every request that they saw.
+//! - [`Person`] approves in a browser: in process through [`Person::interaction`], and for the program through
+//!   `$BROWSER`, where the small program `integration-browser` hands the page to the same person.
+//! - [`Home`] is a `DOORKEY_HOME`: [`Home::host`] opens it as a library does, [`Home::run`] runs the program on it, and
+//!   [`Home::records`] are its stored bytes.
+//! - [`network`] measures which network setting holds on which leg.
+//!
+//! Everything is private to one test and ends with it, so that tests run side by side.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what does not work here fails the test that uses it"
+)]
+
+mod clock;
+mod home;
+pub mod network;
+mod person;
+mod program;
+mod world;
+
+pub use clock::HandClock;
+pub use home::{Home, Records};
+pub use person::Person;
+pub use program::Run;
+pub use world::World;
+
+/// The longest that anything in a test may take before the test fails.
+pub const LIMIT: std::time::Duration = std::time::Duration::from_secs(30);

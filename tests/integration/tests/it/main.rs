@@ -1,2 +1,3 @@
-//! Integration tests.
-fn main() {}
+//! What only the whole stack can prove.
+
+mod matrix;

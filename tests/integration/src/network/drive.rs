@@ -1,0 +1,146 @@
+//! One leg of the library, driven until it fails.
+
+use std::{collections::HashMap, error::Error as StdError, sync::Arc};
+
+use doorkey_http::HttpClient;
+use doorkey_oauth::{Challenges, LogoutOptions, StepOutcome, TokenSource};
+use doorkey_rmcp::rmcp::{
+    model::{ClientCapabilities, ClientConfig, Implementation},
+    transport::streamable_http_client::{StreamableHttpClient as _, StreamableHttpError},
+};
+use doorkey_rmcp::{AuthorizedClient, ClientError, ClientOptions, ConnectOptions};
+use doorkey_store::Store;
+
+use super::Leg;
+use crate::{HandClock, World};
+
+/// A client of the whole stack on a network that can be spoilt.
+pub(super) struct Rig {
+    pub(super) world: World,
+    clock: Arc<HandClock>,
+    tokens: TokenSource,
+    http: HttpClient,
+}
+
+impl Rig {
+    pub(super) fn new(world: World, http: HttpClient) -> Self {
+        let clock = Arc::new(HandClock::default());
+        let config = doorkey_oauth::AuthorizationConfig::new(world.url());
+        let tokens = TokenSource::builder(config, http.clone(), Store::memory())
+            .clock(Arc::clone(&clock) as _)
+            .build();
+        Self {
+            world,
+            clock,
+            tokens,
+            http,
+        }
+    }
+
+    /// Does what has to come before `leg`: a login for the legs that need a grant.
+    pub(super) async fn prepare(&self, leg: Leg) {
+        let is_late = [Leg::Refresh, Leg::Revocation, Leg::Deregistration].contains(&leg);
+        if is_late {
+            let login = self.login().await;
+            login.expect("a login while nothing is spoilt");
+        }
+        if leg == Leg::Refresh {
+            self.clock.advance(std::time::Duration::from_secs(7200));
+        }
+    }
+
+    /// Goes through `leg` and says how it failed; `None` if it did not.
+    pub(super) async fn failure(&self, leg: Leg) -> Option<Failure> {
+        match leg {
+            Leg::McpPost => self.connect().await.err().map(|error| Failure::of(&error)),
+            Leg::McpStream | Leg::McpDelete => self.adapter(leg).await.err(),
+            Leg::Refresh => {
+                let token = self.tokens.token().await;
+                token.err().map(|error| Failure::of(&error))
+            }
+            Leg::Revocation | Leg::Deregistration => self.logout(leg).await,
+            _ => self.login().await.err().map(|error| Failure::of(&error)),
+        }
+    }
+
+    async fn login(&self) -> Result<(), doorkey_oauth::Error> {
+        let challenges = Challenges::default();
+        let person = self.world.person.interaction();
+        self.tokens.login(&challenges, person).await.map(drop)
+    }
+
+    async fn logout(&self, leg: Leg) -> Option<Failure> {
+        let options = LogoutOptions::default().forget_client(true);
+        let report = self.tokens.logout(options).await.expect("a report");
+        let step = match leg {
+            Leg::Revocation => report.revoked_refresh,
+            _ => report.registration,
+        };
+        match step {
+            StepOutcome::Failed(error) => Some(Failure::of(&error)),
+            _ => None,
+        }
+    }
+
+    fn client(&self) -> AuthorizedClient {
+        AuthorizedClient::new(
+            self.http.clone(),
+            self.tokens.clone(),
+            ClientOptions::default(),
+        )
+    }
+
+    async fn connect(&self) -> Result<(), doorkey_rmcp::ConnectError> {
+        let implementation = Implementation::new("matrix", "1.0");
+        let handler = ClientConfig::new(ClientCapabilities::default(), implementation);
+        let url = self.world.url();
+        let options = ConnectOptions::default();
+        let connected = doorkey_rmcp::connect(self.client(), &url, options, handler);
+        Box::pin(connected).await.map(drop)
+    }
+
+    /// The stream and the end of a session, through the trait that rmcp calls.
+    async fn adapter(&self, leg: Leg) -> Result<(), Failure> {
+        let client = self.client();
+        let uri: Arc<str> = self.world.mcp.url().into();
+        let session: Arc<str> = "a-session".into();
+        let outcome = match leg {
+            Leg::McpStream => {
+                let opened = client.get_stream(uri, Some(session), None, None, HashMap::new());
+                opened.await.map(drop)
+            }
+            _ => {
+                let ended = client.delete_session(uri, session, None, HashMap::new());
+                ended.await
+            }
+        };
+        match outcome {
+            Err(StreamableHttpError::Client(ClientError::Exchange(error))) => {
+                Err(Failure::of(&*error))
+            }
+            Err(error) => Err(Failure::of(&error)),
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+/// How a leg failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// The leg of the request that failed, if it was a request.
+    pub(super) leg: Option<doorkey_http::Leg>,
+    pub(super) is_tls: bool,
+    pub(super) is_timeout: bool,
+}
+
+impl Failure {
+    fn of(error: &(dyn StdError + 'static)) -> Self {
+        let mut chain = std::iter::successors(Some(error), |&error| error.source());
+        let http = chain.find_map(|error| error.downcast_ref::<doorkey_http::Error>());
+        Self {
+            leg: http.and_then(doorkey_http::Error::leg),
+            is_tls: http.is_some_and(doorkey_http::Error::is_tls),
+            is_timeout: http.is_some_and(doorkey_http::Error::is_timeout),
+        }
+    }
+}

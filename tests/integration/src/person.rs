@@ -1,0 +1,148 @@
+//! Somebody at a browser who approves, and counts the pages that were opened.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use doorkey::{Browser, CallbackSettings, LoopbackInteraction, PlatformBrowser, Silent};
+use doorkey_testkit::CertificateAuthority;
+use tokio::{io::AsyncReadExt as _, net::TcpListener, runtime::Handle};
+
+use crate::LIMIT;
+
+/// A person with a browser. Clones are the same person.
+///
+/// Pages come in two ways: from an interaction in this process, and over a loopback port from `integration-browser`,
+/// which a program runs as its `$BROWSER`. Either way the browser follows the redirects into the real listener of whoever
+/// wanted the login.
+#[derive(Clone, Debug)]
+pub struct Person {
+    browser: doorkey_testkit::Browser,
+    desk: SocketAddr,
+    pages: Arc<Mutex<Vec<Page>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Page {
+    url: String,
+    outcome: Option<Result<String, String>>,
+}
+
+impl Person {
+    /// Somebody whose browser trusts `authority`.
+    ///
+    /// # Panics
+    /// When no port can be opened.
+    pub async fn trusting(authority: &CertificateAuthority) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = listener.expect("a free port");
+        let person = Self {
+            browser: doorkey_testkit::Browser::new().trusting(authority),
+            desk: listener.local_addr().expect("an address"),
+            pages: Arc::default(),
+        };
+        tokio::spawn(person.clone().serve(listener));
+        person
+    }
+
+    /// The same person, who says no.
+    #[must_use]
+    pub fn denying(&self) -> Self {
+        Self {
+            browser: self.browser.clone().denying(),
+            ..self.clone()
+        }
+    }
+
+    /// A client certificate for the browser.
+    #[must_use]
+    pub fn with_identity(self, identity: &doorkey_testkit::Identity) -> Self {
+        Self {
+            browser: self.browser.identity(identity),
+            ..self
+        }
+    }
+
+    /// How many pages were opened.
+    pub fn pages_opened(&self) -> usize {
+        self.pages().len()
+    }
+
+    /// The addresses of the pages that were opened, in order.
+    pub fn urls(&self) -> Vec<String> {
+        self.pages().iter().map(|page| page.url.clone()).collect()
+    }
+
+    /// What the person saw at the end of each page, in order: the text of the last page, or why there was none.
+    pub fn seen(&self) -> Vec<Option<Result<String, String>>> {
+        let pages = self.pages();
+        pages.iter().map(|page| page.outcome.clone()).collect()
+    }
+
+    /// A login in this process, through a real listener on loopback.
+    pub fn interaction(&self) -> Arc<LoopbackInteraction> {
+        let person = self.clone();
+        let runtime = Handle::current();
+        let browser = PlatformBrowser::new(move |url| {
+            runtime.spawn(person.clone().open(url.to_owned()));
+            Ok(())
+        });
+        let interaction = LoopbackInteraction::new(Browser::Platform(browser), Arc::new(Silent));
+        Arc::new(interaction.with_callback(CallbackSettings::default()))
+    }
+
+    /// Where `integration-browser` brings its page.
+    pub(crate) fn desk(&self) -> SocketAddr {
+        self.desk
+    }
+
+    async fn serve(self, listener: TcpListener) {
+        // A port that fails is noticed by the login that nobody approves.
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut url = String::new();
+            let read = tokio::time::timeout(LIMIT, stream.read_to_string(&mut url)).await;
+            if let Ok(Ok(_)) = read {
+                tokio::spawn(self.clone().open(url));
+            }
+        }
+    }
+
+    async fn open(self, url: String) {
+        let at = {
+            let mut pages = self.pages();
+            pages.push(Page {
+                url: url.clone(),
+                outcome: None,
+            });
+            pages.len() - 1
+        };
+        let visit = tokio::time::timeout(LIMIT, self.browser.open(&url)).await;
+        let outcome = match visit {
+            Ok(Ok(visit)) => Ok(visit.page.map(|page| page.text()).unwrap_or_default()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).to_string()),
+        };
+        self.pages()[at].outcome = Some(outcome);
+    }
+
+    /// Waits until every page that was opened came to its end.
+    ///
+    /// # Panics
+    /// When one takes longer than [`LIMIT`].
+    pub async fn done(&self) {
+        let waiting = async {
+            while self.pages().iter().any(|page| page.outcome.is_none()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let done = tokio::time::timeout(LIMIT, waiting).await;
+        assert!(done.is_ok(), "a page is still open: {:?}", self.pages());
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Vec<Page>> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

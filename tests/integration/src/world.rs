@@ -1,0 +1,149 @@
+//! An authorization server and an MCP server on different origins, under one private certificate authority.
+
+use doorkey_http::{HttpClient, HttpProfile, RootCertificate, Roots};
+use doorkey_oauth::{AuthorizationConfig, TokenSource, TokenSourceBuilder};
+use doorkey_rmcp::{AuthorizedClient, ClientOptions};
+use doorkey_store::Store;
+use doorkey_testkit::{
+    AuthorizationServer, AuthorizationServerBuilder, CertificateAuthority, Leg, McpServer,
+    McpServerBuilder, Recorder,
+};
+use url::Url;
+
+use crate::Person;
+
+/// Two servers, the authority of their certificates, the record of their requests, and somebody who approves.
+#[derive(Debug)]
+pub struct World {
+    /// Signs the certificates of both servers; nobody trusts it who was not told to.
+    pub ca: CertificateAuthority,
+    /// Every request that either server saw.
+    pub recorder: Recorder,
+    /// The authorization server; its issuer has a path.
+    pub auth: AuthorizationServer,
+    /// The MCP server, which accepts tokens for itself alone.
+    pub mcp: McpServer,
+    /// Who opens the authorization page.
+    pub person: Person,
+}
+
+impl World {
+    /// Servers as they are by default.
+    pub async fn new() -> Self {
+        Self::with(|auth| auth, |mcp| mcp).await
+    }
+
+    /// Servers that differ from the default in what `auth` and `mcp` say.
+    ///
+    /// # Panics
+    /// When no port can be opened.
+    pub async fn with(
+        auth: impl FnOnce(AuthorizationServerBuilder) -> AuthorizationServerBuilder,
+        mcp: impl FnOnce(McpServerBuilder) -> McpServerBuilder,
+    ) -> Self {
+        let ca = CertificateAuthority::new().expect("a certificate authority");
+        let recorder = Recorder::new();
+        let base = AuthorizationServer::builder()
+            .tls(&ca)
+            .issuer_path("/tenant1")
+            .recorder(&recorder);
+        let auth = auth(base).start().await.expect("a free port");
+        let base = McpServer::builder()
+            .tls(&ca)
+            .authorization(&auth)
+            .recorder(&recorder);
+        let mcp = mcp(base).start().await.expect("a free port");
+        Self::of(ca, recorder, auth, mcp).await
+    }
+
+    /// A world of servers that were started otherwise.
+    pub async fn of(
+        ca: CertificateAuthority,
+        recorder: Recorder,
+        auth: AuthorizationServer,
+        mcp: McpServer,
+    ) -> Self {
+        let person = Person::trusting(&ca).await;
+        Self {
+            ca,
+            recorder,
+            auth,
+            mcp,
+            person,
+        }
+    }
+
+    /// The MCP server's URL.
+    ///
+    /// # Panics
+    /// Never: the server's own URL parses.
+    pub fn url(&self) -> Url {
+        self.mcp.url().parse().expect("a URL")
+    }
+
+    /// A profile for the MCP server that trusts the private authority and no other.
+    ///
+    /// # Panics
+    /// Never: the authority's own certificate parses.
+    pub fn profile(&self) -> HttpProfile {
+        let mut profile = HttpProfile::new(self.url());
+        let roots = RootCertificate::from_pem_bundle(self.ca.pem().as_bytes());
+        profile.roots = Roots::Only(roots.expect("a certificate"));
+        profile
+    }
+
+    /// A client of that profile.
+    ///
+    /// # Panics
+    /// When no client can be made of it.
+    pub fn http(&self) -> HttpClient {
+        HttpClient::new(&self.profile()).expect("a client")
+    }
+
+    /// A token source with every default but for what `config` changes.
+    pub fn tokens(
+        &self,
+        store: &Store,
+        config: impl FnOnce(&mut AuthorizationConfig),
+    ) -> TokenSourceBuilder {
+        let mut settings = AuthorizationConfig::new(self.url());
+        config(&mut settings);
+        TokenSource::builder(settings, self.http(), store.clone())
+    }
+
+    /// rmcp's HTTP client over the tokens, without the standalone stream.
+    pub fn client(&self, tokens: &TokenSource) -> AuthorizedClient {
+        let options = ClientOptions::default().with_standalone_stream(false);
+        AuthorizedClient::new(self.http(), tokens.clone(), options)
+    }
+
+    /// How many requests there were on each of these legs, the browser's apart, since the last [`Recorder::clear`].
+    pub fn counts(&self) -> Vec<(Leg, usize)> {
+        let mut counts: Vec<(Leg, usize)> = Vec::new();
+        for request in self.recorder.requests() {
+            if request.leg == Leg::Authorization {
+                continue;
+            }
+            match counts.iter_mut().find(|(leg, _)| *leg == request.leg) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((request.leg, 1)),
+            }
+        }
+        counts
+    }
+
+    /// Every request in short, in order: what a failed assertion shows.
+    pub fn story(&self) -> Vec<String> {
+        let requests = self.recorder.requests();
+        requests
+            .iter()
+            .map(|request| self.anonymous(&format!("{}: {request}", request.leg)))
+            .collect()
+    }
+
+    /// `text` with the servers' origins replaced by names that are the same in every run.
+    pub fn anonymous(&self, text: &str) -> String {
+        text.replace(self.mcp.origin(), "https://mcp.test")
+            .replace(self.auth.url(), "https://as.test")
+    }
+}

@@ -1,0 +1,51 @@
+//! Each leg × each network setting, over real TLS, with the resource and the authorization server on different origins.
+
+use std::{fs, path::Path};
+
+use integration::network::{Leg, Matrix, Setting};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_setting_holds_on_every_leg_it_is_meant_for_and_on_no_other() {
+    let matrix = Matrix::measure().await;
+    println!("{matrix}");
+    for leg in Leg::ALL {
+        for setting in Setting::ALL {
+            let expected = setting != Setting::ResourceHeader || is_at_the_resource(leg);
+            let cell = matrix.cell(leg, setting);
+            assert_eq!(cell, Some(expected), "{setting} on {leg}\n{matrix}");
+        }
+    }
+    assert_published(&matrix);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_settings_the_same_measurement_says_no() {
+    let matrix = Matrix::measure_unconfigured().await;
+    let recorded = Setting::ALL
+        .into_iter()
+        .filter(|setting| ![Setting::PrivateCa, Setting::TimeOut].contains(setting));
+    for setting in recorded {
+        for leg in Leg::ALL {
+            let cell = matrix.cell(leg, setting);
+            assert_eq!(cell, Some(false), "{setting} on {leg}\n{matrix}");
+        }
+    }
+}
+
+/// The MCP server publishes its metadata on its own origin, so the document is asked for with the headers of that origin.
+fn is_at_the_resource(leg: Leg) -> bool {
+    matches!(
+        leg,
+        Leg::McpPost | Leg::McpStream | Leg::McpDelete | Leg::ResourceMetadata
+    )
+}
+
+fn assert_published(matrix: &Matrix) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/network.md");
+    let page = fs::read_to_string(path).expect("docs/network.md");
+    let measured = matrix.into_page(&page).expect("a page with markers");
+    assert!(
+        page == measured,
+        "docs/network.md shows another table than was measured. Write it anew: cargo run -p integration --bin network-table\n{matrix}"
+    );
+}
