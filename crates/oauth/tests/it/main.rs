@@ -1,0 +1,19 @@
+//! The crate against a scripted authorization server and resource, one recorder for every leg.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test ends at the first surprise"
+)]
+
+mod browser;
+mod layer;
+mod login;
+mod login_failures;
+mod logout;
+mod parallel;
+mod recovery;
+mod refresh;
+mod refusals;
+mod step_up;
+mod stores;
+mod world;
