@@ -97,13 +97,7 @@ pub(crate) fn run(
 
 async fn dispatch(command: Command, environment: Environment, output: &Output) -> Exit {
     let name = command.server_name().map(str::to_owned);
-    let is_login = matches!(command, Command::Login(_));
-    let is_served = command.serves();
-    let outcome = tokio::select! {
-        outcome = execute(command, environment, output) => outcome,
-        () = interrupted() => if is_served { Ok(Exit::Done) } else { Err(Failure::Interrupted { login: is_login }) },
-    };
-    match outcome {
+    match execute(command, environment, output).await {
         Ok(exit) => exit,
         Err(failure) => report::failure(output, name.as_deref(), &failure),
     }
@@ -115,49 +109,55 @@ async fn execute(
     output: &Output,
 ) -> Result<Exit, Failure> {
     #[cfg(feature = "demo")]
-    if let Command::Demo(demo) = command {
-        return demo.run(output).await;
+    if let Command::Demo(demo) = &command {
+        return tokio::select! {
+            outcome = demo.run(output) => outcome,
+            () = interrupted() => demo.interrupted(),
+        };
     }
-    let host = match &command {
-        // Adding is what one does first, and removing is what mends a configuration.
-        Command::Add(add) => return add.run(&environment, output),
-        _ => Host::open(environment)?.with_standalone_stream(false),
-    };
+    if let Command::Add(add) = &command {
+        return add.run(&environment, output);
+    }
+    let host = Host::open(environment)?.with_standalone_stream(false);
     for warning in host.config().warnings() {
         output.warn(&warning.to_string());
     }
-    let outcome = match &command {
-        Command::Login(login) => login.run(&host, output).await,
-        Command::Logout(logout) => logout.run(&host, output).await,
-        Command::Remove(remove) => remove.run(&host, output).await,
-        Command::Get(get) => get.run(&host, output).await,
-        Command::List(list) => list.run(&host, output).await,
-        Command::Tools(tools) => tools.run(&host, output).await,
-        Command::Call(call) => call.run(&host, output).await,
-        Command::Resources(resources) => resources.run(&host, output).await,
-        Command::Add(_) => Ok(Exit::Done),
-        #[cfg(feature = "demo")]
-        Command::Demo(_) => Ok(Exit::Done),
+    let outcome = tokio::select! {
+        outcome = with_host(&command, &host, output) => outcome,
+        () = interrupted() => {
+            Err(Failure::Interrupted { login: matches!(command, Command::Login(_)) })
+        }
     };
     for problem in host.store().problems() {
         output.warn(&format!("{problem}; {}", problem.advice()));
     }
-    if !host.drain(DRAIN_LIMIT).await {
+    let drained = tokio::select! {
+        drained = host.drain(DRAIN_LIMIT) => drained,
+        () = interrupted() => false,
+    };
+    if !drained {
         output.warn("a refresh was still running; the next command picks up what became of it");
     }
     outcome
 }
 
-impl Command {
-    /// Whether being interrupted is how this command ends.
-    fn serves(&self) -> bool {
-        match self {
-            #[cfg(feature = "demo")]
-            Self::Demo(demo) => demo.serve,
-            _ => false,
-        }
+async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Login(login) => login.run(host, output).await,
+        Command::Logout(logout) => logout.run(host, output).await,
+        Command::Remove(remove) => remove.run(host, output).await,
+        Command::Get(get) => get.run(host, output).await,
+        Command::List(list) => list.run(host, output).await,
+        Command::Tools(tools) => tools.run(host, output).await,
+        Command::Call(call) => call.run(host, output).await,
+        Command::Resources(resources) => resources.run(host, output).await,
+        Command::Add(add) => add.run(host.environment(), output),
+        #[cfg(feature = "demo")]
+        Command::Demo(demo) => demo.run(output).await,
     }
+}
 
+impl Command {
     fn server_name(&self) -> Option<&str> {
         match self {
             Self::Add(add) => Some(&add.name),

@@ -182,7 +182,11 @@ impl Host {
             .map_err(|source| Error::Connect {
                 server: name.to_owned(),
                 source: source.into(),
-            })?;
+            });
+        if connected.as_ref().is_err_and(Error::needs_login) {
+            facts::remember_need(&self.store, server, true).await;
+        }
+        let connected = connected?;
         facts::remember(
             &self.store,
             server,

@@ -72,7 +72,7 @@ pub use host::{Host, Logout, Session};
 pub use login::LoginOutcome;
 pub use loopback::{CallbackSettings, LoopbackError, LoopbackInteraction, Unattended};
 pub use network::NetworkError;
-pub use progress::{LoginStep, Progress, Silent};
+pub use progress::{LoginStep, PasteProblem, Progress, Silent};
 pub use status::{AuthStatus, LoginState, ServerStatus, StoreStatus};
 
 pub use doorkey_oauth as oauth;

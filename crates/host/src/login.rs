@@ -8,7 +8,7 @@ use doorkey_store::Proof;
 
 use crate::error::Error;
 use crate::facts;
-use crate::host::{Host, Session};
+use crate::host::{Host, Session, grant_key};
 use crate::progress::{LoginStep, Progress};
 
 /// How a login ended well.
@@ -115,7 +115,18 @@ impl Host {
     /// # Errors
     /// As for [`Host::connect`] and [`Connection::list_tools`](crate::Connection::list_tools).
     pub async fn check(&self, name: &str) -> Result<Wire, Error> {
-        self.try_out(name).await.map(|(_, wire)| wire)
+        let outcome = self.try_out(name).await;
+        let server = self.config().server(name)?;
+        match &outcome {
+            Ok(_) if self.store().grant(&grant_key(server)).await?.is_none() => {
+                facts::remember_need(self.store(), server, false).await;
+            }
+            Err(error) if error.needs_login() => {
+                facts::remember_need(self.store(), server, true).await;
+            }
+            _ => {}
+        }
+        outcome.map(|(_, wire)| wire)
     }
 
     /// Connects with the new token and lists the tools: some servers let `initialize` through and

@@ -4,9 +4,10 @@
 mod address;
 mod listener;
 mod page;
+mod paste;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use doorkey_oauth::{
@@ -30,6 +31,7 @@ pub struct LoopbackInteraction {
     browser: Browser,
     callback: CallbackSettings,
     unattended: bool,
+    pasted: Mutex<Option<mpsc::Receiver<String>>>,
     progress: Arc<dyn Progress>,
     connections: Arc<Semaphore>,
 }
@@ -58,6 +60,7 @@ struct LoopbackChannel {
     progress: Arc<dyn Progress>,
     sender: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
+    pasted: Option<mpsc::Receiver<String>>,
     url: Option<Url>,
     _listeners: Vec<Listener>,
 }
@@ -69,6 +72,7 @@ impl LoopbackInteraction {
             browser,
             callback: CallbackSettings::default(),
             unattended: false,
+            pasted: Mutex::default(),
             progress,
             connections: Arc::new(Semaphore::new(CONNECTIONS)),
         }
@@ -86,6 +90,14 @@ impl LoopbackInteraction {
     #[must_use]
     pub fn unattended(mut self, unattended: bool) -> Self {
         self.unattended = unattended;
+        self
+    }
+
+    /// The same with lines that a person may paste: the address that a browser on another machine
+    /// ended at. They serve one login; a line that is of no use does not end it.
+    #[must_use]
+    pub fn with_pasted(mut self, lines: mpsc::Receiver<String>) -> Self {
+        self.pasted = Mutex::new(Some(lines));
         self
     }
 
@@ -123,6 +135,11 @@ impl LoopbackInteraction {
             progress: Arc::clone(&self.progress),
             sender,
             events,
+            pasted: self
+                .pasted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
             url: None,
             _listeners: listeners,
         })
@@ -167,7 +184,16 @@ impl Channel for LoopbackChannel {
     fn next<'a>(&'a mut self) -> BoxFuture<'a, Result<Callback, InteractionError>> {
         Box::pin(async move {
             loop {
-                match self.events.recv().await {
+                let event = tokio::select! {
+                    event = self.events.recv() => event,
+                    line = pasted_line(&mut self.pasted) => {
+                        match paste::callback(&line, &self.redirect_uri, &self.progress) {
+                            Some(callback) => Some(Event::Callback(callback)),
+                            None => continue,
+                        }
+                    }
+                };
+                match event {
                     Some(Event::Callback(callback)) => return Ok(callback),
                     Some(Event::NoBrowser(source)) => self.no_browser(source)?,
                     None => return Err(InteractionError::Abandoned),
@@ -210,6 +236,17 @@ impl LoopbackChannel {
             }
         }
     }
+}
+
+/// The next line that a person pastes; never, where there is nobody to.
+async fn pasted_line(pasted: &mut Option<mpsc::Receiver<String>>) -> String {
+    if let Some(lines) = pasted {
+        if let Some(line) = lines.recv().await {
+            return line;
+        }
+        *pasted = None;
+    }
+    std::future::pending().await
 }
 
 impl fmt::Debug for LoopbackInteraction {

@@ -44,8 +44,20 @@ pub enum LoginStep {
         /// Why, unless that was wanted.
         cause: Option<BrowserError>,
     },
+    /// What a person pasted was of no use; the login goes on waiting.
+    Paste(PasteProblem),
     /// The grant is stored; whether the server takes its token is being tried.
     Proving,
+}
+
+/// Why a pasted line did not end a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PasteProblem {
+    /// It is not the address that the browser ended at.
+    NotTheAddress,
+    /// It belongs to another login.
+    OtherLogin,
 }
 
 /// A [`Progress`] that keeps silent.

@@ -22,7 +22,7 @@ use world::{SERVER, World};
 pub(crate) struct Demo {
     /// Keep the servers up, for trying the other commands from another terminal
     #[arg(long)]
-    pub(super) serve: bool,
+    serve: bool,
 }
 
 /// A step that did not show what it should: its own word, or the failure behind it.
@@ -43,6 +43,15 @@ impl Demo {
             serve(&world, output).await?;
         }
         Ok(exit)
+    }
+
+    /// Being interrupted is how serving ends.
+    pub(crate) fn interrupted(&self) -> Result<Exit, Failure> {
+        if self.serve {
+            Ok(Exit::Done)
+        } else {
+            Err(Failure::Interrupted { login: false })
+        }
     }
 }
 

@@ -61,7 +61,7 @@ impl List {
         } else if rows.is_empty() {
             output.note("no servers yet; next: doorkey add NAME --url URL");
         } else {
-            output.data(&table(&rows).to_string())?;
+            output.data(&table(&rows).trim_fmt())?;
         }
         let local = host.config().not_remote();
         if !self.json && !local.is_empty() {
@@ -136,6 +136,8 @@ fn table(rows: &[Row]) -> Table {
         }
         table.add_row(cells.iter().map(|cell| clean(cell)));
     }
-    table.trim_fmt();
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     table
 }

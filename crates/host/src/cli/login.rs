@@ -8,6 +8,7 @@ use doorkey::{
     Browser, CallbackSettings, Environment, Host, LoginOutcome, LoopbackInteraction, Progress,
 };
 use doorkey_oauth::LoginReport;
+use tokio::sync::mpsc;
 
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean};
@@ -28,11 +29,13 @@ impl Login {
         let callback = CallbackSettings::new(oauth.callback_port, oauth.callback_url.clone());
         let narrator = Arc::new(Narrator::new(&self.name, output));
         let progress: Arc<dyn Progress> = narrator.clone();
-        let person = Arc::new(
-            LoopbackInteraction::new(self.browser(host.environment()), progress)
-                .with_callback(callback)
-                .unattended(!self.no_browser && is_unattended(host.environment())),
-        );
+        let mut person = LoopbackInteraction::new(self.browser(host.environment()), progress)
+            .with_callback(callback)
+            .unattended(!self.no_browser && is_unattended(host.environment()));
+        if output.terminal().stdin {
+            person = person.with_pasted(typed_lines());
+        }
+        let person = Arc::new(person);
         let outcome = host
             .login(&self.name, person.clone(), narrator.as_ref())
             .await;
@@ -73,6 +76,19 @@ fn has_display(environment: &Environment) -> bool {
         || variables
             .iter()
             .any(|name| environment.variable(name).is_some())
+}
+
+/// What is typed or pasted, line by line. The thread ends with the program.
+fn typed_lines() -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 /// Nobody sees the page's address, so that waiting for somebody to open it is in vain (AZ-24).

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use doorkey::{LoginStep, Progress};
+use doorkey::{LoginStep, PasteProblem, Progress};
 use doorkey_http::clean_text;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
@@ -82,6 +82,9 @@ impl Progress for Narrator {
                     "Open this page if no browser does:\n\n  {}\n",
                     clean_url(url)
                 ));
+                if self.output.terminal().stdin {
+                    self.say("From another machine: paste the address its browser ends at.");
+                }
                 self.state(format!(
                     "waiting for the browser, at most {}",
                     minutes(*expires_in)
@@ -90,6 +93,12 @@ impl Progress for Narrator {
             LoginStep::NoBrowser { cause: Some(cause) } => {
                 let cause = clean(&cause.to_string());
                 self.say(&format!("No browser was opened: {cause}."));
+            }
+            LoginStep::Paste(PasteProblem::OtherLogin) => {
+                self.say("That address belongs to another login; this one goes on waiting.");
+            }
+            LoginStep::Paste(_) => {
+                self.say("That is not the address that the browser ended at; paste it whole.");
             }
             LoginStep::Proving => {
                 self.state(format!("signed in; trying the token on {}", self.server));

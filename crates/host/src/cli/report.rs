@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use doorkey::{ConfigError, Error};
+use doorkey::{ConfigError, Error, Unattended};
 use doorkey_oauth::NextStep;
 
 use super::exit::{Exit, Failure};
@@ -64,7 +64,10 @@ fn sources(error: &(dyn StdError + 'static)) -> impl Iterator<Item = String> {
 fn next_step(error: &Error, server: Option<&str>) -> Option<String> {
     let name = server.unwrap_or("NAME");
     if let Some(authorization) = error.authorization() {
-        return authorization.next_step().and_then(|step| word(&step, name));
+        return authorization
+            .next_step()
+            .and_then(|step| word(&step, name))
+            .or_else(|| by_cause(authorization, name));
     }
     match error {
         Error::Config(ConfigError::UnknownServer { .. }) => {
@@ -77,6 +80,25 @@ fn next_step(error: &Error, server: Option<&str>) -> Option<String> {
         _ if error.is_transient() => Some("try again".to_owned()),
         _ => None,
     }
+}
+
+/// What a cause further down calls for.
+fn by_cause(error: &doorkey_oauth::Error, name: &str) -> Option<String> {
+    let first: &(dyn StdError + 'static) = error;
+    let mut causes = std::iter::successors(Some(first), |&error| error.source());
+    causes.find_map(|cause| {
+        if cause.is::<Unattended>() {
+            return Some(format!(
+                "doorkey login {name} at a terminal, or with BROWSER set"
+            ));
+        }
+        let http = cause.downcast_ref::<doorkey_http::Error>()?;
+        http.is_tls().then(|| {
+            "if a private certificate authority signed it, name its PEM file in \
+             DOORKEY_CA_CERTIFICATE, or in ca_certificates of [network]"
+                .to_owned()
+        })
+    })
 }
 
 fn word(step: &NextStep, name: &str) -> Option<String> {

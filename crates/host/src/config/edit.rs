@@ -1,6 +1,6 @@
 //! Edits of `config.toml` that keep comments, order and everything they do not touch.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -218,10 +218,7 @@ fn lock(home: &Home) -> Result<File, ConfigError> {
         source,
     };
     create_private_folder(home.state_folder()).map_err(failed)?;
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
+    let file = lock_options()
         .open(home.state_folder().join("config.lock"))
         .map_err(failed)?;
     let started = Instant::now();
@@ -265,6 +262,21 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(&target).map_err(|error| error.error)?;
     sync_folder(&folder)
+}
+
+#[cfg(unix)]
+fn lock_options() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    options
+}
+
+#[cfg(not(unix))]
+fn lock_options() -> OpenOptions {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    options
 }
 
 #[cfg(unix)]

@@ -1,5 +1,4 @@
 use std::net::SocketAddr;
-use std::sync::Mutex;
 
 use doorkey_oauth::CallbackVerdict;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -304,6 +303,30 @@ async fn a_browser_that_fails_is_told_to_a_person_and_ends_an_unattended_login()
             assert!(told.contains("NoBrowser"), "{told}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_pasted_address_is_a_callback_and_anything_else_is_told() {
+    let (sender, lines) = mpsc::channel(4);
+    let told = Arc::new(Told::default());
+    let progress: Arc<dyn Progress> = told.clone();
+    let interaction = LoopbackInteraction::new(Browser::Manual, progress).with_pasted(lines);
+    let mut channel = interaction.listen(&[]).await.expect("a listener");
+    let pasted = format!("{}?code=c&state=s\n", channel.redirect_uri());
+    for line in ["", "what?", pasted.as_str()] {
+        sender.send(line.to_owned()).await.expect("sent");
+    }
+    drop(sender);
+    let next = tokio::time::timeout(LIMIT, channel.next()).await;
+    let callback = next.expect("in time").expect("one");
+    assert_eq!(callback.query(), "code=c&state=s");
+    let said = told.0.lock().expect("not poisoned").join("\n");
+    assert!(said.contains("NotTheAddress"), "{said}");
+    callback.answer(CallbackVerdict::Ignored);
+    let nothing = tokio::time::timeout(Duration::from_millis(200), channel.next()).await;
+    assert!(nothing.is_err(), "the login goes on waiting");
+    let said = told.0.lock().expect("not poisoned").join("\n");
+    assert!(said.contains("OtherLogin"), "{said}");
 }
 
 #[tokio::test]
