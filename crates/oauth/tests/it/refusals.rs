@@ -1,1 +1,266 @@
-//! soon
+//! A refresh refused, class by class: what it means and what is kept (REF-07, REF-08, REF-15, REG-23).
+
+use std::sync::Arc;
+
+use doorkey_http::Leg;
+use doorkey_oauth::{ClientChoice, Error, LoginReason, NextStep, TokenSource};
+use doorkey_store::{RegistrationKey, Store};
+use secrecy::SecretString;
+
+use crate::browser::Browser;
+use crate::world::{ISSUER, World};
+
+enum Meaning {
+    /// A person has to sign in; whether the refresh token is dropped.
+    Login {
+        drops_refresh_token: bool,
+    },
+    Passing,
+}
+
+async fn refused(
+    world: &World,
+    store: &Store,
+    status: u16,
+    body: &'static str,
+) -> (TokenSource, Error) {
+    let source = world.source(store);
+    world.signed_in(&source).await;
+    world.clock().advance(3600);
+    world.script(Leg::Token, status, body);
+    let error = source.token().await.unwrap_err();
+    (source, error)
+}
+
+#[tokio::test]
+async fn the_table_of_refusals() {
+    use Meaning::{Login, Passing};
+    let cases = [
+        (
+            400,
+            r#"{"error":"invalid_grant","error_description":"revoked"}"#,
+            Login {
+                drops_refresh_token: true,
+            },
+        ),
+        (
+            400,
+            r#"{"error":"unauthorized_client"}"#,
+            Login {
+                drops_refresh_token: false,
+            },
+        ),
+        (
+            400,
+            r#"{"error":"invalid_scope"}"#,
+            Login {
+                drops_refresh_token: false,
+            },
+        ),
+        (
+            400,
+            r#"{"error":"invalid_target"}"#,
+            Login {
+                drops_refresh_token: false,
+            },
+        ),
+        (
+            401,
+            r#"{"error":"invalid_client"}"#,
+            Login {
+                drops_refresh_token: false,
+            },
+        ),
+        (
+            200,
+            r#"{"error":"invalid_grant"}"#,
+            Login {
+                drops_refresh_token: true,
+            },
+        ),
+        (400, r#"{"error":"invalid_request"}"#, Passing),
+        (400, r#"{"error":"temporarily_unavailable"}"#, Passing),
+        (400, r#"{"error":"unknown_code"}"#, Passing),
+        (400, "{}", Passing),
+        (400, "<html>Bad Request</html>", Passing),
+        (401, "", Passing),
+        (403, "Forbidden", Passing),
+        (404, "", Passing),
+        (408, "", Passing),
+        (418, "", Passing), // a reset connection
+        (429, "", Passing),
+        (500, "<html>Internal</html>", Passing),
+        (502, "", Passing),
+        (503, "", Passing),
+        (200, "", Passing),
+        (200, "<html>Sign in to the network</html>", Passing),
+        (200, r#"{"access_token":7}"#, Passing),
+        (200, r#"{"access_token":"t","token_type":"mac"}"#, Passing),
+        (302, "", Passing),
+    ];
+    for (status, body, meaning) in cases {
+        let world = World::new();
+        let store = Store::memory();
+        let (source, error) = refused(&world, &store, status, body).await;
+        let grant = source.grant().await.unwrap().unwrap().value;
+        assert!(grant.access_token.is_some(), "{status} {body}");
+        assert_eq!(world.seen(Leg::Token).len(), 1, "{status} {body}");
+        match meaning {
+            Login {
+                drops_refresh_token,
+            } => {
+                assert!(error.needs_login(), "{status} {body}: {error:?}");
+                assert_eq!(grant.refresh_token.is_none(), drops_refresh_token, "{body}");
+                assert!(
+                    std::error::Error::source(&error).is_some(),
+                    "the cause is kept"
+                );
+                // Neither this process nor another asks again.
+                assert!(source.token().await.unwrap_err().needs_login());
+                assert!(
+                    world
+                        .source(&store)
+                        .token()
+                        .await
+                        .unwrap_err()
+                        .needs_login()
+                );
+                assert_eq!(world.seen(Leg::Token).len(), 1, "{status} {body}");
+            }
+            Passing => {
+                assert!(!error.needs_login(), "{status} {body}: {error:?}");
+                assert!(grant.refresh_token.is_some(), "{status} {body}");
+                // Nothing was lost: later it works.
+                world.clock().advance(60);
+                assert!(source.token().await.unwrap().is_some(), "{status} {body}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dead_refresh_token_leaves_the_access_token_in_use_ref_07() {
+    let world = World::new();
+    let store = Store::memory();
+    let source = world.source(&store);
+    world.signed_in(&source).await;
+    let token = source.token().await.unwrap();
+    world.clock().advance(3595);
+    world.script(Leg::Token, 400, r#"{"error":"invalid_grant"}"#);
+    assert_eq!(source.token().await.unwrap(), token);
+    assert_eq!(source.token().await.unwrap(), token);
+    assert_eq!(world.seen(Leg::Token).len(), 1);
+    world.clock().advance(5);
+    let error = source.token().await.unwrap_err();
+    assert!(matches!(
+        &error,
+        Error::LoginRequired { reason: LoginReason::RefreshRefused(refusal), .. }
+            if refusal.is("invalid_grant")
+    ));
+    let grant = source.grant().await.unwrap().unwrap().value;
+    assert!(grant.last_error.unwrap().contains("invalid_grant"));
+}
+
+#[tokio::test]
+async fn a_client_the_server_forgot_is_dropped_by_generation_and_the_next_login_registers_reg_23() {
+    let world = World::new();
+    let store = Store::memory();
+    let (source, error) = refused(&world, &store, 401, r#"{"error":"invalid_client"}"#).await;
+    assert!(matches!(
+        error,
+        Error::LoginRequired {
+            reason: LoginReason::RegistrationGone(_),
+            ..
+        }
+    ));
+    let key = RegistrationKey::shared(ISSUER);
+    assert!(store.registration(&key).await.unwrap().is_none());
+    let report = world.signed_in(&source).await;
+    assert!(report.registered);
+    assert!(source.token().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_registration_made_since_is_not_dropped_law_6() {
+    let world = World::new();
+    let store = Store::memory();
+    let first = world.source(&store);
+    world.signed_in(&first).await;
+    // Another account signs in with a new registration.
+    world.set().registered = serde_json::json!({"client_id": "client-2"});
+    let mut config = world.config();
+    config.account = String::from("work");
+    let browser = Arc::new(Browser::new(&world).on_port(4000));
+    let second = world.source_with(config, &store);
+    second
+        .login(&doorkey_oauth::Challenges::default(), browser)
+        .await
+        .unwrap();
+    world.clock().advance(3600);
+    world.script(Leg::Token, 401, r#"{"error":"invalid_client"}"#);
+    assert!(first.token().await.unwrap_err().needs_login());
+    let kept = store
+        .registration(&RegistrationKey::shared(ISSUER))
+        .await
+        .unwrap();
+    assert_eq!(kept.unwrap().value.client_id, "client-2");
+}
+
+#[tokio::test]
+async fn a_configured_client_is_reported_and_kept_reg_23() {
+    let world = World::new();
+    let store = Store::memory();
+    let config = |secret: &str| {
+        let mut config = world.config();
+        config.client = ClientChoice::Static {
+            client_id: String::from("mine"),
+            client_secret: Some(SecretString::from(secret)),
+            issuer: None,
+            auth_method: Some(doorkey_oauth::ClientAuthMethod::Post),
+        };
+        config
+    };
+    let source = world.source_with(config("old"), &store);
+    world.signed_in(&source).await;
+    world.clock().advance(3600);
+    world.script(Leg::Token, 401, r#"{"error":"invalid_client"}"#);
+    let error = source.token().await.unwrap_err();
+    assert!(matches!(
+        error,
+        Error::LoginRequired {
+            reason: LoginReason::ClientRefused(_),
+            ..
+        }
+    ));
+    assert_eq!(error.next_step(), Some(NextStep::CheckClient));
+    // A corrected secret needs no new login.
+    let source = world.source_with(config("new"), &store);
+    assert!(source.token().await.unwrap().is_some());
+    assert_eq!(world.seen(Leg::Token)[1].form("client_secret"), ["new"]);
+}
+
+#[tokio::test]
+async fn no_error_shows_a_secret_err_11() {
+    let bodies = [
+        (400, r#"{"error":"invalid_grant","error_description":"no"}"#),
+        (500, "<html>down</html>"),
+        (
+            200,
+            r#"{"access_token":"sentinel access","token_type":"Bearer"}"#,
+        ),
+        (418, ""),
+    ];
+    for (status, body) in bodies {
+        let world = World::new();
+        let (source, error) = refused(&world, &Store::memory(), status, body).await;
+        let mut text = format!("{error:?} {source:?}");
+        let mut cause: Option<&dyn std::error::Error> = Some(&error);
+        while let Some(error) = cause {
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        for secret in ["access-", "refresh-", "sentinel", "code-"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}
