@@ -115,6 +115,11 @@ impl Attempt {
         spare: Option<Request<Body>>,
     ) -> Result<Option<Request<Body>>, Error> {
         let challenges = Challenges::from_headers(response.headers());
+        // Beyond the budget too, so that a token that never worked is marked as such.
+        let token = self
+            .tokens
+            .rejected(self.sent.as_ref(), &challenges)
+            .await?;
         if self.recoveries == 0 {
             return Err(Error::TokenRejectedByResource {
                 server: self.tokens.server().clone(),
@@ -122,10 +127,6 @@ impl Attempt {
             });
         }
         self.recoveries -= 1;
-        let token = self
-            .tokens
-            .rejected(self.sent.as_ref(), &challenges)
-            .await?;
         self.again(token, response, spare)
     }
 

@@ -1,1 +1,172 @@
-//! soon
+//! Logout: what is revoked, what is removed, what is reported (REV-01 to REV-07).
+
+use doorkey_http::Leg;
+use doorkey_oauth::{Challenges, LogoutOptions, StepOutcome};
+use doorkey_store::{RegistrationKey, Store};
+use serde_json::json;
+
+use crate::world::{ISSUER, World};
+
+fn forget() -> LogoutOptions {
+    LogoutOptions::default().forget_client(true)
+}
+
+#[tokio::test]
+async fn the_refresh_token_is_revoked_first_then_the_access_token_rev_01_rev_02() {
+    let world = World::new();
+    world.set().registered = json!({
+        "client_id": "c", "client_secret": "s", "token_endpoint_auth_method": "client_secret_post",
+    });
+    let store = Store::memory();
+    let source = world.source(&store);
+    world.signed_in(&source).await;
+    let report = source.logout(LogoutOptions::default()).await.unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert!(matches!(report.registration, StepOutcome::NotRequested));
+    let requests = world.seen(Leg::Revocation);
+    let sent: Vec<_> = requests
+        .iter()
+        .map(|seen| {
+            [
+                seen.form("token"),
+                seen.form("token_type_hint"),
+                seen.form("client_secret"),
+            ]
+            .concat()
+        })
+        .collect();
+    assert_eq!(
+        sent,
+        [
+            ["refresh-2", "refresh_token", "s"],
+            ["access-2", "access_token", "s"]
+        ]
+    );
+    assert!(source.grant().await.unwrap().is_none());
+    assert!(source.token().await.unwrap().is_none());
+    // The registration is left for the next login (REV-06).
+    assert!(
+        store
+            .registration(&RegistrationKey::shared(ISSUER))
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn local_copies_go_whatever_the_network_said_rev_04() {
+    for (status, body) in [
+        (503, "down"),
+        (418, ""),
+        (400, r#"{"error":"invalid_request"}"#),
+    ] {
+        let world = World::new();
+        let source = world.source(&Store::memory());
+        world.signed_in(&source).await;
+        world.script(Leg::Revocation, status, body);
+        world.script(Leg::Revocation, status, body);
+        let report = source.logout(LogoutOptions::default()).await.unwrap();
+        assert!(!report.is_complete());
+        assert!(
+            matches!(report.revoked_refresh, StepOutcome::Failed(_)),
+            "{report:?}"
+        );
+        assert!(matches!(report.revoked_access, StepOutcome::Failed(_)));
+        assert!(matches!(report.removed_local, StepOutcome::Done));
+        assert!(source.grant().await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn an_unsupported_token_type_is_no_failure_and_no_endpoint_is_said_rev_03() {
+    let world = World::new();
+    let source = world.source(&Store::memory());
+    world.signed_in(&source).await;
+    world.script(
+        Leg::Revocation,
+        400,
+        r#"{"error":"unsupported_token_type"}"#,
+    );
+    let report = source.logout(LogoutOptions::default()).await.unwrap();
+    assert!(matches!(report.revoked_refresh, StepOutcome::Done));
+
+    let world = World::new();
+    world.set().metadata["revocation_endpoint"] = json!(null);
+    let source = world.source(&Store::memory());
+    world.signed_in(&source).await;
+    let report = source.logout(LogoutOptions::default()).await.unwrap();
+    assert!(matches!(report.revoked_refresh, StepOutcome::Unsupported));
+    assert!(matches!(report.removed_local, StepOutcome::Done));
+    assert!(world.all().is_empty());
+}
+
+#[tokio::test]
+async fn without_a_login_there_is_nothing_to_do() {
+    let world = World::new();
+    let report = world
+        .source(&Store::memory())
+        .logout(forget())
+        .await
+        .unwrap();
+    assert!(report.is_complete());
+    assert!(matches!(report.removed_local, StepOutcome::NothingToDo));
+    assert!(world.all().is_empty());
+}
+
+#[tokio::test]
+async fn a_registration_is_deleted_only_when_nobody_else_uses_it_rev_06_rev_07() {
+    let world = World::new();
+    world.set().registered = json!({
+        "client_id": "c",
+        "registration_access_token": "manage",
+        "registration_client_uri": "https://as.example/register/c",
+    });
+    let store = Store::memory();
+    let source = world.source(&store);
+    world.signed_in(&source).await;
+    let mut config = world.config();
+    config.account = String::from("work");
+    let work = world.source_with(config, &store);
+    world.signed_in(&work).await;
+
+    let report = work.logout(forget()).await.unwrap();
+    assert!(
+        matches!(report.registration, StepOutcome::InUse),
+        "{report:?}"
+    );
+    world.start_over();
+    let report = source.logout(forget()).await.unwrap();
+    assert!(
+        matches!(report.registration, StepOutcome::Done),
+        "{report:?}"
+    );
+    let request = world.seen(Leg::Registration).remove(0);
+    assert_eq!(request.method, "DELETE");
+    assert_eq!(request.url.as_str(), "https://as.example/register/c");
+    assert_eq!(request.headers["authorization"], "Bearer manage");
+    assert!(
+        store
+            .registration(&RegistrationKey::shared(ISSUER))
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn logout_ends_what_memory_holds_also_after_a_second_login() {
+    let world = World::new();
+    let source = world.source(&Store::memory());
+    for _ in 0..2 {
+        world.signed_in(&source).await;
+        source.token().await.unwrap().unwrap();
+        source.logout(LogoutOptions::default()).await.unwrap();
+        assert!(source.token().await.unwrap().is_none());
+        let error = source
+            .rejected(None, &Challenges::default())
+            .await
+            .unwrap_err();
+        assert!(error.needs_login());
+    }
+}
