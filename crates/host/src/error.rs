@@ -192,6 +192,18 @@ impl Error {
         })
     }
 
+    /// Whether the server no longer answers as it was remembered. Nothing was done by the request;
+    /// [`Host::forget`](crate::Host::forget) and connect again.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        self.transport().is_some_and(|error| {
+            matches!(
+                error.answer(),
+                StreamableHttpError::Client(ClientError::RememberedWire { .. })
+            )
+        })
+    }
+
     /// What the transport said, through rmcp's wrapping.
     fn transport(&self) -> Option<&TransportError> {
         match self {

@@ -197,6 +197,39 @@ impl Host {
         Ok(Connection::new(session, connected, events))
     }
 
+    /// Connects, does what `task` says, and closes the connection, whatever came of it.
+    ///
+    /// Where the server turns out to have changed since it was last seen, it is forgotten and the
+    /// task done once more; nothing of it was done the first time.
+    ///
+    /// # Errors
+    /// As for [`Host::connect`], and what `task` fails with.
+    pub async fn with_connection<T>(
+        &self,
+        name: &str,
+        task: impl AsyncFn(&Connection<ClientConfig>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match self.attempt(name, &task).await {
+            Err(error) if error.is_outdated() => {
+                tracing::debug!(%error, "the server is not what it was");
+                self.forget(name).await?;
+                self.attempt(name, &task).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        name: &str,
+        task: &impl AsyncFn(&Connection<ClientConfig>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let connection = self.connect(name).await?;
+        let outcome = task(&connection).await;
+        connection.close(CLOSE_LIMIT).await;
+        outcome
+    }
+
     /// Signs out: revokes what the authorization server can revoke and removes every local copy,
     /// whatever the network says.
     ///
@@ -351,3 +384,6 @@ impl fmt::Debug for Host {
 pub(crate) fn grant_key(server: &ServerConfig) -> GrantKey {
     GrantKey::new(facts::server_key(server), server.account.clone())
 }
+
+/// How long an MCP session and a refresh have to come to their end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);

@@ -132,15 +132,14 @@ impl Host {
     /// Connects with the new token and lists the tools: some servers let `initialize` through and
     /// challenge only then. An MCP error is an answer: the token was taken.
     async fn try_out(&self, name: &str) -> Result<(Option<usize>, Wire), Error> {
-        let connection = self.connect(name).await?;
-        let wire = connection.wire();
-        let tools = connection.list_tools().await;
-        connection.close(CLOSE_LIMIT).await;
-        match tools {
-            Ok(tools) => Ok((Some(tools.len()), wire)),
-            Err(error) if error.protocol_error().is_some() => Ok((None, wire)),
-            Err(error) => Err(error),
-        }
+        self.with_connection(name, async |connection| {
+            match connection.list_tools().await {
+                Ok(tools) => Ok((Some(tools.len()), connection.wire())),
+                Err(error) if error.protocol_error().is_some() => Ok((None, connection.wire())),
+                Err(error) => Err(error),
+            }
+        })
+        .await
     }
 }
 
@@ -186,5 +185,3 @@ async fn record(
             source: Box::new(source),
         })
 }
-
-const CLOSE_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use wiremock::matchers::method;
+use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 struct Scene {
@@ -59,6 +59,15 @@ impl Scene {
             .output()
             .unwrap();
         Ran::of(&output)
+    }
+
+    /// Runs beside an async test's servers, and is there for the next command.
+    async fn run_kept(self, arguments: &'static [&'static str]) -> (Self, Ran) {
+        let run = move || {
+            let ran = self.run(arguments);
+            (self, ran)
+        };
+        tokio::task::spawn_blocking(run).await.unwrap()
     }
 
     /// Runs beside an async test's servers.
@@ -401,6 +410,11 @@ async fn a_forbidden_server_is_not_taken_for_one_that_wants_a_login() {
 /// A server on the 2025-11-25 wire, without a login, with hostile names and no resources.
 async fn open_server() -> MockServer {
     let server = MockServer::start().await;
+    mount_open(&server).await;
+    server
+}
+
+async fn mount_open(server: &MockServer) {
     let respond = |request: &wiremock::Request| {
         let message: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let result = match message["method"].as_str() {
@@ -433,9 +447,8 @@ async fn open_server() -> MockServer {
     };
     Mock::given(method("POST"))
         .respond_with(respond)
-        .mount(&server)
+        .mount(server)
         .await;
-    server
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -501,4 +514,58 @@ async fn a_server_without_a_login_is_said_to_need_none_and_remembered_so() {
     .await
     .unwrap();
     drop(folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_gave_up_its_wire_is_forgotten_and_asked_anew() {
+    let server = MockServer::start().await;
+    let stateless = |request: &wiremock::Request| {
+        let message: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let mut result = match message["method"].as_str() {
+            Some("server/discover") => json!({
+                "supportedVersions": ["2026-07-28"],
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "mock", "version": "1"},
+            }),
+            _ => json!({"tools": [{"name": "first", "inputSchema": {"type": "object"}}]}),
+        };
+        result["resultType"] = json!("complete");
+        result["ttlMs"] = json!(0);
+        result["cacheScope"] = json!("private");
+        let answer = json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
+        ResponseTemplate::new(200).set_body_json(answer)
+    };
+    Mock::given(method("POST"))
+        .respond_with(stateless)
+        .mount(&server)
+        .await;
+    let scene = scene_at(&server);
+    let (scene, ran) = scene.run_kept(&["tools", "one"]).await;
+    ran.expect(0, &["first"]);
+
+    server.reset().await;
+    let refuse = |request: &wiremock::Request| {
+        let message: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        ResponseTemplate::new(400).set_body_json(json!({
+            "jsonrpc": "2.0", "id": message["id"],
+            "error": {"code": -32022, "message": "Unsupported protocol version"},
+        }))
+    };
+    Mock::given(method("POST"))
+        .and(header("mcp-protocol-version", "2026-07-28"))
+        .respond_with(refuse)
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    mount_open(&server).await;
+    let (scene, ran) = scene.run_kept(&["tools", "one"]).await;
+    ran.expect(0, &["echo"]);
+    let asked = server.received_requests().await.unwrap_or_default().len();
+    let (_scene, ran) = scene.run_kept(&["tools", "one"]).await;
+    ran.expect(0, &["echo"]);
+    let again = server.received_requests().await.unwrap_or_default().len() - asked;
+    assert!(
+        again < asked,
+        "the new wire is remembered: {asked}, then {again} requests"
+    );
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use doorkey_testkit::{
     AuthorizationServer, AuthorizationServerBuilder, Browser, CertificateAuthority, Leg, McpServer,
-    McpServerBuilder, Recorder, Visit,
+    McpServerBuilder, Recorder, Visit, Wire,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -366,4 +366,38 @@ async fn the_demonstration_shows_every_step() {
         );
     }
     assert!(!ran.out.contains("FAILED"), "{}", ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_changed_its_wire_is_asked_anew() {
+    let folder = TempDir::new().unwrap();
+    let mut port = 0;
+    for wire in [Wire::Stateful2025_11_25, Wire::Stateless2026_07_28] {
+        let listen = doorkey_testkit::Listen::new().port(port);
+        let mcp = McpServer::builder()
+            .open()
+            .wire(wire)
+            .listen(listen)
+            .start()
+            .await
+            .unwrap();
+        port = mcp.addr().port();
+        let config = format!("[mcp_servers.one]\nurl = \"{}\"\n", mcp.url());
+        fs::write(folder.path().join("config.toml"), config).unwrap();
+        for _ in 0..2 {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_doorkey"));
+            command
+                .args(["tools", "one"])
+                .env_clear()
+                .env("DOORKEY_HOME", folder.path());
+            let output = tokio::time::timeout(LIMIT, command.output())
+                .await
+                .unwrap()
+                .unwrap();
+            let err = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(0), "{wire:?}: {err}");
+            assert!(String::from_utf8(output.stdout).unwrap().contains("echo"));
+        }
+        mcp.stop().await;
+    }
 }

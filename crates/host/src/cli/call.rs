@@ -1,13 +1,12 @@
 //! `doorkey call`: one tool, once.
 
 use clap::Args;
-use doorkey::Host;
+use doorkey::{Connection, Host};
 use doorkey_rmcp::rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde_json::{Map, Value};
 
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean, clean_lines};
-use super::tools::CLOSE_LIMIT;
 
 #[derive(Args, Debug)]
 pub(crate) struct Call {
@@ -25,10 +24,10 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
-        let connection = host.connect(&self.name).await?;
-        let result = connection.call_tool(&self.tool, self.args.clone()).await;
-        connection.close(CLOSE_LIMIT).await;
-        let result = result?;
+        let call = async |connection: &Connection<_>| {
+            connection.call_tool(&self.tool, self.args.clone()).await
+        };
+        let result = host.with_connection(&self.name, call).await?;
         if self.json {
             output.json(&result)?;
         } else {

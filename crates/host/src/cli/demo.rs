@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use clap::Args;
-use doorkey::{Config, Error, LoginOutcome, Logout, Silent};
+use doorkey::{Config, Connection, Error, LoginOutcome, Logout, Silent};
 use doorkey_oauth::{LogoutOptions, StepOutcome};
 use doorkey_testkit::{Leg, RecordedRequest};
 use serde_json::{Map, json};
@@ -15,7 +15,6 @@ use serde_json::{Map, json};
 use super::call;
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::tools::CLOSE_LIMIT;
 use world::{SERVER, World};
 
 #[derive(Args, Debug)]
@@ -135,11 +134,9 @@ async fn login(world: &World) -> Shown {
 
 /// Connects as a new process would, and lists the tools.
 async fn list(world: &World) -> Result<Vec<String>, Error> {
-    let host = world.host()?;
-    let connection = host.connect(SERVER).await?;
-    let tools = connection.list_tools().await;
-    connection.close(CLOSE_LIMIT).await;
-    Ok(tools?.iter().map(|tool| tool.name.to_string()).collect())
+    let list = async |connection: &Connection<_>| connection.list_tools().await;
+    let tools = world.host()?.with_connection(SERVER, list).await?;
+    Ok(tools.iter().map(|tool| tool.name.to_string()).collect())
 }
 
 async fn tools(world: &World) -> Shown {
@@ -152,12 +149,12 @@ async fn tools(world: &World) -> Shown {
 }
 
 async fn call_echo(world: &World) -> Shown {
-    let host = world.host()?;
-    let connection = host.connect(SERVER).await?;
     let arguments = Map::from_iter([("text".to_owned(), json!("hello"))]);
-    let result = connection.call_tool("echo", Some(arguments)).await;
-    connection.close(CLOSE_LIMIT).await;
-    let text = result?.content.iter().map(call::shown).collect::<String>();
+    let call = async |connection: &Connection<_>| {
+        connection.call_tool("echo", Some(arguments.clone())).await
+    };
+    let result = world.host()?.with_connection(SERVER, call).await?;
+    let text = result.content.iter().map(call::shown).collect::<String>();
     expect(text.contains("hello"), "echo answers its argument")?;
     Ok(format!("echo answered: {text}"))
 }
@@ -264,4 +261,5 @@ fn cannot_start(error: &(dyn StdError + Send + Sync)) -> Failure {
     )))
 }
 
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(3600);

@@ -7,6 +7,7 @@ use clap::Args;
 use doorkey::{
     Browser, CallbackSettings, Environment, Host, LoginOutcome, LoopbackInteraction, Progress,
 };
+use doorkey_discovery::Source;
 use doorkey_oauth::LoginReport;
 use tokio::sync::mpsc;
 
@@ -109,6 +110,15 @@ fn describe(report: &LoginReport, tools: Option<usize>, output: &Output) {
             "  scopes    {}",
             clean(&report.scopes.to_string())
         ));
+    }
+    if matches!(
+        report.source,
+        Source::LegacyMetadata | Source::LegacyDefaults
+    ) {
+        output.warn(
+            "the server publishes no resource metadata; its own origin was taken for the \
+             authorization server (set legacy = false to refuse that)",
+        );
     }
     if let Some(tools) = tools {
         output.note(&format!("  tools     {tools}"));

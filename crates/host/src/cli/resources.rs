@@ -1,11 +1,11 @@
 //! `doorkey resources`: what a server has to read.
 
 use clap::Args;
-use doorkey::Host;
+use doorkey::{Connection, Host};
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::tools::{CLOSE_LIMIT, named};
+use super::tools::named;
 
 #[derive(Args, Debug)]
 pub(crate) struct Resources {
@@ -18,10 +18,8 @@ pub(crate) struct Resources {
 
 impl Resources {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
-        let connection = host.connect(&self.name).await?;
-        let resources = connection.list_resources().await;
-        connection.close(CLOSE_LIMIT).await;
-        let resources = resources?;
+        let list = async |connection: &Connection<_>| connection.list_resources().await;
+        let resources = host.with_connection(&self.name, list).await?;
         if self.json {
             output.json(&resources)?;
             return Ok(Exit::Done);

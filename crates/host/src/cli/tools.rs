@@ -1,9 +1,7 @@
 //! `doorkey tools`: what a server can do.
 
-use std::time::Duration;
-
 use clap::Args;
-use doorkey::Host;
+use doorkey::{Connection, Host};
 
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean};
@@ -19,10 +17,8 @@ pub(crate) struct Tools {
 
 impl Tools {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
-        let connection = host.connect(&self.name).await?;
-        let tools = connection.list_tools().await;
-        connection.close(CLOSE_LIMIT).await;
-        let tools = tools?;
+        let list = async |connection: &Connection<_>| connection.list_tools().await;
+        let tools = host.with_connection(&self.name, list).await?;
         if self.json {
             output.json(&tools)?;
             return Ok(Exit::Done);
@@ -49,5 +45,3 @@ pub(crate) fn named(name: &str, description: &str) -> String {
         None => clean(name),
     }
 }
-
-pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(5);
