@@ -26,7 +26,9 @@ fn record(iss_advertised: bool) -> AuthorizationRecord {
 }
 
 fn judged(record: &AuthorizationRecord, query: &str) -> String {
-    let query = query.replace("STATE", record.state.expose_secret());
+    let query = query
+        .replace("STATE", record.state.expose_secret())
+        .replace("ISS", ISS);
     match judge(record, &query, NOW) {
         Judgement::Foreign => String::from("foreign"),
         Judgement::Code(code) => format!("code {}", code.expose_secret()),
@@ -42,127 +44,108 @@ fn judged(record: &AuthorizationRecord, query: &str) -> String {
 
 const ISS: &str = "iss=https%3A%2F%2Fas.example%2Ft%2B1";
 
+/// Whether the server promises `iss`, the query, and what becomes of it.
+const RESPONSES: &[(bool, &str, &str)] = &[
+    (false, "code=c&state=STATE", "code c"),
+    (false, "state=STATE&code=a%2Bb+c", "code a+b c"),
+    (false, "code=c", "foreign"),
+    (false, "", "foreign"),
+    (false, "code=c&state=other", "foreign"),
+    (false, "code=c&state=", "foreign"),
+    (false, "code=c&state=STATE&state=STATE", "foreign"),
+    (false, "error=access_denied", "foreign"),
+    (false, "error=access_denied&state=STATE", "denied"),
+    (
+        false,
+        "error=invalid_scope&state=STATE",
+        "error invalid_scope",
+    ),
+    (
+        false,
+        "code=c&error=x&state=STATE",
+        "invalid: it carries both a code and an error",
+    ),
+    (
+        false,
+        "state=STATE",
+        "invalid: it carries neither a code nor an error",
+    ),
+    (
+        false,
+        "code=&state=STATE",
+        "invalid: it carries neither a code nor an error",
+    ),
+    (
+        false,
+        "code=a&code=b&state=STATE",
+        "invalid: `code` occurs more than once",
+    ),
+    (
+        false,
+        "error=a&error=b&state=STATE",
+        "invalid: `error` occurs more than once",
+    ),
+    // RSP-04 to RSP-08
+    (true, "code=c&state=STATE&ISS", "code c"),
+    (
+        true,
+        "code=c&state=STATE&iss=https://as.example/t%2B1",
+        "code c",
+    ),
+    (true, "code=c&state=STATE", "issuer"),
+    (
+        true,
+        "code=c&state=STATE&iss=https://evil.example",
+        "issuer",
+    ),
+    (false, "code=c&state=STATE&ISS", "code c"),
+    (
+        false,
+        "code=c&state=STATE&iss=https://evil.example",
+        "issuer",
+    ),
+    (
+        false,
+        "code=c&state=STATE&iss=https://AS.example/t%2B1",
+        "issuer",
+    ),
+    (
+        false,
+        "code=c&state=STATE&iss=https://as.example:443/t%2B1",
+        "issuer",
+    ),
+    (
+        false,
+        "code=c&state=STATE&iss=https://as.example/t%2B1/",
+        "issuer",
+    ),
+    (
+        false,
+        "code=c&state=STATE&iss=https://as.example/t+1",
+        "issuer",
+    ),
+    (false, "code=c&state=STATE&iss=", "issuer"),
+    (
+        false,
+        "code=c&state=STATE&ISS&ISS",
+        "invalid: `iss` occurs more than once",
+    ),
+    // RSP-10
+    (true, "error=access_denied&state=STATE", "issuer"),
+    (
+        false,
+        "error=access_denied&state=STATE&iss=https://evil.example",
+        "issuer",
+    ),
+    (true, "error=access_denied&state=STATE&ISS", "denied"),
+];
+
 #[test]
 fn responses_are_judged_as_rsp_02_to_rsp_14_say() {
-    // advertised, query, verdict
-    let cases = [
-        (false, String::from("code=c&state=STATE"), "code c"),
-        (
-            false,
-            String::from("state=STATE&code=a%2Bb+c"),
-            "code a+b c",
-        ),
-        (false, String::from("code=c"), "foreign"),
-        (false, String::new(), "foreign"),
-        (false, String::from("code=c&state=other"), "foreign"),
-        (false, String::from("code=c&state="), "foreign"),
-        (
-            false,
-            String::from("code=c&state=STATE&state=STATE"),
-            "foreign",
-        ),
-        (false, String::from("error=access_denied"), "foreign"),
-        (
-            false,
-            String::from("error=access_denied&state=STATE"),
-            "denied",
-        ),
-        (
-            false,
-            String::from("error=invalid_scope&state=STATE"),
-            "error invalid_scope",
-        ),
-        (
-            false,
-            String::from("code=c&error=x&state=STATE"),
-            "invalid: it carries both a code and an error",
-        ),
-        (
-            false,
-            String::from("state=STATE"),
-            "invalid: it carries neither a code nor an error",
-        ),
-        (
-            false,
-            String::from("code=&state=STATE"),
-            "invalid: it carries neither a code nor an error",
-        ),
-        (
-            false,
-            String::from("code=a&code=b&state=STATE"),
-            "invalid: `code` occurs more than once",
-        ),
-        (
-            false,
-            String::from("error=a&error=b&state=STATE"),
-            "invalid: `error` occurs more than once",
-        ),
-        // RSP-04 to RSP-08
-        (true, format!("code=c&state=STATE&{ISS}"), "code c"),
-        (
-            true,
-            String::from("code=c&state=STATE&iss=https://as.example/t%2B1"),
-            "code c",
-        ),
-        (true, String::from("code=c&state=STATE"), "issuer"),
-        (
-            true,
-            String::from("code=c&state=STATE&iss=https://evil.example"),
-            "issuer",
-        ),
-        (false, format!("code=c&state=STATE&{ISS}"), "code c"),
-        (
-            false,
-            String::from("code=c&state=STATE&iss=https://evil.example"),
-            "issuer",
-        ),
-        (
-            false,
-            String::from("code=c&state=STATE&iss=https://AS.example/t%2B1"),
-            "issuer",
-        ),
-        (
-            false,
-            String::from("code=c&state=STATE&iss=https://as.example:443/t%2B1"),
-            "issuer",
-        ),
-        (
-            false,
-            String::from("code=c&state=STATE&iss=https://as.example/t%2B1/"),
-            "issuer",
-        ),
-        (
-            false,
-            String::from("code=c&state=STATE&iss=https://as.example/t+1"),
-            "issuer",
-        ),
-        (false, String::from("code=c&state=STATE&iss="), "issuer"),
-        (
-            false,
-            format!("code=c&state=STATE&{ISS}&{ISS}"),
-            "invalid: `iss` occurs more than once",
-        ),
-        // RSP-10
-        (
-            true,
-            String::from("error=access_denied&state=STATE"),
-            "issuer",
-        ),
-        (
-            false,
-            String::from("error=access_denied&state=STATE&iss=https://evil.example"),
-            "issuer",
-        ),
-        (
-            true,
-            format!("error=access_denied&state=STATE&{ISS}"),
-            "denied",
-        ),
-    ];
-    for (advertised, query, expected) in cases {
+    for (advertised, query, expected) in RESPONSES {
         assert_eq!(
-            judged(&record(advertised), &query),
-            expected,
+            judged(&record(*advertised), query),
+            *expected,
             "{advertised} {query}"
         );
     }
@@ -189,10 +172,7 @@ fn a_trusted_issuer_is_accepted_as_well_as_07() {
         judged(&record, "code=c&state=STATE&iss=https://login.example"),
         "code c"
     );
-    assert_eq!(
-        judged(&record, &format!("code=c&state=STATE&{ISS}")),
-        "code c"
-    );
+    assert_eq!(judged(&record, "code=c&state=STATE&ISS"), "code c");
 }
 
 #[test]

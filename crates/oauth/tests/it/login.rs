@@ -132,7 +132,11 @@ async fn resource_is_sent_once_and_the_same_on_every_leg_az_04_tok_03_ref_02() {
         source.token().await.unwrap().unwrap();
 
         let expected: Vec<_> = expected.into_iter().map(str::to_owned).collect();
-        assert_eq!(browser.asked("resource"), [expected.clone()], "{choice:?}");
+        assert_eq!(
+            browser.asked("resource"),
+            std::slice::from_ref(&expected),
+            "{choice:?}"
+        );
         let token_requests = world.seen(Leg::Token);
         assert_eq!(token_requests.len(), 2);
         for request in token_requests {

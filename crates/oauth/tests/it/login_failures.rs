@@ -14,6 +14,8 @@ use serde_json::json;
 use crate::browser::{Act, Browser};
 use crate::world::{LIMIT, World};
 
+type Check = fn(&Error) -> bool;
+
 async fn failed(world: &World, browser: &Arc<Browser>) -> Error {
     world
         .source(&Store::memory())
@@ -98,7 +100,7 @@ async fn a_refusal_leaves_the_grant_that_was_there_tok_21() {
     let source = world.source(&store);
     world.signed_in(&source).await;
     let before = source.token().await.unwrap();
-    let cases: [(&'static str, fn(&Error) -> bool); 3] = [
+    let cases: [(&'static str, Check); 3] = [
         ("error=access_denied&state=STATE", |e| {
             matches!(e, Error::Denied(_))
         }),

@@ -1,9 +1,5 @@
 //! The crate against a scripted authorization server and resource, one recorder for every leg.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test ends at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod browser;
 mod layer;

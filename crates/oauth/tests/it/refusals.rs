@@ -18,6 +18,54 @@ enum Meaning {
     Passing,
 }
 
+const DROPS: Meaning = Meaning::Login {
+    drops_refresh_token: true,
+};
+const KEEPS: Meaning = Meaning::Login {
+    drops_refresh_token: false,
+};
+
+/// Status, body, meaning. 418 stands for a connection that was reset.
+const REFUSALS: &[(u16, &str, Meaning)] = &[
+    (
+        400,
+        r#"{"error":"invalid_grant","error_description":"revoked"}"#,
+        DROPS,
+    ),
+    (400, r#"{"error":"unauthorized_client"}"#, KEEPS),
+    (400, r#"{"error":"invalid_scope"}"#, KEEPS),
+    (400, r#"{"error":"invalid_target"}"#, KEEPS),
+    (401, r#"{"error":"invalid_client"}"#, KEEPS),
+    (200, r#"{"error":"invalid_grant"}"#, DROPS),
+    (400, r#"{"error":"invalid_request"}"#, Meaning::Passing),
+    (
+        400,
+        r#"{"error":"temporarily_unavailable"}"#,
+        Meaning::Passing,
+    ),
+    (400, r#"{"error":"unknown_code"}"#, Meaning::Passing),
+    (400, "{}", Meaning::Passing),
+    (400, "<html>Bad Request</html>", Meaning::Passing),
+    (401, "", Meaning::Passing),
+    (403, "Forbidden", Meaning::Passing),
+    (404, "", Meaning::Passing),
+    (408, "", Meaning::Passing),
+    (418, "", Meaning::Passing), // a reset connection
+    (429, "", Meaning::Passing),
+    (500, "<html>Internal</html>", Meaning::Passing),
+    (502, "", Meaning::Passing),
+    (503, "", Meaning::Passing),
+    (200, "", Meaning::Passing),
+    (200, "<html>Sign in to the network</html>", Meaning::Passing),
+    (200, r#"{"access_token":7}"#, Meaning::Passing),
+    (
+        200,
+        r#"{"access_token":"t","token_type":"mac"}"#,
+        Meaning::Passing,
+    ),
+    (302, "", Meaning::Passing),
+];
+
 async fn refused(
     world: &World,
     store: &Store,
@@ -34,83 +82,23 @@ async fn refused(
 
 #[tokio::test]
 async fn the_table_of_refusals() {
-    use Meaning::{Login, Passing};
-    let cases = [
-        (
-            400,
-            r#"{"error":"invalid_grant","error_description":"revoked"}"#,
-            Login {
-                drops_refresh_token: true,
-            },
-        ),
-        (
-            400,
-            r#"{"error":"unauthorized_client"}"#,
-            Login {
-                drops_refresh_token: false,
-            },
-        ),
-        (
-            400,
-            r#"{"error":"invalid_scope"}"#,
-            Login {
-                drops_refresh_token: false,
-            },
-        ),
-        (
-            400,
-            r#"{"error":"invalid_target"}"#,
-            Login {
-                drops_refresh_token: false,
-            },
-        ),
-        (
-            401,
-            r#"{"error":"invalid_client"}"#,
-            Login {
-                drops_refresh_token: false,
-            },
-        ),
-        (
-            200,
-            r#"{"error":"invalid_grant"}"#,
-            Login {
-                drops_refresh_token: true,
-            },
-        ),
-        (400, r#"{"error":"invalid_request"}"#, Passing),
-        (400, r#"{"error":"temporarily_unavailable"}"#, Passing),
-        (400, r#"{"error":"unknown_code"}"#, Passing),
-        (400, "{}", Passing),
-        (400, "<html>Bad Request</html>", Passing),
-        (401, "", Passing),
-        (403, "Forbidden", Passing),
-        (404, "", Passing),
-        (408, "", Passing),
-        (418, "", Passing), // a reset connection
-        (429, "", Passing),
-        (500, "<html>Internal</html>", Passing),
-        (502, "", Passing),
-        (503, "", Passing),
-        (200, "", Passing),
-        (200, "<html>Sign in to the network</html>", Passing),
-        (200, r#"{"access_token":7}"#, Passing),
-        (200, r#"{"access_token":"t","token_type":"mac"}"#, Passing),
-        (302, "", Passing),
-    ];
-    for (status, body, meaning) in cases {
+    for (status, body, meaning) in REFUSALS {
         let world = World::new();
         let store = Store::memory();
-        let (source, error) = refused(&world, &store, status, body).await;
+        let (source, error) = refused(&world, &store, *status, body).await;
         let grant = source.grant().await.unwrap().unwrap().value;
         assert!(grant.access_token.is_some(), "{status} {body}");
         assert_eq!(world.seen(Leg::Token).len(), 1, "{status} {body}");
         match meaning {
-            Login {
+            Meaning::Login {
                 drops_refresh_token,
             } => {
                 assert!(error.needs_login(), "{status} {body}: {error:?}");
-                assert_eq!(grant.refresh_token.is_none(), drops_refresh_token, "{body}");
+                assert_eq!(
+                    grant.refresh_token.is_none(),
+                    *drops_refresh_token,
+                    "{body}"
+                );
                 assert!(
                     std::error::Error::source(&error).is_some(),
                     "the cause is kept"
@@ -127,7 +115,7 @@ async fn the_table_of_refusals() {
                 );
                 assert_eq!(world.seen(Leg::Token).len(), 1, "{status} {body}");
             }
-            Passing => {
+            Meaning::Passing => {
                 assert!(!error.needs_login(), "{status} {body}: {error:?}");
                 assert!(grant.refresh_token.is_some(), "{status} {body}");
                 // Nothing was lost: later it works.
