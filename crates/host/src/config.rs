@@ -3,6 +3,7 @@
 mod edit;
 mod error;
 mod network;
+mod oauth;
 mod section;
 mod server;
 
@@ -18,7 +19,8 @@ use section::{Section, Source};
 pub use edit::NewServer;
 pub use error::{ConfigError, ConfigWarning, WrongValue};
 pub use network::NetworkSettings;
-pub use server::{ClientSecret, OAuthSettings, ServerConfig};
+pub use oauth::{ClientSecret, OAuthSettings};
+pub use server::ServerConfig;
 
 /// A configuration as read from `config.toml`.
 ///

@@ -401,3 +401,83 @@ async fn a_server_that_changed_its_wire_is_asked_anew() {
         mcp.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_private_authority_may_be_named_in_every_way_that_is_documented() {
+    let world = World::start().await;
+    let bundle = world.folder.path().join("ca.pem");
+    let certificates = world.folder.path().join("certs");
+    fs::create_dir(&certificates).unwrap();
+    fs::copy(&bundle, certificates.join("0a1b2c3d.0")).unwrap();
+    fs::write(certificates.join("README"), "no certificate").unwrap();
+    let config = world.folder.path().join("config.toml");
+    let plain = fs::read_to_string(&config).unwrap();
+    let ways = [
+        (Some(("SSL_CERT_FILE", &bundle)), ""),
+        (Some(("SSL_CERT_DIR", &certificates)), ""),
+        (Some(("DOORKEY_CA_CERTIFICATE", &bundle)), ""),
+        (None, "[network]\nca_certificates = [\"ca.pem\"]\n"),
+        (
+            None,
+            "[mcp_servers.one.network]\nca_certificates = [\"certs/0a1b2c3d.0\"]\n",
+        ),
+    ];
+    for (variable, added) in ways {
+        fs::write(&config, format!("{plain}{added}")).unwrap();
+        let mut command = world.command(&["tools", "one"]);
+        command.env_remove("DOORKEY_CA_CERTIFICATE");
+        if let Some((name, value)) = variable {
+            command.env(name, value);
+        }
+        let output = tokio::time::timeout(LIMIT, command.output())
+            .await
+            .unwrap()
+            .unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        // The server was reached, and wants a login.
+        assert_eq!(output.status.code(), Some(3), "{variable:?} {added}: {err}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_login_ends_with_4_and_leaves_nothing_half_done() {
+    let world = World::start().await;
+    let mut child = world
+        .command(&["login", "one", "--no-browser"])
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    loop {
+        let line = tokio::time::timeout(LIMIT, lines.next_line())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        if line.starts_with("  https://") {
+            break;
+        }
+    }
+    let kill = format!("kill -INT {}", child.id().unwrap());
+    assert!(
+        Command::new("sh")
+            .args(["-c", &kill])
+            .status()
+            .await
+            .unwrap()
+            .success()
+    );
+    let status = tokio::time::timeout(LIMIT, child.wait())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(status.code(), Some(4));
+    assert_eq!(world.status().await["status"], "login_required");
+    let (ran, _) = world.login(world.person()).await;
+    ran.expect(0, &["takes the token"]);
+    assert_eq!(
+        world.authorization.registrations(),
+        1,
+        "the registration is used again"
+    );
+}
