@@ -12,4 +12,5 @@ mod refresh;
 mod refusals;
 mod step_up;
 mod stores;
+mod wire;
 mod world;
