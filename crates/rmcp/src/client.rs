@@ -237,6 +237,7 @@ impl AuthorizedClient {
             Ok(response) => {
                 let reply = Reply::new(response, &url, self.inner.options.limits);
                 let body = stream::opened(reply, &url).await?;
+                self.tell(Event::StreamOpened { resumed });
                 Ok(self.bounded(body, limit, last_event_id, true))
             }
             Err(error) => Err(self.refused(Exchange::Stream { resumed }, error)),

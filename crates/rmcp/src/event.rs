@@ -30,6 +30,12 @@ pub enum Event {
         /// Why.
         error: Arc<doorkey_oauth::Error>,
     },
+    /// A GET stream is open. The standalone one, which is opened beside the first requests, brings
+    /// what the server sends by itself: before this event such messages may be lost.
+    StreamOpened {
+        /// Whether the stream was resumed, or opened for the first time.
+        resumed: bool,
+    },
     /// A GET stream was refused; it is not opened again.
     StreamUnauthorized {
         /// Whether the stream was being resumed, or opened for the first time.
@@ -63,6 +69,10 @@ impl fmt::Display for Event {
             | Self::InsufficientScope { exchange, error }
             | Self::NotificationUnauthorized { exchange, error } => {
                 write!(formatter, "{exchange} was refused: {error}")
+            }
+            Self::StreamOpened { resumed } => {
+                let exchange = Exchange::Stream { resumed: *resumed };
+                write!(formatter, "{exchange} is open")
             }
             Self::StreamUnauthorized { resumed, error } => {
                 let exchange = Exchange::Stream { resumed: *resumed };

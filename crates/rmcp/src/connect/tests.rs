@@ -556,6 +556,27 @@ async fn an_unknown_method_inside_a_session_is_not_an_expired_session() {
 }
 
 #[tokio::test]
+async fn the_standalone_stream_is_told_of_once_it_is_open() {
+    let script = Script::new(|seen, _| match seen.name() {
+        "GET" => events(""),
+        _ => stateful(seen),
+    });
+    let client = script.client(ClientOptions::default());
+    let mut happened = client.events();
+    let options = remembering(Wire::Stateful, None);
+    let connection = connect(client, &server_url(), options, Handler)
+        .await
+        .unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(5), happened.next()).await;
+    assert!(matches!(
+        told,
+        Ok(Some(Event::StreamOpened { resumed: false }))
+    ));
+    assert!(script.names().contains(&"GET".to_owned()));
+    drop(connection);
+}
+
+#[tokio::test]
 async fn a_session_that_is_not_ended_and_a_stream_that_is_refused_are_told() {
     let script = Script::new(|seen, _| match seen.name() {
         "GET" | "DELETE" => login_required(),
