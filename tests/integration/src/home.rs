@@ -153,7 +153,9 @@ fn read_records(folder: &Path, records: &mut Records) -> io::Result<()> {
             continue;
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with("grant") || name.starts_with("registration") {
+        let is_of_a_login = name.starts_with("grant") || name.starts_with("registration");
+        // Beside the records there are their locks, which say nothing.
+        if is_of_a_login && path.extension().is_some_and(|it| it == "json") {
             records.insert(name.into_owned(), fs::read(&path)?);
         }
     }

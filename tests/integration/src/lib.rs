@@ -21,6 +21,7 @@ mod home;
 pub mod network;
 mod person;
 mod program;
+mod text;
 mod world;
 
 pub use clock::HandClock;

@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::{Home, LIMIT, World};
+use crate::{Home, LIMIT, World, text};
 
 /// What one run of the program came to.
 #[derive(Clone, Debug)]
@@ -73,7 +73,6 @@ impl Run {
     ///
     /// # Panics
     /// When it is another, showing everything.
-    #[must_use]
     pub fn succeeded(self) -> Self {
         self.ended_with(0)
     }
@@ -82,7 +81,6 @@ impl Run {
     ///
     /// # Panics
     /// When it is another, showing everything.
-    #[must_use]
     pub fn ended_with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self}");
         self
@@ -96,11 +94,11 @@ impl Run {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
 
-    /// What the person read, the same in every run: exit code and messages, without ports and paths.
+    /// What the person read, the same in every run: exit code and messages, without ports, paths and random values.
     pub fn told(&self, world: &World, home: &Home) -> String {
         let text = world.anonymous(&self.stderr);
         let text = text.replace(&home.path().display().to_string(), "$DOORKEY_HOME");
-        format!("exit code {}\n{text}", self.code)
+        format!("exit code {}\n{}", self.code, text::settled(&text))
     }
 }
 

@@ -141,9 +141,17 @@ impl World {
             .collect()
     }
 
-    /// `text` with the servers' origins replaced by names that are the same in every run.
+    /// `text` with the servers' addresses replaced by names that are the same in every run.
     pub fn anonymous(&self, text: &str) -> String {
-        text.replace(self.mcp.origin(), "https://mcp.test")
-            .replace(self.auth.url(), "https://as.test")
+        let servers = [
+            (self.mcp.addr().to_string(), "mcp.test"),
+            (self.auth.addr().to_string(), "as.test"),
+        ];
+        servers
+            .iter()
+            .fold(text.to_owned(), |text, (address, name)| {
+                text.replace(address, name)
+                    .replace(&address.replace(':', "%3A"), name)
+            })
     }
 }

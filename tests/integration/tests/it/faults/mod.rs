@@ -1,0 +1,48 @@
+//! Every leg × everything that can go wrong with it: what a person reads, and that nothing was lost.
+//!
+//! Each cell runs the program on a home that has signed in before. What it wrote is compared with the reviewed snapshots
+//! beside this file; after a change that is meant, `INSTA_UPDATE=always cargo test -p integration faults` writes them anew.
+
+mod cell;
+mod condition;
+mod leg;
+mod loss;
+
+use cell::Ground;
+use condition::Condition;
+use leg::Leg;
+
+/// One test for each leg, so that they run side by side.
+macro_rules! legs {
+    ($($test:ident: $leg:expr;)+) => {
+        $(#[tokio::test]
+        async fn $test() {
+            insta::assert_snapshot!(stringify!($test), told($leg).await);
+        })+
+    };
+}
+
+legs! {
+    first_request_of_a_login: Leg::Probe;
+    resource_metadata: Leg::ResourceMetadata;
+    authorization_server_metadata: Leg::AuthorizationServerMetadata;
+    registration: Leg::Registration;
+    code_exchange: Leg::Token;
+    refresh: Leg::Refresh;
+    revocation: Leg::Revocation;
+    registration_deletion: Leg::Deregistration;
+    opening_of_a_session: Leg::Initialize;
+    list_of_tools: Leg::ToolsList;
+    end_of_a_session: Leg::SessionEnd;
+}
+
+/// Goes through every condition on one leg and collects what was read.
+async fn told(leg: Leg) -> String {
+    let ground = Ground::new(leg).await;
+    let mut told = format!("$ doorkey {}\n", leg.command().join(" "));
+    for condition in Condition::ALL {
+        let run = ground.cell(condition).await;
+        told.push_str(&format!("\n== {condition}\n{run}"));
+    }
+    told
+}

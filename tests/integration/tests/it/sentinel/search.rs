@@ -1,0 +1,215 @@
+//! Finds secrets in what was said: as they are, in the encodings that logs and protocols use, and in parts of them.
+
+use std::{collections::HashMap, fmt};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use url::form_urlencoded;
+
+use super::secrets::Secret;
+
+/// How many bytes of a secret, or of an encoding of it, in a row count as found.
+pub(super) const PART: usize = 12;
+
+/// How a secret was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Encoding {
+    Raw,
+    /// As in a form: only what has to be.
+    Form,
+    /// As in a URL: a blank is `%20`.
+    Percent,
+    /// Every byte, as nobody needs to and some do.
+    PercentAll,
+    /// In a JSON or Rust string.
+    Escaped,
+    /// `\u0061` for everything.
+    Unicode,
+    /// In a web page.
+    Html,
+    Base64,
+    Base64Url,
+    /// `61` or `3A`, also within `[61, 3a]` and `61:3a`.
+    Hex,
+    HexUpper,
+    HexList,
+    HexColons,
+    /// `[97, 58]`, as `Debug` writes bytes.
+    Decimal,
+}
+
+impl Encoding {
+    pub(super) const ALL: [Self; 14] = [
+        Self::Raw,
+        Self::Form,
+        Self::Percent,
+        Self::PercentAll,
+        Self::Escaped,
+        Self::Unicode,
+        Self::Html,
+        Self::Base64,
+        Self::Base64Url,
+        Self::Hex,
+        Self::HexUpper,
+        Self::HexList,
+        Self::HexColons,
+        Self::Decimal,
+    ];
+
+    /// The ways in which `bytes` are written so: more than one where what stands before them matters.
+    pub(super) fn of(self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let each = |write: &dyn Fn(u8) -> String, between: &str| {
+            let parts: Vec<_> = bytes.iter().map(|byte| write(*byte)).collect();
+            vec![parts.join(between).into_bytes()]
+        };
+        match self {
+            Self::Raw => vec![bytes.to_vec()],
+            Self::Form => vec![form(bytes).into_bytes()],
+            Self::Percent => vec![form(bytes).replace('+', "%20").into_bytes()],
+            Self::PercentAll => each(&|byte| format!("%{byte:02X}"), ""),
+            Self::Escaped => vec![escaped(bytes).into_bytes()],
+            Self::Unicode => each(&|byte| format!("\\u{byte:04x}"), ""),
+            Self::Html => vec![html(bytes).into_bytes()],
+            Self::Base64 => base64(bytes),
+            Self::Base64Url => base64(bytes).iter().map(|text| url_safe(text)).collect(),
+            Self::Hex => each(&|byte| format!("{byte:02x}"), ""),
+            Self::HexUpper => each(&|byte| format!("{byte:02X}"), ""),
+            Self::HexList => each(&|byte| format!("{byte:x}"), ", "),
+            Self::HexColons => each(&|byte| format!("{byte:02x}"), ":"),
+            Self::Decimal => each(&|byte| byte.to_string(), ", "),
+        }
+    }
+}
+
+/// Where a secret was found.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Hit<'a> {
+    pub(super) secret: &'a Secret,
+    pub(super) encoding: Encoding,
+    /// What stands around it.
+    pub(super) context: String,
+}
+
+/// A search for many secrets at once: one pass over the text, however many there are.
+pub(super) struct Search<'a> {
+    secrets: &'a [Secret],
+    parts: HashMap<[u8; PART], (usize, Encoding)>,
+    /// Whether any part starts with these two bytes.
+    starts: Vec<bool>,
+}
+
+impl<'a> Search<'a> {
+    /// # Panics
+    /// When a secret is too short to be told from other text.
+    pub(super) fn new(secrets: &'a [Secret]) -> Self {
+        let mut search = Self {
+            secrets,
+            parts: HashMap::new(),
+            starts: vec![false; 1 << 16],
+        };
+        for (index, secret) in secrets.iter().enumerate() {
+            assert!(secret.bytes.len() >= PART, "{secret:?} is too short");
+            // A secret within Basic credentials is form-encoded before it is anything else.
+            for text in [secret.bytes.clone(), form(&secret.bytes).into_bytes()] {
+                for encoding in Encoding::ALL {
+                    for encoded in encoding.of(&text) {
+                        search.add(index, encoding, &encoded);
+                    }
+                }
+            }
+        }
+        search
+    }
+
+    fn add(&mut self, index: usize, encoding: Encoding, text: &[u8]) {
+        for part in text.windows(PART) {
+            let part: [u8; PART] = part.try_into().expect("a window of that size");
+            self.starts[start(&part)] = true;
+            self.parts.entry(part).or_insert((index, encoding));
+        }
+    }
+
+    /// Each secret at most once for each encoding.
+    pub(super) fn find(&self, text: &[u8]) -> Vec<Hit<'a>> {
+        let mut hits: Vec<(usize, Encoding, usize)> = Vec::new();
+        for (at, part) in text.windows(PART).enumerate() {
+            if !self.starts[start(part)] {
+                continue;
+            }
+            let Some(&(index, encoding)) = self.parts.get(part) else {
+                continue;
+            };
+            if !hits.iter().any(|hit| hit.0 == index && hit.1 == encoding) {
+                hits.push((index, encoding, at));
+            }
+        }
+        let hit = |(index, encoding, at): (usize, Encoding, usize)| Hit {
+            secret: &self.secrets[index],
+            encoding,
+            context: context(text, at),
+        };
+        hits.into_iter().map(hit).collect()
+    }
+}
+
+impl fmt::Debug for Hit<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            secret,
+            encoding,
+            context,
+        } = self;
+        write!(out, "{:?} as {encoding:?} in …{context}…", secret.kind)
+    }
+}
+
+fn start(part: &[u8]) -> usize {
+    usize::from(part[0]) << 8 | usize::from(part[1])
+}
+
+fn context(text: &[u8], at: usize) -> String {
+    let around = at.saturating_sub(CONTEXT)..(at + PART + CONTEXT).min(text.len());
+    String::from_utf8_lossy(&text[around]).into_owned()
+}
+
+fn form(bytes: &[u8]) -> String {
+    form_urlencoded::byte_serialize(bytes).collect()
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let json = serde_json::to_string(&text).expect("text is JSON");
+    json.trim_matches('"').to_owned()
+}
+
+fn html(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+/// As it comes out after a multiple of three bytes, one more and two more: without the characters that what stands before
+/// and after has a part in.
+fn base64(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let shifted = |shift: usize| {
+        let mut padded = vec![0; shift];
+        padded.extend_from_slice(bytes);
+        let text = STANDARD_NO_PAD.encode(&padded);
+        let own = (shift * 8).div_ceil(6)..padded.len() * 8 / 6;
+        text.as_bytes()[own].to_vec()
+    };
+    (0..3).map(shifted).collect()
+}
+
+fn url_safe(text: &[u8]) -> Vec<u8> {
+    let replace = |byte: &u8| match byte {
+        b'+' => b'-',
+        b'/' => b'_',
+        other => *other,
+    };
+    text.iter().map(replace).collect()
+}
+
+const CONTEXT: usize = 60;

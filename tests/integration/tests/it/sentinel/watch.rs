@@ -1,0 +1,273 @@
+//! Runs the program and keeps everything that it says, starts and leaves behind.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use integration::{Home, LIMIT, Run, World};
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
+
+use super::{
+    evidence::{Evidence, Place, files, leaks},
+    secrets::{Kind, Secret},
+};
+
+/// A home under watch. Every command runs at TRACE with backtraces, in the environment that `variables` add to.
+#[derive(Debug)]
+pub(super) struct Watch<'a> {
+    world: &'a World,
+    home: &'a Home,
+    variables: Vec<(String, String)>,
+    folder: TempDir,
+    evidence: Vec<Evidence>,
+    commands: BTreeSet<String>,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(world: &'a World, home: &'a Home, variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let browser = browser(home, folder.path());
+        let fixed = [
+            ("DOORKEY_LOG", "trace"),
+            ("RUST_BACKTRACE", "full"),
+            ("RUST_LOG", "trace"),
+            ("BROWSER", browser.to_str().expect("UTF-8")),
+        ];
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self {
+            world,
+            home,
+            variables: fixed.iter().chain(variables).map(owned).collect(),
+            folder,
+            evidence: Vec::new(),
+            commands: BTreeSet::new(),
+        }
+    }
+
+    /// Runs a command that ends with `code`, and keeps what it said.
+    ///
+    /// # Panics
+    /// When it ends otherwise.
+    pub(super) async fn run(&mut self, code: i32, arguments: &[&str]) -> Run {
+        let run = self.run_any(arguments).await;
+        assert_eq!(run.code, code, "{arguments:?}: {}", messages(&run.stderr));
+        run
+    }
+
+    /// Runs a command that ends however it does, and keeps what it said.
+    pub(super) async fn run_any(&mut self, arguments: &[&str]) -> Run {
+        let variables: Vec<_> = self
+            .variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let run = self.home.run_with(arguments, &variables).await;
+        self.keep(arguments, &run);
+        run
+    }
+
+    /// Signs in with no browser: whoever reads the address from the messages opens it.
+    ///
+    /// # Panics
+    /// When there is no address, or the login does not succeed.
+    pub(super) async fn login_by_hand(&mut self) -> Run {
+        let arguments = ["login", Home::SERVER, "--no-browser"];
+        let mut command = self.home.command();
+        command
+            .args(arguments)
+            .envs(self.variables.iter().cloned())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("a program that starts");
+        let mut stderr = child.stderr.take().expect("a pipe");
+        let mut said = Vec::new();
+        let reading = async {
+            let page = loop {
+                let read = stderr.read_buf(&mut said).await.expect("a pipe");
+                assert_ne!(read, 0, "{}", String::from_utf8_lossy(&said));
+                if let Some(page) = page_of(&said) {
+                    break page;
+                }
+            };
+            self.open(&page).await;
+            stderr.read_to_end(&mut said).await.expect("a pipe");
+            child.wait_with_output().await.expect("a program that ends")
+        };
+        let output = tokio::time::timeout(LIMIT, reading).await.expect("in time");
+        let run = Run {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(said).expect("UTF-8"),
+        };
+        self.keep(&arguments, &run);
+        run.succeeded()
+    }
+
+    /// What was said by others, or of other values.
+    pub(super) fn note(&mut self, evidence: Evidence) {
+        self.evidence.push(evidence);
+    }
+
+    /// The commands that ran.
+    pub(super) fn commands(&self) -> &BTreeSet<String> {
+        &self.commands
+    }
+
+    /// Whether the log has a record of this crate.
+    pub(super) fn logged(&self, target: &str) -> bool {
+        let records = LEVELS.map(|level| format!("{level}{target}"));
+        self.evidence.iter().any(|said| {
+            let text = String::from_utf8_lossy(&said.bytes);
+            said.place == Place::Stderr && records.iter().any(|record| text.contains(record))
+        })
+    }
+
+    /// Asserts that none of the secrets is in anything that was kept, nor in the home.
+    ///
+    /// # Panics
+    /// When one is.
+    pub(super) fn assert_clean(mut self, secrets: &[Secret]) {
+        self.collect_children();
+        self.evidence.extend(files(self.home.path()));
+        let pages = self.world.person.urls();
+        let others: Vec<_> = secrets
+            .iter()
+            .filter(|secret| secret.kind != Kind::State)
+            .cloned()
+            .collect();
+        for page in &pages {
+            let page = Evidence::new(Place::Text, "the address of the page", page.as_str());
+            assert_none(&leaks(&others, &[page]));
+        }
+        let variables = self.all_variables();
+        let evidence: Vec<_> = self
+            .evidence
+            .into_iter()
+            .map(|said| match said.place {
+                Place::Stderr | Place::Arguments => said.without_page(&pages),
+                Place::Environment => said.without_variables(&variables),
+                _ => said,
+            })
+            .collect();
+        assert_none(&leaks(secrets, &evidence));
+    }
+
+    fn keep(&mut self, arguments: &[&str], run: &Run) {
+        let from = format!("doorkey {}", arguments.join(" "));
+        self.commands.insert(arguments[0].to_owned());
+        for (place, text) in [(Place::Stdout, &run.stdout), (Place::Stderr, &run.stderr)] {
+            let evidence = Evidence::new(place, &from, text.as_str());
+            self.evidence.push(evidence);
+        }
+    }
+
+    /// Takes what the scripted browser wrote down of its arguments and its environment, and of the program's.
+    fn collect_children(&mut self) {
+        let mut browsers = 0;
+        for entry in fs::read_dir(self.folder.path()).expect("a readable folder") {
+            let path = entry.expect("a readable folder").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let place = match name.split('.').next() {
+                Some("arguments") => Place::Arguments,
+                Some("environment") => Place::Environment,
+                _ => continue,
+            };
+            browsers += 1;
+            let bytes = fs::read(&path).expect("a readable file");
+            self.evidence
+                .push(Evidence::new(place, "the browser", bytes));
+        }
+        assert!(
+            browsers >= 2 || self.world.person.pages_opened() == 0,
+            "the browser wrote nothing down"
+        );
+    }
+
+    fn all_variables(&self) -> Vec<(String, String)> {
+        let fixed = self.home.variables().into_iter();
+        fixed
+            .map(|(name, value)| (name.to_owned(), value))
+            .chain(self.variables.iter().cloned())
+            .collect()
+    }
+
+    /// As a person does who was shown the address.
+    async fn open(&self, page: &str) {
+        let mut browser = self.home.command();
+        let program = real_browser(self.home);
+        let command = browser.as_std_mut();
+        let mut opening = tokio::process::Command::new(program);
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                opening.env(name, value);
+            }
+        }
+        let status = opening.arg(page).status().await;
+        assert!(status.expect("a browser that starts").success());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// What is not log.
+fn messages(stderr: &str) -> String {
+    let said = stderr
+        .lines()
+        .filter(|line| !LEVELS.iter().any(|level| line.contains(level)));
+    said.collect::<Vec<_>>().join("\n")
+}
+
+fn assert_none(leaks: &[String]) {
+    assert!(
+        leaks.is_empty(),
+        "{} leaks:\n{}",
+        leaks.len(),
+        leaks.join("\n")
+    );
+}
+
+/// The address on a line of its own.
+fn page_of(said: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(said);
+    let complete = &text[..=text.rfind('\n')?];
+    complete
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("  ")
+                .filter(|line| line.starts_with("https://"))
+        })
+        .map(str::to_owned)
+}
+
+/// A browser that writes down how it was started, and by whom, before it brings the page to the person.
+fn browser(home: &Home, folder: &Path) -> PathBuf {
+    let path = folder.join("browser");
+    let script = format!(
+        "#!/bin/sh\n\
+         {{ printf '%s\\n' \"$@\"; tr '\\0' '\\n' < /proc/$PPID/cmdline; }} > '{folder}'/arguments.$$\n\
+         {{ env; tr '\\0' '\\n' < /proc/$PPID/environ; }} > '{folder}'/environment.$$\n\
+         exec '{browser}' \"$@\"\n",
+        folder = folder.display(),
+        browser = real_browser(home).display(),
+    );
+    fs::write(&path, script).expect("a writable folder");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("permissions");
+    path
+}
+
+fn real_browser(home: &Home) -> PathBuf {
+    let command = home.command();
+    let browser = command
+        .as_std()
+        .get_envs()
+        .find(|(name, _)| *name == "BROWSER")
+        .and_then(|(_, value)| value);
+    PathBuf::from(browser.expect("$BROWSER"))
+}
+
+const LEVELS: [&str; 3] = [" TRACE ", " DEBUG ", "  INFO "];
