@@ -1,5 +1,7 @@
 //! An endpoint's answer: status, headers that matter and a bounded body, before it is believed.
 
+mod sent;
+
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -9,7 +11,10 @@ use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::protocol_error::ProtocolError;
 use crate::shared::Shared;
+
+pub(crate) use sent::Sent;
 
 /// What came back, with what an error about it has to name. No `Debug`: the body may hold tokens.
 pub(crate) struct Answer {
@@ -18,6 +23,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
     body: Bytes,
+    sent: Sent,
 }
 
 impl Answer {
@@ -33,7 +39,28 @@ impl Answer {
             status: response.status(),
             retry_after: retry_after(response.headers(), now),
             body: response.into_body(),
+            sent: Sent::default(),
         }
+    }
+
+    /// The same answer to a request with these secrets, none of which it will show.
+    pub(crate) fn to(mut self, sent: Sent) -> Self {
+        self.sent = sent;
+        self
+    }
+
+    /// The error that a body is, if it is one.
+    pub(crate) fn protocol_error(&self, object: &Map<String, Value>) -> Option<ProtocolError> {
+        let ProtocolError {
+            code,
+            description,
+            uri,
+        } = ProtocolError::from_json(object)?;
+        Some(ProtocolError {
+            code: self.sent.conceal(code),
+            description: description.map(|text| self.sent.conceal(text)),
+            uri: uri.map(|text| self.sent.conceal(text)),
+        })
     }
 
     /// The body as a JSON object.
@@ -53,11 +80,13 @@ impl Answer {
         self.error(why.to_owned(), None)
     }
 
-    /// The start of the body, cleaned. Only for bodies that cannot hold a token.
+    /// The start of the body, cleaned, without the secrets of the request. Only for bodies that cannot
+    /// hold a token of their own.
     pub(crate) fn excerpt(&self) -> String {
         let start = &self.body[..self.body.len().min(EXCERPT_READ)];
         let text = String::from_utf8_lossy(start);
-        clean_text(&without_markup(&text), EXCERPT_SHOWN)
+        let shown = clean_text(&without_markup(&text), EXCERPT_SHOWN);
+        self.sent.conceal(shown)
     }
 
     fn not_json(&self, cause: serde_json::Error) -> Error {

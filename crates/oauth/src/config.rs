@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use doorkey_discovery::{DiscoveryOptions, Issuer, Scopes};
+use doorkey_http::RedactedUrl;
 use doorkey_store::{ClientAuthMethod, GrantKey};
 use secrecy::SecretString;
 use url::Url;
@@ -11,7 +12,7 @@ use url::Url;
 use crate::error::Error;
 
 /// How one account signs in to one MCP server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthorizationConfig {
     /// The MCP server's URL as the user wrote it. A fragment is ignored.
@@ -102,6 +103,26 @@ impl AuthorizationConfig {
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for AuthorizationConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let extra = self.extra_authorize_params.iter().map(|(name, _)| name);
+        f.debug_struct("AuthorizationConfig")
+            .field("server", &RedactedUrl::from(&self.server))
+            .field("account", &self.account)
+            .field("resource", &self.resource)
+            .field("scopes", &self.scopes)
+            .field("client", &self.client)
+            .field("client_name", &self.client_name)
+            .field("offline_access", &self.offline_access)
+            .field("discovery", &self.discovery)
+            .field("refresh_lock_limit", &self.refresh_lock_limit)
+            .field("interaction_limit", &self.interaction_limit)
+            .field("extra_authorize_params", &extra.collect::<Vec<_>>())
+            .field("scopes_on_refresh", &self.scopes_on_refresh)
+            .finish()
     }
 }
 

@@ -15,6 +15,7 @@ use url::Url;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
+use crate::answer::Sent;
 use crate::authorize::without_parameters;
 use crate::client::Client;
 use crate::error::Error;
@@ -73,6 +74,16 @@ impl Form {
         self.0.retain(|(known, _)| *known != name);
         self.0.push((name, SecretString::from(value)));
         self
+    }
+
+    /// What of it, and of the client's credentials, no answer may be shown to repeat.
+    pub(crate) fn secrets(&self, client: &Client) -> Sent {
+        self.0
+            .iter()
+            .filter(|(name, _)| SECRET.contains(name))
+            .map(|(_, value)| value)
+            .chain(&client.secret)
+            .fold(Sent::default(), Sent::and)
     }
 
     /// The POST to `endpoint` with exactly one way of client authentication (TOK-01, TOK-04).
@@ -159,6 +170,9 @@ pub(crate) fn uri(url: &Url) -> Result<http::Uri, Error> {
         .parse()
         .map_err(|cause: http::uri::InvalidUri| Error::invalid_url("endpoint", cause))
 }
+
+/// The parameters that are secrets.
+const SECRET: [&str; 4] = ["code", "code_verifier", "refresh_token", "token"];
 
 #[cfg(test)]
 mod tests;

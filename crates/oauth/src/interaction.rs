@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use doorkey_discovery::{Issuer, Scopes};
+use doorkey_http::RedactedUrl;
 use tokio::sync::oneshot;
 use url::Url;
 
@@ -21,7 +22,7 @@ pub trait Interaction: Send + Sync + fmt::Debug {
 }
 
 /// What an [`Interaction`] is told before it opens.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct InteractionRequest {
     /// The MCP server the login is for.
@@ -30,6 +31,28 @@ pub struct InteractionRequest {
     pub issuer: Issuer,
     /// Redirect URIs already registered. Using one of them again avoids a new registration.
     pub redirect_hint: Vec<String>,
+}
+
+impl InteractionRequest {
+    /// A request without hints.
+    #[must_use]
+    pub fn new(server: Url, issuer: Issuer) -> Self {
+        Self {
+            server,
+            issuer,
+            redirect_hint: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for InteractionRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InteractionRequest")
+            .field("server", &RedactedUrl::from(&self.server))
+            .field("issuer", &self.issuer)
+            .field("redirect_hint", &self.redirect_hint)
+            .finish()
+    }
 }
 
 /// One open way back from the browser. It is closed by being dropped.
@@ -46,7 +69,7 @@ pub trait Channel: Send {
 }
 
 /// What a person is asked to do.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Prompt {
     /// The page to open: https, or http on loopback.
@@ -59,6 +82,32 @@ pub struct Prompt {
     pub scopes: Scopes,
     /// How long the login waits.
     pub expires_in: Duration,
+}
+
+impl Prompt {
+    /// A prompt without scopes that waits for five minutes.
+    #[must_use]
+    pub fn new(url: Url, issuer: Issuer, server: Url) -> Self {
+        Self {
+            url,
+            issuer,
+            server,
+            scopes: Scopes::default(),
+            expires_in: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+impl fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prompt")
+            .field("url", &RedactedUrl::from(&self.url))
+            .field("issuer", &self.issuer)
+            .field("server", &RedactedUrl::from(&self.server))
+            .field("scopes", &self.scopes)
+            .field("expires_in", &self.expires_in)
+            .finish()
+    }
 }
 
 /// One answer that arrived at the redirect URI.

@@ -117,7 +117,7 @@ fn read(
     }
     let object = answer.object()?;
     let Some(client_id) = text(&object, "client_id") else {
-        return Err(match ProtocolError::from_json(&object) {
+        return Err(match answer.protocol_error(&object) {
             Some(_) => refused(answer),
             None => answer.unreadable("there is no `client_id` in it"),
         });
@@ -144,7 +144,7 @@ fn refused(answer: &Answer) -> Error {
     let error = answer
         .object()
         .ok()
-        .and_then(|object| ProtocolError::from_json(&object));
+        .and_then(|object| answer.protocol_error(&object));
     Error::RegistrationRefused {
         url: answer.url.clone(),
         status: answer.status,

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use doorkey_discovery::{Issuer, Scopes, Source};
+use doorkey_discovery::{Issuer, ResourceMatchKind, Scopes, Source};
 
 use crate::error::Error;
 
@@ -22,6 +22,8 @@ pub struct LoginReport {
     pub refreshable: bool,
     /// Whether a new client registration was made.
     pub registered: bool,
+    /// Whether the published resource is the server's URL or a parent of it (DISC-10).
+    pub match_kind: ResourceMatchKind,
     /// Where the endpoints came from.
     pub source: Source,
 }

@@ -64,6 +64,17 @@ pub(crate) fn same_origin(one: &Url, other: &Url) -> bool {
     one.origin().is_tuple() && one.origin() == other.origin()
 }
 
+/// A URL as errors may carry it: without user name, password, query and fragment.
+pub(crate) fn without_secrets(url: &Url) -> Url {
+    let mut url = url.clone();
+    // Both fail only for URLs that cannot have either.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    url
+}
+
 fn is_under(base: &Url, url: &Url) -> bool {
     let base = base.path().trim_end_matches('/');
     url.path()

@@ -10,11 +10,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Sent};
 use crate::client::Client;
 use crate::error::Error;
 use crate::form::Form;
-use crate::protocol_error::ProtocolError;
 use crate::shared::Shared;
 
 /// Revokes one token; `hint` is `refresh_token` or `access_token` (REV-02).
@@ -29,13 +28,14 @@ pub(crate) async fn revoke(
     now: SystemTime,
 ) -> Result<(), Error> {
     let form = Form::revocation(token.0, token.1);
+    let sent = form.secrets(client);
     let request = form.request(endpoint, Leg::Revocation, client, client.method)?;
     let response = http.send_collected(Leg::Revocation, request).await?;
     if response.status().is_success() {
         return Ok(());
     }
-    let answer = Answer::new(Leg::Revocation, RedactedUrl::from(endpoint), response, now);
-    match ProtocolError::from_json(&answer.object()?) {
+    let answer = Answer::new(Leg::Revocation, RedactedUrl::from(endpoint), response, now).to(sent);
+    match answer.protocol_error(&answer.object()?) {
         Some(error) if error.is("unsupported_token_type") => Ok(()),
         Some(error) => Err(Error::RevocationEndpoint {
             url: answer.url.clone(),
@@ -82,14 +82,15 @@ pub(crate) async fn delete_registration(
     if response.status().is_success() || gone.contains(&response.status()) {
         return Ok(true);
     }
-    let answer = Answer::new(Leg::Registration, RedactedUrl::from(&url), response, now);
+    let answer = Answer::new(Leg::Registration, RedactedUrl::from(&url), response, now)
+        .to(Sent::default().and(token));
     Err(Error::RegistrationRefused {
         url: answer.url.clone(),
         status: answer.status,
         error: answer
             .object()
             .ok()
-            .and_then(|object| ProtocolError::from_json(&object)),
+            .and_then(|object| answer.protocol_error(&object)),
         excerpt: String::new(),
     })
 }

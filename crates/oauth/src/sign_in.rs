@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use doorkey_discovery::{
-    AuthorizationServerMetadata, Challenges, Discovered, Discovery, Scopes, Source,
+    AuthorizationServerMetadata, Challenges, Discovered, Discovery, ResourceMatchKind, Scopes,
+    Source,
 };
 use doorkey_http::HttpClient;
 use doorkey_store::{ClientAuthMethod, Store};
@@ -62,6 +63,7 @@ pub(crate) struct SignedIn {
     pub(crate) server: AuthorizationServerMetadata,
     pub(crate) token_endpoint: Url,
     pub(crate) source: Source,
+    pub(crate) match_kind: ResourceMatchKind,
     pub(crate) client: Client,
     pub(crate) method: ClientAuthMethod,
     pub(crate) record: AuthorizationRecord,
@@ -114,6 +116,7 @@ pub(crate) async fn sign_in(
             server: settled.found.server,
             token_endpoint: settled.token_endpoint,
             source: settled.found.source,
+            match_kind: settled.found.match_kind,
             method: exchanged.method,
             tokens: exchanged.tokens,
             client,

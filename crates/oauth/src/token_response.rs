@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 use crate::access_token::{Alphabet, TokenType, is_legal};
 use crate::answer::Answer;
 use crate::error::Error;
-use crate::protocol_error::ProtocolError;
 
 /// A token response that passed every check.
 pub(crate) struct TokenResponse {
@@ -28,7 +27,7 @@ impl TokenResponse {
     /// Reads an answer of the token endpoint.
     pub(crate) fn read(answer: &Answer, received_at: SystemTime) -> Result<Self, Error> {
         let mut object = answer.object()?;
-        if let Some(error) = ProtocolError::from_json(&object) {
+        if let Some(error) = answer.protocol_error(&object) {
             return Err(Error::TokenEndpoint {
                 url: answer.url.clone(),
                 status: answer.status,

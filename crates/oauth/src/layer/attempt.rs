@@ -122,7 +122,7 @@ impl Attempt {
             .await?;
         if self.recoveries == 0 {
             return Err(Error::TokenRejectedByResource {
-                server: self.tokens.server().clone(),
+                server: crate::resource::without_secrets(self.tokens.server()),
                 challenges,
             });
         }

@@ -167,7 +167,7 @@ impl Inner {
 
     pub(super) fn login_required(&self, reason: LoginReason, cause: Option<Error>) -> Error {
         Error::LoginRequired {
-            server: Box::new(self.config.server.clone()),
+            server: Box::new(resource::without_secrets(&self.config.server)),
             reason,
             challenges: Challenges::default(),
             cause: cause.map(Box::new),

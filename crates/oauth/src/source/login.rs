@@ -166,6 +166,10 @@ async fn change_registration(
 async fn finish(inner: &Inner, signed: SignedIn) -> Result<LoginReport, Error> {
     remember_method(inner, &signed).await;
     let grant = grant_of(&signed);
+    let limit = inner.config.refresh_lock_limit;
+    // Held until the grant is published. A login wins over whoever holds the lock for too long;
+    // compare-and-swap still guards it.
+    let _lock = inner.store.lock_grant(&inner.key, limit).await.ok();
     let saved = save(inner, &grant).await;
     let generation = saved.as_ref().ok().copied();
     let mut held = Held::new(grant, generation, Origin::SignedIn)
@@ -186,9 +190,6 @@ async fn finish(inner: &Inner, signed: SignedIn) -> Result<LoginReport, Error> {
 }
 
 async fn save(inner: &Inner, grant: &Grant) -> Result<Generation, Error> {
-    let limit = inner.config.refresh_lock_limit;
-    // A login wins over whoever holds the lock for too long; compare-and-swap still guards it.
-    let _lock = inner.store.lock_grant(&inner.key, limit).await.ok();
     let mut conflict = None;
     for _ in 0..ROUNDS {
         let stored = inner.store.grant(&inner.key).await?;
@@ -263,6 +264,7 @@ fn report(signed: SignedIn) -> LoginReport {
         refreshable: signed.tokens.refresh_token.is_some(),
         scopes: signed.tokens.scope.unwrap_or(signed.record.scopes),
         registered: matches!(signed.client.origin, ClientOrigin::Registered(_)),
+        match_kind: signed.match_kind,
         source: signed.source,
     }
 }

@@ -111,7 +111,7 @@ impl TokenSource {
     ) -> Result<AccessToken, Error> {
         match &self.0 {
             Kind::Fixed(fixed) => Err(Error::BearerRejected {
-                server: fixed.server.clone(),
+                server: crate::resource::without_secrets(&fixed.server),
                 challenges: challenges.clone(),
             }),
             Kind::Granted(inner) => recovery::rejected(inner, sent, challenges).await,

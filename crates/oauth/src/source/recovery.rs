@@ -11,6 +11,7 @@ use super::{login, refresh, save};
 use crate::access_token::AccessToken;
 use crate::config::ResourceChoice;
 use crate::error::{Error, LoginReason};
+use crate::resource::without_secrets;
 
 /// See [`TokenSource::rejected`](crate::TokenSource::rejected).
 pub(super) async fn rejected(
@@ -186,7 +187,7 @@ async fn mark_rejected(inner: &Inner, detail: &str) {
 
 fn by_resource(inner: &Inner) -> Error {
     Error::TokenRejectedByResource {
-        server: inner.config.server.clone(),
+        server: without_secrets(&inner.config.server),
         challenges: Challenges::default(),
     }
 }

@@ -1,8 +1,10 @@
 //! Refresh: lock, re-read, refresh, save durably, publish (RFC 6749 §6; law 5).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorkey_store::{Generation, Grant, Stored};
+use tokio::runtime::Handle;
 use url::Url;
 
 use super::held::{Held, Origin, forget_refusal};
@@ -39,13 +41,19 @@ pub(super) async fn token(inner: &Arc<Inner>) -> Result<Option<AccessToken>, Err
     if let Some(token) = held.valid_token(now).filter(|_| idle) {
         return Ok(Some(token.clone()));
     }
-    match refresh(inner, &held).await {
-        Ok(held) => Ok(held.token().cloned()),
-        // Early refresh is a courtesy: while the token is valid, its failure is nobody's problem.
-        Err(error) => match held.valid_token(inner.clock.now()) {
-            Some(token) => Ok(Some(token.clone())),
-            None => Err(error),
-        },
+    let refreshed = match held.valid_token(now) {
+        // Early refresh is a courtesy: who holds a valid token does not wait for long.
+        Some(_) if Handle::try_current().is_ok() => {
+            tokio::time::timeout(PATIENCE, refresh(inner, &held)).await
+        }
+        _ => Ok(refresh(inner, &held).await),
+    };
+    match (refreshed, held.valid_token(inner.clock.now())) {
+        (Ok(Ok(refreshed)), _) => Ok(refreshed.token().cloned()),
+        // While the token is valid, a refresh that fails is nobody's problem.
+        (_, Some(token)) => Ok(Some(token.clone())),
+        (Ok(Err(error)), None) => Err(error),
+        (Err(_), None) => Ok(refresh(inner, &held).await?.token().cloned()),
     }
 }
 
@@ -104,7 +112,7 @@ async fn without_lock(
 }
 
 /// The newest version of the grant there is, which becomes the current one.
-async fn reread(inner: &Inner) -> Result<Arc<Held>, Error> {
+pub(super) async fn reread(inner: &Inner) -> Result<Arc<Held>, Error> {
     let memory = inner.current();
     let unsaved = memory.clone().filter(|held| !held.saved);
     let stored = match (inner.stored().await, unsaved) {
@@ -305,5 +313,7 @@ fn end_backoff(inner: &Inner) {
     super::flight::lock(&inner.backoff).reset();
 }
 
+/// How long a caller with a valid token waits for the next one; the refresh goes on without it.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a grant that others change under us is looked at again.
 const ROUNDS: usize = 3;

@@ -7,6 +7,7 @@ use doorkey_store::{Grant, Proof, Stored};
 
 use super::held::Held;
 use super::inner::Inner;
+use super::refresh;
 use crate::error::{Error, LoginReason};
 use crate::report::DrainTimeout;
 
@@ -80,22 +81,31 @@ pub(super) async fn drain(inner: &Arc<Inner>, limit: Duration) -> Result<(), Dra
 
 /// Tries once more to save what a failing store left in memory only.
 async fn flush(inner: &Inner) {
-    let Some(held) = inner.current().filter(|held| !held.saved) else {
+    if inner.current().is_none_or(|held| held.saved) {
         return;
-    };
-    let outcome = inner
+    }
+    match save_memory(inner).await {
+        Ok(()) => inner.note_store(None),
+        Err(error) => inner.note_store(Some(error)),
+    }
+}
+
+async fn save_memory(inner: &Inner) -> Result<(), Error> {
+    let limit = inner.config.refresh_lock_limit;
+    let _lock = inner.store.lock_grant(&inner.key, limit).await?;
+    // Somebody else may have saved a newer grant, which then is the current one.
+    let held = refresh::reread(inner).await?;
+    if held.saved {
+        return Ok(());
+    }
+    let generation = inner
         .store
         .save_grant(&inner.key, &held.grant, held.generation)
-        .await;
-    match outcome {
-        Ok(generation) => {
-            let mut saved = held.revised(held.grant.clone(), Some(generation));
-            saved.saved = true;
-            inner.publish(saved);
-            inner.note_store(None);
-        }
-        Err(error) => inner.note_store(Some(error.into())),
-    }
+        .await?;
+    let mut saved = held.revised(held.grant.clone(), Some(generation));
+    saved.saved = true;
+    inner.publish(saved);
+    Ok(())
 }
 
 const ROUNDS: usize = 3;

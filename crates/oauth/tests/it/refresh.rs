@@ -8,7 +8,7 @@ use doorkey_store::Store;
 use http::HeaderMap;
 use secrecy::ExposeSecret as _;
 
-use crate::world::World;
+use crate::world::{LIMIT, World};
 
 async fn signed_in(world: &World, store: &Store) -> doorkey_oauth::TokenSource {
     let source = world.source(store);
@@ -243,6 +243,22 @@ async fn a_login_in_another_process_ends_the_need_for_one() {
     world.signed_in(&world.source(&store)).await;
     assert!(source.token().await.unwrap().is_some());
     assert!(world.all().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_authorization_server_does_not_keep_a_valid_token_waiting() {
+    let world = World::new();
+    let source = signed_in(&world, &Store::memory()).await;
+    let token = source.token().await.unwrap();
+    world.clock().advance(3595);
+    world.set().token_delay = Duration::from_secs(20);
+    let started = tokio::time::Instant::now();
+    assert_eq!(source.token().await.unwrap(), token);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    // The refresh went on and its result is there.
+    source.drain(LIMIT * 2).await.unwrap();
+    assert_ne!(source.token().await.unwrap(), token);
+    assert_eq!(world.seen(Leg::Token).len(), 1);
 }
 
 #[test]
