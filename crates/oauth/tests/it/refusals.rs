@@ -232,6 +232,12 @@ async fn no_error_shows_a_secret_err_11() {
     let bodies = [
         (400, r#"{"error":"invalid_grant","error_description":"no"}"#),
         (500, "<html>down</html>"),
+        // Servers that repeat what they were sent.
+        (
+            400,
+            r#"{"error":"invalid_grant","error_description":"refresh-2 is unknown"}"#,
+        ),
+        (500, "<pre>refresh_token=refresh-2</pre>"),
         (
             200,
             r#"{"access_token":"sentinel access","token_type":"Bearer"}"#,
@@ -241,7 +247,8 @@ async fn no_error_shows_a_secret_err_11() {
     for (status, body) in bodies {
         let world = World::new();
         let (source, error) = refused(&world, &Store::memory(), status, body).await;
-        let mut text = format!("{error:?} {source:?}");
+        let grant = source.grant().await.unwrap().unwrap().value;
+        let mut text = format!("{error:?} {source:?} {grant:?}");
         let mut cause: Option<&dyn std::error::Error> = Some(&error);
         while let Some(error) = cause {
             text.push_str(&error.to_string());

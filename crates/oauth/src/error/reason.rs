@@ -1,0 +1,89 @@
+//! What an error is about and what to do, as data for a host to word.
+
+use std::time::Duration;
+
+use doorkey_discovery::Scopes;
+
+use crate::protocol_error::ProtocolError;
+
+/// What is wrong with an authorization response (RSP-12, RSP-13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidResponse {
+    /// A parameter occurs more than once.
+    #[error("`{0}` occurs more than once")]
+    Repeated(&'static str),
+    /// Both a code and an error.
+    #[error("it carries both a code and an error")]
+    CodeAndError,
+    /// Neither a code nor an error.
+    #[error("it carries neither a code nor an error")]
+    Neither,
+    /// The request it answers is too old.
+    #[error("it answers a request that is no longer valid")]
+    Expired,
+}
+
+/// Why a person has to sign in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginReason {
+    /// Nothing is stored for this server and account.
+    #[error("nobody has signed in yet")]
+    NoGrant,
+    /// The access token is spent and there is no refresh token.
+    #[error("the access token is no longer valid and there is no refresh token")]
+    RefreshTokenMissing,
+    /// The authorization server refused the refresh token for good.
+    #[error("the refresh was refused ({})", .0.code)]
+    RefreshRefused(ProtocolError),
+    /// A refresh was begun and its answer never arrived; the refresh token it used is refused now.
+    #[error("an earlier refresh was interrupted, and its refresh token is spent ({})", .0.code)]
+    RefreshInterrupted(ProtocolError),
+    /// The MCP server no longer names the authorization server the grant came from.
+    #[error("the server changed its authorization server")]
+    IssuerChanged,
+    /// The grant is bound to another `resource` than is wanted now.
+    #[error("the grant is bound to another resource")]
+    ResourceChanged,
+    /// The grant belongs to another client than the configured one.
+    #[error("the grant belongs to another client")]
+    ClientChanged,
+    /// The authorization server no longer knows the client that registered itself.
+    #[error("the client registration is gone ({})", .0.code)]
+    RegistrationGone(ProtocolError),
+    /// The authorization server refuses the configured client.
+    #[error("the configured client was refused ({})", .0.code)]
+    ClientRefused(ProtocolError),
+    /// The resource refuses the token although it has not expired.
+    #[error("the token was rejected")]
+    TokenRejected,
+}
+
+/// What to do about an [`Error`](crate::Error).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NextStep {
+    /// Let a person sign in.
+    Login,
+    /// Register a client by hand and configure its `client_id` (and secret).
+    ConfigureClientId,
+    /// Correct the configured client's secret or authentication method.
+    CheckClient,
+    /// Ask for these scopes, or for an account that may have them.
+    CheckScope {
+        /// The scopes the resource asked for.
+        required: Scopes,
+    },
+    /// Compare the `resource` setting with the audience the resource expects, then sign in again.
+    CheckResource,
+    /// Replace the configured bearer token.
+    CheckBearer,
+    /// Correct this setting.
+    CheckSetting(&'static str),
+    /// Try again, at the earliest after the given time.
+    Retry {
+        /// How long the server asked to wait.
+        after: Option<Duration>,
+    },
+}
