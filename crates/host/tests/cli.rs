@@ -113,6 +113,14 @@ fn usage_errors_are_told_on_standard_error_with_exit_code_2() {
     for arguments in [
         &["nonsense"][..],
         &["add", "one"],
+        &["add", "one", "--url", "example.com"],
+        &["add", "one", "--url", "http://mcp.example.com/mcp"],
+        &[
+            "add",
+            "one",
+            "--url",
+            "https://me:secret@mcp.example.com/mcp",
+        ],
         &["tools"],
         &["call", "one"],
         &["call", "one", "echo", "--args", "[1]"],

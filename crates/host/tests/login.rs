@@ -309,6 +309,11 @@ async fn an_untrusted_certificate_is_told_with_what_to_set() {
         "{err}"
     );
     assert!(!err.contains("doorkey login"), "{err}");
+    assert_eq!(
+        output.status.code(),
+        Some(9),
+        "trying again cannot help: {err}"
+    );
 }
 
 #[cfg(unix)]

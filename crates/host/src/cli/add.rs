@@ -11,7 +11,7 @@ pub(crate) struct Add {
     /// What to call the server
     pub(crate) name: String,
     /// Its MCP URL
-    #[arg(long)]
+    #[arg(long, value_parser = server_url)]
     url: String,
     /// A header for the server's own origin (repeatable); not for secrets
     #[arg(long = "header", value_name = "K=V", value_parser = header)]
@@ -61,6 +61,13 @@ impl Add {
         }
         Ok(Exit::Done)
     }
+}
+
+/// The URL as it was typed, when a server can be there (SEC-01, SEC-02).
+fn server_url(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
+    doorkey_http::check_endpoint(&url).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 /// `K=V`. Credentials are refused: arguments are seen by every process of the machine and kept by

@@ -29,17 +29,10 @@ type Shown = Result<String, Box<dyn StdError + Send + Sync>>;
 
 impl Demo {
     pub(crate) async fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let world = World::start()
-            .await
-            .map_err(|error| cannot_start(&*error))?;
-        output.data(&format!("an MCP server at        {}", world.mcp.url()))?;
-        output.data(&format!(
-            "an authorization server {}",
-            world.authorization.issuer()
-        ))?;
-        let exit = walk(&world, output).await?;
+        let exit = walk(&start(BRIEF, output).await?, output).await?;
         if self.serve && exit == Exit::Done {
-            serve(&world, output).await?;
+            output.data("")?;
+            serve(&start(UNHURRIED, output).await?, output).await?;
         }
         Ok(exit)
     }
@@ -54,6 +47,19 @@ impl Demo {
     }
 }
 
+/// Servers whose access tokens live for `lifetime`.
+async fn start(lifetime: Duration, output: &Output) -> Result<World, Failure> {
+    let world = World::start(lifetime)
+        .await
+        .map_err(|error| cannot_start(&*error))?;
+    output.data(&format!("an MCP server at        {}", world.mcp.url()))?;
+    output.data(&format!(
+        "an authorization server {}",
+        world.authorization.issuer()
+    ))?;
+    Ok(world)
+}
+
 /// The steps in order; each is what a process of its own would do.
 async fn walk(world: &World, output: &Output) -> Result<Exit, Failure> {
     let mut walk = Walk {
@@ -65,7 +71,7 @@ async fn walk(world: &World, output: &Output) -> Result<Exit, Failure> {
     walk.step("login", login(world).await)?;
     walk.step("tools", tools(world).await)?;
     walk.step("call", call_echo(world).await)?;
-    world.authorization.expire_access_tokens();
+    walk.step("wait", expiry().await)?;
     walk.step("tools, token expired", refreshed(world).await)?;
     walk.step("logout", logout(world).await)?;
     walk.step("tools, signed out", signed_out(world).await)?;
@@ -159,6 +165,14 @@ async fn call_echo(world: &World) -> Shown {
     Ok(format!("echo answered: {text}"))
 }
 
+async fn expiry() -> Shown {
+    tokio::time::sleep(BRIEF).await;
+    Ok(format!(
+        "{} s, until the token has expired",
+        BRIEF.as_secs()
+    ))
+}
+
 async fn refreshed(world: &World) -> Shown {
     let before = world.authorization.refreshes();
     tools(world).await?;
@@ -237,6 +251,7 @@ fn requests(requests: &[RecordedRequest]) -> String {
 
 /// Says how to go on from another terminal, and waits to be interrupted.
 async fn serve(world: &World, output: &Output) -> Result<(), Failure> {
+    Config::add_server(&world.at_home(), &world.server())?;
     let (home, certificate) = (world.home(), world.certificate());
     let certificate = certificate.display();
     output.data(&format!(
@@ -263,3 +278,6 @@ fn cannot_start(error: &(dyn StdError + Send + Sync)) -> Failure {
 
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(3600);
+/// Tokens of the walk live so long: enough for a few commands, and short enough to wait for.
+const BRIEF: Duration = Duration::from_secs(3);
+const UNHURRIED: Duration = Duration::from_secs(3600);

@@ -1,9 +1,11 @@
 //! What a command ends with: exit codes, and the failures they stand for (ERR-12).
 
+use std::error::Error as StdError;
 use std::io;
 use std::process::ExitCode;
 
 use doorkey::{Error, LoopbackError};
+use doorkey_http::TlsFault;
 use doorkey_oauth::{Error as AuthorizationError, InteractionError};
 
 /// The exit code of a command.
@@ -46,6 +48,10 @@ impl Exit {
     }
 
     fn of_error(error: &Error) -> Self {
+        let inner = error.authorization();
+        if distrusts(error) || inner.is_some_and(|error| distrusts(error)) {
+            return Self::Configuration;
+        }
         if let Some(authorization) = error.authorization() {
             return Self::of_authorization(authorization);
         }
@@ -98,6 +104,20 @@ impl Exit {
             _ => Self::Other,
         }
     }
+}
+
+/// Whether a certificate authority is missing from the settings: trying again would not help.
+fn distrusts(error: &(dyn StdError + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.any(|cause| {
+        matches!(
+            cause.downcast_ref(),
+            Some(doorkey_http::Error::Tls {
+                fault: TlsFault::UnknownAuthority,
+                ..
+            })
+        )
+    })
 }
 
 impl From<Exit> for ExitCode {

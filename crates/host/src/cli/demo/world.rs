@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorkey::{
     Browser, Environment, Home, Host, LoopbackInteraction, NewServer, PlatformBrowser, Silent,
@@ -26,11 +27,13 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) async fn start() -> Result<Self, Box<dyn Error + Send + Sync>> {
+    /// Starts both servers; access tokens live for `lifetime`.
+    pub(super) async fn start(lifetime: Duration) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let authority = CertificateAuthority::new()?;
         let recorder = Recorder::new();
         let authorization = AuthorizationServer::builder()
             .tls(&authority)
+            .access_token_lifetime(lifetime)
             .recorder(&recorder)
             .start()
             .await?;
