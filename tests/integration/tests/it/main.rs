@@ -1,9 +1,15 @@
 //! What only the whole stack can prove.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and shows what it saw"
+)]
 
 mod budgets;
 mod faults;
 mod matrix;
 mod sentinel;
+mod session;
 mod support;
