@@ -1,10 +1,10 @@
-//! Which configured header goes to which origin (SEC-09, SEC-10).
+//! Which configured header goes to which origin (SEC-09, SEC-10), and that no answer repeats a secret one.
 
 use std::sync::Arc;
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, Entry, HOST, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE, USER_AGENT, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 
@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::origin::Origin;
 use crate::profile::HttpProfile;
+use crate::sent::SentSecrets;
 use crate::stack::{Below, Step};
 
 /// The configured headers, each with the origins it is meant for.
@@ -75,7 +76,15 @@ impl Step for HeaderScopes {
     ) -> Result<Response<Body>, Error> {
         let origin = Origin::from(Exchange::of(&request)?.url());
         self.complete(request.headers_mut(), &origin);
-        below.call(request).await
+        let sent = SentSecrets::of(request.headers());
+        let mut response = below.call(request).await?;
+        if let Entry::Occupied(mut challenges) = response.headers_mut().entry(WWW_AUTHENTICATE) {
+            for challenge in challenges.iter_mut() {
+                sent.strike_from(challenge);
+            }
+        }
+        response.extensions_mut().insert(sent);
+        Ok(response)
     }
 }
 

@@ -80,6 +80,7 @@ mod redirect;
 #[cfg(feature = "client")]
 mod resolve;
 mod roots;
+mod sent;
 mod sorted;
 mod stack;
 mod tag;
@@ -107,6 +108,7 @@ pub use resolve::{Resolver, SystemResolver};
 pub use roots::{RootCertificate, RootFile, Roots, RootsError, roots_from_files};
 #[cfg(feature = "client")]
 pub use roots::{SystemRootsError, system_roots};
+pub use sent::SentSecrets;
 pub use timeout::{Phase, Timeouts};
 
 /// Any error, as services and bodies pass it on.

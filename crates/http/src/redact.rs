@@ -17,6 +17,27 @@ impl RedactedUrl {
     }
 }
 
+impl RedactedUrl {
+    /// The same for a URL that a server gave in answer to credentials: long segments of its path may
+    /// repeat one, and are shown as `…`.
+    #[must_use]
+    pub fn of_target(url: &Url) -> Self {
+        let mut shown = url.clone();
+        if let (Some(given), Ok(mut segments)) = (url.path_segments(), shown.path_segments_mut()) {
+            segments.clear();
+            segments.extend(given.map(|segment| {
+                if segment.len() > SEGMENT_LIMIT {
+                    ELIDED
+                } else {
+                    segment
+                }
+            }));
+        }
+        let Self(text) = Self::from(&shown);
+        Self(text.replace(ELIDED, "…"))
+    }
+}
+
 impl From<&Url> for RedactedUrl {
     fn from(url: &Url) -> Self {
         let shown = match url.host_str() {
@@ -137,6 +158,10 @@ const fn is_invisible(c: char) -> bool {
 }
 
 const URL_LIMIT: usize = 512;
+/// Longer than any word, shorter than any token.
+const SEGMENT_LIMIT: usize = 16;
+/// Stands for a segment until the URL is text: a URL would encode the sign itself.
+const ELIDED: &str = "~elided~";
 
 #[cfg(test)]
 mod tests {

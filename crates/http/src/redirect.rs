@@ -44,7 +44,7 @@ impl Step for Redirects {
             if Origin::from(exchange.url()) != Origin::from(&target.url) {
                 drop_credentials(&mut parts.headers);
             }
-            tracing::debug!(from = %exchange.shown(), to = %RedactedUrl::from(&target.url), "redirected");
+            tracing::debug!(from = %exchange.shown(), to = %RedactedUrl::of_target(&target.url), "redirected");
             exchange = Exchange::new(exchange.leg(), parts.method.clone(), target.url);
             parts.uri = target.uri;
             parts.extensions.insert(exchange.clone());
@@ -112,7 +112,7 @@ fn next_hop(
             RedirectRule::Location,
         ));
     };
-    let shown = RedactedUrl::from(&url).to_string();
+    let shown = RedactedUrl::of_target(&url).to_string();
     if !exchange.leg().is_metadata() {
         return Err(refused(shown, RedirectRule::Leg));
     }
