@@ -1,20 +1,17 @@
 //! An endpoint's answer: status, headers that matter and a bounded body, before it is believed.
 
-mod sent;
-
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use doorkey_http::{Leg, RedactedUrl, clean_text};
+use doorkey_http::{Leg, RedactedUrl, SentSecrets, clean_text};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response, StatusCode};
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::protocol_error::ProtocolError;
 use crate::shared::Shared;
-
-pub(crate) use sent::Sent;
 
 /// What came back, with what an error about it has to name. No `Debug`: the body may hold tokens.
 pub(crate) struct Answer {
@@ -23,7 +20,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
     body: Bytes,
-    sent: Sent,
+    sent: SentSecrets,
 }
 
 impl Answer {
@@ -33,19 +30,21 @@ impl Answer {
         response: Response<Bytes>,
         now: SystemTime,
     ) -> Self {
+        let sent = response.extensions().get::<SentSecrets>();
         Self {
             leg,
             url,
+            sent: sent.cloned().unwrap_or_default(),
             status: response.status(),
             retry_after: retry_after(response.headers(), now),
             body: response.into_body(),
-            sent: Sent::default(),
         }
     }
 
-    /// The same answer to a request with these secrets, none of which it will show.
-    pub(crate) fn to(mut self, sent: Sent) -> Self {
-        self.sent = sent;
+    /// The same answer to a request that had these secrets in its body too, none of which it will
+    /// show.
+    pub(crate) fn to(mut self, secrets: &[SecretString]) -> Self {
+        self.sent = secrets.iter().fold(self.sent, SentSecrets::and);
         self
     }
 
@@ -57,9 +56,9 @@ impl Answer {
             uri,
         } = ProtocolError::from_json(object)?;
         Some(ProtocolError {
-            code: self.sent.conceal(code),
-            description: description.map(|text| self.sent.conceal(text)),
-            uri: uri.map(|text| self.sent.conceal(text)),
+            code: self.sent.strike(&code),
+            description: description.map(|text| self.sent.strike(&text)),
+            uri: uri.map(|text| self.sent.strike(&text)),
         })
     }
 
@@ -86,7 +85,7 @@ impl Answer {
         let start = &self.body[..self.body.len().min(EXCERPT_READ)];
         let text = String::from_utf8_lossy(start);
         let shown = clean_text(&without_markup(&text), EXCERPT_SHOWN);
-        self.sent.conceal(shown)
+        self.sent.strike(&shown)
     }
 
     fn not_json(&self, cause: serde_json::Error) -> Error {

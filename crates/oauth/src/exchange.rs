@@ -67,11 +67,12 @@ async fn send(
     form: Form,
     method: ClientAuthMethod,
 ) -> Result<Exchanged, Error> {
-    let sent = form.secrets(endpoint.client);
+    let secrets = form.secrets(endpoint.client);
     let request = form.request(endpoint.url, Leg::Token, endpoint.client, method)?;
     let response = endpoint.http.send_collected(Leg::Token, request).await?;
     let now = endpoint.clock.now();
-    let answer = Answer::new(Leg::Token, RedactedUrl::from(endpoint.url), response, now).to(sent);
+    let answer =
+        Answer::new(Leg::Token, RedactedUrl::from(endpoint.url), response, now).to(&secrets);
     let tokens = TokenResponse::read(&answer, now)?;
     Ok(Exchanged { tokens, method })
 }

@@ -15,15 +15,18 @@ use url::Url;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use crate::answer::Sent;
 use crate::authorize::without_parameters;
 use crate::client::Client;
 use crate::error::Error;
 use crate::shared::Shared;
 
 /// Form parameters in order. Each name is set at most once. Holds secrets: no `Debug` of values.
-#[derive(Clone)]
-pub(crate) struct Form(Vec<(&'static str, SecretString)>);
+#[derive(Clone, Default)]
+pub(crate) struct Form {
+    parameters: Vec<(&'static str, SecretString)>,
+    /// Secrets that are not sent, but that the server knows and its answer may show.
+    known: Vec<SecretString>,
+}
 
 impl Form {
     /// The exchange of an authorization code (TOK-02, TOK-03).
@@ -32,7 +35,7 @@ impl Form {
         redirect_uri: &str,
         verifier: &SecretString,
     ) -> Self {
-        Self(Vec::new())
+        Self::default()
             .with("grant_type", "authorization_code")
             .with("code", code.expose_secret())
             .with("redirect_uri", redirect_uri)
@@ -41,14 +44,14 @@ impl Form {
 
     /// A refresh (REF-01).
     pub(crate) fn refresh_token(token: &SecretString) -> Self {
-        Self(Vec::new())
+        Self::default()
             .with("grant_type", "refresh_token")
             .with("refresh_token", token.expose_secret())
     }
 
     /// A revocation (REV-02).
     pub(crate) fn revocation(token: &SecretString, hint: &str) -> Self {
-        Self(Vec::new())
+        Self::default()
             .with("token", token.expose_secret())
             .with("token_type_hint", hint)
     }
@@ -71,19 +74,27 @@ impl Form {
     }
 
     fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.0.retain(|(known, _)| *known != name);
-        self.0.push((name, SecretString::from(value)));
+        self.parameters.retain(|(known, _)| *known != name);
+        self.parameters.push((name, SecretString::from(value)));
+        self
+    }
+
+    /// A secret that no answer may be shown to tell, although it is not sent.
+    pub(crate) fn knowing(mut self, secret: Option<&SecretString>) -> Self {
+        self.known.extend(secret.cloned());
         self
     }
 
     /// What of it, and of the client's credentials, no answer may be shown to repeat.
-    pub(crate) fn secrets(&self, client: &Client) -> Sent {
-        self.0
+    pub(crate) fn secrets(&self, client: &Client) -> Vec<SecretString> {
+        self.parameters
             .iter()
             .filter(|(name, _)| SECRET.contains(name))
             .map(|(_, value)| value)
+            .chain(&self.known)
             .chain(&client.secret)
-            .fold(Sent::default(), Sent::and)
+            .cloned()
+            .collect()
     }
 
     /// The POST to `endpoint` with exactly one way of client authentication (TOK-01, TOK-04).
@@ -103,7 +114,7 @@ impl Form {
         })?;
         let (form, authorization) = self.authenticated(client, method)?;
         let mut body = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in &form.0 {
+        for (name, value) in &form.parameters {
             body.append_pair(name, value.expose_secret());
         }
         let mut request = Request::new(Body::from(body.finish()));
@@ -146,7 +157,7 @@ impl Form {
 impl fmt::Debug for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
-            .entries(self.0.iter().map(|(name, _)| name))
+            .entries(self.parameters.iter().map(|(name, _)| name))
             .finish()
     }
 }

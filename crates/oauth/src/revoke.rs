@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::answer::{Answer, Sent};
+use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::Error;
 use crate::form::Form;
@@ -28,13 +28,14 @@ pub(crate) async fn revoke(
     now: SystemTime,
 ) -> Result<(), Error> {
     let form = Form::revocation(token.0, token.1);
-    let sent = form.secrets(client);
+    let secrets = form.secrets(client);
     let request = form.request(endpoint, Leg::Revocation, client, client.method)?;
     let response = http.send_collected(Leg::Revocation, request).await?;
     if response.status().is_success() {
         return Ok(());
     }
-    let answer = Answer::new(Leg::Revocation, RedactedUrl::from(endpoint), response, now).to(sent);
+    let answer =
+        Answer::new(Leg::Revocation, RedactedUrl::from(endpoint), response, now).to(&secrets);
     match answer.protocol_error(&answer.object()?) {
         Some(error) if error.is("unsupported_token_type") => Ok(()),
         Some(error) => Err(Error::RevocationEndpoint {
@@ -82,8 +83,7 @@ pub(crate) async fn delete_registration(
     if response.status().is_success() || gone.contains(&response.status()) {
         return Ok(true);
     }
-    let answer = Answer::new(Leg::Registration, RedactedUrl::from(&url), response, now)
-        .to(Sent::default().and(token));
+    let answer = Answer::new(Leg::Registration, RedactedUrl::from(&url), response, now);
     Err(Error::RegistrationRefused {
         url: answer.url.clone(),
         status: answer.status,

@@ -1,7 +1,7 @@
 //! One request through the authorization layer, with its budgets.
 
 use doorkey_discovery::Challenges;
-use doorkey_http::{Body, Leg, RedactedUrl, clean_text};
+use doorkey_http::{Body, Leg, RedactedUrl};
 use http::header::{AUTHORIZATION, LOCATION};
 use http::{Request, Response, StatusCode};
 use tower::{Service, ServiceExt as _};
@@ -181,8 +181,8 @@ impl Attempt {
             status: response.status(),
             from: RedactedUrl::from(&self.url),
             target: self.url.join(&location).map_or_else(
-                |_| clean_text(&location, 200),
-                |target| RedactedUrl::from(&target).to_string(),
+                |_| String::from("an unreadable place"),
+                |target| RedactedUrl::of_target(&target).to_string(),
             ),
         };
         let target = self.url.join(&location).map_err(|_| refused())?;

@@ -157,7 +157,9 @@ async fn once(inner: &Inner, held: &Arc<Held>) -> Result<After, Error> {
         Begun::Conflict(error) => return Ok(After::Changed(Some(error))),
     };
     let client = Client::of_grant(&held.grant, &inner.config);
-    let mut form = Form::refresh_token(&refresh_token).resource(held.grant.resource.as_deref());
+    let mut form = Form::refresh_token(&refresh_token)
+        .resource(held.grant.resource.as_deref())
+        .knowing(held.grant.access_token.as_ref());
     if inner.config.scopes_on_refresh {
         form = form.scopes(&held.requested());
     }
