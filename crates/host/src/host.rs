@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use doorkey_discovery::Scopes;
 use doorkey_http::{HttpClient, Timeouts};
-use doorkey_oauth::{AuthorizationConfig, ClientChoice, LogoutOptions, LogoutReport, TokenSource};
+use doorkey_oauth::{
+    AuthorizationConfig, ClientChoice, Interaction, LogoutOptions, LogoutReport, TokenSource,
+};
 use doorkey_rmcp::rmcp::ClientHandler;
 use doorkey_rmcp::rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
 use doorkey_rmcp::{AuthorizedClient, ClientOptions, ConnectOptions};
@@ -31,6 +33,7 @@ pub struct Host {
     config: Config,
     store: Store,
     standalone_stream: bool,
+    interaction: Option<Arc<dyn Interaction>>,
     sessions: Mutex<HashMap<String, Session>>,
 }
 
@@ -82,6 +85,7 @@ impl Host {
             config,
             store,
             standalone_stream: true,
+            interaction: None,
             sessions: Mutex::default(),
         }
     }
@@ -91,6 +95,18 @@ impl Host {
     #[must_use]
     pub fn with_standalone_stream(mut self, open: bool) -> Self {
         self.standalone_stream = open;
+        self
+    }
+
+    /// The same for a program that lives with its person, such as an editor: where a login is
+    /// needed, or a scope is missing in mid-session, the request waits while the person is asked
+    /// through `interaction`. Without this nothing here reaches a person but [`Host::login`].
+    ///
+    /// To be set before the first session is made; `startup_timeout_sec` and `tool_timeout_sec`
+    /// include the time that the person takes.
+    #[must_use]
+    pub fn with_interaction(mut self, interaction: Arc<dyn Interaction>) -> Self {
+        self.interaction = Some(interaction);
         self
     }
 
@@ -135,8 +151,9 @@ impl Host {
             .clone())
     }
 
-    /// Connects to a server with a token already there, refreshed if need be. It never opens a
-    /// browser: where a person is needed, the error says so by [`Error::needs_login`].
+    /// Connects to a server with a token already there, refreshed if need be. It asks nobody, unless
+    /// [`Host::with_interaction`] says whom: where a person is needed, the error says so by
+    /// [`Error::needs_login`].
     ///
     /// # Errors
     /// There is no such server, it is disabled, its settings cannot be used, nobody has signed in,
@@ -317,7 +334,11 @@ impl Host {
             Some(bearer) => TokenSource::fixed(server.url.clone(), bearer),
             None => {
                 let config = self.authorization(server)?;
-                TokenSource::builder(config, http.clone(), self.store.clone()).build()
+                let mut source = TokenSource::builder(config, http.clone(), self.store.clone());
+                if let Some(interaction) = &self.interaction {
+                    source = source.interaction(Arc::clone(interaction));
+                }
+                source.build()
             }
         };
         Ok(Session {

@@ -7,9 +7,11 @@
 //! limits. Every token has one owner, a [`TokenSource`](doorkey_oauth::TokenSource), that refreshes
 //! it for all connections and processes.
 //!
-//! Connecting never opens a browser. Where a person is needed the error says so
+//! Connecting opens no browser by itself. Where a person is needed the error says so
 //! ([`Error::needs_login`]), and the program decides: [`Host::login`] with a [`LoopbackInteraction`],
-//! or with an [`Interaction`](doorkey_oauth::Interaction) of its own.
+//! or with an [`Interaction`](doorkey_oauth::Interaction) of its own. A program whose person is always
+//! there gives the interaction to the host once ([`Host::with_interaction`]): then a login, or a scope
+//! that is missing in mid-session, is asked for while the request waits.
 //!
 //! Nothing here reads the environment, prints or exits: the program makes one [`Environment`] in
 //! `main` and passes it in.
@@ -76,4 +78,5 @@ pub use progress::{LoginStep, PasteProblem, Progress, Silent};
 pub use status::{AuthStatus, LoginState, ServerStatus, StoreStatus};
 
 pub use doorkey_oauth as oauth;
-pub use doorkey_rmcp::rmcp;
+pub use doorkey_rmcp::{Event, EventStream, Exchange, Protocol, Wire, rmcp};
+pub use doorkey_store as store;

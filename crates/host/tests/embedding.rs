@@ -1,0 +1,94 @@
+//! The library inside another program: configuration and logins in memory, a person at hand or not.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its scene has failed"
+)]
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorkey::store::Store;
+use doorkey::{
+    Browser, Config, Environment, Home, Host, LoopbackInteraction, PlatformBrowser, Silent,
+};
+use doorkey_testkit::{AuthorizationServer, McpServer};
+use serde_json::json;
+use tokio::runtime::Handle;
+
+/// A server that needs the scope `basic`, and `write` beside it for its tool `echo`.
+async fn servers() -> (AuthorizationServer, McpServer) {
+    let authorization = AuthorizationServer::builder().start().await.unwrap();
+    let mcp = McpServer::builder()
+        .authorization(&authorization)
+        .required_scopes(["basic"])
+        .tool_scope("echo", "write")
+        .scopes_supported(["basic", "write"])
+        .start()
+        .await
+        .unwrap();
+    (authorization, mcp)
+}
+
+fn host(mcp: &McpServer) -> Host {
+    let home = Home::at("unused");
+    let text = format!("[mcp_servers.one]\nurl = \"{}\"\n", mcp.url());
+    let config = Config::parse(&home, &text).unwrap();
+    Host::new(Environment::default(), home, config, Store::memory())
+}
+
+fn person() -> Arc<LoopbackInteraction> {
+    let runtime = Handle::current();
+    let browser = PlatformBrowser::new(move |url| {
+        let visit = doorkey_testkit::Browser::new();
+        let visited = runtime.block_on(visit.open(url));
+        visited.map(drop).map_err(io::Error::other)
+    });
+    Arc::new(LoopbackInteraction::new(
+        Browser::Platform(browser),
+        Arc::new(Silent),
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_person_at_hand_requests_sign_in_and_step_up_by_themselves() {
+    let (authorization, mcp) = servers().await;
+    let host = host(&mcp).with_interaction(person());
+
+    let connection = host.connect("one").await.unwrap();
+    let before = host.session("one").unwrap().tokens.grant().await.unwrap();
+    assert_eq!(before.unwrap().value.requested_scopes, ["basic"]);
+
+    let arguments = json!({"text": "hello"}).as_object().cloned();
+    connection.call_tool("echo", arguments).await.unwrap();
+    assert_eq!(mcp.tool_calls(), 1);
+    let after = host.session("one").unwrap().tokens.grant().await.unwrap();
+    let mut scopes = after.unwrap().value.requested_scopes;
+    scopes.sort();
+    assert_eq!(scopes, ["basic", "write"]);
+    assert_eq!(authorization.registrations(), 1);
+    assert_eq!(authorization.refusals(), [] as [String; 0]);
+    connection.close(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_one_nobody_is_asked_and_the_error_says_what_is_needed() {
+    let (authorization, mcp) = servers().await;
+    let host = host(&mcp);
+    let error = host.connect("one").await.err().unwrap();
+    assert!(error.needs_login(), "{error}");
+
+    host.login("one", person(), &Silent).await.unwrap();
+    let logins = authorization.token_requests();
+    let connection = host.connect("one").await.unwrap();
+    let error = connection.call_tool("echo", None).await.unwrap_err();
+    assert!(
+        matches!(
+            error.authorization(),
+            Some(doorkey::oauth::Error::InsufficientScope { required, .. }) if required.contains("write")
+        ),
+        "{error}"
+    );
+    assert_eq!(authorization.token_requests(), logins);
+    connection.close(Duration::from_secs(5)).await;
+}
