@@ -5,7 +5,7 @@ use doorkey_testkit::{Document, Fault, FaultRule, Leg as Recorded, Wire};
 use integration::{Home, Run, World};
 use serde_json::json;
 
-use super::{condition::Condition, leg::Leg, loss};
+use super::{condition::Condition, leg::Leg, loss, message};
 use crate::support::{login, tools};
 
 /// The servers of one leg.
@@ -23,7 +23,7 @@ impl Ground {
 
     /// Runs the command under `condition` and returns what the person read.
     pub(crate) async fn cell(&self, condition: Condition) -> String {
-        let home = self.home().await;
+        let home = self.home(condition).await;
         let before = home.records();
         let pages = self.world.person.pages_opened();
         self.inflict(condition).await;
@@ -32,20 +32,26 @@ impl Ground {
         let expected = self.expects_a_page(condition, &run);
         assert_eq!(opened, usize::from(expected), "pages, {condition}: {run}");
         loss::check(self.leg, condition, &run, &before, &home.records());
+        message::check(self.leg, condition, &run);
 
         self.heal(condition).await;
+        home.configure("");
         self.recover(condition, &home).await;
         run.told(&self.world, &home)
     }
 
     /// A home that has signed in before.
-    async fn home(&self) -> Home {
-        let home = Home::new(&self.world, SETTINGS);
+    async fn home(&self, condition: Condition) -> Home {
+        let home = Home::new(&self.world, "");
         login(&self.world, &home).await;
         match self.leg {
             Leg::Refresh => home.expire().await,
             Leg::Registration => self.forget_registration(&home).await,
             _ => {}
+        }
+        // Only where something is meant to be late: a busy machine must not make other cells so.
+        if condition == Condition::Slow {
+            home.configure(IMPATIENT);
         }
         home
     }
@@ -138,5 +144,4 @@ impl Ground {
 
 /// A port on which nobody listens: only root could.
 const NOBODY: &str = "https://127.0.0.1:1";
-/// Impatient enough for a test, patient enough for a busy machine.
-const SETTINGS: &str = "tool_timeout_sec = 3\n[mcp_servers.it.network]\ntotal_timeout_sec = 2\n";
+const IMPATIENT: &str = "tool_timeout_sec = 2\n[mcp_servers.it.network]\ntotal_timeout_sec = 1\n";

@@ -7,6 +7,7 @@ mod cell;
 mod condition;
 mod leg;
 mod loss;
+mod message;
 mod stream;
 
 use cell::Ground;

@@ -1,0 +1,56 @@
+//! What every message of a failure has to say, whatever its words are: where, which status, and what to do next.
+
+use integration::Run;
+
+use super::{condition::Condition, leg::Leg, loss};
+
+/// Checks what the person read.
+pub(crate) fn check(leg: Leg, condition: Condition, run: &Run) {
+    if leg.signs_out() {
+        // A logout reports each step by itself; the login is gone from here in any case.
+        assert_eq!(run.code, 0, "{leg:?}, {condition}: {run}");
+        return;
+    }
+    if run.code == 0 {
+        return;
+    }
+    let describe = |what: &str| format!("{what}, {leg:?} under {condition}: {run}");
+    let (_, error) = run.stderr.split_once("error: ").unwrap_or_default();
+    assert!(!error.is_empty(), "{}", describe("no error"));
+    assert!(
+        error.contains("https://") || is_told_by_the_session(leg),
+        "{}",
+        describe("no URL")
+    );
+    if let Some(status) = shown_status(leg, condition) {
+        let status = status.to_string();
+        assert!(error.contains(&status), "{}", describe("no status"));
+    }
+    // What the person or time can mend: login required, denied, temporary, configuration.
+    if [3, 4, 6, 9].contains(&run.code) {
+        assert!(error.contains("\nnext: "), "{}", describe("no next step"));
+    }
+    let secrets = ["Bearer ", "at-", "rt-", "code="];
+    let leaked = secrets.iter().any(|secret| run.stderr.contains(secret));
+    assert!(!leaked, "{}", describe("a secret"));
+}
+
+/// In a session the first line names the server, and rmcp's own words may name nothing else.
+fn is_told_by_the_session(leg: Leg) -> bool {
+    leg == Leg::ToolsList
+}
+
+/// The status that the person has to read.
+fn shown_status(leg: Leg, condition: Condition) -> Option<u16> {
+    let Condition::Status(status) = condition else {
+        return None;
+    };
+    let is_followed = condition == Condition::Status(302)
+        && matches!(
+            leg,
+            Leg::ResourceMetadata | Leg::AuthorizationServerMetadata
+        );
+    // A 401 is answered, with a refresh or a login; what is told is how that ended.
+    let is_answered = leg.is_mcp() && condition == Condition::Status(401);
+    (!is_followed && !is_answered && !loss::is_challenge(leg, condition)).then_some(status)
+}
