@@ -377,7 +377,11 @@ async fn the_demonstration_shows_every_step() {
 async fn a_server_that_changed_its_wire_is_asked_anew() {
     let folder = TempDir::new().unwrap();
     let mut port = 0;
-    for wire in [Wire::Stateful2025_11_25, Wire::Stateless2026_07_28] {
+    for wire in [
+        Wire::Stateful2025_11_25,
+        Wire::Stateless2026_07_28,
+        Wire::Stateful2025_11_25,
+    ] {
         let listen = doorkey_testkit::Listen::new().port(port);
         let mcp = McpServer::builder()
             .open()

@@ -3,6 +3,9 @@
 //! The rules of rmcp's own client, restated because it keeps them private and kept beside it by the parity test;
 //! where they differ, that test names the difference. The layer below has answered challenges already. An
 //! authorization failure that is left over stays one and never turns into a JSON-RPC answer (ERR-02).
+//!
+//! A server that refuses a request before it read it sends a JSON-RPC error that names no request (JSON-RPC 2.0 §5; MCP
+//! 2026-07-28, "Error Responses"). What it answers is known all the same, from the exchange it came in (ERR-04, ERR-07).
 
 use doorkey_http::Body;
 use http::StatusCode;
@@ -24,10 +27,21 @@ use crate::{
 pub(crate) enum Answer {
     /// Taken; if something comes of it, it comes elsewhere.
     Accepted,
-    /// One message, and the session id beside it.
-    Message(Box<ServerJsonRpcMessage>, Option<String>),
+    /// One message.
+    Message(Box<Said>),
     /// An event stream, and the session id beside it.
     Events(Body, Option<String>),
+}
+
+/// One message of the server, and how it came.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// An error that answers a request has the id of that request.
+    pub(crate) message: ServerJsonRpcMessage,
+    pub(crate) session: Option<String>,
+    pub(crate) status: StatusCode,
+    /// The server itself named the request that this answers.
+    pub(crate) named: bool,
 }
 
 /// What was asked.
@@ -65,7 +79,11 @@ impl Question<'_> {
                 let status = reply.status();
                 let body = reply.whole().await?;
                 match serde_json::from_slice(&body) {
-                    Ok(message) => Ok(Answer::Message(Box::new(message), session)),
+                    // With a good status, whoever names another request may mean it.
+                    Ok(JsonRpcMessage::Error(error)) if error.id.is_none() => {
+                        Ok(self.error(status, error, session))
+                    }
+                    Ok(message) => Ok(said(status, message, session)),
                     Err(_) if self.is_one_way() => Ok(Answer::Accepted),
                     Err(error) => Err(not_a_message(status, self.url, &error, &body)),
                 }
@@ -90,15 +108,14 @@ impl Question<'_> {
             };
             let text = String::from_utf8_lossy(&body).into_owned();
             if let Some(error) = rpc_error(&text) {
-                let message = self.correlate(status, error);
-                return Ok(Answer::Message(Box::new(message), session));
+                return Ok(self.error(status, error, session));
             }
             text
         } else {
             reply.diagnostic().await
         };
         match (self.discovery_refusal(status, &text), server_failure) {
-            (Some(refusal), _) => Ok(Answer::Message(Box::new(refusal), None)),
+            (Some(refusal), _) => Ok(said(status, refusal, None)),
             (None, Some(failure)) => Err(failure),
             (None, None) => Err(unexpected(status, self.url, &text)),
         }
@@ -109,7 +126,7 @@ impl Question<'_> {
         if reply.media() != Media::Json {
             return Err(StreamableHttpError::SessionExpired);
         }
-        let session = reply.session();
+        let (status, session) = (reply.status(), reply.session());
         let Ok(body) = reply.whole().await else {
             return Err(StreamableHttpError::SessionExpired);
         };
@@ -119,21 +136,23 @@ impl Question<'_> {
                     && error.id.is_some()
                     && error.id.as_ref() == self.id() =>
             {
-                Ok(Answer::Message(
-                    Box::new(JsonRpcMessage::Error(error)),
-                    session,
-                ))
+                Ok(said(status, JsonRpcMessage::Error(error), session))
             }
             _ => Err(StreamableHttpError::SessionExpired),
         }
     }
 
-    /// The error as the caller can match it: a refused `server/discover` often cannot name the id it refuses.
-    fn correlate(self, status: StatusCode, error: JsonRpcError) -> ServerJsonRpcMessage {
-        if self.is_refused_discovery(status) {
-            return ServerJsonRpcMessage::error(error.error, self.id().cloned());
-        }
-        JsonRpcMessage::Error(error)
+    /// The error as the answer to what was asked. Some servers name no request in it, others one that nobody sent.
+    fn error(self, status: StatusCode, error: JsonRpcError, session: Option<String>) -> Answer {
+        let asked = self.id();
+        let named = error.id.as_ref() == asked;
+        let id = asked.cloned().or(error.id);
+        Answer::Message(Box::new(Said {
+            message: ServerJsonRpcMessage::error(error.error, id),
+            session,
+            status,
+            named,
+        }))
     }
 
     /// The JSON-RPC error that a plain HTTP refusal of `server/discover` stands for, so that the caller falls back to
@@ -161,11 +180,25 @@ impl Question<'_> {
     }
 
     const fn id(&self) -> Option<&RequestId> {
-        match self.message {
-            JsonRpcMessage::Request(request) => Some(&request.id),
-            _ => None,
-        }
+        request_id(self.message)
     }
+}
+
+/// The id of a message that waits for an answer.
+pub(crate) const fn request_id(message: &ClientJsonRpcMessage) -> Option<&RequestId> {
+    match message {
+        JsonRpcMessage::Request(request) => Some(&request.id),
+        _ => None,
+    }
+}
+
+fn said(status: StatusCode, message: ServerJsonRpcMessage, session: Option<String>) -> Answer {
+    Answer::Message(Box::new(Said {
+        message,
+        session,
+        status,
+        named: true,
+    }))
 }
 
 fn rpc_error(text: &str) -> Option<JsonRpcError> {

@@ -26,7 +26,7 @@ use crate::{
     answer::{Answer, Question},
     connection::{Connection, MessageKey},
     reply::{Failure, Reply, SESSION_ID, auth_required, insufficient_scope},
-    sse::bounded_events,
+    sse::{answering, bounded_events},
     stream,
 };
 
@@ -64,7 +64,7 @@ pub(crate) struct Post {
 pub(crate) type ResourceService =
     BoxCloneSyncService<Request<Body>, Response<Body>, doorkey_oauth::Error>;
 
-type Events = BoxStream<'static, Result<Sse, SseError>>;
+pub(crate) type Events = BoxStream<'static, Result<Sse, SseError>>;
 type Headers = HashMap<HeaderName, HeaderValue>;
 
 impl AuthorizedClient {
@@ -157,18 +157,21 @@ impl AuthorizedClient {
             .await
     }
 
-    /// The answer in rmcp's type, its events bounded.
-    pub(crate) fn for_rmcp(&self, answer: Answer, limits: Limits) -> StreamableHttpPostResponse {
+    /// The answer to `post` in rmcp's type.
+    pub(crate) fn for_rmcp(&self, answer: Answer, post: &Post) -> StreamableHttpPostResponse {
         match answer {
             Answer::Accepted => StreamableHttpPostResponse::Accepted,
-            Answer::Message(message, session) => {
-                StreamableHttpPostResponse::Json(*message, session)
-            }
+            Answer::Message(said) => StreamableHttpPostResponse::Json(said.message, said.session),
             Answer::Events(body, session) => {
-                let events = self.bounded(body, limits.sse_event, None, false);
-                StreamableHttpPostResponse::Sse(events, session)
+                let events = self.answer_events(body, post.limits);
+                StreamableHttpPostResponse::Sse(answering(events, &post.message), session)
             }
         }
+    }
+
+    /// The events that answer a POST, bounded.
+    pub(crate) fn answer_events(&self, body: Body, limits: Limits) -> Events {
+        self.bounded(body, limits.sse_event, None, false)
     }
 
     async fn send(

@@ -11,6 +11,7 @@ use std::{
 use rmcp::model::{
     ClientJsonRpcMessage, ClientRequest, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
 };
+use tokio::sync::OnceCell;
 
 use crate::{Exchange, Wire};
 
@@ -20,6 +21,8 @@ pub(crate) struct Connection {
     settled: Mutex<Option<Settled>>,
     /// The settled answer was remembered and no request has confirmed it yet.
     unconfirmed: AtomicBool,
+    /// What asking anew came to, once a request was refused; requests refused together ask once.
+    still_stateless: OnceCell<bool>,
     watched: Mutex<HashMap<MessageKey, Slot>>,
     dead_streams: Mutex<HashSet<Option<String>>>,
 }
@@ -68,9 +71,13 @@ impl Connection {
         self.unconfirmed.load(Ordering::Acquire)
     }
 
-    /// Ends that doubt; `true` for the one caller that ended it.
-    pub(crate) fn confirm(&self) -> bool {
-        self.unconfirmed.swap(false, Ordering::AcqRel)
+    /// Ends that doubt.
+    pub(crate) fn confirm(&self) {
+        self.unconfirmed.store(false, Ordering::Release);
+    }
+
+    pub(crate) const fn still_stateless(&self) -> &OnceCell<bool> {
+        &self.still_stateless
     }
 
     /// Catches the authorization error of `message`, should it fail.

@@ -2,56 +2,100 @@
 //!
 //! A connection that starts from a remembered `server/discover` answer learns only with its first request whether
 //! the server still speaks that wire. If it refuses the version, it is asked once more and the request is repeated; if it
-//! refuses in any other way, it is asked once more and the refusal stands.
+//! refuses in any other way, it is asked once more and the refusal stands. Requests that were under way together
+//! and refused together ask once and all learn the outcome.
 
+use futures_util::{StreamExt, stream};
+use http::StatusCode;
 use rmcp::{
     model::{
         ClientJsonRpcMessage, ClientRequest, DiscoverRequest, DiscoverRequestParams, ErrorCode,
-        GetMeta, JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerResult,
+        GetMeta, JsonRpcError, JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerResult,
     },
-    transport::streamable_http_client::StreamableHttpError,
+    transport::streamable_http_client::{StreamableHttpError, StreamableHttpPostResponse},
 };
 
 use crate::{
     AuthorizedClient, ClientError, Event, Wire,
-    answer::Answer,
+    answer::{Answer, request_id},
     client::{Post, shown},
     connection::MessageKey,
     error::clean,
     lifecycle,
     reply::Failure,
     settle::SILENCE_LIMIT,
+    sse::{answering, rpc_error},
 };
+
+type Outcome = Result<StreamableHttpPostResponse, Failure>;
 
 impl AuthorizedClient {
     /// Sends a message; the first one after a remembered start also finds out whether the memory holds.
-    pub(crate) async fn post_confirming(&self, post: &Post) -> Result<Answer, Failure> {
+    pub(crate) async fn post_confirming(&self, post: &Post) -> Outcome {
+        let in_doubt = self.connection().is_unconfirmed() && request_id(&post.message).is_some();
         let answer = self.post(post).await;
-        if !self.connection().is_unconfirmed() {
-            return answer;
+        if !in_doubt {
+            return Ok(self.for_rmcp(answer?, post));
         }
-        match verdict(&answer) {
+        let (verdict, answer) = self.judge(answer, post).await;
+        match verdict {
             Verdict::Unknown => answer,
             Verdict::Holds => {
                 self.connection().confirm();
                 answer
             }
             Verdict::Refused { detail, unheard } => {
-                if !self.connection().confirm() {
-                    return answer;
+                let asked = self.connection().still_stateless();
+                if !*asked.get_or_try_init(|| self.ask_anew(post)).await? {
+                    return Err(StreamableHttpError::Client(ClientError::RememberedWire {
+                        url: shown(&post.uri),
+                        detail,
+                    }));
                 }
-                match self.still_stateless(post).await? {
-                    true if unheard => return self.post(post).await,
-                    true => return answer,
-                    false => {}
+                match unheard {
+                    true => Ok(self.for_rmcp(self.post(post).await?, post)),
+                    false => answer,
                 }
-                self.tell(Event::RememberedWireRefused);
-                Err(StreamableHttpError::Client(ClientError::RememberedWire {
-                    url: shown(&post.uri),
-                    detail,
-                }))
             }
         }
+    }
+
+    /// What the answer says of the memory, and the answer itself.
+    async fn judge(&self, answer: Result<Answer, Failure>, post: &Post) -> (Verdict, Outcome) {
+        match answer {
+            Ok(Answer::Events(body, session)) => {
+                let mut events = self.answer_events(body, post.limits);
+                let first = events.next().await;
+                let verdict = match &first {
+                    Some(Ok(event)) => match rpc_error(event) {
+                        Some(error) => of_error(&error, StatusCode::OK, error.id.is_some()),
+                        None => Verdict::Holds,
+                    },
+                    Some(Err(_)) | None => Verdict::Unknown,
+                };
+                let events = stream::iter(first).chain(events).boxed();
+                let events = answering(events, &post.message);
+                (
+                    verdict,
+                    Ok(StreamableHttpPostResponse::Sse(events, session)),
+                )
+            }
+            answer => {
+                let verdict = verdict(&answer);
+                (verdict, answer.map(|answer| self.for_rmcp(answer, post)))
+            }
+        }
+    }
+
+    /// Whether the server still speaks the stateless wire, and what follows from that for this connection.
+    async fn ask_anew(&self, refused: &Post) -> Result<bool, Failure> {
+        let still = self.still_stateless(refused).await?;
+        if still {
+            self.connection().confirm();
+        } else {
+            self.tell(Event::RememberedWireRefused);
+        }
+        Ok(still)
     }
 
     /// Asks `server/discover` again, with the metadata of the request that was refused.
@@ -79,7 +123,7 @@ impl AuthorizedClient {
                 self.connection().caught(&key, &error);
             }
         })?;
-        let answer = self.for_rmcp(answer, post.limits);
+        let answer = self.for_rmcp(answer, &post);
         let answer = answer.expect_initialized::<ClientError>();
         match tokio::time::timeout(SILENCE_LIMIT, answer).await {
             Ok(answer) => Ok(speaks_stateless(&answer?.0)),
@@ -108,15 +152,8 @@ enum Verdict {
 
 fn verdict(answer: &Result<Answer, Failure>) -> Verdict {
     match answer {
-        Ok(Answer::Message(message, _)) => match &**message {
-            JsonRpcMessage::Error(error)
-                if error.error.code == ErrorCode::UNSUPPORTED_PROTOCOL_VERSION =>
-            {
-                Verdict::Refused {
-                    detail: clean(&error.error.message),
-                    unheard: true,
-                }
-            }
+        Ok(Answer::Message(said)) => match &said.message {
+            JsonRpcMessage::Error(error) => of_error(error, said.status, said.named),
             _ => Verdict::Holds,
         },
         Ok(_) => Verdict::Holds,
@@ -127,3 +164,28 @@ fn verdict(answer: &Result<Answer, Failure>) -> Verdict {
         Err(_) => Verdict::Unknown,
     }
 }
+
+/// What an error says of the wire. `named`: the server named the request that it answers.
+///
+/// The rule of the settling (MCP 2026-07-28, streamable HTTP, "Backward Compatibility"), for requests that a server may
+/// refuse for reasons of their own: what only that revision knows, and what it says of a request it has read, proves the
+/// wire; any other HTTP refusal, and an error by a server that has not read the request, do not.
+fn of_error(error: &JsonRpcError, status: StatusCode, named: bool) -> Verdict {
+    let unheard = match error.error.code {
+        ErrorCode::UNSUPPORTED_PROTOCOL_VERSION => true,
+        _ if status.is_server_error() => return Verdict::Unknown,
+        ErrorCode::HEADER_MISMATCH | ErrorCode::MISSING_REQUIRED_CLIENT_CAPABILITY => {
+            return Verdict::Holds;
+        }
+        ErrorCode::METHOD_NOT_FOUND | ErrorCode::INVALID_PARAMS if named => return Verdict::Holds,
+        _ if named && !status.is_client_error() => return Verdict::Holds,
+        _ => false,
+    };
+    Verdict::Refused {
+        detail: clean(&error.error.message),
+        unheard,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -162,7 +162,7 @@ impl Settling<'_> {
             limits: self.client.options().limits,
         };
         let answer = match self.client.post(&post).await {
-            Ok(answer) => self.client.for_rmcp(answer, post.limits),
+            Ok(answer) => self.client.for_rmcp(answer, &post),
             Err(failure) => return self.unanswered(message, failure, watch.error()),
         };
         let answer = answer.expect_initialized();

@@ -1,4 +1,4 @@
-//! Server-sent events with a limit on the size of each event.
+//! Server-sent events with a limit on the size of each event, and with the request that an error is about.
 //!
 //! The limit counts the raw bytes of one event, comments excepted once they are complete, before any
 //! of it is parsed: the same reckoning as rmcp's own clients.
@@ -6,8 +6,13 @@
 use bytes::Bytes;
 use futures_core::{Stream, stream::BoxStream};
 use futures_util::{StreamExt, future::ready};
-use rmcp::transport::streamable_http_client::SseError;
+use rmcp::{
+    model::{ClientJsonRpcMessage, JsonRpcError},
+    transport::streamable_http_client::SseError,
+};
 use sse_stream::{Sse, SseStream};
+
+use crate::answer::request_id;
 
 /// Events of `bytes`, none of them larger than `limit` bytes.
 ///
@@ -50,6 +55,38 @@ where
             item
         })
         .boxed()
+}
+
+/// The events that answer `request`: an error among them that names no request is about this one.
+///
+/// A stream that a POST opened carries the answer to that POST and to no other (MCP, streamable HTTP), and rmcp reads no
+/// further than the first error, whatever id it has.
+pub(crate) fn answering(
+    events: BoxStream<'static, Result<Sse, SseError>>,
+    request: &ClientJsonRpcMessage,
+) -> BoxStream<'static, Result<Sse, SseError>> {
+    let Some(id) = request_id(request).cloned() else {
+        return events;
+    };
+    events
+        .map(move |event| {
+            let mut event = event?;
+            if let Some(mut error) = rpc_error(&event)
+                && error.id.is_none()
+            {
+                error.id = Some(id.clone());
+                if let Ok(data) = serde_json::to_string(&error) {
+                    event.data = Some(data);
+                }
+            }
+            Ok(event)
+        })
+        .boxed()
+}
+
+/// The JSON-RPC error that an event carries.
+pub(crate) fn rpc_error(event: &Sse) -> Option<JsonRpcError> {
+    serde_json::from_str(event.data.as_deref()?).ok()
 }
 
 fn is_oversize(error: &SseError) -> bool {

@@ -4,7 +4,6 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use futures_core::stream::BoxStream;
 use http::{
     HeaderName, HeaderValue,
     header::{AUTHORIZATION, PROXY_AUTHORIZATION},
@@ -12,15 +11,17 @@ use http::{
 use rmcp::{
     model::ClientJsonRpcMessage,
     transport::streamable_http_client::{
-        SseError, StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
+        StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
         StreamableHttpResponseLimits,
     },
 };
-use sse_stream::Sse;
 
-use crate::{AuthorizedClient, ClientError, client::Post, reply::Failure};
+use crate::{
+    AuthorizedClient, ClientError,
+    client::{Events, Post},
+    reply::Failure,
+};
 
-type Events = BoxStream<'static, Result<Sse, SseError>>;
 type Headers = HashMap<HeaderName, HeaderValue>;
 
 impl StreamableHttpClient for AuthorizedClient {
@@ -88,8 +89,7 @@ impl StreamableHttpClient for AuthorizedClient {
             headers: custom_headers,
             limits: limits.into(),
         };
-        let answer = self.post_confirming(&post).await?;
-        Ok(self.for_rmcp(answer, post.limits))
+        self.post_confirming(&post).await
     }
 
     async fn delete_session(

@@ -15,6 +15,7 @@ use http::{Method, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use serde_json::{Value, json};
+use tokio::sync::Barrier;
 use tower::{Service, util::BoxCloneSyncService};
 use url::Url;
 
@@ -60,6 +61,8 @@ type Respond = dyn Fn(&Seen, usize) -> Outcome + Send + Sync;
 pub(crate) struct Script {
     respond: Arc<Respond>,
     seen: Arc<Mutex<Vec<Seen>>>,
+    /// The first requests wait here for one another.
+    gathering: Option<(usize, Arc<Barrier>)>,
 }
 
 impl Script {
@@ -67,6 +70,15 @@ impl Script {
         Self {
             respond: Arc::new(respond),
             seen: Arc::default(),
+            gathering: None,
+        }
+    }
+
+    /// The same script, which answers none of the first `count` requests before it has seen them all.
+    pub(crate) fn gathering(&self, count: usize) -> Self {
+        Self {
+            gathering: Some((count, Arc::new(Barrier::new(count)))),
+            ..self.clone()
         }
     }
 
@@ -109,6 +121,11 @@ impl Service<Request<Body>> for Script {
                 all.push(seen.clone());
                 all.len() - 1
             };
+            if let Some((count, barrier)) = &this.gathering
+                && before < *count
+            {
+                barrier.wait().await;
+            }
             (this.respond)(&seen, before).map_err(|error| *error)
         })
     }

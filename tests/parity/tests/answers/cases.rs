@@ -126,6 +126,14 @@ impl Case {
         self.media == Some("text/html")
     }
 
+    /// The request whose id an answer has to carry.
+    pub(crate) fn asked(&self) -> Option<i64> {
+        match self.exchange {
+            Exchange::Request { .. } | Exchange::Discover => Some(1),
+            _ => None,
+        }
+    }
+
     pub(crate) fn names_unknown_method(&self) -> bool {
         self.body_name == "method not found"
     }
@@ -235,6 +243,7 @@ fn bodies() -> Vec<(&'static str, Option<&'static str>, String)> {
             json,
             json!({ "jsonrpc": "2.0", "error": { "code": -32700, "message": "no" } }).to_string(),
         ),
+        ("an error for id null", json, error(json!(null), -32000)),
         ("method not found", json, error(json!(1), -32601)),
         ("an unsupported version", json, error(json!(1), -32022)),
         ("half a message", json, "{\"jsonrpc\":".to_owned()),
@@ -253,6 +262,11 @@ fn bodies() -> Vec<(&'static str, Option<&'static str>, String)> {
             events("{}"),
         ),
         ("an oversized event", sse, events(&"x".repeat(400))),
+        (
+            "an error event for no id",
+            sse,
+            format!("data:\n\ndata: {}\n\n", error(json!(null), -32000)),
+        ),
         ("no events", sse, String::new()),
     ]
 }

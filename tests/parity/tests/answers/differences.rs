@@ -1,5 +1,7 @@
 //! Where we mean to read an answer differently than rmcp's own client, and why.
 
+use serde_json::Value;
+
 use crate::{
     cases::{Case, Exchange},
     class::Class,
@@ -125,8 +127,63 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
+        name: "an error that names no request",
+        reason: "it is the answer to the request it came in answer to, which would else wait until its time limit (ERR-04, ERR-07)",
+        covers: |case, theirs, ours| match (theirs, ours) {
+            (
+                Class::Message { body, session },
+                Class::Message {
+                    body: ours,
+                    session: same,
+                },
+            ) => session == same && answers_anonymously(case, body, ours),
+            _ => false,
+        },
+    },
+    Difference {
+        name: "an event with an error that names no request",
+        reason: "the stream a POST opened answers that POST; rmcp stops reading it at the first error and matches it to nothing (ERR-07)",
+        covers: |case, theirs, ours| match (theirs, ours) {
+            (
+                Class::Events { data, session },
+                Class::Events {
+                    data: ours,
+                    session: same,
+                },
+            ) => {
+                session == same
+                    && data.len() == ours.len()
+                    && data.iter().zip(ours).all(|(theirs, ours)| {
+                        theirs == ours || answers_anonymously(case, &parsed(theirs), &parsed(ours))
+                    })
+            }
+            _ => false,
+        },
+    },
+    Difference {
         name: "redirects",
         reason: "a redirect that may not be followed is an error naming its target, whatever its body says (USE-05)",
         covers: |case, _, ours| case.status == 302 && *ours == Class::Client,
     },
 ];
+
+/// `ours` is `theirs` under the id that was asked, where the server gave none, or with a failing status one nobody sent.
+fn answers_anonymously(case: &Case, theirs: &Value, ours: &Value) -> bool {
+    let Some(asked) = case.asked() else {
+        return false;
+    };
+    let anonymous = match theirs.get("id") {
+        None | Some(Value::Null) => true,
+        Some(id) => *id != asked && case.status >= 400,
+    };
+    let mut expected = theirs.clone();
+    if let Some(message) = expected.as_object_mut() {
+        message.insert("id".to_owned(), asked.into());
+    }
+    anonymous && theirs.get("error").is_some() && expected == *ours
+}
+
+fn parsed(data: &Option<String>) -> Value {
+    let text = data.as_deref().unwrap_or_default();
+    serde_json::from_str(text).unwrap_or_default()
+}
