@@ -80,6 +80,11 @@ pub(crate) enum Failure {
         /// The tests it ran before.
         counts: Counts,
     },
+    /// Scenarios of a suite failed, each with what speaks against it.
+    Scenarios {
+        failures: Vec<String>,
+        counts: Counts,
+    },
     /// Something that must be there is not.
     Missing { what: String, remedy: String },
     /// A file of the workspace could not be read or written.
@@ -112,7 +117,7 @@ impl Failure {
     /// The tests that ran before the failure.
     pub(crate) fn counts(&self) -> Counts {
         match self {
-            Self::Command { counts, .. } => *counts,
+            Self::Command { counts, .. } | Self::Scenarios { counts, .. } => *counts,
             _ => Counts::default(),
         }
     }
@@ -158,6 +163,12 @@ impl fmt::Display for Failure {
                     Ending::Unreadable(_) => write!(f, "`{command}` printed something unexpected")?,
                 }
                 said.lines().try_for_each(|line| write!(f, "\n  | {line}"))
+            }
+            Self::Scenarios { failures, .. } => {
+                write!(f, "{} scenario(s) failed", failures.len())?;
+                failures
+                    .iter()
+                    .try_for_each(|failure| write!(f, "\n  - {failure}"))
             }
             Self::Missing { what, remedy } => write!(f, "{what} is missing\n  {remedy}"),
             Self::File { path, .. } => write!(f, "cannot read or write {}", path.display()),

@@ -13,6 +13,7 @@
 mod alone;
 mod ci;
 mod cli;
+mod conformance;
 mod counts;
 mod deny;
 mod failure;
@@ -24,6 +25,7 @@ mod layers;
 mod lint;
 mod lock;
 mod manifest;
+mod npm;
 mod process;
 mod setup;
 mod step;

@@ -3,7 +3,9 @@
 use crate::counts::Counts;
 use crate::failure::Failure;
 use crate::workspace::Workspace;
-use crate::{alone, deny, integration, interop, layers, lint, lock, manifest, setup, test};
+use crate::{
+    alone, conformance, deny, integration, interop, layers, lint, lock, manifest, setup, test,
+};
 
 /// One named step.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ impl Report {
     }
 }
 
-/// Every step but `ci`. What is cheap comes first; of the rest, what builds the least does, and `alone` follows `lint`
+/// The steps of `ci`. What is cheap comes first; of the rest, what builds the least does, and `alone` follows `lint`
 /// because both check without generating code.
 pub(crate) const ALL: &[Step] = &[
     Step {
@@ -101,3 +103,11 @@ pub(crate) const ALL: &[Step] = &[
         run: interop::run,
     },
 ];
+
+/// Steps with a name of their own that `ci` does not run.
+pub(crate) const APART: &[Step] = &[Step {
+    name: "conformance",
+    about: "every client scenario of the official suite (needs node and npm)",
+    cheap: false,
+    run: conformance::run,
+}];

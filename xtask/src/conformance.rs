@@ -1,0 +1,157 @@
+//! `conformance`: the official suite of MCP against the clients of `tests/conformance`.
+//!
+//! Each scenario runs singly at each revision it applies to, without a list of expected failures, and is judged by the
+//! checks it leaves behind: the suite itself passes a client that does nothing, and forgives warnings in its other modes.
+//! After that come the requirement sets of each revision, for the official figures.
+
+mod checks;
+mod pool;
+mod requirements;
+mod scenarios;
+mod suite;
+mod verdict;
+
+use std::time::Instant;
+
+use crate::counts::Counts;
+use crate::failure::Failure;
+use crate::npm::{self, LOCK};
+use crate::process::minutes;
+use crate::setup;
+use crate::step::Report;
+use crate::workspace::Workspace;
+
+use requirements::SETS;
+use scenarios::{OUT_OF_SCOPE, SCENARIOS, runs};
+use suite::Suite;
+use verdict::{Outcome, Row};
+
+/// Installs the suite, builds the clients, runs every scenario and says what came of each.
+pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
+    counterpart(workspace)?;
+    // Node and npm, as for the servers of the other step.
+    setup::require_for("interop", workspace)?;
+    let installed = npm::install(FOLDER, workspace)?;
+    workspace
+        .cargo(&["build", "--locked", "-p", "conformance"])
+        .limit(minutes(30))
+        .show()?;
+    let suite = Suite::of(workspace, FOLDER)?;
+    Failure::unless_empty(scenarios::disagreements(
+        SCENARIOS,
+        OUT_OF_SCOPE,
+        &suite.list()?,
+    ))?;
+    let started = Instant::now();
+    let mut rows = pool::each(&runs(), |run| shown(suite.judged(run)));
+    for set in SETS {
+        rows.push(shown(suite.judged_set(set)));
+    }
+    let mut notes = notes(&rows);
+    notes.push(format!(
+        "{installed}; {} runs in {:.0} s",
+        rows.len(),
+        started.elapsed().as_secs_f32()
+    ));
+    conclude(&rows, notes)
+}
+
+/// Fails unless the suite's pin and the clients are in the checkout.
+fn counterpart(workspace: &Workspace) -> Result<(), Failure> {
+    let absent: Vec<_> = [LOCK, "Cargo.toml", "package.json"]
+        .into_iter()
+        .filter(|file| !workspace.path(FOLDER).join(file).is_file())
+        .map(|file| format!("{FOLDER}/{file}"))
+        .collect();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Missing {
+        what: absent.join(", "),
+        remedy: format!("{FOLDER} pins the official suite and holds its clients: restore it"),
+    })
+}
+
+/// Prints a row as soon as it is known.
+fn shown(row: Row) -> Row {
+    println!("{row}");
+    row
+}
+
+/// What was left alone, and why.
+fn notes(rows: &[Row]) -> Vec<String> {
+    let not_yet = rows.iter().filter_map(|row| match &row.outcome {
+        Outcome::NotYet(reason) => Some(format!("not yet: {}: {reason}", row.name)),
+        _ => None,
+    });
+    let mut notes: Vec<String> = not_yet.collect();
+    notes.dedup();
+    notes.extend(
+        OUT_OF_SCOPE
+            .iter()
+            .map(|(name, reason)| format!("not run: {name}: {reason}")),
+    );
+    notes
+}
+
+/// The report, or the failure with the objections to each run.
+fn conclude(rows: &[Row], notes: Vec<String>) -> Result<Report, Failure> {
+    let counts = rows.iter().fold(Counts::default(), |mut sum, row| {
+        sum += row.counts();
+        sum
+    });
+    let failures: Vec<String> = rows.iter().filter_map(Row::failure).collect();
+    if failures.is_empty() {
+        Ok(Report { notes, counts })
+    } else {
+        Err(Failure::Scenarios { failures, counts })
+    }
+}
+
+const FOLDER: &str = "tests/conformance";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkout_without_the_suite_fails_and_says_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let failure = run(&Workspace::at(folder.path())).unwrap_err().report();
+        for file in ["package-lock.json", "Cargo.toml"] {
+            assert!(
+                failure.contains(&format!("tests/conformance/{file}")),
+                "{failure}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_failing_run_fails_the_step_and_all_are_counted() {
+        let row = |name: &'static str, outcome| Row::new(name, "2026-07-28", outcome);
+        let mut rows = vec![
+            row("one", Outcome::Passed),
+            row("two", Outcome::NotYet("no key")),
+            row("two", Outcome::NotYet("no key")),
+        ];
+        assert_eq!(
+            notes(&rows).iter().filter(|n| n.contains("no key")).count(),
+            1
+        );
+        let report = conclude(&rows, Vec::new()).unwrap();
+        assert_eq!(report.counts.to_string(), "1 passed, 0 failed, 2 skipped");
+
+        rows.push(row("three", Outcome::Failed(vec!["too late".to_owned()])));
+        let failure = conclude(&rows, Vec::new()).unwrap_err();
+        assert_eq!(
+            failure.counts().to_string(),
+            "1 passed, 1 failed, 2 skipped"
+        );
+        assert!(failure.report().contains("three"), "{}", failure.report());
+        assert!(
+            failure.report().contains("too late"),
+            "{}",
+            failure.report()
+        );
+    }
+}
