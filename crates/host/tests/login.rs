@@ -382,12 +382,7 @@ async fn a_server_that_changed_its_wire_is_asked_anew() {
         Wire::Stateless2026_07_28,
         Wire::Stateful2025_11_25,
     ] {
-        let listen = doorkey_testkit::Listen::new().port(port);
-        let mcp = McpServer::builder()
-            .open()
-            .wire(wire)
-            .listen(listen)
-            .start()
+        let mcp = tokio::time::timeout(LIMIT, open_at(port, wire))
             .await
             .unwrap();
         port = mcp.addr().port();
@@ -408,6 +403,20 @@ async fn a_server_that_changed_its_wire_is_asked_anew() {
             assert!(String::from_utf8(output.stdout).unwrap().contains("echo"));
         }
         mcp.stop().await;
+    }
+}
+
+/// An open server at `port`. A process that another test starts may hold the port a moment longer than its server did.
+async fn open_at(port: u16, wire: Wire) -> McpServer {
+    loop {
+        let listen = doorkey_testkit::Listen::new().port(port);
+        let server = McpServer::builder().open().wire(wire).listen(listen);
+        match server.start().await {
+            Err(doorkey_testkit::Error::Listen { .. }) if port != 0 => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            started => return started.unwrap(),
+        }
     }
 }
 
