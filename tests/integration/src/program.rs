@@ -55,7 +55,7 @@ impl Home {
     /// When the program is not built.
     pub fn command(&self) -> Command {
         let mut command = Command::new(beside_the_test("doorkey", "cargo build -p doorkey"));
-        let browser = beside_the_test("integration-browser", "cargo build -p integration");
+        let browser = Self::browser();
         command
             .env_clear()
             .envs(self.variables())
@@ -65,6 +65,29 @@ impl Home {
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command
+    }
+
+    /// What stands in `$BROWSER`.
+    ///
+    /// # Panics
+    /// When it is not built.
+    pub fn browser() -> PathBuf {
+        beside_the_test("integration-browser", "cargo build -p integration")
+    }
+
+    /// Opens a page as somebody does who was shown its address.
+    ///
+    /// # Panics
+    /// When the person cannot be reached.
+    pub async fn open(&self, page: &str) {
+        let mut browser = Command::new(Self::browser());
+        browser
+            .arg(page)
+            .env("INTEGRATION_BROWSER", self.desk.to_string())
+            .kill_on_drop(true);
+        let status = tokio::time::timeout(LIMIT, browser.status()).await;
+        let status = status.expect("in time").expect("a browser that starts");
+        assert!(status.success(), "the browser ended with {status}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use doorkey_testkit::{
     AuthorizationServer, CertificateAuthority, ClientAuthMethod, Fault, FaultRule, Identity, Leg,
-    Listen, McpServer, Proxy, Recorder, ResourceIdentifier, StaticClient,
+    Listen, McpServer, Proxy, Recorder, StaticClient,
 };
 use integration::{Home, World};
 use secrecy::ExposeSecret as _;
@@ -18,16 +18,7 @@ use super::{
 async fn a_registered_client_with_everything_configured_leaves_no_secret_anywhere() {
     let (world, identity) = servers(|auth| auth, |mcp| mcp).await;
     let proxy = proxy().await;
-    let home = Home::new(
-        &world,
-        &format!(
-            "http_headers = {{ x-api-key = {HEADER:?} }}\n\
-             env_http_headers = {{ x-env-key = \"API_KEY\" }}\n\
-             [network]\nclient_certificate = \"client.pem\"\nclient_key = \"client-key.pem\""
-        ),
-    );
-    home.write("client.pem", identity.certificate_pem().as_bytes());
-    home.write("client-key.pem", identity.key_pem().as_bytes());
+    let home = configured(&world, &identity);
     let proxy_url = format!("http://person:{PROXY_PASSWORD}@{}", proxy.addr());
     let variables = [
         ("API_KEY", HEADER_FROM_VARIABLE),
@@ -42,30 +33,7 @@ async fn a_registered_client_with_everything_configured_leaves_no_secret_anywher
 
     assert!(secret_records(home.path()).is_empty(), "logged out");
     assert!(proxy.requests().iter().any(|request| request.status == 200));
-    let requests = world.recorder.requests();
-    assert!(requests.iter().any(|request| request.client_certificate));
-    let headers = [
-        ("x-api-key", Kind::HeaderValue),
-        ("x-env-key", Kind::HeaderFromVariable),
-    ];
-    let crossed = Crossed::of(&requests, &headers)
-        .and(Secret::new(Kind::ProxyPassword, PROXY_PASSWORD))
-        .and(Secret::of_client_key(&identity));
-    assert!(
-        crossed.count(Kind::RefreshToken) >= 4,
-        "rotation: {crossed:?}"
-    );
-    let secrets = crossed.proven(&[
-        Kind::AccessToken,
-        Kind::RefreshToken,
-        Kind::ClientSecret,
-        Kind::RegistrationAccessToken,
-        Kind::AuthorizationCode,
-        Kind::Verifier,
-        Kind::State,
-        Kind::HeaderValue,
-        Kind::HeaderFromVariable,
-    ]);
+    let secrets = crossed(&world, &identity);
     for target in ["h2", "hyper_util", "rmcp"] {
         assert!(watch.logged(target), "nothing of {target} is in the log");
     }
@@ -168,22 +136,16 @@ async fn a_configured_bearer_token_is_sent_and_shown_nowhere() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_for_another_audience_is_refused_without_being_shown() {
-    let other = ResourceIdentifier::Foreign("https://127.0.0.1/other".to_owned());
-    let (world, _) = servers(
-        |auth| auth.allowed_resources(["https://127.0.0.1/other"]),
-        |mcp| mcp.resource(other),
-    )
-    .await;
-    // What the server publishes is nothing that its URL allows, so the person insists.
-    let home = Home::new(&world, "oauth_resource = \"https://127.0.0.1/other\"");
+    let other = "https://127.0.0.1/other";
+    let (world, _) = servers(|auth| auth.allowed_resources([other]), |mcp| mcp).await;
+    let home = Home::new(&world, &format!("oauth_resource = {other:?}"));
     let mut watch = Watch::new(&world, &home, &[]);
-    let login = watch.run_any(&["login", "it"]).await;
-    assert_ne!(login.code, 0, "{login}");
-    watch.run_any(&["tools", "it"]).await;
+    watch.run(3, &["login", "it"]).await;
+    watch.run(3, &["tools", "it"]).await;
     watch.run(0, &["list", "--json"]).await;
     watch.run(0, &["get", "it"]).await;
     let requests = world.recorder.requests();
-    let secrets = Crossed::of(&requests, &[]).proven(&[]);
+    let secrets = Crossed::of(&requests, &[]).proven(&[Kind::AccessToken, Kind::ClientSecret]);
     watch.assert_clean(&secrets);
 }
 
@@ -222,6 +184,46 @@ async fn the_demonstration_shows_no_secret_of_its_own_servers() {
             assert!(shown.is_none(), "{prefix}: {shown:?}");
         }
     }
+}
+
+fn configured(world: &World, identity: &Identity) -> Home {
+    let home = Home::new(
+        world,
+        &format!(
+            "http_headers = {{ x-api-key = {HEADER:?} }}\n\
+             env_http_headers = {{ x-env-key = \"API_KEY\" }}\n\
+             [network]\nclient_certificate = \"client.pem\"\nclient_key = \"client-key.pem\""
+        ),
+    );
+    home.write("client.pem", identity.certificate_pem().as_bytes());
+    home.write("client-key.pem", identity.key_pem().as_bytes());
+    home
+}
+
+/// The secrets of the whole life, each shown to have been used.
+fn crossed(world: &World, identity: &Identity) -> Vec<Secret> {
+    let requests = world.recorder.requests();
+    assert!(requests.iter().any(|request| request.client_certificate));
+    let headers = [
+        ("x-api-key", Kind::HeaderValue),
+        ("x-env-key", Kind::HeaderFromVariable),
+    ];
+    let crossed = Crossed::of(&requests, &headers)
+        .and(Secret::new(Kind::ProxyPassword, PROXY_PASSWORD))
+        .and(Secret::of_client_key(identity));
+    let count = crossed.count(Kind::RefreshToken);
+    assert!(count >= 4, "rotation: {crossed:?}");
+    crossed.proven(&[
+        Kind::AccessToken,
+        Kind::RefreshToken,
+        Kind::ClientSecret,
+        Kind::RegistrationAccessToken,
+        Kind::AuthorizationCode,
+        Kind::Verifier,
+        Kind::State,
+        Kind::HeaderValue,
+        Kind::HeaderFromVariable,
+    ])
 }
 
 /// Login, every command that reads or calls, expiry, refresh and rotation.
@@ -275,11 +277,13 @@ async fn refreshes_refused(watch: &mut Watch<'_>, world: &World, home: &Home) {
     watch.run(0, &["login", "it"]).await;
 }
 
-/// Each way in which the MCP server refuses, with the token in what it says.
+/// Each way in which the MCP server refuses, with what it was sent in what it says.
 async fn resource_refuses(watch: &mut Watch<'_>, world: &World, home: &Home) {
     for status in [403, 500, 404, 307, 401] {
-        let said = held(home).await;
-        echo_at_resource(world, status, &said);
+        let grant = home.grant().await.expect("a login").value;
+        let token = grant.access_token.expect("a token");
+        let sent = [token.expose_secret(), HEADER, HEADER_FROM_VARIABLE].join(" and ");
+        echo_at_resource(world, status, &sent);
         let run = watch.run_any(&["tools", "it"]).await;
         assert_ne!(run.code, 0, "{status}");
         watch.run(0, &["list", "--check"]).await;
@@ -290,7 +294,9 @@ async fn resource_refuses(watch: &mut Watch<'_>, world: &World, home: &Home) {
 }
 
 async fn farewell(watch: &mut Watch<'_>, world: &World, home: &Home) {
-    let said = held(home).await;
+    let grant = home.grant().await.expect("a login").value;
+    let token = grant.refresh_token.expect("a refresh token");
+    let said = format!("nobody knows {}", token.expose_secret());
     world.auth.fault(
         FaultRule::on(Leg::Revocation)
             .times(1)

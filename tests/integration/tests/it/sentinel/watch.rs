@@ -6,7 +6,6 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
 };
 
 use integration::{Home, LIMIT, Run, World};
@@ -32,7 +31,7 @@ pub(super) struct Watch<'a> {
 impl<'a> Watch<'a> {
     pub(super) fn new(world: &'a World, home: &'a Home, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let browser = browser(home, folder.path());
+        let browser = browser(folder.path());
         let fixed = [
             ("DOORKEY_LOG", "trace"),
             ("RUST_BACKTRACE", "full"),
@@ -95,7 +94,7 @@ impl<'a> Watch<'a> {
                     break page;
                 }
             };
-            self.open(&page).await;
+            self.home.open(&page).await;
             stderr.read_to_end(&mut said).await.expect("a pipe");
             child.wait_with_output().await.expect("a program that ends")
         };
@@ -196,22 +195,6 @@ impl<'a> Watch<'a> {
             .chain(self.variables.iter().cloned())
             .collect()
     }
-
-    /// As a person does who was shown the address.
-    async fn open(&self, page: &str) {
-        let mut browser = self.home.command();
-        let program = real_browser(self.home);
-        let command = browser.as_std_mut();
-        let mut opening = tokio::process::Command::new(program);
-        for (name, value) in command.get_envs() {
-            if let Some(value) = value {
-                opening.env(name, value);
-            }
-        }
-        let status = opening.arg(page).status().await;
-        assert!(status.expect("a browser that starts").success());
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }
 
 /// What is not log.
@@ -245,7 +228,7 @@ fn page_of(said: &[u8]) -> Option<String> {
 }
 
 /// A browser that writes down how it was started, and by whom, before it brings the page to the person.
-fn browser(home: &Home, folder: &Path) -> PathBuf {
+fn browser(folder: &Path) -> PathBuf {
     let path = folder.join("browser");
     let script = format!(
         "#!/bin/sh\n\
@@ -253,21 +236,11 @@ fn browser(home: &Home, folder: &Path) -> PathBuf {
          {{ env; tr '\\0' '\\n' < /proc/$PPID/environ; }} > '{folder}'/environment.$$\n\
          exec '{browser}' \"$@\"\n",
         folder = folder.display(),
-        browser = real_browser(home).display(),
+        browser = Home::browser().display(),
     );
     fs::write(&path, script).expect("a writable folder");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("permissions");
     path
-}
-
-fn real_browser(home: &Home) -> PathBuf {
-    let command = home.command();
-    let browser = command
-        .as_std()
-        .get_envs()
-        .find(|(name, _)| *name == "BROWSER")
-        .and_then(|(_, value)| value);
-    PathBuf::from(browser.expect("$BROWSER"))
 }
 
 const LEVELS: [&str; 3] = [" TRACE ", " DEBUG ", "  INFO "];
