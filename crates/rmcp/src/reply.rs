@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use doorkey_discovery::Challenges;
-use doorkey_http::{Body, BodyError};
+use doorkey_http::{Body, BodyError, SentSecrets};
 use futures_util::StreamExt;
 use http::{
     HeaderName, Response, StatusCode,
@@ -142,7 +142,7 @@ impl<'a> Reply<'a> {
         })
     }
 
-    /// The beginning of the body, for a message; the rest is dropped unread.
+    /// The beginning of the body, for a message, without the secrets of the request; the rest is dropped unread.
     pub(crate) async fn diagnostic(self) -> String {
         let limit = self.limits.diagnostic;
         let mut text = Vec::new();
@@ -154,7 +154,11 @@ impl<'a> Reply<'a> {
             let count = chunk.len().min(limit - text.len());
             text.extend_from_slice(&chunk[..count]);
         }
-        String::from_utf8_lossy(&text).into_owned()
+        let text = String::from_utf8_lossy(&text);
+        match self.parts.extensions.get::<SentSecrets>() {
+            Some(sent) => sent.strike(&text),
+            None => text.into_owned(),
+        }
     }
 }
 
