@@ -170,6 +170,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_target_is_shown_without_what_may_repeat_a_secret() {
+        for (target, shown) in [
+            (
+                "https://as.example/login?t=secret#secret",
+                "https://as.example/login",
+            ),
+            ("https://as.example", "https://as.example/"),
+            ("https://as.example/a/", "https://as.example/a/"),
+            (
+                "https://as.example/a/rt-0123456789abcdef/b",
+                "https://as.example/a/…/b",
+            ),
+            ("data:text/html,secret", "data:…"),
+        ] {
+            let target = Url::parse(target).unwrap();
+            assert_eq!(RedactedUrl::of_target(&target).to_string(), shown);
+        }
+    }
+
+    #[test]
     fn a_shown_url_has_no_credentials_query_or_fragment() {
         for (url, shown) in [
             (

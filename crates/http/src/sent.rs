@@ -130,9 +130,12 @@ const SHORTEST: usize = 4;
 
 #[cfg(test)]
 mod tests {
+    use http::header::WWW_AUTHENTICATE;
+    use http::{Request, Response};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Body, HttpClient, HttpProfile, Leg};
 
     const SECRET: &str = "rt:%+ 0123-example/and=more~of_it";
 
@@ -206,6 +209,31 @@ mod tests {
             "Bearer realm=\"...\", error_description=\"... by agent-0123456789\""
         );
         assert_eq!(format!("{sent:?}"), "SentSecrets(2)");
+    }
+
+    #[tokio::test]
+    async fn a_response_knows_the_secrets_of_its_request_and_its_challenges_lost_them() {
+        let echo = tower::service_fn(|request: Request<Body>| async move {
+            let sent = request.headers()["x-key"].to_str().unwrap().to_owned();
+            let challenge = format!("Bearer scope=\"a\", error_description=\"no {sent}\"");
+            let response = Response::builder().header(WWW_AUTHENTICATE, challenge);
+            Ok::<_, std::convert::Infallible>(response.body(Body::from(sent)).unwrap())
+        });
+        let mut profile = HttpProfile::new("https://mcp.example/mcp".parse().unwrap());
+        let key = HeaderValue::from_static("resource-key-0123");
+        profile.resource_headers.insert("x-key", key);
+        let client = HttpClient::with_service(&profile, echo).unwrap();
+        let request = Request::get("https://mcp.example/mcp").body(Body::empty());
+        let response = client.send(Leg::Resource, request.unwrap()).await.unwrap();
+        assert_eq!(
+            response.headers()[WWW_AUTHENTICATE],
+            "Bearer scope=\"a\", error_description=\"no ...\""
+        );
+        let sent = response.extensions().get::<SentSecrets>().unwrap().clone();
+        let body = response.into_body().collect_limited(99).await.unwrap();
+        let body = std::str::from_utf8(&body).unwrap();
+        assert_eq!(body, "resource-key-0123", "what is no error stays whole");
+        assert_eq!(sent.strike(body), "…");
     }
 
     proptest! {
