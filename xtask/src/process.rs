@@ -75,15 +75,30 @@ impl Call {
 
     /// Runs the command out of sight and returns its stdout; its stderr is part of the failure.
     pub(crate) fn capture(&self) -> Result<String, Failure> {
+        let (output, ended) = self.captured();
+        match ended {
+            Ok(()) => Ok(output),
+            Err((ending, said)) => Err(self.failure(ending, said, Counts::default())),
+        }
+    }
+
+    /// As [`Call::capture`], for a command whose stdout counts also when it exits with a failure: with that status.
+    pub(crate) fn capture_whatever(&self) -> Result<(String, Option<ExitStatus>), Failure> {
+        let (output, ended) = self.captured();
+        match ended {
+            Ok(()) => Ok((output, None)),
+            Err((Ending::Exit(status), _)) => Ok((output, Some(status))),
+            Err((ending, said)) => Err(self.failure(ending, said, Counts::default())),
+        }
+    }
+
+    fn captured(&self) -> (String, Result<(), (Ending, String)>) {
         let mut output = String::new();
         let ended = self.run(Stdio::piped(), &mut |line| {
             output.push_str(line);
             output.push('\n');
         });
-        match ended {
-            Ok(()) => Ok(output),
-            Err((ending, said)) => Err(self.failure(ending, said, Counts::default())),
-        }
+        (output, ended)
     }
 
     /// What this command printed is not what was asked for.
@@ -324,6 +339,15 @@ mod tests {
     fn stdout_is_returned_and_stdin_is_at_its_end() {
         let output = shell("cat; echo one; printf two").capture().unwrap();
         assert_eq!(output, "one\ntwo\n");
+    }
+
+    #[test]
+    fn what_a_failing_command_printed_can_be_had() {
+        let (output, status) = shell("echo figures; exit 3").capture_whatever().unwrap();
+        assert_eq!(output, "figures\n");
+        assert_eq!(status.and_then(|status| status.code()), Some(3));
+        let (_, status) = shell("true").capture_whatever().unwrap();
+        assert_eq!(status, None);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use super::checks::{self, Check, Tally};
 use super::requirements::Set;
 use super::scenarios::{Listed, Run};
 use super::verdict::{Outcome, Row};
-use crate::failure::{Ending, Failure};
+use crate::failure::Failure;
 use crate::process::Call;
 use crate::workspace::Workspace;
 
@@ -79,9 +80,10 @@ impl Suite {
             .call(&["client", "--command", &client])
             .args(["--requirements", set.revision])
             .limit(SET_LIMIT);
-        let (objections, tally) = match call.capture() {
-            Ok(printed) => {
-                let (objections, tally) = set.judge(&printed);
+        let (objections, tally) = match call.capture_whatever() {
+            Ok((printed, status)) => {
+                let (mut objections, tally) = set.judge(&printed);
+                objections.extend(status.map(|status| format!("the suite ended with {status}")));
                 (objections, Some(tally))
             }
             Err(failure) => (vec![failure.report()], None),
@@ -112,14 +114,8 @@ impl Suite {
             call = call.args(["--force"]);
         }
         let call = call.args(["-o".as_ref(), out.as_os_str()]).limit(LIMIT);
-        let ended = match call.capture() {
-            Ok(_) => None,
-            Err(Failure::Command {
-                ending: Ending::Exit(status),
-                ..
-            }) => Some(ending(&status, &out)),
-            Err(failure) => return Err(failure),
-        };
+        let (_, status) = call.capture_whatever()?;
+        let ended = status.map(|status| ending(status, &out));
         let checks = match file(&out, "checks.json") {
             Some(text) => checks::parse(&text).map_err(|problem| call.unreadable(problem))?,
             None => return Err(call.unreadable("no checks.json")),
@@ -164,7 +160,7 @@ fn listed(printed: &str) -> Vec<Listed> {
 }
 
 /// How the suite ended, with what the client had to say.
-fn ending(status: &std::process::ExitStatus, out: &Path) -> String {
+fn ending(status: ExitStatus, out: &Path) -> String {
     let mut text = format!("the suite ended with {status}");
     for line in file(out, "stderr.txt").unwrap_or_default().lines() {
         text.push_str(&format!("\n      | {line}"));
