@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use doorkey_discovery::{DiscoveryOptions, Issuer, Scopes};
 use doorkey_http::RedactedUrl;
-use doorkey_store::{ClientAuthMethod, GrantKey};
+use doorkey_store::{ClientAuthMethod, Grant, GrantKey};
 use secrecy::SecretString;
 use url::Url;
 
-use crate::error::Error;
+use crate::error::{Error, LoginReason};
+use crate::resource;
 
 /// How one account signs in to one MCP server.
 #[derive(Clone)]
@@ -70,10 +71,34 @@ impl AuthorizationConfig {
         GrantKey::new(self.server.as_str(), &self.account)
     }
 
+    /// Checks whether a stored grant is what this configuration asks for: its resource, client and
+    /// issuer (ST-02). Whether its tokens still work is another question.
+    ///
+    /// # Errors
+    /// Why a person has to sign in before this configuration can be used.
+    pub fn check(&self, grant: &Grant) -> Result<(), LoginReason> {
+        if !resource::is_wanted(&self.resource, grant.resource.as_deref()) {
+            return Err(LoginReason::ResourceChanged);
+        }
+        let ClientChoice::Static {
+            client_id, issuer, ..
+        } = &self.client
+        else {
+            return Ok(());
+        };
+        if *client_id != grant.client_id {
+            return Err(LoginReason::ClientChanged);
+        }
+        match issuer {
+            Some(issuer) if issuer.as_str() != grant.issuer => Err(LoginReason::IssuerChanged),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks what can be known to be wrong before any request.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check_settings(&self) -> Result<(), Error> {
         if let ResourceChoice::Value(value) = &self.resource {
-            crate::resource::check_value(value)?;
+            resource::check_value(value)?;
         }
         if let ClientChoice::Auto {
             metadata_url: Some(url),
@@ -201,5 +226,44 @@ impl fmt::Debug for ClientChoice {
                 .field("auth_method", auth_method)
                 .finish(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_fits_while_resource_client_and_issuer_are_the_configured_st_02() {
+        let mut grant = Grant::new("https://as.example", "client", "https://as.example/token");
+        grant.resource = Some(String::from("https://mcp.example/mcp"));
+        let of = |resource, client| {
+            let server = Url::parse("https://mcp.example/mcp").unwrap();
+            let mut config = AuthorizationConfig::new(server);
+            config.resource = resource;
+            config.client = client;
+            config.check(&grant)
+        };
+        let client = |id: &str, issuer: Option<&str>| ClientChoice::Static {
+            client_id: id.to_owned(),
+            client_secret: None,
+            issuer: issuer.map(Issuer::new),
+            auth_method: None,
+        };
+        let auto = || ResourceChoice::Auto;
+        assert_eq!(of(auto(), ClientChoice::default()), Ok(()));
+        assert_eq!(of(auto(), client("client", None)), Ok(()));
+        let known = client("client", Some("https://as.example"));
+        assert_eq!(of(auto(), known), Ok(()));
+        assert_eq!(
+            of(ResourceChoice::Omit, ClientChoice::default()),
+            Err(LoginReason::ResourceChanged)
+        );
+        assert_eq!(
+            of(auto(), client("other", None)),
+            Err(LoginReason::ClientChanged)
+        );
+        let elsewhere = client("client", Some("https://other.example"));
+        assert_eq!(of(auto(), elsewhere), Err(LoginReason::IssuerChanged));
     }
 }

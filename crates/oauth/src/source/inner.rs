@@ -15,7 +15,7 @@ use super::flight::{Flights, Tasks, lock};
 use super::held::Held;
 use crate::access_token::AccessToken;
 use crate::clock::Clock;
-use crate::config::{AuthorizationConfig, ClientChoice};
+use crate::config::AuthorizationConfig;
 use crate::error::{Error, LoginReason};
 use crate::interaction::Interaction;
 use crate::random::Random;
@@ -137,23 +137,8 @@ impl Inner {
 
     /// Whether a stored grant is what the configuration asks for (ST-02).
     pub(super) fn check_grant(&self, grant: &Grant) -> Result<(), Error> {
-        let reason = if !resource::is_wanted(&self.config.resource, grant.resource.as_deref()) {
-            LoginReason::ResourceChanged
-        } else if let ClientChoice::Static {
-            client_id, issuer, ..
-        } = &self.config.client
-        {
-            if *client_id != grant.client_id {
-                LoginReason::ClientChanged
-            } else if issuer.as_ref().is_some_and(|i| i.as_str() != grant.issuer) {
-                LoginReason::IssuerChanged
-            } else {
-                return Ok(());
-            }
-        } else {
-            return Ok(());
-        };
-        Err(self.login_required(reason, None))
+        let checked = self.config.check(grant);
+        checked.map_err(|reason| self.login_required(reason, None))
     }
 
     /// The stored grant, if there is one that is what the configuration asks for.

@@ -43,7 +43,7 @@ async fn start(
     step_up: Option<Scopes>,
     interaction: Arc<dyn Interaction>,
 ) -> Result<LoginReport, Error> {
-    inner.config.check()?;
+    inner.config.check_settings()?;
     let start = |interest| {
         let inner = Arc::clone(inner);
         let wish = Wish {
