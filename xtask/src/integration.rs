@@ -5,8 +5,13 @@ use crate::process::minutes;
 use crate::step::Report;
 use crate::workspace::Workspace;
 
-/// Runs both packages in one go, so that what they share is built once.
+/// Builds the program, which the tests find in the folder of their own profile, and runs both packages in one go, so that
+/// what they share is built once.
 pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
+    workspace
+        .cargo(&["build", "--locked", "-p", "doorkey"])
+        .limit(minutes(30))
+        .show()?;
     let call = workspace
         .cargo(&[
             "test",

@@ -17,6 +17,10 @@ pub(super) fn check(
         &workspace.read(CI_RUN)?,
         &workspace.read("README.md")?,
     ));
+    broken.extend(shown_example(
+        &workspace.read("README.md")?,
+        workspace.read(EXAMPLE).ok().as_deref(),
+    ));
     let root = workspace.root().to_string_lossy();
     for file in files {
         let path = workspace.path(file);
@@ -76,6 +80,22 @@ fn what_ci_runs(run: &str, readme: &str) -> Vec<Violation> {
         );
     }
     broken
+}
+
+/// The program that README.md shows is the example that Cargo compiles.
+fn shown_example(readme: &str, example: Option<&str>) -> Option<Violation> {
+    let (_, shown) = readme.split_once("```rust")?;
+    let (_, shown) = shown.split_once('\n')?;
+    let shown = shown.split("```").next()?.trim();
+    let same = example.is_some_and(|example| example.trim_end().ends_with(shown));
+    (!same).then(|| {
+        Violation::new(
+            "what README.md shows compiles",
+            "README.md",
+            format!("shows a program that is not {EXAMPLE}"),
+            "let both say the same",
+        )
+    })
 }
 
 /// Paths of a machine and hosts of registries, line by line.
@@ -202,6 +222,7 @@ fn setting(file: &str, key: &str) -> Violation {
 }
 
 const CI_RUN: &str = ".ci/run";
+const EXAMPLE: &str = "crates/host/examples/embed.rs";
 const CI: &str = "cargo xtask ci";
 const NOTHING_LEAKS: &str = "the project knows no machine";
 
@@ -248,6 +269,20 @@ mod tests {
         ];
         for (line, expected) in cases {
             assert_eq!(machine_path(line, root), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_readme_that_shows_other_code_than_the_example_is_told() {
+        let readme = "# x\n\n```rust,no_run\nfn main() {}\n```\nmore\n";
+        assert_eq!(
+            shown_example(readme, Some("//! Page.\n\nfn main() {}\n")),
+            None
+        );
+        assert_eq!(shown_example("# nothing shown\n", None), None);
+        for other in [None, Some("fn main() { one() }\n")] {
+            let found = shown_example(readme, other).expect("a violation");
+            assert!(found.to_string().contains(EXAMPLE), "{found}");
         }
     }
 
