@@ -1,5 +1,7 @@
 //! An authorization server and an MCP server on different origins, under one private certificate authority.
 
+use std::time::Duration;
+
 use doorkey_http::{HttpClient, HttpProfile, RootCertificate, Roots};
 use doorkey_oauth::{AuthorizationConfig, TokenSource, TokenSourceBuilder};
 use doorkey_rmcp::{AuthorizedClient, ClientOptions};
@@ -10,7 +12,7 @@ use doorkey_testkit::{
 };
 use url::Url;
 
-use crate::Person;
+use crate::{LIMIT, Person};
 
 /// Two servers, the authority of their certificates, the record of their requests, and somebody who approves.
 #[derive(Debug)]
@@ -115,6 +117,21 @@ impl World {
     pub fn client(&self, tokens: &TokenSource) -> AuthorizedClient {
         let options = ClientOptions::default().with_standalone_stream(false);
         AuthorizedClient::new(self.http(), tokens.clone(), options)
+    }
+
+    /// Starts both servers again on the ports they had, stopped or not.
+    ///
+    /// # Panics
+    /// When a port is not to be had for longer than [`LIMIT`].
+    pub async fn restart(&self) {
+        let restarting = async {
+            // A port that nobody listens on may be lent to an outgoing connection of somebody else for a while.
+            while self.auth.restart().await.is_err() || self.mcp.restart().await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let restarted = tokio::time::timeout(LIMIT, restarting).await;
+        assert!(restarted.is_ok(), "somebody else keeps a server's port");
     }
 
     /// How many requests there were on each of these legs, the browser's apart, since the last [`Recorder::clear`].

@@ -10,7 +10,6 @@
 mod budgets;
 mod faults;
 mod matrix;
-mod processes;
 mod sentinel;
 mod session;
 mod support;

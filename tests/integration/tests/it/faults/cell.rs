@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{condition::Condition, leg::Leg, loss, message};
 use crate::support::{login, tools};
 
-/// The servers of one leg.
+/// The servers of one cell.
 pub(crate) struct Ground {
     leg: Leg,
     world: World,
@@ -37,7 +37,9 @@ impl Ground {
         self.heal(condition).await;
         home.configure("");
         self.recover(condition, &home).await;
-        run.told(&self.world, &home)
+        let told = run.told(&self.world, &home);
+        // Two clocks watch the same limit of the session's requests; either may be the first.
+        told.replace(LIMIT_OF_THE_REQUEST, LIMIT_OF_THE_SESSION)
     }
 
     /// A home that has signed in before.
@@ -115,8 +117,7 @@ impl Ground {
             let issuer = self.world.auth.issuer();
             self.publish("registration_endpoint", &issuer, "register");
             self.publish("token_endpoint", &issuer, "token");
-            self.world.auth.restart().await.expect("its own port");
-            self.world.mcp.restart().await.expect("its own port");
+            self.world.restart().await;
         }
     }
 
@@ -144,4 +145,10 @@ impl Ground {
 
 /// A port on which nobody listens: only root could.
 const NOBODY: &str = "https://127.0.0.1:1";
+const LIMIT_OF_THE_SESSION: &str =
+    "error: \"it\" did not answer tools/list within 2 s (tool_timeout_sec)\n";
+const LIMIT_OF_THE_REQUEST: &str = "error: tools/list of \"it\" failed
+  caused by: a request of the authorization failed
+  caused by: resource request POST https://mcp.test/mcp: waiting for the response took longer than 2 s (setting `timeouts.total`)
+";
 const IMPATIENT: &str = "tool_timeout_sec = 2\n[mcp_servers.it.network]\ntotal_timeout_sec = 1\n";
