@@ -1,7 +1,8 @@
 //! What the suite tells a client, as a configuration that a user could write.
 //!
-//! A client process gets the URL of a server as its last argument, and the revision of MCP and what else it is to know
-//! in the environment. [`Task`] is that; [`Task::config`] is the `config.toml` it comes down to.
+//! A client process gets the URL of a server as its last argument, and what else it is to know in the environment.
+//! [`Task`] is that; [`Task::config`] is the `config.toml` it comes down to. The revision of MCP is there as well and is not
+//! read: a host finds out by itself.
 
 use std::error::Error;
 use std::time::Duration;
@@ -16,7 +17,6 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 #[derive(Debug)]
 pub struct Task {
     url: String,
-    revision: String,
     context: Value,
 }
 
@@ -24,20 +24,14 @@ impl Task {
     /// The task in the arguments and the environment of this process.
     ///
     /// # Errors
-    /// The URL or a variable is missing, or the context is not JSON: the suite did not start this process.
+    /// There is no URL, or the context is not JSON: the suite did not start this process.
     pub fn of_this_process() -> Result<Self, Failure> {
         let url = std::env::args()
             .next_back()
             .ok_or("the suite gave no URL")?;
-        let revision = variable("MCP_CONFORMANCE_PROTOCOL_VERSION")
-            .ok_or("the suite named no revision of MCP")?;
         let context = variable("MCP_CONFORMANCE_CONTEXT")
             .map_or(Ok(Value::Null), |text| serde_json::from_str(&text))?;
-        Ok(Self {
-            url,
-            revision,
-            context,
-        })
+        Ok(Self { url, context })
     }
 
     /// What else the client is to know; null where that is nothing.
@@ -52,11 +46,6 @@ impl Task {
         let mut config = DocumentMut::new();
         let mut server = table();
         server["url"] = value(&self.url);
-        // Revisions before the stateless wire share the other one.
-        server["protocol"] = value(match self.revision.as_str() {
-            STATELESS => STATELESS,
-            _ => "2025-11-25",
-        });
         let mut oauth = table();
         oauth["client_metadata_url"] = value(METADATA_URL);
         for key in ["client_id", "client_secret", "issuer"] {
@@ -111,8 +100,6 @@ pub const SERVER: &str = "suite";
 /// The document that the suite takes every client for. It does not exist: only the suite knows it.
 const METADATA_URL: &str = "https://conformance-test.local/client-metadata.json";
 
-const STATELESS: &str = "2026-07-28";
-
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
@@ -130,13 +117,12 @@ mod tests {
     fn every_key_of_the_configuration_is_known_to_the_host() {
         let task = Task {
             url: "http://localhost:1".to_owned(),
-            revision: "2025-06-18".to_owned(),
             context: json!({"client_id": "a\"b", "client_secret": "c", "issuer": "http://localhost:2"}),
         };
         let config = read(&task);
         assert!(config.warnings().is_empty(), "{:?}", config.warnings());
         let server = config.server(SERVER).unwrap();
-        assert_eq!(server.protocol.to_string(), "2025-11-25");
+        assert_eq!(server.url.as_str(), "http://localhost:1/");
         assert_eq!(server.oauth.client_id.as_deref(), Some("a\"b"));
         assert_eq!(
             server.oauth.issuer.as_ref().unwrap().as_str(),
@@ -146,16 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_revision_has_a_wire_of_its_own() {
+    fn without_a_context_there_is_no_client_to_be() {
         let task = Task {
             url: "http://localhost:1/mcp".to_owned(),
-            revision: STATELESS.to_owned(),
             context: Value::Null,
         };
         let config = read(&task);
-        assert_eq!(
-            config.server(SERVER).unwrap().protocol.to_string(),
-            STATELESS
-        );
+        let oauth = &config.server(SERVER).unwrap().oauth;
+        assert!(oauth.client_id.is_none() && oauth.client_secret.is_none());
+        assert!(oauth.client_metadata_url.is_some());
     }
 }
