@@ -10,6 +10,7 @@
 mod budgets;
 mod faults;
 mod matrix;
+mod processes;
 mod sentinel;
 mod session;
 mod support;
