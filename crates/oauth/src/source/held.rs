@@ -9,10 +9,10 @@ use doorkey_discovery::Scopes;
 use doorkey_store::{Generation, Grant, Proof, Stored};
 use secrecy::SecretString;
 
+use super::on_record;
 use crate::access_token::{AccessToken, TokenType, same_secret};
 use crate::clock::from_unix_seconds;
 use crate::error::LoginReason;
-use crate::protocol_error::ProtocolError;
 
 /// One version of the grant. It is replaced as a whole, never changed, but for what is learned
 /// about its token while it is in use.
@@ -56,7 +56,7 @@ impl Held {
             _ => None,
         };
         let refused = OnceLock::new();
-        if let Some(reason) = refusal_on_record(&grant) {
+        if let Some(reason) = on_record::login_reason(&grant) {
             drop(refused.set(reason));
         }
         Self {
@@ -81,18 +81,24 @@ impl Held {
 
     /// A new version of the same token's grant, with all that was learned about the token.
     pub(super) fn revised(&self, grant: Grant, generation: Option<Generation>) -> Self {
+        // What was held against a token that works after all is void.
+        let works = grant.proof == Proof::Accepted && self.grant.proof != Proof::Accepted;
         let copy = Self {
             token: self.token.clone(),
             issued: self.issued,
             saved: self.saved,
             origin: self.origin,
             accepted: AtomicBool::new(self.accepted.load(Ordering::Relaxed)),
-            refused: self.refused.clone(),
+            refused: if works {
+                OnceLock::new()
+            } else {
+                self.refused.clone()
+            },
             rejected: self.rejected.clone(),
             generation,
             grant,
         };
-        if let Some(reason) = refusal_on_record(&copy.grant) {
+        if let Some(reason) = on_record::login_reason(&copy.grant) {
             copy.refuse(reason);
         }
         copy
@@ -151,10 +157,14 @@ impl Held {
 
     /// Why a person has to sign in once this token is spent.
     pub(super) fn why_login(&self) -> LoginReason {
-        self.refused
-            .get()
+        self.refusal()
             .cloned()
             .unwrap_or(LoginReason::RefreshTokenMissing)
+    }
+
+    /// Why the refresh token is of no use, as this process or an earlier one found out.
+    pub(super) fn refusal(&self) -> Option<&LoginReason> {
+        self.refused.get()
     }
 
     /// Notes that the refresh token is of no use any more.
@@ -207,28 +217,5 @@ impl fmt::Debug for Held {
     }
 }
 
-/// Keeps a refusal with the grant, so that no later process tries the refresh token again.
-pub(super) fn record_refusal(grant: &mut Grant, error: &ProtocolError) {
-    grant.last_error = Some(format!("the refresh was refused ({error})"));
-    grant.extra.insert(
-        String::from(REFRESH_REFUSED),
-        serde_json::Value::String(error.code.clone()),
-    );
-}
-
-/// Forgets a refusal: what was just issued is untried.
-pub(super) fn forget_refusal(grant: &mut Grant) {
-    grant.last_error = None;
-    grant.extra.remove(REFRESH_REFUSED);
-}
-
-fn refusal_on_record(grant: &Grant) -> Option<LoginReason> {
-    let code = grant.extra.get(REFRESH_REFUSED)?.as_str()?;
-    Some(LoginReason::RefreshRefused(ProtocolError::new(
-        code, None, None,
-    )))
-}
-
-const REFRESH_REFUSED: &str = "doorkey_refresh_refused";
 const LONGEST_SKEW: Duration = Duration::from_secs(60);
 const JUST_ISSUED: Duration = Duration::from_secs(60);

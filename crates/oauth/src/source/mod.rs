@@ -7,6 +7,7 @@ mod held;
 mod inner;
 mod login;
 mod logout;
+mod on_record;
 mod recovery;
 mod refresh;
 mod refusal;

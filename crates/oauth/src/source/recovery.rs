@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use doorkey_discovery::{Challenges, Discovery, Issuer};
-use doorkey_store::Proof;
+use doorkey_store::{Grant, Proof};
 
 use super::held::{Held, Origin, Rejected};
 use super::inner::Inner;
-use super::{login, refresh, save};
+use super::{login, on_record, refresh, save};
 use crate::access_token::AccessToken;
 use crate::config::ResourceChoice;
 use crate::error::{Error, LoginReason};
@@ -119,13 +119,15 @@ async fn recover(
     if current.valid_token(now).is_none() {
         return refresh::refresh(inner, &current).await;
     }
+    // A refusal on record came after the token was in use, whatever an earlier process made of it.
+    if let Some(reason) = current.refusal() {
+        return Err(needs_login(inner, &current, reason.clone()).await);
+    }
     if current.never_worked(now) {
-        current.reject(Rejected::ByResource);
-        mark_rejected(inner, "the resource refuses a token that was just issued").await;
-        return Err(by_resource(inner));
+        return Err(never_worked(inner, &current).await);
     }
     if current.refresh_token().is_none() {
-        let reason = current.why_login();
+        let reason = LoginReason::RefreshTokenMissing;
         return Err(needs_login(inner, &current, reason).await);
     }
     if let Some(error) = inner.backed_off() {
@@ -134,7 +136,15 @@ async fn recover(
     if let Some(reason) = moved(inner, &current, challenges).await? {
         return Err(needs_login(inner, &current, reason).await);
     }
-    refresh::refresh(inner, &current).await
+    let refreshed = refresh::refresh(inner, &current).await;
+    if let Err(Error::LoginRequired { .. }) = &refreshed
+        && let Some(held) = inner.current()
+        && let Some(reason) = held.refusal()
+        && held.token() == current.token()
+    {
+        needs_login(inner, &held, reason.clone()).await;
+    }
+    refreshed
 }
 
 /// Whether the resource has moved to another authorization server or identifier since the login:
@@ -171,16 +181,41 @@ async fn moved(
     Ok((!same_resource).then_some(LoginReason::ResourceChanged))
 }
 
+/// Ends the use of a token that only a login can replace, here and, as far as no correction of the
+/// configuration helps, in later processes (CH-05).
 async fn needs_login(inner: &Inner, held: &Held, reason: LoginReason) -> Error {
     held.reject(Rejected::NeedsLogin(reason.clone()));
-    mark_rejected(inner, "the resource refuses the token").await;
+    let known = held.grant.proof == Proof::Rejected
+        && on_record::login_reason(&held.grant).as_ref() == Some(&reason);
+    if on_record::is_kept(&reason) && !known {
+        mark_rejected(inner, held, |grant| on_record::record(grant, &reason)).await;
+    }
     inner.login_required(reason, None)
 }
 
-/// Marks the stored token set, so that later processes do not start over (CH-05).
-async fn mark_rejected(inner: &Inner, detail: &str) {
-    let marked = save::record_proof(inner, Proof::Rejected, Some(detail.to_owned())).await;
-    if let Err(error) = marked {
+/// Ends the use of a token that the resource never took.
+async fn never_worked(inner: &Inner, held: &Held) -> Error {
+    held.reject(Rejected::ByResource);
+    if held.grant.proof != Proof::Rejected {
+        mark_rejected(inner, held, |grant| {
+            grant.last_error = Some(String::from(
+                "the resource refuses a token that was just issued",
+            ));
+        })
+        .await;
+    }
+    by_resource(inner)
+}
+
+/// Marks the stored token set, if it still is this one, so that later processes do not start over.
+async fn mark_rejected(inner: &Inner, held: &Held, note: impl Fn(&mut Grant)) {
+    let marked = save::update(inner, |grant| {
+        if held.is_token_of(grant) {
+            grant.proof = Proof::Rejected;
+            note(grant);
+        }
+    });
+    if let Err(error) = marked.await {
         tracing::warn!(%error, "a rejected token could not be marked");
     }
 }

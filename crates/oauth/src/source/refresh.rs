@@ -7,8 +7,9 @@ use doorkey_store::{Generation, Grant, Stored};
 use tokio::runtime::Handle;
 use url::Url;
 
-use super::held::{Held, Origin, forget_refusal};
+use super::held::{Held, Origin};
 use super::inner::Inner;
+use super::on_record;
 use super::recovery;
 use super::refusal::{self, After, Attempt};
 use crate::access_token::{AccessToken, same_secret};
@@ -299,7 +300,7 @@ fn refreshed(grant: &Grant, exchanged: &Exchanged) -> Grant {
     grant.client_auth_method = exchanged.method;
     grant.proof = doorkey_store::Proof::Unproven;
     grant.refresh_started_at = None;
-    forget_refusal(&mut grant);
+    on_record::forget(&mut grant);
     grant
 }
 

@@ -6,8 +6,9 @@ use doorkey_store::{Grant, RegistrationKey};
 use secrecy::SecretString;
 
 use super::flight::lock;
-use super::held::{Held, record_refusal};
+use super::held::Held;
 use super::inner::Inner;
+use super::on_record;
 use super::refresh::is_spent;
 use crate::clock::unix_seconds;
 use crate::error::{Error, LoginReason};
@@ -62,33 +63,34 @@ pub(super) async fn settle(inner: &Inner, attempt: Attempt, error: Error) -> Res
         // Somebody who does not heed the lock may have rotated it: then the new one is what counts.
         Refusal::Token(_) if is_replaced(inner, &attempt).await => Ok(After::Changed(Some(error))),
         Refusal::Token(refusal) => {
-            let interrupted = attempt.held.grant.refresh_started_at.is_some();
-            note(inner, &attempt.held, |grant| {
-                grant.refresh_token = None;
-                record_refusal(grant, &refusal);
-            })
-            .await;
-            let reason = if interrupted {
+            let reason = if attempt.held.grant.refresh_started_at.is_some() {
                 LoginReason::RefreshInterrupted(refusal)
             } else {
                 LoginReason::RefreshRefused(refusal)
             };
+            note(inner, &attempt.held, |grant| {
+                grant.refresh_token = None;
+                on_record::record(grant, &reason);
+            })
+            .await;
             Err(refuse(inner, reason, error))
         }
         Refusal::Request(refusal) => {
+            let reason = LoginReason::RefreshRefused(refusal);
             note(inner, &attempt.held, |grant| {
-                record_refusal(grant, &refusal);
+                on_record::record(grant, &reason);
             })
             .await;
-            Err(refuse(inner, LoginReason::RefreshRefused(refusal), error))
+            Err(refuse(inner, reason, error))
         }
         Refusal::Client(refusal) if attempt.held.grant.dynamic_registration => {
+            let reason = LoginReason::RegistrationGone(refusal);
             drop_registration(inner, &attempt.held.grant).await;
             note(inner, &attempt.held, |grant| {
-                record_refusal(grant, &refusal);
+                on_record::record(grant, &reason);
             })
             .await;
-            Err(refuse(inner, LoginReason::RegistrationGone(refusal), error))
+            Err(refuse(inner, reason, error))
         }
         // A configured client can be corrected, so the record keeps no trace of this.
         Refusal::Client(refusal) => {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use doorkey_http::Leg;
-use doorkey_oauth::{AccessToken, Challenges, Deny, Error, LoginReason, NextStep, TokenSource};
+use doorkey_oauth::{
+    AccessToken, Challenges, ClientChoice, Deny, Error, LoginReason, NextStep, TokenSource,
+};
 use doorkey_store::{Proof, Store};
 use secrecy::SecretString;
 
@@ -249,4 +251,133 @@ async fn a_configured_bearer_is_reported_and_never_replaced_use_09() {
     assert!(!format!("{source:?} {token:?} {error:?}").contains("from|config"));
     assert!(source.login(&challenges(), Arc::new(Deny)).await.is_err());
     assert!(source.config().is_none() && source.grant().await.unwrap().is_none());
+}
+
+/// What processes that follow one another say, each with the stored token in hand.
+async fn process_after_process(world: &World, store: &Store, count: usize) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for _ in 0..count {
+        let source = world.source(store);
+        let sent = source.token().await.unwrap().unwrap();
+        let error = source.rejected(Some(&sent), &challenges()).await;
+        errors.push(error.unwrap_err());
+        // In the same process it is not sent again.
+        assert!(source.token().await.is_err());
+    }
+    errors
+}
+
+#[tokio::test]
+async fn a_revoked_grant_needs_a_login_in_every_later_process_ref_07_ch_05() {
+    let refused: [(u16, &'static str, fn(&LoginReason) -> bool); 3] = [
+        (
+            400,
+            r#"{"error":"invalid_grant","error_description":"revoked"}"#,
+            |reason| matches!(reason, LoginReason::RefreshRefused(error) if error.is("invalid_grant")),
+        ),
+        (
+            400,
+            r#"{"error":"invalid_target"}"#,
+            |reason| matches!(reason, LoginReason::RefreshRefused(error) if error.is("invalid_target")),
+        ),
+        (
+            401,
+            r#"{"error":"invalid_client"}"#,
+            |reason| matches!(reason, LoginReason::RegistrationGone(error) if error.is("invalid_client")),
+        ),
+    ];
+    for (status, body, expected) in refused {
+        let world = World::new();
+        let store = Store::memory();
+        let (source, _) = accepted(&world, &store).await;
+        source.record_proof(Proof::Accepted, None).await.unwrap();
+        world.script(Leg::Token, status, body);
+        let errors = process_after_process(&world, &store, 4).await;
+        let first = reason(&errors[0]).cloned();
+        assert!(first.as_ref().is_some_and(expected), "{first:?}");
+        for error in &errors {
+            assert_eq!(reason(error).cloned(), first, "{body}");
+            assert!(error.needs_login(), "{error:?}");
+            assert_eq!(error.next_step(), Some(NextStep::Login));
+        }
+        // One attempt to refresh, however many processes came after it.
+        assert_eq!(world.legs(), [Leg::ResourceMetadata, Leg::Token], "{body}");
+        let grant = source.grant().await.unwrap().unwrap().value;
+        assert_eq!(grant.proof, Proof::Rejected);
+        assert!(grant.access_token.is_some());
+
+        let next = world.source(&store);
+        world.signed_in(&next).await;
+        let grant = next.grant().await.unwrap().unwrap().value;
+        assert_eq!(grant.proof, Proof::Unproven);
+        world.clock().advance(3600);
+        assert!(world.source(&store).token().await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn what_a_rejection_led_to_is_the_same_in_every_later_process_ch_05() {
+    for (refreshable, issuer, expected) in [
+        (
+            false,
+            "https://as.example",
+            LoginReason::RefreshTokenMissing,
+        ),
+        (true, "https://new.example", LoginReason::IssuerChanged),
+    ] {
+        let world = World::new();
+        world.set().issues_refresh_tokens = refreshable;
+        let store = Store::memory();
+        accepted(&world, &store).await;
+        world.set().issuers = vec![issuer.to_owned()];
+        for error in process_after_process(&world, &store, 4).await {
+            assert_eq!(reason(&error), Some(&expected));
+        }
+        assert!(world.seen(Leg::ResourceMetadata).len() <= 1);
+        assert!(world.seen(Leg::Token).is_empty());
+        world.clock().advance(3600);
+        let error = world.source(&store).token().await.unwrap_err();
+        assert_eq!(reason(&error), Some(&expected), "also past the expiry");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_taken_after_all_is_refreshed_again() {
+    let world = World::new();
+    let store = Store::memory();
+    accepted(&world, &store).await;
+    world.set().issuers = vec![String::from("https://new.example")];
+    process_after_process(&world, &store, 2).await;
+    let source = world.source(&store);
+    source.token().await.unwrap().unwrap();
+    source.record_proof(Proof::Accepted, None).await.unwrap();
+    world.clock().advance(3600);
+    assert!(source.token().await.unwrap().is_some());
+    assert_eq!(world.seen(Leg::Token).len(), 1);
+}
+
+#[tokio::test]
+async fn a_configured_client_that_is_corrected_works_without_a_login() {
+    let world = World::new();
+    let store = Store::memory();
+    let mut config = world.config();
+    config.client = ClientChoice::Static {
+        client_id: String::from("mine"),
+        client_secret: Some(SecretString::from("wrong")),
+        issuer: None,
+        auth_method: None,
+    };
+    let source = world.source_with(config.clone(), &store);
+    world.signed_in(&source).await;
+    let sent = source.token().await.unwrap().unwrap();
+    source.accepted(&sent);
+    for _ in 0..2 {
+        world.script(Leg::Token, 401, r#"{"error":"invalid_client"}"#);
+    }
+    for _ in 0..2 {
+        let error = source.rejected(Some(&sent), &challenges()).await;
+        assert_eq!(error.unwrap_err().next_step(), Some(NextStep::CheckClient));
+    }
+    let next = world.source_with(config, &store);
+    assert!(next.rejected(Some(&sent), &challenges()).await.is_ok());
 }
