@@ -73,6 +73,7 @@ impl Host {
                 server: name.to_owned(),
                 source: Box::new(source),
             })?;
+        facts::forget_private(self.store(), server).await;
         progress.report(&LoginStep::Proving);
         match self.try_out(name).await {
             Ok((tools, wire)) => {

@@ -4,15 +4,14 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use rmcp::{
     ClientHandler, ClientServiceExt, RoleClient,
-    model::{JsonRpcMessage, ServerJsonRpcMessage, ServerResult},
     service::{ClientLifecycleMode, RunningService},
     transport::streamable_http_client::StreamableHttpClient,
 };
 use url::Url;
 
 use crate::{
-    AuthorizedClient, AuthorizedTransport, ConnectError, ConnectOptions, Remembered, Wire,
-    client::shown, lifecycle, settle::Settling, transport::endpoint,
+    AuthorizedClient, AuthorizedTransport, ConnectError, ConnectOptions, Discovery, Remembered,
+    Wire, client::shown, lifecycle, settle::Settling, transport::endpoint,
 };
 
 /// A connection, and what to remember of it.
@@ -22,15 +21,18 @@ pub struct Connected<H: ClientHandler> {
     pub service: RunningService<RoleClient, H>,
     /// The wire that was settled.
     pub wire: Wire,
-    /// The server's answer to `server/discover`, on the stateless wire.
-    pub discover: Option<serde_json::Value>,
+    /// The server's answer to `server/discover`, on the stateless wire; the remembered one if the server was not asked.
+    pub discover: Option<Discovery>,
 }
 
 impl<H: ClientHandler> Connected<H> {
-    /// What to hand to the next [`connect`] to this server.
+    /// What to hand to the next [`connect`] to this server: the wire, and the answer to `server/discover` if the server
+    /// allows it to be kept at all. One that is not [public](Discovery::is_public) is for the same account only.
     #[must_use]
     pub fn to_remember(&self) -> Remembered {
-        Remembered::new(self.wire).with_discover(self.discover.clone())
+        let discover = self.discover.as_ref();
+        let kept = discover.filter(|discovery| !discovery.time_to_live().is_zero());
+        Remembered::new(self.wire).with_discover(kept.cloned())
     }
 }
 
@@ -48,7 +50,7 @@ impl<H: ClientHandler> fmt::Debug for Connected<H> {
 /// The wire is settled before rmcp's lifecycle starts, with the token in hand, and rmcp is given the answer instead
 /// of asking again. A start that remembers the stateful wire takes two requests (`initialize`,
 /// `notifications/initialized`), one that remembers the stateless wire takes one (`server/discover`), or none at all if the
-/// answer to it is remembered too. A memory that no longer holds is corrected once.
+/// answer to it is remembered too and still fresh. A memory that no longer holds is corrected once.
 ///
 /// # Errors
 ///
@@ -84,16 +86,25 @@ async fn start<H: ClientHandler>(
     handler: H,
 ) -> Result<Connected<H>, ConnectError> {
     let info = handler.get_info();
+    let remembered = options.remembered.map(|memory| {
+        let now = options.clock.now();
+        let fresh = memory.discover.filter(|discovery| discovery.is_fresh(now));
+        Remembered::new(memory.wire).with_discover(fresh)
+    });
     let settling = Settling {
         client: &client,
         uri: Arc::clone(&uri),
         info: &info,
     };
     let settled = settling
-        .settle(options.protocol, options.remembered.as_ref())
+        .settle(options.protocol, remembered.as_ref())
         .await?;
     let wire = settled.wire;
-    let discover = discover_value(&settled.answer);
+    let discover = match settled.remembered {
+        // As old as it was.
+        true => remembered.and_then(|memory| memory.discover),
+        false => Discovery::of(&settled.answer, options.clock.now()),
+    };
     let session = settled.session.clone();
     let version = lifecycle::negotiated(&settled.answer, wire);
     client.connection().settle(settled);
@@ -133,16 +144,6 @@ pub(crate) async fn abandon_session(
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "an unused session was not ended"),
         Err(_) => tracing::debug!("ending an unused session took too long"),
-    }
-}
-
-fn discover_value(answer: &ServerJsonRpcMessage) -> Option<serde_json::Value> {
-    match answer {
-        JsonRpcMessage::Response(response) => match &response.result {
-            ServerResult::DiscoverResult(result) => serde_json::to_value(result).ok(),
-            _ => None,
-        },
-        _ => None,
     }
 }
 

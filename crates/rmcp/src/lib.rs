@@ -24,7 +24,7 @@
 //!     assert_eq!(request.headers()["authorization"], "Bearer t0ken");
 //!     let answer = match request.headers()["mcp-method"].as_bytes() {
 //!         b"server/discover" => {
-//!             r#"{"jsonrpc":"2.0","id":0,"result":{"resultType":"complete","ttlMs":0,"cacheScope":"private",
+//!             r#"{"jsonrpc":"2.0","id":0,"result":{"resultType":"complete","ttlMs":60000,"cacheScope":"private",
 //!                 "supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}}"#
 //!         }
 //!         _ => {
@@ -51,7 +51,7 @@
 //! assert_eq!(connected.wire, Wire::Stateless);
 //! assert!(connected.service.list_all_tools().await?.is_empty());
 //!
-//! // Kept and handed to the next connect, this saves it the `server/discover`.
+//! // Kept and handed to the next connect within that minute, this saves it the `server/discover`.
 //! let remembered = connected.to_remember();
 //! assert!(remembered.discover.is_some());
 //! # Ok(())
@@ -62,6 +62,7 @@ mod answer;
 mod client;
 mod connect;
 mod connection;
+mod discovery;
 mod error;
 mod event;
 mod lifecycle;
@@ -81,6 +82,7 @@ mod wire;
 
 pub use client::AuthorizedClient;
 pub use connect::{Connected, connect};
+pub use discovery::Discovery;
 pub use error::{ClientError, ConnectError, TransportError, authorization_error};
 pub use event::{Event, EventStream, Exchange};
 pub use options::{ClientOptions, ConnectOptions, Limits, Remembered};

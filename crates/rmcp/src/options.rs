@@ -1,11 +1,12 @@
 //! What a host may choose about a client and its connection.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use doorkey_http::Timeouts;
+use doorkey_oauth::{Clock, SystemClock};
 use rmcp::transport::streamable_http_client::StreamableHttpResponseLimits;
 
-use crate::{Protocol, Wire};
+use crate::{Discovery, Protocol, Wire};
 
 /// Choices that hold for every request of an [`AuthorizedClient`](crate::AuthorizedClient).
 #[derive(Clone, Debug)]
@@ -107,6 +108,8 @@ pub struct ConnectOptions {
     pub remembered: Option<Remembered>,
     /// The longest a start may take, everything included. Default: 30 seconds.
     pub startup_limit: Duration,
+    /// Tells whether a remembered answer is still fresh, and when a new one came. Default: the system's clock.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl ConnectOptions {
@@ -130,6 +133,13 @@ impl ConnectOptions {
         self.startup_limit = limit;
         self
     }
+
+    /// Sets the clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
 }
 
 impl Default for ConnectOptions {
@@ -138,6 +148,7 @@ impl Default for ConnectOptions {
             protocol: Protocol::Auto,
             remembered: None,
             startup_limit: Duration::from_secs(30),
+            clock: Arc::new(SystemClock),
         }
     }
 }
@@ -150,9 +161,9 @@ pub struct Remembered {
     pub wire: Wire,
     /// The server's answer to `server/discover`, if that wire is [`Wire::Stateless`].
     ///
-    /// Given, the next start sends no `server/discover`. An answer that cannot be read any more is
-    /// as good as none.
-    pub discover: Option<serde_json::Value>,
+    /// Given, the next start sends no `server/discover`. An answer that is no longer fresh, or cannot be read any more,
+    /// is as good as none. A private one may be given only to a start in the name of the account that asked.
+    pub discover: Option<Discovery>,
 }
 
 impl Remembered {
@@ -167,7 +178,7 @@ impl Remembered {
 
     /// Remembers the answer to `server/discover` as well.
     #[must_use]
-    pub fn with_discover(mut self, discover: impl Into<Option<serde_json::Value>>) -> Self {
+    pub fn with_discover(mut self, discover: impl Into<Option<Discovery>>) -> Self {
         self.discover = discover.into();
         self
     }

@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use rmcp::{
     model::{
-        ClientConfig, ClientJsonRpcMessage, DiscoverResult, ErrorCode, ErrorData, JsonRpcMessage,
-        ProtocolVersion, ServerJsonRpcMessage, ServerResult,
+        ClientConfig, ClientJsonRpcMessage, ErrorCode, ErrorData, JsonRpcMessage, ProtocolVersion,
+        ServerJsonRpcMessage, ServerResult,
     },
     transport::streamable_http_client::StreamableHttpError,
 };
@@ -259,18 +259,17 @@ fn settled(wire: Wire, answer: ServerJsonRpcMessage, session: Option<String>) ->
     }))
 }
 
-/// The answer of an earlier connection, if it can still be read and offers the wire.
+/// The answer of an earlier connection, if it can be read and offers the wire.
 fn remembered_answer(remembered: &Remembered) -> Option<Settled> {
     let Remembered {
         wire: Wire::Stateless,
-        discover: Some(value),
+        discover: Some(discovery),
     } = remembered
     else {
         return None;
     };
-    let result = serde_json::from_value::<DiscoverResult>(value.clone()).ok()?;
     let answer = ServerJsonRpcMessage::response(
-        ServerResult::DiscoverResult(result),
+        ServerResult::DiscoverResult(discovery.result()?),
         lifecycle::SETTLING_ID,
     );
     speaks_stateless(&answer).then_some(Settled {

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     sync::{Arc, Mutex},
     task::{Context, Poll},
+    time::SystemTime,
 };
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use tokio::sync::Barrier;
 use tower::{Service, util::BoxCloneSyncService};
 use url::Url;
 
-use crate::{AuthorizedClient, ClientOptions};
+use crate::{AuthorizedClient, ClientOptions, Discovery};
 
 /// A request as the server saw it.
 #[derive(Clone, Debug)]
@@ -169,6 +170,7 @@ pub(crate) fn stateless(seen: &Seen) -> Outcome {
     }
 }
 
+/// What the server says of itself. Nobody is to keep it.
 pub(crate) fn discovered() -> Value {
     json!({
         "resultType": "complete",
@@ -177,6 +179,13 @@ pub(crate) fn discovered() -> Value {
         "ttlMs": 0,
         "cacheScope": "private",
     })
+}
+
+/// The same from a server that let it be kept, received just now.
+pub(crate) fn kept_discovery() -> Discovery {
+    let mut answer = discovered();
+    answer["ttlMs"] = json!(60_000);
+    Discovery::new(answer, SystemTime::now())
 }
 
 pub(crate) fn answer(seen: &Seen, result: &Value) -> Outcome {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub struct ServerFacts {
     /// The protocol version whose wire worked: `2025-11-25`, `2026-07-28`.
     pub wire: Option<String>,
-    /// The server's answer to `server/discover`.
+    /// The server's answers to `server/discover`, with what says when they came and for whom they are.
     pub discover: Option<Value>,
     /// Whether the server asked for a login; `None` if nobody tried.
     pub needs_login: Option<bool>,

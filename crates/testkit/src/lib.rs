@@ -94,7 +94,7 @@ pub use error::Error;
 pub use fault::{Fault, FaultRule, FaultTarget};
 pub use listen::Listen;
 pub use mcp::{
-    Answer, GetStream, McpServer, McpServerBuilder, Prm, Protect, ResourceIdentifier, Wire,
+    Answer, Caching, GetStream, McpServer, McpServerBuilder, Prm, Protect, ResourceIdentifier, Wire,
 };
 pub use proxy::{Proxy, ProxyBuilder, ProxyRequest};
 pub use recorder::{Leg, RecordedRequest, Recorder};

@@ -10,7 +10,9 @@ mod tools;
 
 use std::{net::SocketAddr, sync::Arc};
 
-pub use builder::{Answer, GetStream, McpServerBuilder, Prm, Protect, ResourceIdentifier, Wire};
+pub use builder::{
+    Answer, Caching, GetStream, McpServerBuilder, Prm, Protect, ResourceIdentifier, Wire,
+};
 use handler::Handler;
 use serde_json::Value;
 

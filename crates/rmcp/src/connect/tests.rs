@@ -1,14 +1,17 @@
 //! Whole connections over a scripted server: which requests are made, and what is made of refusals.
 
+use std::time::SystemTime;
+
+use doorkey_oauth::Clock;
 use rmcp::{model::ErrorCode, service::ServiceError};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 use crate::{
     ClientOptions, Event, Exchange, Protocol, authorization_error,
     testing::{
-        Outcome, Script, Seen, answer, chunked_events, discovered, events, html, login_required,
-        refusal, scope_missing, server_url, silence, stateful, stateless, status,
+        Outcome, Script, Seen, answer, chunked_events, events, html, kept_discovery,
+        login_required, refusal, scope_missing, server_url, silence, stateful, stateless, status,
     },
 };
 
@@ -17,7 +20,7 @@ struct Handler;
 
 impl ClientHandler for Handler {}
 
-fn remembering(wire: Wire, discover: Option<Value>) -> ConnectOptions {
+fn remembering(wire: Wire, discover: Option<Discovery>) -> ConnectOptions {
     ConnectOptions::default().with_remembered(Remembered::new(wire).with_discover(discover))
 }
 
@@ -84,13 +87,13 @@ fn starts() -> [(
         (
             "answer remembered",
             stateless,
-            remembering(Wire::Stateless, Some(discovered())),
+            remembering(Wire::Stateless, Some(kept_discovery())),
             &["tools/list"],
         ),
         (
             "unreadable answer remembered",
             stateless,
-            remembering(Wire::Stateless, Some(json!({ "tools": 1 }))),
+            remembering(Wire::Stateless, Some(unreadable())),
             &["server/discover", "tools/list"],
         ),
         (
@@ -120,15 +123,57 @@ async fn each_start_makes_the_requests_it_should_and_no_more() {
     }
 }
 
+fn unreadable() -> Discovery {
+    let answer = json!({ "tools": 1, "ttlMs": 60_000 });
+    Discovery::new(answer, SystemTime::now())
+}
+
+/// A server of 2026-07-28 whose answer to `server/discover` may be kept for a minute.
+fn stateless_and_kept(seen: &Seen) -> Outcome {
+    match seen.name() {
+        "server/discover" => answer(seen, &kept_discovery().answer),
+        _ => stateless(seen),
+    }
+}
+
+/// The clock of somebody who comes back later.
+#[derive(Debug)]
+struct Later(Duration);
+
+impl Clock for Later {
+    fn now(&self) -> SystemTime {
+        SystemTime::now() + self.0
+    }
+}
+
 #[tokio::test]
-async fn what_is_remembered_of_one_start_serves_the_next() {
-    let script = Script::new(|seen, _| stateless(seen));
+async fn what_is_remembered_of_one_start_serves_the_next_for_as_long_as_the_server_said() {
+    let script = Script::new(|seen, _| stateless_and_kept(seen));
     let first = connected(&script, ConnectOptions::default()).await;
-    let options = ConnectOptions::default().with_remembered(first.to_remember());
-    let second = connected(&script, options).await;
+    let memory = first.to_remember();
+    assert_eq!(memory.discover, first.discover);
+    let warm = ConnectOptions::default().with_remembered(memory);
+    let second = connected(&script, warm.clone()).await;
     second.service.list_all_tools().await.unwrap();
     assert_eq!(script.names(), ["server/discover", "tools/list"]);
+    // An answer does not become younger by being used.
     assert_eq!(second.discover, first.discover);
+
+    let later = warm.with_clock(Arc::new(Later(Duration::from_secs(61))));
+    let third = connected(&script, later).await;
+    assert_eq!(script.names()[2..], ["server/discover"]);
+    assert_ne!(third.discover, first.discover);
+}
+
+#[tokio::test]
+async fn an_answer_that_the_server_wants_nobody_to_keep_is_not_remembered_and_the_wire_is() {
+    let script = Script::new(|seen, _| stateless(seen));
+    let first = connected(&script, ConnectOptions::default()).await;
+    assert!(first.discover.is_some());
+    assert_eq!(first.to_remember(), Remembered::new(Wire::Stateless));
+    let options = ConnectOptions::default().with_remembered(first.to_remember());
+    connected(&script, options).await;
+    assert_eq!(script.names(), ["server/discover", "server/discover"]);
 }
 
 #[tokio::test]
@@ -281,7 +326,7 @@ async fn a_memory_the_server_outgrew_is_asked_about_once_and_the_request_repeate
         0 => refusal(400, seen, -32022, &json!({ "supported": ["2026-07-28"] })),
         _ => stateless(seen),
     });
-    let options = remembering(Wire::Stateless, Some(discovered()));
+    let options = remembering(Wire::Stateless, Some(kept_discovery()));
     let connection = connected(&script, options).await;
     connection.service.list_all_tools().await.unwrap();
     connection.service.list_all_tools().await.unwrap();
@@ -300,7 +345,7 @@ async fn a_memory_is_doubted_only_until_the_first_answer() {
         1 => refusal(400, seen, -32022, &json!({ "supported": ["2026-07-28"] })),
         _ => stateless(seen),
     });
-    let options = remembering(Wire::Stateless, Some(discovered()));
+    let options = remembering(Wire::Stateless, Some(kept_discovery()));
     let connection = connected(&script, options).await;
     connection.service.list_all_tools().await.unwrap();
     let error = connection.service.list_all_tools().await.unwrap_err();
@@ -314,7 +359,7 @@ async fn a_request_that_may_have_been_heard_is_never_repeated() {
         0 => crate::testing::body(200, "application/json", "{\"half".to_owned()),
         _ => stateless(seen),
     });
-    let options = remembering(Wire::Stateless, Some(discovered()));
+    let options = remembering(Wire::Stateless, Some(kept_discovery()));
     let connection = connected(&script, options).await;
     let error = connection.service.list_all_tools().await.unwrap_err();
     assert!(error.to_string().contains("no JSON-RPC message"), "{error}");
@@ -327,7 +372,7 @@ async fn a_failed_refresh_of_the_memory_is_reported_as_itself() {
         0 => refusal(400, seen, -32022, &json!(null)),
         _ => login_required(),
     });
-    let options = remembering(Wire::Stateless, Some(discovered()));
+    let options = remembering(Wire::Stateless, Some(kept_discovery()));
     let connection = connected(&script, options).await;
     let error = connection.service.list_all_tools().await.unwrap_err();
     assert!(error.is_authorization_required(), "{error}");
@@ -339,7 +384,7 @@ async fn a_memory_that_no_longer_holds_is_an_error_that_says_so() {
     let script = Script::new(|_, _| html(404));
     let client = script.quiet_client();
     let mut happened = client.events();
-    let options = remembering(Wire::Stateless, Some(discovered()));
+    let options = remembering(Wire::Stateless, Some(kept_discovery()));
     let connection = connect(client, &server_url(), options, Handler)
         .await
         .unwrap();

@@ -9,7 +9,8 @@ use super::*;
 use crate::{
     ConnectOptions, Connected, Remembered, authorization_error, connect,
     testing::{
-        Outcome, Script, Seen, body, discovered, events, refusal, server_url, stateful, stateless,
+        Outcome, Script, Seen, body, events, kept_discovery, refusal, server_url, stateful,
+        stateless,
     },
 };
 
@@ -20,7 +21,7 @@ impl ClientHandler for Handler {}
 
 /// A connection that asked nobody yet.
 async fn remembering(script: &Script) -> Connected<Handler> {
-    let memory = Remembered::new(Wire::Stateless).with_discover(discovered());
+    let memory = Remembered::new(Wire::Stateless).with_discover(kept_discovery());
     let options = ConnectOptions::default().with_remembered(memory);
     started(script, options).await
 }

@@ -81,6 +81,19 @@ pub enum ResourceIdentifier {
     Foreign(String),
 }
 
+/// How long clients may keep the answer to `server/discover` of the stateless wire, and for whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Caching {
+    /// Not at all: `ttlMs` 0.
+    #[default]
+    Never,
+    /// So many milliseconds, for who asked: `cacheScope` `private`.
+    Private(u64),
+    /// So many milliseconds, for everybody: `cacheScope` `public`.
+    Public(u64),
+}
+
 /// What a GET on the MCP endpoint of the stateful wire gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -122,6 +135,7 @@ pub(super) struct Config {
     pub(super) metadata_fields: Vec<(String, Value)>,
     pub(super) tool_scopes: BTreeMap<String, String>,
     pub(super) same_origin_authorization: bool,
+    pub(super) caching: Caching,
 }
 
 impl McpServerBuilder {
@@ -201,6 +215,13 @@ impl McpServerBuilder {
     #[must_use]
     pub fn answer_with(mut self, answer: Answer) -> Self {
         self.config.answer = answer;
+        self
+    }
+
+    /// What clients may do with the answer to `server/discover`. Default: [`Caching::Never`].
+    #[must_use]
+    pub fn caching(mut self, caching: Caching) -> Self {
+        self.config.caching = caching;
         self
     }
 

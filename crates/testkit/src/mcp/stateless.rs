@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
-    builder::Wire,
+    builder::{Caching, Wire},
     handler::Handler,
     rpc::{self, Kind, Message},
     stateful::{self, not_allowed, server_info},
@@ -33,7 +33,7 @@ pub(super) fn answer(
         return reply::empty(StatusCode::ACCEPTED);
     };
     let outcome = match handler.common(message, caller) {
-        Some(Ok(result)) if method == "tools/list" => Ok(cacheable(result)),
+        Some(Ok(result)) if method == "tools/list" => Ok(cacheable(result, Caching::Never)),
         Some(outcome) => outcome,
         None if method == "server/discover" => Ok(discover(handler)),
         None if method == "ping" => Ok(json!({})),
@@ -52,11 +52,12 @@ pub(super) fn answer(
 }
 
 fn discover(handler: &Handler) -> Value {
-    cacheable(json!({
+    let answer = json!({
         "supportedVersions": versions(handler),
         "capabilities": { "tools": {} },
         "_meta": { "io.modelcontextprotocol/serverInfo": server_info() },
-    }))
+    });
+    cacheable(answer, handler.config.caching)
 }
 
 /// The revisions that the server speaks, newest first.
@@ -154,10 +155,15 @@ fn complete(mut result: Value) -> Value {
     result
 }
 
-/// Not to be kept by anybody.
-fn cacheable(mut result: Value) -> Value {
-    result["ttlMs"] = json!(0);
-    result["cacheScope"] = json!("private");
+/// Says how long the result may be kept, and by whom.
+fn cacheable(mut result: Value, caching: Caching) -> Value {
+    let (milliseconds, scope) = match caching {
+        Caching::Never => (0, "private"),
+        Caching::Private(milliseconds) => (milliseconds, "private"),
+        Caching::Public(milliseconds) => (milliseconds, "public"),
+    };
+    result["ttlMs"] = json!(milliseconds);
+    result["cacheScope"] = json!(scope);
     result
 }
 

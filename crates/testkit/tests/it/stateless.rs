@@ -1,7 +1,7 @@
 //! The wire of 2026-07-28.
 
 use bytes::Bytes;
-use doorkey_testkit::{McpServer, Wire};
+use doorkey_testkit::{Caching, McpServer, Wire};
 use http::Request;
 use serde_json::{Value, json};
 
@@ -40,6 +40,22 @@ async fn the_stateless_wire_answers_self_contained_requests() {
         (status, unknown["error"]["code"].as_i64()),
         (200, Some(-32602))
     );
+}
+
+#[tokio::test]
+async fn the_server_says_how_long_its_discovery_may_be_kept_and_by_whom() {
+    for (caching, milliseconds, scope) in [
+        (Caching::Never, 0, "private"),
+        (Caching::Private(5000), 5000, "private"),
+        (Caching::Public(60_000), 60_000, "public"),
+    ] {
+        let (world, token) = world_with_token(McpServer::builder().caching(caching)).await;
+        let discover = stateless("server/discover", json!({}));
+        let reply = world.post(&world.mcp.url(), Some(&token), &discover).await;
+        let result = &reply.json()["result"];
+        assert_eq!(result["ttlMs"], milliseconds);
+        assert_eq!(result["cacheScope"], scope);
+    }
 }
 
 /// A call of `echo` with one header field changed or left out.

@@ -1,6 +1,6 @@
 //! How many requests each way through takes, by what the servers recorded. The browser's own are not among them.
 
-use doorkey_testkit::{Leg, StaticClient, Wire};
+use doorkey_testkit::{Caching, Leg, StaticClient, Wire};
 use http::Method;
 use integration::{Home, World};
 use serde_json::json;
@@ -86,14 +86,14 @@ async fn the_program_has_the_same_budgets() {
     world.recorder.clear();
     let run = home.run(&["tools", Home::SERVER]).await.succeeded();
     assert!(run.stdout.contains("echo"), "{run}");
-    assert_eq!(messages(&world), ["tools/list"]);
+    assert_eq!(messages(&world), ["server/discover", "tools/list"]);
 
     home.expire().await;
     world.auth.expire_access_tokens();
     world.recorder.clear();
     home.run(&["tools", Home::SERVER]).await.succeeded();
     assert_eq!(world.recorder.count(Leg::Token), 1);
-    assert_eq!(world.recorder.len(), 2, "{:#?}", world.story());
+    assert_eq!(world.recorder.len(), 3, "{:#?}", world.story());
     assert_eq!(world.person.pages_opened(), 2);
 }
 
@@ -137,18 +137,46 @@ async fn a_session_that_was_handed_out_is_ended_with_a_fourth() {
 }
 
 #[tokio::test]
-async fn warm_tools_take_two_requests_on_the_wire_of_2026_and_one_if_the_answer_is_remembered() {
+async fn warm_tools_take_two_requests_on_the_wire_of_2026() {
     let world = World::with(|auth| auth, |mcp| mcp.wire(Wire::Stateless2026_07_28)).await;
     let home = Home::new(&world, "");
     login(&world, &home).await;
-    forget_discover(&home).await;
-    world.recorder.clear();
-    tools(&home).await.expect("tools");
-    assert_eq!(messages(&world), ["server/discover", "tools/list"]);
+    for _ in 0..2 {
+        world.recorder.clear();
+        tools(&home).await.expect("tools");
+        assert_eq!(messages(&world), ["server/discover", "tools/list"]);
+    }
+}
 
-    world.recorder.clear();
-    tools(&home).await.expect("tools");
-    assert_eq!(messages(&world), ["tools/list"]);
+#[tokio::test]
+async fn warm_tools_take_one_request_if_the_server_lets_its_discovery_be_kept() {
+    for caching in [Caching::Private(AN_HOUR), Caching::Public(AN_HOUR)] {
+        let world = World::with(
+            |auth| auth,
+            |mcp| mcp.wire(Wire::Stateless2026_07_28).caching(caching),
+        )
+        .await;
+        let home = Home::new(&world, "");
+        login(&world, &home).await;
+        for _ in 0..2 {
+            world.recorder.clear();
+            tools(&home).await.expect("tools");
+            assert_eq!(messages(&world), ["tools/list"], "{caching:?}");
+        }
+        world.recorder.clear();
+        home.run(&["tools", Home::SERVER]).await.succeeded();
+        assert_eq!(messages(&world), ["tools/list"], "{caching:?}");
+
+        // What was said to one person is not for the next.
+        world.recorder.clear();
+        login(&world, &home).await;
+        let requests = world.recorder.requests();
+        let asks_anew = requests.iter().filter(|it| {
+            it.rpc_method.as_deref() == Some("server/discover") && it.status == Some(200)
+        });
+        let is_private = matches!(caching, Caching::Private(_));
+        assert_eq!(asks_anew.count(), usize::from(is_private), "{caching:?}");
+    }
 }
 
 #[tokio::test]
@@ -163,7 +191,8 @@ async fn nothing_but_mcp_is_asked_while_the_token_is_fresh() {
             .await
             .expect("tools without the authorization server");
     }
-    assert_eq!(world.counts(), [(Leg::Resource, 3)]);
+    let requests = 3 * ["server/discover", "tools/list"].len();
+    assert_eq!(world.counts(), [(Leg::Resource, requests)]);
 }
 
 #[tokio::test]
@@ -218,20 +247,6 @@ fn messages(world: &World) -> Vec<String> {
         .collect()
 }
 
-/// Lets the next start ask `server/discover` again, on the wire it remembers.
-async fn forget_discover(home: &Home) {
-    let host = home.host();
-    let server = home.key().server;
-    let stored = host.store().facts(&server).await.expect("a store");
-    let stored = stored.expect("what the login remembered");
-    let mut facts = stored.value;
-    assert!(facts.discover.take().is_some());
-    let saved = host
-        .store()
-        .save_facts(&server, &facts, Some(stored.generation));
-    saved.await.expect("a writable store");
-}
-
 fn oauth(settings: &str) -> String {
     format!("[mcp_servers.{}.oauth]\n{settings}", Home::SERVER)
 }
@@ -242,4 +257,6 @@ const WITHOUT_REGISTRATION: [Leg; 4] = [
     Leg::AuthorizationServerMetadata,
     Leg::Token,
 ];
+/// In milliseconds.
+const AN_HOUR: u64 = 3_600_000;
 const CALLBACK: &str = "http://127.0.0.1/callback";
