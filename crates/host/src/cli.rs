@@ -129,7 +129,7 @@ async fn execute(
         }
     };
     for problem in host.store().problems() {
-        output.warn(&format!("{problem}; {}", problem.advice()));
+        output.warn(&problem.to_string());
     }
     let drained = tokio::select! {
         drained = host.drain(DRAIN_LIMIT) => drained,

@@ -44,11 +44,13 @@ pub enum Error {
     },
     /// The server is used with a token from the configuration: there is no login for it.
     #[error(
-        "{server:?} uses the bearer token that its configuration names; there is no login for it"
+        "{server:?} uses the bearer token that {key} of its configuration names; there is no login for it"
     )]
     BearerConfigured {
         /// The server.
         server: String,
+        /// The key of its configuration, such as `bearer_token_env_var`.
+        key: &'static str,
     },
     /// Signing in or out failed.
     #[error("cannot {what} {server:?}")]

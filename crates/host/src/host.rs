@@ -1,32 +1,35 @@
 //! A configuration, its store and its servers, opened together.
 
+mod logout;
+mod session;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use doorkey_discovery::Scopes;
-use doorkey_http::{HttpClient, Timeouts};
-use doorkey_oauth::{
-    AuthorizationConfig, ClientChoice, Interaction, LogoutOptions, LogoutReport, TokenSource,
-};
+use doorkey_http::Timeouts;
+use doorkey_oauth::Interaction;
 use doorkey_rmcp::rmcp::ClientHandler;
 use doorkey_rmcp::rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
 use doorkey_rmcp::{AuthorizedClient, ClientOptions, ConnectOptions};
-use doorkey_store::{GrantKey, Store};
+use doorkey_store::Store;
 
-use crate::config::{Config, ServerConfig};
+use crate::config::Config;
 use crate::connection::Connection;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::facts;
 use crate::home::Home;
-use crate::network;
+
+pub use logout::Logout;
+pub use session::Session;
+pub(crate) use session::{authorization, grant_key};
 
 /// An opened installation: its configuration, its store, and the sessions made from them.
 ///
-/// Every server has one [`TokenSource`] per `Host`; connections borrow from it. Before a program
-/// ends it calls [`Host::drain`].
+/// Every login has one [`TokenSource`](doorkey_oauth::TokenSource) per `Host`, shared by servers that
+/// differ in name only; connections borrow from it. Before a program ends it calls [`Host::drain`].
 pub struct Host {
     environment: Environment,
     home: Home,
@@ -35,33 +38,6 @@ pub struct Host {
     standalone_stream: bool,
     interaction: Option<Arc<dyn Interaction>>,
     sessions: Mutex<HashMap<String, Session>>,
-}
-
-/// What everything about one server goes through.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Session {
-    /// The server as configured.
-    pub server: ServerConfig,
-    /// The one client of all its requests, to whomever they go.
-    pub http: HttpClient,
-    /// The owner of its token.
-    pub tokens: TokenSource,
-}
-
-/// What became of a logout.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Logout {
-    /// Each step with its outcome.
-    Complete(Box<LogoutReport>),
-    /// The network settings cannot be used, so that nothing could be revoked; the local copy is gone.
-    LocalOnly {
-        /// Whether there was a login.
-        removed: bool,
-        /// Why nothing was revoked.
-        cause: Error,
-    },
 }
 
 impl Host {
@@ -132,23 +108,6 @@ impl Host {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
-    }
-
-    /// The client and token source of a server, made when first asked for.
-    ///
-    /// # Errors
-    /// There is no such server, or its settings cannot be used.
-    pub fn session(&self, name: &str) -> Result<Session, Error> {
-        let server = self.config.server(name)?;
-        if let Some(session) = self.sessions().get(name) {
-            return Ok(session.clone());
-        }
-        let session = self.make_session(server)?;
-        Ok(self
-            .sessions()
-            .entry(name.to_owned())
-            .or_insert(session)
-            .clone())
     }
 
     /// Connects to a server with a token already there, refreshed if need be. It asks nobody, unless
@@ -247,39 +206,6 @@ impl Host {
         outcome
     }
 
-    /// Signs out: revokes what the authorization server can revoke and removes every local copy,
-    /// whatever the network says.
-    ///
-    /// # Errors
-    /// There is no such server, it uses a configured bearer token, or the store fails.
-    pub async fn logout(&self, name: &str, options: LogoutOptions) -> Result<Logout, Error> {
-        let server = self.config.server(name)?.clone();
-        let session = match self.session(name) {
-            Ok(session) => session,
-            Err(cause @ (Error::Network(_) | Error::Client { .. })) => {
-                let removed = self.remove_local(&server).await?;
-                return Ok(Logout::LocalOnly { removed, cause });
-            }
-            Err(error) => return Err(error),
-        };
-        if session.tokens.config().is_none() {
-            return Err(Error::BearerConfigured {
-                server: name.to_owned(),
-            });
-        }
-        let report =
-            session
-                .tokens
-                .logout(options)
-                .await
-                .map_err(|source| Error::Authorization {
-                    what: "sign out of",
-                    server: name.to_owned(),
-                    source: source.into(),
-                })?;
-        Ok(Logout::Complete(Box::new(report)))
-    }
-
     /// Waits, at most `limit` in all, until no refresh or login is running any more.
     ///
     /// Returns whether all came to their end. A refresh that is cut off is not lost: the next
@@ -321,74 +247,6 @@ impl Host {
     pub async fn forget(&self, name: &str) -> Result<(), Error> {
         facts::forget(&self.store, self.config.server(name)?).await
     }
-
-    fn make_session(&self, server: &ServerConfig) -> Result<Session, Error> {
-        let headers = network::resource_headers(&self.environment, server)?;
-        let global = self.config.network();
-        let profile = network::profile(&self.environment, global, server, headers.headers)?;
-        let http = HttpClient::new(&profile).map_err(|source| Error::Client {
-            server: server.name.clone(),
-            source,
-        })?;
-        let tokens = match headers.bearer {
-            Some(bearer) => TokenSource::fixed(server.url.clone(), bearer),
-            None => {
-                let config = self.authorization(server)?;
-                let mut source = TokenSource::builder(config, http.clone(), self.store.clone());
-                if let Some(interaction) = &self.interaction {
-                    source = source.interaction(Arc::clone(interaction));
-                }
-                source.build()
-            }
-        };
-        Ok(Session {
-            server: server.clone(),
-            http,
-            tokens,
-        })
-    }
-
-    fn authorization(&self, server: &ServerConfig) -> Result<AuthorizationConfig, Error> {
-        let mut config = AuthorizationConfig::new(server.url.clone());
-        config.account.clone_from(&server.account);
-        config.resource = server.resource.clone();
-        config.scopes = server.scopes.iter().cloned().collect::<Scopes>();
-        config.offline_access = server.oauth.offline_access;
-        config.discovery.resource_match = server.resource_match;
-        config
-            .discovery
-            .trusted_issuer
-            .clone_from(&server.trusted_issuer);
-        config.discovery.legacy = server.legacy;
-        config
-            .extra_authorize_params
-            .clone_from(&server.oauth.authorize_params);
-        config.client = match &server.oauth.client_id {
-            None => ClientChoice::Auto {
-                metadata_url: server.oauth.client_metadata_url.clone(),
-            },
-            Some(client_id) => ClientChoice::Static {
-                client_id: client_id.clone(),
-                client_secret: network::client_secret(&self.environment, server)?,
-                issuer: server.oauth.issuer.clone(),
-                auth_method: server.oauth.token_endpoint_auth_method,
-            },
-        };
-        Ok(config)
-    }
-
-    async fn remove_local(&self, server: &ServerConfig) -> Result<bool, Error> {
-        let key = grant_key(server);
-        let removed = match self.store.grant(&key).await? {
-            Some(stored) => {
-                self.store.remove_grant(&key, stored.generation).await?;
-                true
-            }
-            None => false,
-        };
-        self.store.discard_set_aside_grants(&key).await?;
-        Ok(removed)
-    }
 }
 
 impl fmt::Debug for Host {
@@ -399,11 +257,6 @@ impl fmt::Debug for Host {
             .field("store", &self.store)
             .finish_non_exhaustive()
     }
-}
-
-/// Where the grant of a server is kept; the same key that the token source uses.
-pub(crate) fn grant_key(server: &ServerConfig) -> GrantKey {
-    GrantKey::new(facts::server_key(server), server.account.clone())
 }
 
 /// How long an MCP session and a refresh have to come to their end.

@@ -59,6 +59,7 @@ mod login;
 mod loopback;
 mod network;
 mod progress;
+mod remedy;
 mod status;
 
 pub use browser::{Browser, BrowserCommand, BrowserError, PlatformBrowser};

@@ -50,9 +50,10 @@ impl Host {
                 server: name.to_owned(),
             });
         }
-        if session.tokens.config().is_none() {
+        if let Some(key) = server.bearer_key() {
             return Err(Error::BearerConfigured {
                 server: name.to_owned(),
+                key,
             });
         }
         progress.report(&LoginStep::Probing {

@@ -8,7 +8,7 @@ use doorkey_http::{
     AddressPolicy, ClientIdentity, HttpProfile, NoProxy, PemError, ProxyRules, ProxyUrl,
     ProxyUrlError, RootCertificate, RootFile, Roots, RootsError, Timeouts, roots_from_files,
 };
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 
 use crate::config::{NetworkSettings, ServerConfig};
@@ -91,12 +91,6 @@ pub enum NetworkError {
         /// The key of the configuration.
         key: String,
     },
-}
-
-/// Headers of one server, and the bearer token that was among them.
-pub(crate) struct ResourceHeaders {
-    pub(crate) headers: HeaderMap,
-    pub(crate) bearer: Option<SecretString>,
 }
 
 /// The profile for one server: global settings, then the server's own, then the environment for what
@@ -262,39 +256,75 @@ fn proxy(
     Ok(rules)
 }
 
-/// `http_headers`, `env_http_headers` and the configured bearer token of a server.
+/// `http_headers` and `env_http_headers` of a server, without `Authorization`.
+pub(crate) fn plain_headers(
+    environment: &Environment,
+    server: &ServerConfig,
+) -> Result<HeaderMap, NetworkError> {
+    let mut headers = server.http_headers.clone();
+    for (name, variable) in &server.env_http_headers {
+        if *name != header::AUTHORIZATION {
+            let value = header_of_variable(environment, server, name, variable)?;
+            headers.insert(name.clone(), value);
+        }
+    }
+    headers.remove(header::AUTHORIZATION);
+    Ok(headers)
+}
+
+/// The configured bearer token of a server.
 ///
 /// A static `Authorization` header becomes the bearer token: it turns OAuth off for the server, so
 /// that there is one header and not two (USE-09).
-pub(crate) fn resource_headers(
+pub(crate) fn bearer(
     environment: &Environment,
     server: &ServerConfig,
-) -> Result<ResourceHeaders, NetworkError> {
-    let mut headers = server.http_headers.clone();
-    for (name, variable) in &server.env_http_headers {
-        let key = format!("env_http_headers.{name}");
-        let text = required_variable(environment, server, &key, variable)?;
-        let mut value = HeaderValue::from_str(text).map_err(|_| NetworkError::Header {
-            server: server.name.clone(),
-            key,
-            what: variable.clone(),
-        })?;
-        value.set_sensitive(true);
-        headers.insert(name.clone(), value);
+) -> Result<Option<SecretString>, NetworkError> {
+    if let Some(variable) = &server.bearer_token_env_var {
+        let token = required_variable(environment, server, "bearer_token_env_var", variable)?;
+        return Ok(Some(SecretString::from(token.trim())));
     }
-    let from_header = headers.remove(header::AUTHORIZATION);
-    let bearer = match (&server.bearer_token_env_var, from_header) {
-        (Some(variable), _) => {
-            let token = required_variable(environment, server, "bearer_token_env_var", variable)?;
-            Some(SecretString::from(token.trim()))
-        }
-        (None, Some(value)) => Some(bearer_of(server, &value)?),
-        (None, None) => None,
-    };
-    Ok(ResourceHeaders { headers, bearer })
+    let from_variable = server
+        .env_http_headers
+        .iter()
+        .find(|(name, _)| *name == header::AUTHORIZATION);
+    if let Some((name, variable)) = from_variable {
+        let value = header_of_variable(environment, server, name, variable)?;
+        return bearer_of(server, &env_header_key(name), &value).map(Some);
+    }
+    server
+        .http_headers
+        .get(header::AUTHORIZATION)
+        .map(|value| bearer_of(server, "http_headers", value))
+        .transpose()
 }
 
-fn bearer_of(server: &ServerConfig, value: &HeaderValue) -> Result<SecretString, NetworkError> {
+fn header_of_variable(
+    environment: &Environment,
+    server: &ServerConfig,
+    name: &HeaderName,
+    variable: &str,
+) -> Result<HeaderValue, NetworkError> {
+    let key = env_header_key(name);
+    let text = required_variable(environment, server, &key, variable)?;
+    let mut value = HeaderValue::from_str(text).map_err(|_| NetworkError::Header {
+        server: server.name.clone(),
+        key,
+        what: variable.to_owned(),
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn env_header_key(name: &HeaderName) -> String {
+    format!("env_http_headers.{name}")
+}
+
+fn bearer_of(
+    server: &ServerConfig,
+    key: &str,
+    value: &HeaderValue,
+) -> Result<SecretString, NetworkError> {
     value
         .to_str()
         .ok()
@@ -303,7 +333,7 @@ fn bearer_of(server: &ServerConfig, value: &HeaderValue) -> Result<SecretString,
         .map(|(_, token)| SecretString::from(token.trim()))
         .ok_or_else(|| NetworkError::Scheme {
             server: server.name.clone(),
-            key: "http_headers".to_owned(),
+            key: key.to_owned(),
         })
 }
 

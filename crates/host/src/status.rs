@@ -1,9 +1,11 @@
 //! What is known of each server's login, without asking the network.
 
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use doorkey_discovery::{ResourceId, ResourceMatch, ResourceRule, Source, validate_resource};
-use doorkey_store::{Grant, Proof, StoreDescription};
+use doorkey_oauth::LoginReason;
+use doorkey_store::{Error as StoreError, Grant, Proof, StoreDescription};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -11,7 +13,8 @@ use time::format_description::well_known::Rfc3339;
 use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::facts;
-use crate::host::{Host, grant_key};
+use crate::host::{Host, authorization, grant_key};
+use crate::remedy;
 
 /// One server and its login, as `doorkey list --json` prints it.
 #[derive(Clone, Debug, Serialize)]
@@ -33,6 +36,8 @@ pub struct ServerStatus {
 pub struct AuthStatus {
     /// Where it stands.
     pub status: LoginState,
+    /// Why a person has to sign in, or why nothing can be said.
+    pub reason: Option<String>,
     /// When the access token expires (RFC 3339, UTC), as far as its issuer said.
     pub expires_at: Option<String>,
     /// Whether there is a refresh token.
@@ -105,10 +110,11 @@ impl LoginState {
 }
 
 impl Host {
-    /// Every remote server with what is known of its login; no request is made.
+    /// Every remote server with what is known of its login; no request is made. A login that cannot
+    /// be read is unknown, and its `reason` says what to do.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// The store as a whole cannot be read.
     pub async fn list(&self) -> Result<Vec<ServerStatus>, Error> {
         let mut statuses = Vec::new();
         for server in self.config().servers() {
@@ -126,61 +132,114 @@ impl Host {
     }
 
     async fn status_of(&self, server: &ServerConfig) -> Result<ServerStatus, Error> {
-        let grant = self
-            .store()
-            .grant(&grant_key(server))
-            .await?
-            .map(|stored| stored.value);
-        let state = if uses_bearer(server) {
-            LoginState::BearerEnv
-        } else if let Some(grant) = &grant {
-            state_of(grant, SystemTime::now())
-        } else {
-            let facts = self.store().facts(&facts::server_key(server)).await?;
-            match facts.and_then(|stored| stored.value.needs_login) {
-                Some(true) => LoginState::LoginRequired,
-                Some(false) => LoginState::NotRequired,
-                None => LoginState::Unknown,
-            }
+        let known = match self.look_up(server).await {
+            Ok(known) => known,
+            // One bad record says nothing about the others.
+            Err(error) if self.is_of_one_record(&error) => Known::unreadable(&error),
+            Err(error) => return Err(error.into()),
         };
         Ok(ServerStatus {
             name: server.name.clone(),
             url: server.url.to_string(),
             enabled: server.enabled,
-            auth: auth_status(server, state, grant.as_ref(), self.store().describe()),
+            auth: auth_status(server, known, self.store().describe()),
         })
+    }
+
+    async fn look_up(&self, server: &ServerConfig) -> Result<Known, StoreError> {
+        if server.bearer_key().is_some() {
+            return Ok(Known::of_state(LoginState::BearerEnv));
+        }
+        if let Some(stored) = self.store().grant(&grant_key(server)).await? {
+            return Ok(Known::of_grant(server, stored.value, SystemTime::now()));
+        }
+        let facts = self.store().facts(&facts::server_key(server)).await?;
+        let needs_login = facts.and_then(|stored| stored.value.needs_login);
+        Ok(Known::of_state(match needs_login {
+            Some(true) => LoginState::LoginRequired,
+            Some(false) => LoginState::NotRequired,
+            None => LoginState::Unknown,
+        }))
+    }
+
+    /// Whether a failure concerns the file it names and not the store as a whole.
+    fn is_of_one_record(&self, error: &StoreError) -> bool {
+        match error {
+            StoreError::UnsafeFile { path, .. } | StoreError::Io { path, .. } => {
+                *path != PathBuf::from(self.store().describe().location)
+            }
+            StoreError::InTheWay { .. } | StoreError::LockTimeout { .. } => true,
+            _ => false,
+        }
     }
 }
 
-fn uses_bearer(server: &ServerConfig) -> bool {
-    let authorization = http::header::AUTHORIZATION;
-    server.bearer_token_env_var.is_some()
-        || server.http_headers.contains_key(&authorization)
-        || server
-            .env_http_headers
-            .iter()
-            .any(|(name, _)| *name == authorization)
+/// What the store says of one login.
+struct Known {
+    state: LoginState,
+    reason: Option<String>,
+    grant: Option<Grant>,
 }
 
-fn state_of(grant: &Grant, now: SystemTime) -> LoginState {
+impl Known {
+    fn of_state(state: LoginState) -> Self {
+        Self {
+            state,
+            reason: None,
+            grant: None,
+        }
+    }
+
+    /// A grant, which counts only while it is what the configuration asks for.
+    fn of_grant(server: &ServerConfig, grant: Grant, now: SystemTime) -> Self {
+        let fits = authorization(server, None).check(&grant);
+        let (state, reason) = match fits {
+            Ok(()) => state_of(&grant, now),
+            Err(reason) => (LoginState::LoginRequired, Some(reason)),
+        };
+        Self {
+            state,
+            reason: reason.as_ref().map(ToString::to_string),
+            grant: Some(grant),
+        }
+    }
+
+    fn unreadable(error: &StoreError) -> Self {
+        let first: &(dyn std::error::Error + 'static) = error;
+        let causes = std::iter::successors(Some(first), |&error| error.source());
+        let causes: Vec<_> = causes.map(ToString::to_string).collect();
+        let mut reason = causes.join(": ");
+        if let Some(remedy) = remedy::of_store(error) {
+            reason = format!("{reason}; {remedy}");
+        }
+        Self {
+            reason: Some(reason),
+            ..Self::of_state(LoginState::Unknown)
+        }
+    }
+}
+
+fn state_of(grant: &Grant, now: SystemTime) -> (LoginState, Option<LoginReason>) {
     let fresh = grant.access_token.is_some()
         && grant
             .expires_at
             .is_none_or(|expiry| UNIX_EPOCH + Duration::from_secs(expiry) > now);
+    let required = |reason| (LoginState::LoginRequired, Some(reason));
     match (grant.proof, fresh, grant.refresh_token.is_some()) {
-        (Proof::Rejected, ..) => LoginState::LoginRequired,
-        (_, true, _) => LoginState::LoggedIn,
-        (_, false, true) => LoginState::ExpiredRefreshable,
-        (_, false, false) => LoginState::LoginRequired,
+        (Proof::Rejected, ..) => required(LoginReason::TokenRejected),
+        (_, true, _) => (LoginState::LoggedIn, None),
+        (_, false, true) => (LoginState::ExpiredRefreshable, None),
+        (_, false, false) => required(LoginReason::RefreshTokenMissing),
     }
 }
 
-fn auth_status(
-    server: &ServerConfig,
-    status: LoginState,
-    grant: Option<&Grant>,
-    store: StoreDescription,
-) -> AuthStatus {
+fn auth_status(server: &ServerConfig, known: Known, store: StoreDescription) -> AuthStatus {
+    let Known {
+        state,
+        reason,
+        grant,
+    } = known;
+    let grant = grant.as_ref();
     let scopes = grant.map(|grant| {
         grant
             .granted_scopes
@@ -188,7 +247,8 @@ fn auth_status(
             .unwrap_or_else(|| grant.requested_scopes.clone())
     });
     AuthStatus {
-        status,
+        status: state,
+        reason,
         expires_at: grant.and_then(|grant| grant.expires_at).and_then(rfc3339),
         refreshable: grant.is_some_and(|grant| grant.refresh_token.is_some()),
         scopes: scopes.unwrap_or_default(),
@@ -247,7 +307,7 @@ mod tests {
             grant.expires_at = expires_at;
             grant.access_token = access.then(|| SecretString::from("access"));
             grant.refresh_token = refresh.then(|| SecretString::from("refresh"));
-            assert_eq!(state_of(&grant, now), expected, "{grant:?}");
+            assert_eq!(state_of(&grant, now).0, expected, "{grant:?}");
         }
     }
 

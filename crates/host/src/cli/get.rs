@@ -6,6 +6,7 @@ use doorkey_oauth::ResourceChoice;
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
+use super::list;
 use super::output::{Output, clean};
 
 #[derive(Args, Debug)]
@@ -37,6 +38,7 @@ struct Shown<'a> {
 impl Get {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let status = host.status(&self.name).await?;
+        list::warn_if_unreadable(&status, output);
         let server = host.config().server(&self.name)?;
         let shown = Shown::new(server, &status);
         if self.json {
@@ -86,6 +88,7 @@ impl<'a> Shown<'a> {
     fn lines(&self) -> Vec<(&'static str, String)> {
         let auth = &self.status.auth;
         let optional = [
+            ("reason", auth.reason.clone()),
             ("expires_at", auth.expires_at.clone()),
             ("issuer", auth.issuer.clone()),
             ("resource", auth.resource.clone()),

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use comfy_table::{Table, presets};
-use doorkey::{Host, ServerStatus};
+use doorkey::{Host, LoginState, ServerStatus};
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -63,6 +63,9 @@ impl List {
         } else {
             output.data(&table(&rows).trim_fmt())?;
         }
+        for row in &rows {
+            warn_if_unreadable(&row.status, output);
+        }
         let local = host.config().not_remote();
         if !self.json && !local.is_empty() {
             output.note(&format!(
@@ -71,6 +74,13 @@ impl List {
             ));
         }
         Ok(Exit::Done)
+    }
+}
+
+/// A login that is there and cannot be read: the others are shown all the same.
+pub(crate) fn warn_if_unreadable(status: &ServerStatus, output: &Output) {
+    if let (LoginState::Unknown, Some(reason)) = (status.auth.status, &status.auth.reason) {
+        output.warn(&format!("{}: {reason}", status.name));
     }
 }
 

@@ -21,7 +21,13 @@ impl Logout {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let options = LogoutOptions::default().forget_client(self.forget_client);
         let outcome = host.logout(&self.name, options).await?;
-        Ok(tell(&self.name, &outcome, output))
+        let exit = tell(&self.name, &outcome, output);
+        for other in host.sharing_login(&self.name)? {
+            output.note(&format!(
+                "{other}: had the same login, and is signed out too"
+            ));
+        }
+        Ok(exit)
     }
 }
 
@@ -40,6 +46,14 @@ pub(crate) fn tell(name: &str, outcome: &Outcome, output: &Output) -> Exit {
                 "nothing was revoked: {}",
                 report::causes(cause).join(": ")
             ));
+            Exit::Done
+        }
+        Outcome::LinkRemoved { link } => {
+            output.note(&format!(
+                "{name}: removed the link {}",
+                clean(&link.display().to_string())
+            ));
+            output.warn("nothing was revoked, and what the link pointed to is as it was");
             Exit::Done
         }
         _ => Exit::Done,

@@ -14,7 +14,7 @@ use crate::Home;
 ///
 /// Lists add up, single values of a server win over the global ones. `Debug` shows no header value
 /// of `origin_headers`: they are marked sensitive.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct NetworkSettings {
     /// PEM files whose certificates are trusted beside the system's.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use doorkey_discovery::Issuer;
 use doorkey_store::ClientAuthMethod;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::ConfigError;
@@ -13,7 +13,7 @@ use super::section::Section;
 use crate::Home;
 
 /// `[mcp_servers.<name>.oauth]`: who this client is to the authorization server.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct OAuthSettings {
     /// A client registered beforehand.
@@ -97,6 +97,17 @@ impl Default for OAuthSettings {
             callback_url: None,
             offline_access: true,
             authorize_params: Vec::new(),
+        }
+    }
+}
+
+impl PartialEq for ClientSecret {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Value(one), Self::Value(other)) => one.expose_secret() == other.expose_secret(),
+            (Self::Variable(one), Self::Variable(other)) => one == other,
+            (Self::File(one), Self::File(other)) => one == other,
+            _ => false,
         }
     }
 }

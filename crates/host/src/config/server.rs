@@ -5,6 +5,7 @@ use std::time::Duration;
 use doorkey_discovery::{Issuer, ResourceMatch};
 use doorkey_oauth::ResourceChoice;
 use doorkey_rmcp::Protocol;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 use url::Url;
 
@@ -15,7 +16,7 @@ use super::{ConfigError, ConfigWarning};
 use crate::Home;
 
 /// A remote server as configured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ServerConfig {
     /// Its name in the file.
@@ -55,6 +56,38 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
+    /// The key under which a bearer token is configured, in place of a login: `bearer_token_env_var`,
+    /// `http_headers` or `env_http_headers`.
+    #[must_use]
+    pub fn bearer_key(&self) -> Option<&'static str> {
+        let in_variables = |(name, _): &(HeaderName, String)| *name == AUTHORIZATION;
+        if self.bearer_token_env_var.is_some() {
+            Some("bearer_token_env_var")
+        } else if self.env_http_headers.iter().any(in_variables) {
+            Some("env_http_headers")
+        } else if self.http_headers.contains_key(AUTHORIZATION) {
+            Some("http_headers")
+        } else {
+            None
+        }
+    }
+
+    /// Whether both sign in and send alike, so that one client and one login serve both.
+    pub(crate) fn signs_in_as(&self, other: &Self) -> bool {
+        if self.url != other.url {
+            return false;
+        }
+        let like = Self {
+            name: self.name.clone(),
+            enabled: self.enabled,
+            protocol: self.protocol,
+            startup_timeout: self.startup_timeout,
+            tool_timeout: self.tool_timeout,
+            ..other.clone()
+        };
+        *self == like
+    }
+
     pub(super) fn read(
         name: String,
         section: &Section<'_>,

@@ -13,8 +13,8 @@ fn config(text: &str) -> Config {
 fn profile_of(environment: &Environment, text: &str) -> Result<HttpProfile, NetworkError> {
     let config = config(text);
     let server = &config.servers()[0];
-    let headers = resource_headers(environment, server)?;
-    profile(environment, config.network(), server, headers.headers)
+    let headers = plain_headers(environment, server)?;
+    profile(environment, config.network(), server, headers)
 }
 
 /// The message with all its causes.
@@ -150,19 +150,31 @@ fn a_static_authorization_header_becomes_the_bearer_token() {
         "env_http_headers = { Authorization = \"HEADER\" }\n",
     ] {
         let config = config(text);
-        let headers = resource_headers(&environment, &config.servers()[0]).expect(text);
-        assert_eq!(
-            headers.bearer.expect("a token").expose_secret(),
-            "t0ken",
-            "{text}"
-        );
-        assert!(!headers.headers.contains_key("authorization"), "{text}");
+        let server = &config.servers()[0];
+        let token = bearer(&environment, server).expect(text).expect("a token");
+        assert_eq!(token.expose_secret(), "t0ken", "{text}");
+        let headers = plain_headers(&environment, server).expect(text);
+        assert!(!headers.contains_key("authorization"), "{text}");
     }
-    let basic = config("http_headers = { Authorization = \"Basic s3cret\" }\n");
-    let error = resource_headers(&environment, &basic.servers()[0])
-        .err()
-        .expect("no bearer");
-    assert!(!told(&error).contains("s3cret"), "{error}");
+}
+
+#[test]
+fn another_kind_of_authorization_header_is_refused_by_the_key_it_stands_under() {
+    let environment = Environment::new([("HEADER", "Basic s3cret")]);
+    for (text, key) in [
+        (
+            "http_headers = { Authorization = \"Basic s3cret\" }\n",
+            "http_headers of",
+        ),
+        (
+            "env_http_headers = { Authorization = \"HEADER\" }\n",
+            "env_http_headers.authorization of",
+        ),
+    ] {
+        let error = bearer(&environment, &config(text).servers()[0]).expect_err(text);
+        let told = told(&error);
+        assert!(told.starts_with(key) && !told.contains("s3cret"), "{told}");
+    }
 }
 
 #[test]

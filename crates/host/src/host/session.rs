@@ -1,0 +1,178 @@
+//! The client and the token source of a server, made when first asked for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use doorkey_discovery::Scopes;
+use doorkey_http::HttpClient;
+use doorkey_oauth::{AuthorizationConfig, ClientChoice, TokenSource};
+use doorkey_store::GrantKey;
+use http::HeaderMap;
+use secrecy::SecretString;
+
+use super::Host;
+use crate::config::ServerConfig;
+use crate::error::Error;
+use crate::{facts, network};
+
+/// What everything about one server goes through.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Session {
+    /// The server as configured.
+    pub server: ServerConfig,
+    /// The one client of all its requests, to whomever they go.
+    pub http: HttpClient,
+    /// The owner of its token.
+    pub tokens: TokenSource,
+}
+
+impl Host {
+    /// The client and token source of a server, made when first asked for. Servers that sign in and
+    /// send alike, such as two names for one URL, share them.
+    ///
+    /// # Errors
+    /// There is no such server, or its settings cannot be used.
+    pub fn session(&self, name: &str) -> Result<Session, Error> {
+        let server = self.config.server(name)?;
+        if let Some(session) = known(&self.sessions(), server) {
+            return Ok(session);
+        }
+        let made = self.make_session(server)?;
+        let mut sessions = self.sessions();
+        // Another task may have been faster, and a token has one owner.
+        let session = known(&sessions, server).unwrap_or(made);
+        sessions.insert(name.to_owned(), session.clone());
+        Ok(session)
+    }
+
+    /// The owner of the login that is stored for a server, which may have a bearer token in its
+    /// configuration by now.
+    pub(super) fn stored_login(&self, server: &ServerConfig) -> Result<TokenSource, Error> {
+        if server.bearer_key().is_none() {
+            return Ok(self.session(&server.name)?.tokens);
+        }
+        let headers = network::plain_headers(&self.environment, server)?;
+        let http = self.http_client(server, headers)?;
+        let secret = network::client_secret(&self.environment, server)?;
+        let config = authorization(server, secret);
+        Ok(TokenSource::builder(config, http, self.store.clone()).build())
+    }
+
+    fn make_session(&self, server: &ServerConfig) -> Result<Session, Error> {
+        let headers = network::plain_headers(&self.environment, server)?;
+        let bearer = network::bearer(&self.environment, server)?;
+        let http = self.http_client(server, headers)?;
+        let tokens = match bearer {
+            Some(bearer) => TokenSource::fixed(server.url.clone(), bearer),
+            None => {
+                let secret = network::client_secret(&self.environment, server)?;
+                let config = authorization(server, secret);
+                let mut source = TokenSource::builder(config, http.clone(), self.store.clone());
+                if let Some(interaction) = &self.interaction {
+                    source = source.interaction(Arc::clone(interaction));
+                }
+                source.build()
+            }
+        };
+        Ok(Session {
+            server: server.clone(),
+            http,
+            tokens,
+        })
+    }
+
+    fn http_client(&self, server: &ServerConfig, headers: HeaderMap) -> Result<HttpClient, Error> {
+        let global = self.config.network();
+        let profile = network::profile(&self.environment, global, server, headers)?;
+        HttpClient::new(&profile).map_err(|source| Error::Client {
+            server: server.name.clone(),
+            source,
+        })
+    }
+}
+
+/// The session of a server, or of one that signs in and sends as it does.
+fn known(sessions: &HashMap<String, Session>, server: &ServerConfig) -> Option<Session> {
+    let alike = sessions
+        .values()
+        .find(|session| session.server.signs_in_as(server))?;
+    Some(Session {
+        server: server.clone(),
+        ..alike.clone()
+    })
+}
+
+/// How a server is signed in to.
+pub(crate) fn authorization(
+    server: &ServerConfig,
+    client_secret: Option<SecretString>,
+) -> AuthorizationConfig {
+    let mut config = AuthorizationConfig::new(server.url.clone());
+    config.account.clone_from(&server.account);
+    config.resource = server.resource.clone();
+    config.scopes = server.scopes.iter().cloned().collect::<Scopes>();
+    config.offline_access = server.oauth.offline_access;
+    config.discovery.resource_match = server.resource_match;
+    config
+        .discovery
+        .trusted_issuer
+        .clone_from(&server.trusted_issuer);
+    config.discovery.legacy = server.legacy;
+    config
+        .extra_authorize_params
+        .clone_from(&server.oauth.authorize_params);
+    config.client = match &server.oauth.client_id {
+        None => ClientChoice::Auto {
+            metadata_url: server.oauth.client_metadata_url.clone(),
+        },
+        Some(client_id) => ClientChoice::Static {
+            client_id: client_id.clone(),
+            client_secret,
+            issuer: server.oauth.issuer.clone(),
+            auth_method: server.oauth.token_endpoint_auth_method,
+        },
+    };
+    config
+}
+
+/// Where the grant of a server is kept; the same key that the token source uses.
+pub(crate) fn grant_key(server: &ServerConfig) -> GrantKey {
+    GrantKey::new(facts::server_key(server), server.account.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use doorkey_store::Store;
+
+    use crate::{Config, Environment, Home, Host};
+
+    #[test]
+    fn servers_that_sign_in_and_send_alike_share_the_owner_of_their_token() {
+        let url = "url = \"https://mcp.example/mcp\"\n";
+        for (one, two, owners) in [
+            ("", "", 1),
+            ("", "tool_timeout_sec = 5\nprotocol = \"2025-11-25\"\n", 1),
+            ("scopes = [\"a\"]\n", "scopes = [\"a\"]\n", 1),
+            ("", "scopes = [\"a\"]\n", 2),
+            ("", "account = \"work\"\n", 2),
+            ("", "http_headers = { X-Team = \"search\" }\n", 2),
+            ("", "network = { proxy = \"http://proxy.example:1\" }\n", 2),
+            (
+                "oauth = { client_id = \"a\", client_secret = \"s\" }\n",
+                "oauth = { client_id = \"a\", client_secret = \"t\" }\n",
+                2,
+            ),
+        ] {
+            let text = format!("[mcp_servers.one]\n{url}{one}[mcp_servers.two]\n{url}{two}");
+            let home = Home::at("unused");
+            let config = Config::parse(&home, &text).expect("a configuration");
+            let host = Host::new(Environment::default(), home, config, Store::memory());
+            for name in ["one", "two", "one"] {
+                let session = host.session(name).expect("a session");
+                assert_eq!(session.server.name, name);
+            }
+            assert_eq!(host.sessions().len(), owners, "{text}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a person does about a failure, where one sentence says it.
+
+use std::error::Error as StdError;
+
+use doorkey_store::{Error as StoreError, UnsafeFile};
+
+use crate::config::ConfigError;
+use crate::error::Error;
+use crate::loopback::LoopbackError;
+use crate::network::NetworkError;
+
+impl Error {
+    /// What to do about it: a line to write, a file to see to, a variable to set. `None` where the
+    /// causes say no more than that it failed.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::NoHome => Some("set DOORKEY_HOME to a folder of its own".to_owned()),
+            Self::Config(error) => of_config(error),
+            Self::Network(error) => of_network(error),
+            Self::Store(error) => of_store(error),
+            Self::Disabled { server } => {
+                Some(format!("set enabled = true in [mcp_servers.{server}]"))
+            }
+            Self::BearerConfigured { server, key } => Some(format!(
+                "doorkey tools {server}; to sign in instead take {key} out of \
+                 [mcp_servers.{server}]"
+            )),
+            Self::Authorization { .. } | Self::Connect { .. } | Self::Request { .. } => {
+                self.authorization().and_then(of_causes)
+            }
+            Self::Rejected { source, .. } | Self::Unproven { source, .. } => source.remedy(),
+            _ => None,
+        }
+    }
+}
+
+/// The first cause with a remedy of its own.
+fn of_causes(error: &doorkey_oauth::Error) -> Option<String> {
+    let first: &(dyn StdError + 'static) = error;
+    let mut causes = std::iter::successors(Some(first), |&error| error.source());
+    causes.find_map(|cause| {
+        if let Some(error) = cause.downcast_ref::<StoreError>() {
+            return of_store(error);
+        }
+        of_loopback(cause.downcast_ref()?)
+    })
+}
+
+fn of_config(error: &ConfigError) -> Option<String> {
+    match error {
+        ConfigError::Read { path, .. } | ConfigError::Write { path, .. } => Some(format!(
+            "see to {} and its permissions, then try again",
+            path.display()
+        )),
+        ConfigError::Busy { .. } => Some("try again".to_owned()),
+        ConfigError::Syntax { path, line, .. } => {
+            Some(format!("correct line {line} of {}", path.display()))
+        }
+        ConfigError::NotRemote { .. } => Some("doorkey list".to_owned()),
+        _ => error.example().map(|example| format!("write {example}")),
+    }
+}
+
+fn of_network(error: &NetworkError) -> Option<String> {
+    Some(match error {
+        NetworkError::Read { setting, path, .. } => format!(
+            "put a readable file at {}, or {}",
+            path.display(),
+            changing(setting)
+        ),
+        NetworkError::Roots(_) => {
+            "name a file with PEM certificates there, or take the setting away".to_owned()
+        }
+        NetworkError::NoRoots { setting, path } => format!(
+            "put PEM certificates into {}, or {}",
+            path.display(),
+            changing(setting)
+        ),
+        NetworkError::Identity { .. } => {
+            "correct client_certificate and client_key in [network]".to_owned()
+        }
+        NetworkError::Proxy { variable, .. } => format!(
+            "set {variable} to something like http://proxy.example:3128, or {}",
+            changing(variable)
+        ),
+        NetworkError::NotText(not_text) => format!("set {} to text", not_text.name),
+        NetworkError::Unset {
+            server,
+            key,
+            variable,
+        } => format!(
+            "set the environment variable {variable}, or correct {key} in [mcp_servers.{server}]"
+        ),
+        NetworkError::Header { what, .. } => {
+            format!("put a value of visible characters into {what}")
+        }
+        NetworkError::Scheme { server, key } => format!(
+            "let {key} of [mcp_servers.{server}] begin with `Bearer `, or use bearer_token_env_var"
+        ),
+    })
+}
+
+/// Variables are in capitals, keys of the configuration are not.
+fn changing(setting: &str) -> String {
+    if setting.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        format!("correct {setting} in the configuration")
+    } else {
+        format!("unset {setting}")
+    }
+}
+
+pub(crate) fn of_store(error: &StoreError) -> Option<String> {
+    let StoreError::UnsafeFile { path, why } = error else {
+        return match error {
+            StoreError::Io { path, .. } => Some(format!(
+                "see to {} and its permissions, then try again",
+                path.display()
+            )),
+            _ if error.is_transient() => Some("try again".to_owned()),
+            _ => None,
+        };
+    };
+    let path = path.display();
+    Some(match why {
+        UnsafeFile::SymbolicLink => {
+            format!("delete the link {path}; what it points to stays as it is")
+        }
+        UnsafeFile::WrongKind => format!("move {path} away"),
+        UnsafeFile::ForeignOwner { .. } => format!("make {path} your own, or delete it"),
+        UnsafeFile::OpenToOthers { .. } => format!("chmod go-rwx {path}"),
+        _ => "try again".to_owned(),
+    })
+}
+
+fn of_loopback(error: &LoopbackError) -> Option<String> {
+    match error {
+        LoopbackError::PortInUse { port, .. } => Some(format!(
+            "end the program that listens on port {port}, or choose another port in callback_port \
+             or callback_url"
+        )),
+        LoopbackError::NoPort { .. } => Some(
+            "write callback_port = 3118, or the port that the URL is forwarded to, beside \
+             callback_url"
+                .to_owned(),
+        ),
+        LoopbackError::Listen { .. } => None,
+    }
+}
