@@ -67,18 +67,17 @@ fn next_step(error: &Error, server: Option<&str>) -> Option<String> {
         return authorization
             .next_step()
             .and_then(|step| word(&step, name))
-            .or_else(|| by_cause(authorization, name));
+            .or_else(|| by_cause(authorization, name))
+            .or_else(|| error.remedy());
     }
     match error {
         Error::Config(ConfigError::UnknownServer { .. }) => {
             Some(format!("doorkey list, or doorkey add {name} --url URL"))
         }
         Error::Config(ConfigError::ServerExists { .. }) => Some(format!("doorkey remove {name}")),
-        Error::Config(error) => error.example().map(|example| format!("write {example}")),
-        Error::Disabled { .. } => Some(format!("set enabled = true in [mcp_servers.{name}]")),
         Error::Unproven { .. } => Some(format!("doorkey tools {name}")),
         _ if error.is_transient() => Some("try again".to_owned()),
-        _ => None,
+        _ => error.remedy(),
     }
 }
 
