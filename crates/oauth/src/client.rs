@@ -3,12 +3,13 @@
 use std::fmt;
 
 use doorkey_discovery::{AuthorizationServerMetadata, Issuer};
-use doorkey_store::{ClientAuthMethod, Generation, Grant, Registration};
+use doorkey_store::{ClientAuthMethod, Grant, Registration};
 use secrecy::SecretString;
 use url::Url;
 
 use crate::config::{AuthorizationConfig, ClientChoice};
 use crate::error::Error;
+use crate::registration::kept::Kept;
 
 /// The client as one authorization server knows it.
 #[derive(Clone)]
@@ -21,14 +22,14 @@ pub(crate) struct Client {
 }
 
 /// Where the client's identifier came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ClientOrigin {
     /// From the configuration, or a metadata document.
     Configured,
     /// Registered in this very login.
-    Registered(Generation),
-    /// Registered by an earlier login; the generation of its record.
-    Reused(Generation),
+    Registered(Kept),
+    /// Registered by an earlier login.
+    Reused(Kept),
     /// Read back from a grant.
     Granted,
 }
@@ -84,10 +85,15 @@ impl Client {
 
     /// Whether it registered itself and may be replaced by another registration.
     pub(crate) fn is_dynamic(&self) -> bool {
-        matches!(
-            self.origin,
-            ClientOrigin::Registered(_) | ClientOrigin::Reused(_)
-        )
+        self.kept().is_some()
+    }
+
+    /// The record of its registration, if it registered itself.
+    pub(crate) fn kept(&self) -> Option<&Kept> {
+        match &self.origin {
+            ClientOrigin::Registered(kept) | ClientOrigin::Reused(kept) => Some(kept),
+            ClientOrigin::Configured | ClientOrigin::Granted => None,
+        }
     }
 }
 

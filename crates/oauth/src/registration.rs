@@ -1,6 +1,8 @@
 //! Dynamic client registration (RFC 7591): what is asked, what came back, and when an earlier one
 //! can be used again.
 
+pub(crate) mod kept;
+
 use std::time::SystemTime;
 
 use doorkey_discovery::{AuthorizationServerMetadata, Scopes};
@@ -201,29 +203,31 @@ pub(crate) fn preferred_method(server: &AuthorizationServerMetadata) -> ClientAu
 }
 
 /// Whether an earlier registration serves a login with this redirect URI and these scopes:
-/// not expired (REG-19), covering the redirect URI (REG-22), not under suspicion.
+/// covering the redirect URI (REG-22), not worn out, and not known to be refused such scopes.
+///
+/// Scopes beyond those it was registered with are no hindrance: most servers do not mind.
 pub(crate) fn is_reusable(
     registration: &Registration,
     redirect_uri: &str,
     scopes: &Scopes,
     now: SystemTime,
 ) -> bool {
-    let expired = registration
-        .client_secret_expires_at
-        .is_some_and(|end| end <= unix_seconds(now));
-    let asked = registration
-        .extra
-        .get(ASKED_SCOPE)
-        .and_then(Value::as_str)
-        .map(Scopes::parse);
+    let refused = scopes_in(registration, REFUSED_SCOPE);
     registration.kind == RegistrationKind::Dynamic
-        && !expired
-        && !registration.extra.contains_key(SUSPECT)
-        && asked.is_none_or(|asked| asked.is_superset(scopes))
+        && !is_worn_out(registration, now)
+        && refused.is_none_or(|refused| !scopes.is_superset(&refused))
         && registration
             .redirect_uris
             .iter()
             .any(|registered| covers_redirect(registered, redirect_uri))
+}
+
+/// Whether its secret has expired (REG-19) or it is under suspicion: no login uses it again.
+pub(crate) fn is_worn_out(registration: &Registration, now: SystemTime) -> bool {
+    registration.extra.contains_key(SUSPECT)
+        || registration
+            .client_secret_expires_at
+            .is_some_and(|end| end <= unix_seconds(now))
 }
 
 /// Marks a registration that a person may have been refused with, where only the browser saw it:
@@ -232,6 +236,25 @@ pub(crate) fn suspect(registration: &mut Registration) {
     registration
         .extra
         .insert(String::from(SUSPECT), Value::Bool(true));
+}
+
+/// Notes that a login for these scopes was refused with `invalid_scope`. `false`: the client was
+/// registered for all of them, so another registration would be refused as well.
+pub(crate) fn refuse_scopes(registration: &mut Registration, scopes: &Scopes) -> bool {
+    let asked = scopes_in(registration, ASKED_SCOPE);
+    if asked.is_none_or(|asked| asked.is_superset(scopes)) {
+        return false;
+    }
+    let refused = Value::String(scopes.to_string());
+    registration
+        .extra
+        .insert(String::from(REFUSED_SCOPE), refused);
+    true
+}
+
+fn scopes_in(registration: &Registration, member: &str) -> Option<Scopes> {
+    let text = registration.extra.get(member)?.as_str()?;
+    Some(Scopes::parse(text))
 }
 
 /// Whether `used` is the registered redirect URI: the same string, or the same loopback URI where
@@ -301,6 +324,8 @@ fn list(object: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
 
 /// The member of a stored registration with the scopes it was made for.
 const ASKED_SCOPE: &str = "doorkey_asked_scope";
+/// The member of a stored registration with scopes that the server refused its client.
+const REFUSED_SCOPE: &str = "doorkey_refused_scope";
 /// The member of a stored registration that a login with it ran out of time.
 const SUSPECT: &str = "doorkey_suspect";
 

@@ -70,10 +70,12 @@ pub(crate) struct SignedIn {
     pub(crate) tokens: TokenResponse,
 }
 
-/// A flow that failed, with the client it used, so that the caller can judge a registration.
+/// A flow that failed, with the client it used and the scopes it asked for, so that the caller can
+/// judge a registration.
 pub(crate) struct Failed {
     pub(crate) error: Error,
-    pub(crate) client: Option<(doorkey_discovery::Issuer, Client)>,
+    pub(crate) client: Option<Client>,
+    pub(crate) scopes: Scopes,
 }
 
 impl From<Error> for Failed {
@@ -81,6 +83,7 @@ impl From<Error> for Failed {
         Self {
             error,
             client: None,
+            scopes: Scopes::default(),
         }
     }
 }
@@ -104,7 +107,6 @@ pub(crate) async fn sign_in(
     gone: impl Future<Output = ()>,
 ) -> Result<SignedIn, Failed> {
     let settled = settle(parts, wish).await?;
-    let issuer = settled.found.server.issuer.clone();
     let mut channel = open(parts, wish, &settled).await?;
     let redirect_uri = channel.redirect_uri().to_owned();
     check_redirect_uri(&redirect_uri)?;
@@ -124,7 +126,8 @@ pub(crate) async fn sign_in(
         }),
         Err(error) => Err(Failed {
             error,
-            client: Some((issuer, client)),
+            client: Some(client),
+            scopes: settled.scopes,
         }),
     }
 }
@@ -241,7 +244,7 @@ async fn open(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> Result<Box<dy
     let request = InteractionRequest {
         server: parts.config.server.clone(),
         issuer: settled.found.server.issuer.clone(),
-        redirect_hint: client::redirect_hint(parts, settled).await?,
+        redirect_hint: client::redirect_hint(parts, wish, settled).await?,
     };
     Ok(wish.interaction.open(request).await?)
 }

@@ -208,12 +208,23 @@ fn an_earlier_registration_serves_while_it_covers_the_login_reg_19_reg_22() {
         "a",
         99
     ));
-    assert!(!reusable(
+    // Other scopes are tried first, and only what was refused is not tried again.
+    assert!(reusable(
         &registration,
         "http://127.0.0.1:3118/cb",
         "a c",
         99
     ));
+    assert!(!refuse_scopes(&mut registration, &Scopes::parse("b a")));
+    assert!(refuse_scopes(&mut registration, &Scopes::parse("a c")));
+    for (scopes, expected) in [("a c", false), ("a c d", false), ("a", true), ("c", true)] {
+        let uri = "http://127.0.0.1:3118/cb";
+        assert_eq!(
+            reusable(&registration, uri, scopes, 99),
+            expected,
+            "{scopes}"
+        );
+    }
     registration.redirect_uris = vec![String::from("http://127.0.0.1/cb")];
     assert!(reusable(&registration, "http://127.0.0.1:4000/cb", "a", 99));
     assert!(!reusable(

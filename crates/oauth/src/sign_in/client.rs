@@ -1,13 +1,16 @@
 //! Which client signs in: configured, by metadata document, or registered dynamically (REG-02).
 
 use doorkey_discovery::{DiscoveryOptions, Issuer, Scopes};
-use doorkey_store::{Registration, RegistrationKey, Stored};
+use doorkey_store::{Registration, RegistrationKey};
 
 use super::{Parts, Settled, Wish};
 use crate::client::{Client, ClientOrigin, configured};
 use crate::config::ClientChoice;
 use crate::error::Error;
-use crate::registration::{RegistrationRequest, is_reusable, preferred_method, register};
+use crate::registration::kept::{Kept, at_issuer, free_key, serves_others};
+use crate::registration::{
+    RegistrationRequest, is_reusable, is_worn_out, preferred_method, register,
+};
 
 /// The discovery options, with the issuers we already have something for put first (DISC-14).
 pub(super) async fn preferring_known_issuers(
@@ -35,25 +38,25 @@ pub(super) async fn preferring_known_issuers(
     Ok(options)
 }
 
-/// The redirect URIs of an earlier registration that would save a new one.
+/// The redirect URIs of earlier registrations that would save a new one.
 pub(super) async fn redirect_hint(
     parts: Parts<'_>,
+    wish: &Wish,
     settled: &Settled,
 ) -> Result<Vec<String>, Error> {
     if !may_register(parts, settled) {
         return Ok(Vec::new());
     }
-    let stored = stored_registration(parts, settled).await?;
-    Ok(stored
-        .map(|stored| stored.value)
-        .filter(|registration| {
-            registration
-                .redirect_uris
-                .first()
-                .is_some_and(|uri| is_usable(parts, settled, registration, uri))
+    let all = registrations(parts, wish, settled).await?;
+    Ok(all
+        .iter()
+        .flat_map(|(_, registration)| {
+            let uris = registration.redirect_uris.iter();
+            uris.filter(|uri| is_usable(parts, settled, registration, uri))
         })
-        .map(|registration| registration.redirect_uris)
-        .unwrap_or_default())
+        .take(HINTS)
+        .cloned()
+        .collect())
 }
 
 /// The client for this login, registered anew when nothing else serves.
@@ -78,26 +81,29 @@ pub(super) async fn obtain(
     {
         return Ok(Client::of_document(url));
     }
-    registered(parts, settled, redirect_uri).await
+    registered(parts, wish, settled, redirect_uri).await
 }
 
 async fn registered(
     parts: Parts<'_>,
+    wish: &Wish,
     settled: &Settled,
     redirect_uri: &str,
 ) -> Result<Client, Error> {
     let server = &settled.found.server;
-    let key = RegistrationKey::shared(server.issuer.as_str());
+    // One registers at a time at an issuer, whatever key its record will have.
+    let issuer = RegistrationKey::shared(server.issuer.as_str());
     let _lock = parts
         .store
-        .lock_registration(&key, parts.config.refresh_lock_limit)
+        .lock_registration(&issuer, parts.config.refresh_lock_limit)
         .await?;
-    let stored = stored_registration(parts, settled).await?;
-    if let Some(stored) = &stored
-        && is_usable(parts, settled, &stored.value, redirect_uri)
+    let all = registrations(parts, wish, settled).await?;
+    let mut usable = all.iter();
+    if let Some((kept, registration)) =
+        usable.find(|(_, registration)| is_usable(parts, settled, registration, redirect_uri))
     {
-        let origin = ClientOrigin::Reused(stored.generation);
-        return Ok(Client::of_registration(&stored.value, origin));
+        let origin = ClientOrigin::Reused(kept.clone());
+        return Ok(Client::of_registration(registration, origin));
     }
     let Some(endpoint) = &server.registration_endpoint else {
         return Err(Error::NoClient {
@@ -112,13 +118,42 @@ async fn registered(
     };
     let now = parts.clock.now();
     let registration = register(parts.http, server, endpoint, request, now).await?;
-    let expected = stored.map(|stored| stored.generation);
+    let kept = keep(parts, &all, &server.issuer, &registration).await?;
+    Ok(Client::of_registration(
+        &registration,
+        ClientOrigin::Registered(kept),
+    ))
+}
+
+/// Saves a new registration: over a record of the same client, or over one that no login and no
+/// other grant uses any more, else beside the others. So no client is forgotten that a grant has.
+async fn keep(
+    parts: Parts<'_>,
+    all: &[(Kept, Registration)],
+    issuer: &Issuer,
+    registration: &Registration,
+) -> Result<Kept, Error> {
+    let issuer = issuer.as_str();
+    let mut replaced = all
+        .iter()
+        .find(|(_, known)| known.client_id == registration.client_id);
+    for known in all {
+        if replaced.is_none() && is_worn_out(&known.1, parts.clock.now()) {
+            let own = parts.config.grant_key();
+            let used = serves_others(parts.store, &own, issuer, &known.1.client_id).await?;
+            replaced = Some(known).filter(|_| !used);
+        }
+    }
+    let key = match replaced {
+        Some((kept, _)) => kept.key.clone(),
+        None => free_key(all, issuer, &registration.client_id),
+    };
+    let expected = replaced.map(|(kept, _)| kept.generation);
     let generation = parts
         .store
-        .save_registration(&key, &registration, expected)
+        .save_registration(&key, registration, expected)
         .await?;
-    let origin = ClientOrigin::Registered(generation);
-    Ok(Client::of_registration(&registration, origin))
+    Ok(Kept { key, generation })
 }
 
 /// What a step-up may come to ask for is registered at once, because some servers refuse any scope
@@ -158,10 +193,19 @@ fn may_register(parts: Parts<'_>, settled: &Settled) -> bool {
     }
 }
 
-async fn stored_registration(
+/// The registrations at the issuer, that of the grant which is there already first.
+async fn registrations(
     parts: Parts<'_>,
+    wish: &Wish,
     settled: &Settled,
-) -> Result<Option<Stored<Registration>>, Error> {
-    let key = RegistrationKey::shared(settled.found.server.issuer.as_str());
-    Ok(parts.store.registration(&key).await?)
+) -> Result<Vec<(Kept, Registration)>, Error> {
+    let issuer = settled.found.server.issuer.as_str();
+    let previous = wish
+        .previous
+        .as_ref()
+        .map(|previous| previous.client_id.as_str());
+    Ok(at_issuer(parts.store, issuer, previous).await?)
 }
+
+/// How many redirect URIs are worth trying before a new registration.
+const HINTS: usize = 8;

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use doorkey_discovery::{Challenges, Issuer, Scopes};
-use doorkey_store::{Generation, Grant, RegistrationKey};
+use doorkey_store::{Generation, Grant, Registration};
 
 use super::flight::{Interest, lock};
 use super::held::{Held, Origin};
@@ -14,7 +14,8 @@ use crate::clock::unix_seconds;
 use crate::error::Error;
 use crate::exchange::is_invalid_client;
 use crate::interaction::Interaction;
-use crate::registration::suspect;
+use crate::registration::kept::Kept;
+use crate::registration::{refuse_scopes, suspect};
 use crate::report::LoginReport;
 use crate::sign_in::{Failed, Previous, SignedIn, Wish, sign_in};
 
@@ -67,8 +68,8 @@ async fn run(
     let mut gone = pin!(interest.lost());
     let signed = match sign_in(inner.parts(), &wish, gone.as_mut()).await {
         Ok(signed) => signed,
-        Err(failed) if forget_client(inner, &failed).await => {
-            tracing::info!("the registration of this client is gone, so it registers anew");
+        Err(failed) if another_client_may_do(inner, &failed).await => {
+            tracing::info!("the registration of this client does not serve, another is needed");
             sign_in(inner.parts(), &wish, gone.as_mut())
                 .await
                 .map_err(|failed| failed.error)?
@@ -106,24 +107,33 @@ async fn previous(inner: &Inner) -> Result<Option<Previous>, Error> {
 }
 
 /// Draws the consequences of a failure for the registration that was used. `true`: an old one is
-/// gone, and a new one may succeed (REG-23).
-async fn forget_client(inner: &Inner, failed: &Failed) -> bool {
-    let Some((issuer, client)) = &failed.client else {
+/// gone or too narrow, and another may succeed (REG-23).
+async fn another_client_may_do(inner: &Inner, failed: &Failed) -> bool {
+    let Some(client) = &failed.client else {
         return false;
     };
-    let (ClientOrigin::Reused(generation) | ClientOrigin::Registered(generation)) = client.origin
-    else {
+    let Some(kept) = client.kept() else {
         return false;
     };
     let reused = matches!(client.origin, ClientOrigin::Reused(_));
-    let key = RegistrationKey::shared(issuer.as_str());
     if is_invalid_client(&failed.error) || is_unknown_client(&failed.error) {
-        let removed = inner.store.remove_registration(&key, generation).await;
+        let Kept { key, generation } = kept;
+        let removed = inner.store.remove_registration(key, *generation).await;
         return reused && removed.is_ok();
     }
     if reused && matches!(failed.error, Error::LoginTimedOut { .. }) {
         // A server that no longer knows the client says so on its page only.
-        mark_suspect(inner, &key, generation).await;
+        change_registration(inner, kept, |registration| {
+            suspect(registration);
+            true
+        })
+        .await;
+    }
+    if reused && is_invalid_scope(&failed.error) {
+        return change_registration(inner, kept, |registration| {
+            refuse_scopes(registration, &failed.scopes)
+        })
+        .await;
     }
     false
 }
@@ -133,32 +143,35 @@ fn is_unknown_client(error: &Error) -> bool {
         if error.is("unauthorized_client") || error.is("invalid_client"))
 }
 
-async fn mark_suspect(inner: &Inner, key: &RegistrationKey, generation: Generation) {
-    change_registration(inner, key, generation, suspect).await;
+fn is_invalid_scope(error: &Error) -> bool {
+    matches!(error, Error::AuthorizationResponse(error) if error.is("invalid_scope"))
 }
 
+/// Saves what `change` does to the record if it still is that version, unless it says `false`.
+/// Whether it was saved.
 async fn change_registration(
     inner: &Inner,
-    key: &RegistrationKey,
-    generation: Generation,
-    change: impl FnOnce(&mut doorkey_store::Registration),
-) {
-    let outcome = match inner.store.registration(key).await {
-        Ok(Some(stored)) if stored.generation == generation => {
-            let mut registration = stored.value;
-            change(&mut registration);
-            inner
-                .store
-                .save_registration(key, &registration, Some(generation))
-                .await
-                .map(drop)
+    Kept { key, generation }: &Kept,
+    change: impl FnOnce(&mut Registration) -> bool,
+) -> bool {
+    let outcome = async {
+        let Some(stored) = inner.store.registration(key).await? else {
+            return Ok(false);
+        };
+        let mut registration = stored.value;
+        if stored.generation != *generation || !change(&mut registration) {
+            return Ok(false);
         }
-        Ok(_) => Ok(()),
-        Err(error) => Err(error),
+        inner
+            .store
+            .save_registration(key, &registration, Some(*generation))
+            .await
+            .map(|_| true)
     };
-    if let Err(error) = outcome {
+    outcome.await.unwrap_or_else(|error: doorkey_store::Error| {
         tracing::warn!(%error, "a registration could not be updated");
-    }
+        false
+    })
 }
 
 /// Saves the grant and publishes it. When the store fails, the tokens stay usable in this process
@@ -205,16 +218,13 @@ async fn save(inner: &Inner, grant: &Grant) -> Result<Generation, Error> {
 
 /// Keeps the authentication method that worked, where another had been agreed on.
 async fn remember_method(inner: &Inner, signed: &SignedIn) {
-    let (ClientOrigin::Reused(generation) | ClientOrigin::Registered(generation)) =
-        signed.client.origin
-    else {
+    let Some(kept) = signed.client.kept() else {
         return;
     };
     if signed.method != signed.client.method {
-        let key = RegistrationKey::shared(signed.server.issuer.as_str());
-        let method = signed.method;
-        change_registration(inner, &key, generation, |registration| {
-            registration.token_endpoint_auth_method = method;
+        change_registration(inner, kept, |registration| {
+            registration.token_endpoint_auth_method = signed.method;
+            true
         })
         .await;
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use doorkey_store::{Grant, Registration, RegistrationKey, RegistrationKind, Stored};
+use doorkey_store::{Grant, Registration, Stored};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 use url::Url;
@@ -11,6 +11,7 @@ use super::flight::lock;
 use super::inner::Inner;
 use crate::client::Client;
 use crate::error::Error;
+use crate::registration::kept::{Kept, of_client, serves_others};
 use crate::report::{LogoutOptions, LogoutReport, StepOutcome};
 use crate::revoke::{delete_registration, revoke};
 
@@ -146,38 +147,24 @@ async fn forget_client(inner: &Inner, grant: &Grant) -> StepOutcome {
     if !grant.dynamic_registration {
         return StepOutcome::NothingToDo;
     }
-    match in_use(inner, grant).await {
+    let (store, issuer, client_id) = (&inner.store, &grant.issuer, &grant.client_id);
+    match serves_others(store, &inner.key, issuer, client_id).await {
         Ok(true) => return StepOutcome::InUse,
         Ok(false) => {}
-        Err(error) => return StepOutcome::Failed(error),
+        Err(error) => return StepOutcome::Failed(error.into()),
     }
-    let key = RegistrationKey::shared(grant.issuer.as_str());
-    match inner.store.registration(&key).await {
-        Ok(Some(stored))
-            if stored.value.client_id == grant.client_id
-                && stored.value.kind == RegistrationKind::Dynamic =>
-        {
-            delete(inner, &key, stored).await
-        }
-        Ok(_) => StepOutcome::NothingToDo,
+    match of_client(store, issuer, client_id).await {
+        Ok(Some((kept, registration))) => delete(inner, &kept, &registration).await,
+        Ok(None) => StepOutcome::NothingToDo,
         Err(error) => StepOutcome::Failed(error.into()),
     }
 }
 
-async fn in_use(inner: &Inner, grant: &Grant) -> Result<bool, Error> {
-    let grants = inner.store.grants().await?;
-    Ok(grants.entries.iter().any(|(key, other)| {
-        *key != inner.key
-            && other.value.issuer == grant.issuer
-            && other.value.client_id == grant.client_id
-    }))
-}
-
-async fn delete(inner: &Inner, key: &RegistrationKey, stored: Stored<Registration>) -> StepOutcome {
-    let deleted = delete_registration(&inner.http, &stored.value, inner.clock.now()).await;
+async fn delete(inner: &Inner, kept: &Kept, registration: &Registration) -> StepOutcome {
+    let deleted = delete_registration(&inner.http, registration, inner.clock.now()).await;
     let removed = inner
         .store
-        .remove_registration(key, stored.generation)
+        .remove_registration(&kept.key, kept.generation)
         .await;
     match (deleted, removed) {
         (_, Err(error)) => StepOutcome::Failed(error.into()),

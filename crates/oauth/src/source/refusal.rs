@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use doorkey_store::{Grant, RegistrationKey};
+use doorkey_store::Grant;
 use secrecy::SecretString;
 
 use super::flight::lock;
@@ -13,6 +13,7 @@ use super::refresh::is_spent;
 use crate::clock::unix_seconds;
 use crate::error::{Error, LoginReason};
 use crate::protocol_error::ProtocolError;
+use crate::registration::kept::{Kept, of_client};
 
 /// The refresh that failed.
 pub(super) struct Attempt {
@@ -163,15 +164,11 @@ async fn note(inner: &Inner, held: &Held, change: impl FnOnce(&mut Grant)) {
 
 /// Drops the registration the grant was made with, unless it has been replaced already (REG-23).
 pub(super) async fn drop_registration(inner: &Inner, grant: &Grant) {
-    let key = RegistrationKey::shared(grant.issuer.as_str());
-    let outcome = match inner.store.registration(&key).await {
-        Ok(Some(stored)) if stored.value.client_id == grant.client_id => {
-            inner
-                .store
-                .remove_registration(&key, stored.generation)
-                .await
+    let outcome = match of_client(&inner.store, &grant.issuer, &grant.client_id).await {
+        Ok(Some((Kept { key, generation }, _))) => {
+            inner.store.remove_registration(&key, generation).await
         }
-        Ok(_) => Ok(()),
+        Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
     if let Err(error) = outcome

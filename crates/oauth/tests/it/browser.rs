@@ -27,7 +27,8 @@ pub(crate) enum Act {
 #[derive(Clone)]
 pub(crate) struct Browser {
     world: World,
-    acts: Vec<Act>,
+    /// What is done at each prompt; the last entry also at all that follow.
+    turns: Vec<Vec<Act>>,
     log: Arc<Log>,
 }
 
@@ -46,12 +47,18 @@ impl Browser {
         Self::acting(world, vec![Act::Approve])
     }
 
+    /// A person who does this at every prompt.
     pub(crate) fn acting(world: &World, acts: Vec<Act>) -> Self {
+        Self::in_turn(world, vec![acts])
+    }
+
+    /// A person who does another thing at each prompt.
+    pub(crate) fn in_turn(world: &World, turns: Vec<Vec<Act>>) -> Self {
         let log = Log::default();
         log.port.store(3118, Ordering::Relaxed);
         Self {
             world: world.clone(),
-            acts,
+            turns,
             log: Arc::new(log),
         }
     }
@@ -145,7 +152,12 @@ impl Channel for Window {
     ) -> BoxFuture<'a, Result<(), InteractionError>> {
         Box::pin(async move {
             let state = values(&prompt.url, "state").concat();
-            for act in &self.browser.acts {
+            let turn = self
+                .browser
+                .prompts()
+                .len()
+                .min(self.browser.turns.len() - 1);
+            for act in &self.browser.turns[turn] {
                 match act {
                     Act::Approve => {
                         let query = self.browser.world.approve(&prompt.url);

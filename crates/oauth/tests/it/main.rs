@@ -10,6 +10,7 @@ mod parallel;
 mod recovery;
 mod refresh;
 mod refusals;
+mod registrations;
 mod step_up;
 mod stores;
 mod wire;

@@ -269,21 +269,21 @@ async fn process_after_process(world: &World, store: &Store, count: usize) -> Ve
 
 #[tokio::test]
 async fn a_revoked_grant_needs_a_login_in_every_later_process_ref_07_ch_05() {
-    let refused: [(u16, &'static str, fn(&LoginReason) -> bool); 3] = [
+    let refused = [
         (
             400,
             r#"{"error":"invalid_grant","error_description":"revoked"}"#,
-            |reason| matches!(reason, LoginReason::RefreshRefused(error) if error.is("invalid_grant")),
+            "the refresh was refused (invalid_grant)",
         ),
         (
             400,
             r#"{"error":"invalid_target"}"#,
-            |reason| matches!(reason, LoginReason::RefreshRefused(error) if error.is("invalid_target")),
+            "the refresh was refused (invalid_target)",
         ),
         (
             401,
             r#"{"error":"invalid_client"}"#,
-            |reason| matches!(reason, LoginReason::RegistrationGone(error) if error.is("invalid_client")),
+            "the client registration is gone (invalid_client)",
         ),
     ];
     for (status, body, expected) in refused {
@@ -294,7 +294,7 @@ async fn a_revoked_grant_needs_a_login_in_every_later_process_ref_07_ch_05() {
         world.script(Leg::Token, status, body);
         let errors = process_after_process(&world, &store, 4).await;
         let first = reason(&errors[0]).cloned();
-        assert!(first.as_ref().is_some_and(expected), "{first:?}");
+        assert_eq!(first.as_ref().unwrap().to_string(), expected);
         for error in &errors {
             assert_eq!(reason(error).cloned(), first, "{body}");
             assert!(error.needs_login(), "{error:?}");

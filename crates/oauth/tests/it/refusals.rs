@@ -187,11 +187,12 @@ async fn a_registration_made_since_is_not_dropped_law_6() {
     world.clock().advance(3600);
     world.script(Leg::Token, 401, r#"{"error":"invalid_client"}"#);
     assert!(first.token().await.unwrap_err().needs_login());
-    let kept = store
-        .registration(&RegistrationKey::shared(ISSUER))
-        .await
-        .unwrap();
-    assert_eq!(kept.unwrap().value.client_id, "client-2");
+    let kept = store.registrations().await.unwrap().entries;
+    let kept: Vec<_> = kept
+        .iter()
+        .map(|(_, stored)| &stored.value.client_id)
+        .collect();
+    assert_eq!(kept, ["client-2"]);
 }
 
 #[tokio::test]

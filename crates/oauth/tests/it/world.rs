@@ -48,6 +48,8 @@ pub(crate) struct Behaviour {
     pub(crate) resource_scopes: Option<Vec<&'static str>>,
     pub(crate) metadata: Value,
     pub(crate) registered: Value,
+    /// Whether each registration is a client of its own, with an address to delete it at.
+    pub(crate) numbers_clients: bool,
     pub(crate) lifetime: Option<u64>,
     pub(crate) issues_refresh_tokens: bool,
     pub(crate) required_scope: Option<&'static str>,
@@ -58,6 +60,7 @@ pub(crate) struct Behaviour {
     pub(crate) token_delay: Duration,
     pub(crate) before_token_answer: Option<Arc<Hook>>,
     issued: u32,
+    registrations: u32,
     refresh_tokens: HashSet<String>,
     access_tokens: HashMap<String, String>,
     codes: HashMap<String, String>,
@@ -90,6 +93,8 @@ impl World {
                     "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
                 }),
                 registered: json!({"client_id": "client-1"}),
+                numbers_clients: false,
+                registrations: 0,
                 lifetime: Some(3600),
                 issues_refresh_tokens: true,
                 required_scope: None,
@@ -265,7 +270,18 @@ impl Behaviour {
             Leg::Registration if seen.method == "DELETE" => {
                 response(StatusCode::NO_CONTENT, String::new())
             }
-            Leg::Registration => response(StatusCode::CREATED, self.registered.to_string()),
+            Leg::Registration => {
+                self.registrations += 1;
+                if self.numbers_clients {
+                    let id = format!("client-{}", self.registrations);
+                    self.registered = json!({
+                        "client_id": id,
+                        "registration_access_token": format!("manage-{id}"),
+                        "registration_client_uri": format!("https://as.example/register/{id}"),
+                    });
+                }
+                response(StatusCode::CREATED, self.registered.to_string())
+            }
             Leg::Token => self.token(seen),
             Leg::Resource => self.resource(seen),
             _ => response(StatusCode::OK, String::new()),
