@@ -24,7 +24,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// - [`lock`](Self::lock) keeps out every other task and process, and does not get in the way of load, save and remove.
 /// - Every wait has a limit.
 pub trait Backend: Send + Sync + Debug {
-    /// The record, or `None` if there is none. One that cannot be read is set aside, reported, and counts as absent.
+    /// The record, or `None` if there is none. One that cannot be read is set aside, reported, and counts as absent; so is one in
+    /// a format newer than the backend knows, but that one stays where it is.
     ///
     /// # Errors
     /// If the store cannot be reached or trusted.
@@ -33,7 +34,8 @@ pub trait Backend: Send + Sync + Debug {
     /// Stores `bytes` if the stored generation is `expected` (`None`: if there is no record), and returns the new one.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if it is not; other errors if the store cannot be reached or trusted.
+    /// [`Error::Conflict`] if it is not; [`Error::NewerVersion`] if the format of the stored one is newer than the backend
+    /// knows; other errors if the store cannot be reached or trusted.
     fn save<'a>(
         &'a self,
         id: &'a RecordId,
@@ -44,7 +46,8 @@ pub trait Backend: Send + Sync + Debug {
     /// Removes the record if the stored generation is `expected`.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if it is not, also if there is no record; other errors if the store cannot be reached or trusted.
+    /// [`Error::Conflict`] if it is not, also if there is no record; [`Error::NewerVersion`] as with a save; other errors if the
+    /// store cannot be reached or trusted.
     fn remove<'a>(
         &'a self,
         id: &'a RecordId,

@@ -95,6 +95,19 @@ pub enum Error {
         id: RecordId,
     },
 
+    /// A newer version of the program wrote the record: it is neither overwritten nor removed. Update, then try again.
+    #[error(
+        "{id} was written by a newer version (its format is {found}, this version knows {known}); update doorkey"
+    )]
+    NewerVersion {
+        /// The record.
+        id: RecordId,
+        /// The version that was found.
+        found: u64,
+        /// The newest version that is known.
+        known: u64,
+    },
+
     /// The operating system gave no random numbers.
     #[error("the operating system gave no random numbers")]
     Random(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -245,6 +258,14 @@ mod tests {
                 false,
             ),
             (Error::InTheWay { id: id() }, false),
+            (
+                Error::NewerVersion {
+                    id: id(),
+                    found: 2,
+                    known: 1,
+                },
+                false,
+            ),
             (
                 Error::UnsafeFile {
                     path: "/x".into(),

@@ -10,8 +10,9 @@
 //!   [`Error::Conflict`] if another one is stored. A generation never comes again, not even after a remove.
 //! - **One at a time where it matters.** [`Store::lock_grant`] keeps every other task and process out while a refresh token is
 //!   used, which may work only once. Saves do not need the lock and are not stopped by it.
-//! - **Broken records are absent, kept and reported.** A record that is truncated, garbage or from a newer version is set aside,
-//!   never deleted and never half-used; [`Store::problems`] says what was found and what to do.
+//! - **Broken records are absent, kept and reported.** A record that is truncated or garbage is set aside, never deleted and
+//!   never half-used; [`Store::problems`] says what was found and what to do. One from a newer version of the program is absent
+//!   and reported too, but it is left alone: saves and removes fail with [`Error::NewerVersion`].
 //! - **Secrets stay secret.** They are [`secrecy`] types, nothing that holds one can be serialised by accident, no `Debug` and no
 //!   error shows one, and buffers are wiped.
 //!

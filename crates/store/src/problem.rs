@@ -33,6 +33,11 @@ pub enum ProblemKind {
         /// What is wrong with it.
         defect: Defect,
     },
+    /// A record of a newer version of the program: it counts as absent and was left as it is.
+    LeftAlone {
+        /// What keeps it from being used.
+        defect: Defect,
+    },
     /// A record that was set aside earlier is still there.
     Leftover,
     /// Other users could get at a file or folder; its permissions were repaired.
@@ -97,6 +102,25 @@ pub enum Defect {
     },
 }
 
+impl Defect {
+    /// Whether the record is sound for a newer version, so that it is nobody's here to move, overwrite or remove.
+    pub(crate) fn is_newer(&self) -> bool {
+        matches!(self, Self::NewerVersion { .. })
+    }
+
+    /// Why nothing can be saved over the record or removed, if it is one of a newer version.
+    pub(crate) fn refusal(&self, id: &RecordId) -> Option<Error> {
+        match *self {
+            Self::NewerVersion { found, known } => Some(Error::NewerVersion {
+                id: id.clone(),
+                found,
+                known,
+            }),
+            _ => None,
+        }
+    }
+}
+
 impl Problem {
     /// What was found at `location`.
     pub fn new(location: impl Into<String>, id: Option<RecordId>, kind: ProblemKind) -> Self {
@@ -131,13 +155,10 @@ impl Problem {
     #[must_use]
     pub fn advice(&self) -> &'static str {
         match &self.kind {
-            ProblemKind::SetAside { defect, .. } | ProblemKind::Unusable { defect } => match defect
-            {
-                Defect::NewerVersion { .. } => {
-                    "use the newer version of the program, or log in again; nothing was deleted"
-                }
-                _ => "log in again; delete the file that was set aside once nobody needs it",
-            },
+            ProblemKind::SetAside { .. } | ProblemKind::Unusable { .. } => {
+                "log in again; delete the file that was set aside once nobody needs it"
+            }
+            ProblemKind::LeftAlone { .. } => "update doorkey",
             ProblemKind::Leftover => "delete it once nobody needs it: it may hold secrets",
             ProblemKind::PermissionsRepaired { .. } => {
                 "if others use this machine, log out and log in again: they may have read it"
@@ -162,6 +183,12 @@ impl fmt::Display for Problem {
                 write!(
                     f,
                     "{location} cannot be used and could not be set aside: {defect}"
+                )?;
+            }
+            ProblemKind::LeftAlone { defect } => {
+                write!(
+                    f,
+                    "{location} cannot be used and was left as it is: {defect}"
                 )?;
             }
             ProblemKind::Leftover => {

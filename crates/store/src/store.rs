@@ -6,19 +6,24 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::key::facts_id;
+use crate::problem::Problems;
 use crate::{
     Backend, Defect, Error, Generation, Grant, GrantKey, Listing, LockGuard, MemoryBackend,
-    Problem, RawRecord, RecordId, RecordKind, Registration, RegistrationKey, ServerFacts,
-    StoreDescription, Stored, codec,
+    Problem, ProblemKind, RawRecord, RecordId, RecordKind, Registration, RegistrationKey,
+    ServerFacts, StoreDescription, Stored, codec,
 };
 
 /// Keeps grants, registrations and server facts in some [`Backend`]. A cheap handle: clones share the backend.
 ///
 /// A save names the generation that it replaces and fails with [`Error::Conflict`] if somebody else was faster: nothing is ever
 /// overwritten or removed unseen. A record that cannot be used is set aside, counts as absent and shows up in [`Store::problems`].
+/// One that a newer version of the program wrote counts as absent and is reported too, but it stays where it is:
+/// a save or remove fails with [`Error::NewerVersion`].
 #[derive(Clone, Debug)]
 pub struct Store {
     backend: Arc<dyn Backend>,
+    /// What was found in records that the backend knows as sound bytes, and left there.
+    problems: Arc<Problems>,
 }
 
 impl Store {
@@ -26,6 +31,7 @@ impl Store {
     pub fn new(backend: impl Backend + 'static) -> Self {
         Self {
             backend: Arc::new(backend),
+            problems: Arc::default(),
         }
     }
 
@@ -50,10 +56,12 @@ impl Store {
         self.backend.describe()
     }
 
-    /// What was found and coped with since this store was opened, oldest first.
+    /// What was found and coped with since this store was opened: by the backend, then in what records mean, each oldest first.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
-        self.backend.problems()
+        let mut problems = self.backend.problems();
+        problems.extend(self.problems.all());
+        problems
     }
 
     /// The grant of that key, or `None`.
@@ -74,7 +82,8 @@ impl Store {
         grant: &Grant,
         expected: Option<Generation>,
     ) -> Result<Generation, Error> {
-        self.save(&key.record_id(), codec::encode_grant(grant), expected)
+        let encoded = codec::encode_grant(grant);
+        self.save(&key.record_id(), encoded, expected, codec::decode_grant)
             .await
     }
 
@@ -83,7 +92,8 @@ impl Store {
     /// # Errors
     /// [`Error::Conflict`] if it is not, or there is none. Others if the store cannot be reached or trusted.
     pub async fn remove_grant(&self, key: &GrantKey, expected: Generation) -> Result<(), Error> {
-        self.backend.remove(&key.record_id(), expected).await
+        self.remove(&key.record_id(), expected, codec::decode_grant)
+            .await
     }
 
     /// All grants, ordered by key, and the problems that were met.
@@ -141,6 +151,7 @@ impl Store {
             &key.record_id(),
             codec::encode_registration(registration),
             expected,
+            codec::decode_registration,
         )
         .await
     }
@@ -154,7 +165,8 @@ impl Store {
         key: &RegistrationKey,
         expected: Generation,
     ) -> Result<(), Error> {
-        self.backend.remove(&key.record_id(), expected).await
+        self.remove(&key.record_id(), expected, codec::decode_registration)
+            .await
     }
 
     /// All registrations, ordered by key, and the problems that were met.
@@ -213,7 +225,8 @@ impl Store {
         facts: &ServerFacts,
         expected: Option<Generation>,
     ) -> Result<Generation, Error> {
-        self.save(&facts_id(server), codec::encode_facts(facts), expected)
+        let encoded = codec::encode_facts(facts);
+        self.save(&facts_id(server), encoded, expected, codec::decode_facts)
             .await
     }
 
@@ -222,39 +235,91 @@ impl Store {
     /// # Errors
     /// [`Error::Conflict`] if it is not, or there is nothing. Others if the store cannot be reached or trusted.
     pub async fn remove_facts(&self, server: &str, expected: Generation) -> Result<(), Error> {
-        self.backend.remove(&facts_id(server), expected).await
+        self.remove(&facts_id(server), expected, codec::decode_facts)
+            .await
     }
 
     async fn load<T>(&self, id: &RecordId, decode: Decode<T>) -> Result<Option<Stored<T>>, Error> {
+        self.read(id, decode).await.map(Result::ok)
+    }
+
+    /// The inner error is a record that counts as absent, with the problem if it is still there.
+    async fn read<T>(
+        &self,
+        id: &RecordId,
+        decode: Decode<T>,
+    ) -> Result<Result<Stored<T>, Option<Problem>>, Error> {
         for _ in 0..SET_ASIDE_ATTEMPTS {
             let Some(RawRecord { bytes, generation }) = self.backend.load(id).await? else {
-                return Ok(None);
+                return Ok(Err(None));
             };
             let defect = match decode(&bytes) {
-                Ok(value) => return Ok(Some(Stored::new(value, generation))),
+                Ok(value) => return Ok(Ok(Stored::new(value, generation))),
+                Err(defect) if defect.is_newer() => {
+                    return Ok(Err(Some(self.leave_alone(id, defect))));
+                }
                 Err(defect) => defect,
             };
             match self.backend.set_aside(id, generation, defect).await {
                 // Somebody saved meanwhile: what they wrote may be sound, so look again.
-                Err(error) if error.is_conflict() => {}
+                Err(Error::Conflict { .. } | Error::NewerVersion { .. }) => {}
                 Err(error) => return Err(error),
-                Ok(()) => return Ok(None),
+                Ok(()) => return Ok(Err(None)),
             }
         }
         Err(Error::InTheWay { id: id.clone() })
     }
 
-    async fn save(
+    fn leave_alone(&self, id: &RecordId, defect: Defect) -> Problem {
+        let kind = ProblemKind::LeftAlone { defect };
+        let problem = Problem::new(id.to_string(), Some(id.clone()), kind);
+        self.problems.report(problem.clone());
+        problem
+    }
+
+    async fn save<T>(
         &self,
         id: &RecordId,
         encoded: Result<Zeroizing<Vec<u8>>, serde_json::Error>,
         expected: Option<Generation>,
+        decode: Decode<T>,
     ) -> Result<Generation, Error> {
         let bytes = encoded.map_err(|source| Error::Encode {
             id: id.clone(),
             source,
         })?;
-        self.backend.save(id, bytes, expected).await
+        match self.backend.save(id, bytes, expected).await {
+            Err(conflict @ Error::Conflict { .. }) => {
+                Err(self.cause_of(conflict, id, decode).await)
+            }
+            result => result,
+        }
+    }
+
+    async fn remove<T>(
+        &self,
+        id: &RecordId,
+        expected: Generation,
+        decode: Decode<T>,
+    ) -> Result<(), Error> {
+        match self.backend.remove(id, expected).await {
+            Err(conflict @ Error::Conflict { .. }) => {
+                Err(self.cause_of(conflict, id, decode).await)
+            }
+            result => result,
+        }
+    }
+
+    /// A conflict with a record of a newer version is no reason to load it again. Nobody gets to see the generation of such
+    /// a record, so that every attempt to replace one is a conflict.
+    async fn cause_of<T>(&self, conflict: Error, id: &RecordId, decode: Decode<T>) -> Error {
+        let Ok(Some(record)) = self.backend.load(id).await else {
+            return conflict;
+        };
+        let newer = decode(&record.bytes)
+            .err()
+            .and_then(|defect| defect.refusal(id));
+        newer.unwrap_or(conflict)
     }
 
     async fn list<K, T>(
@@ -263,7 +328,7 @@ impl Store {
         key: fn(&RecordId) -> Option<K>,
         decode: Decode<T>,
     ) -> Result<Listing<(K, Stored<T>)>, Error> {
-        let noted = self.problems().len();
+        let noted = self.backend.problems().len();
         let Listing {
             entries: mut ids,
             mut problems,
@@ -273,12 +338,13 @@ impl Store {
         for id in ids {
             // A record whose key has another shape was made by a newer version: nobody here can ask for it.
             let Some(key) = key(&id) else { continue };
-            match self.load(&id, decode).await {
-                Ok(stored) => entries.extend(stored.map(|stored| (key, stored))),
+            match self.read(&id, decode).await {
+                Ok(Ok(stored)) => entries.push((key, stored)),
+                Ok(Err(problem)) => problems.extend(problem),
                 Err(error) => problems.push(Problem::of_record(&id, error)?),
             }
         }
-        for problem in self.problems().into_iter().skip(noted) {
+        for problem in self.backend.problems().into_iter().skip(noted) {
             let of_kind = problem.id.as_ref().is_none_or(|id| id.kind() == kind);
             if of_kind && !problems.contains(&problem) {
                 problems.push(problem);

@@ -72,6 +72,9 @@ impl Records {
         let defect = match self.read(name)? {
             None => return Ok(None),
             Some(Ok(envelope)) => return Ok(Some(Ok(envelope.id))),
+            Some(Err(defect)) if defect.is_newer() => {
+                return Ok(Some(Err(ProblemKind::LeftAlone { defect })));
+            }
             Some(Err(defect)) => defect,
         };
         match self.set_aside_listed(name) {
@@ -96,6 +99,9 @@ impl Records {
         match self.read(name)? {
             None => Ok(None),
             Some(Ok(envelope)) => Ok(Some(Ok(envelope.id))),
+            Some(Err(defect)) if defect.is_newer() => {
+                Ok(Some(Err(ProblemKind::LeftAlone { defect })))
+            }
             Some(Err(defect)) => Ok(Some(Err(self.put_aside(name, defect)?))),
         }
     }

@@ -59,8 +59,18 @@ impl Records {
         match self.read(&name)? {
             None => Ok(None),
             Some(Ok(envelope)) => Ok(Some(envelope.record)),
+            Some(Err(defect)) if defect.is_newer() => {
+                self.report(&name.record(), Some(id), ProblemKind::LeftAlone { defect });
+                Ok(None)
+            }
             Some(Err(defect)) => match self.reread(id, &name) {
                 Ok(envelope) => Ok(envelope.map(|envelope| envelope.record)),
+                // A newer version was faster with a new one.
+                Err(Error::NewerVersion { found, known, .. }) => {
+                    let defect = Defect::NewerVersion { found, known };
+                    self.report(&name.record(), Some(id), ProblemKind::LeftAlone { defect });
+                    Ok(None)
+                }
                 // Where nothing can be written, what is broken stays where it is. It counts as absent all the same.
                 Err(Error::Io { source, .. }) if is_read_only(&source) => {
                     self.report(&name.record(), Some(id), ProblemKind::Unusable { defect });
@@ -207,12 +217,16 @@ impl Records {
         })))
     }
 
-    /// Under the save lock: what is stored now. What cannot be used is set aside, and nothing is stored then.
+    /// Under the save lock: what is stored now. What cannot be used is set aside, and nothing is stored then. What a newer
+    /// version wrote is left alone, and nothing can be done.
     fn current(&self, id: &RecordId, name: &Name) -> Result<Option<Envelope>, Error> {
         match self.read(name)? {
             None => Ok(None),
             Some(Ok(envelope)) => Ok(Some(envelope)),
             Some(Err(defect)) => {
+                if let Some(error) = defect.refusal(id) {
+                    return Err(error);
+                }
                 let kind = self.put_aside(name, defect)?;
                 self.report(&name.record(), Some(id), kind);
                 Ok(None)

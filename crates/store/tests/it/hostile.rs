@@ -104,10 +104,6 @@ fn broken_files() -> Vec<(Vec<u8>, Defect)> {
         (b"[]".to_vec(), Defect::NotAnObject),
         (b"{}".to_vec(), Defect::Missing("version")),
         (
-            envelope(|v| v["version"] = 2.into()),
-            Defect::NewerVersion { found: 2, known: 1 },
-        ),
-        (
             envelope(|v| v["version"] = 0.into()),
             Defect::UnknownVersion { found: 0 },
         ),
@@ -137,6 +133,58 @@ fn broken_files() -> Vec<(Vec<u8>, Defect)> {
             Defect::TooLarge { limit: 1024 * 1024 },
         ),
     ]
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_is_never_touched_st_07() {
+    let (_temp, folder) = folder();
+    let key = GrantKey::new("https://a.example/mcp", "default");
+    let value = Grant::new("https://as.example", "client", "https://as.example/token");
+    let store = Store::file(&folder).unwrap();
+    let generation = store.save_grant(&key, &value, None).await.unwrap();
+    let path = only_record(&folder);
+    let sound: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for member in ["/version", "/value/version"] {
+        let mut newer = sound.clone();
+        *newer.pointer_mut(member).unwrap() = 2.into();
+        let newer = newer.to_string();
+        fs::write(&path, &newer).unwrap();
+
+        let store = Store::file(&folder).unwrap();
+        for _ in 0..2 {
+            let listing = store.grants().await.unwrap();
+            assert_eq!(listing.entries.len(), 0, "{member}");
+            let [problem] = listing.problems.as_slice() else {
+                panic!("{member}: {listing:?}")
+            };
+            let text = problem.to_string();
+            assert!(text.contains("written by a newer version"), "{text}");
+            assert!(text.ends_with("; update doorkey"), "{text}");
+        }
+        assert!(store.grant(&key).await.unwrap().is_none(), "{member}");
+        assert_eq!(store.problems().len(), 1, "{:?}", store.problems());
+
+        let over_nothing = store.save_grant(&key, &value, None).await;
+        let over_another = store
+            .save_grant(&key, &value, Some(Generation::new(1)))
+            .await;
+        let removed = store.remove_grant(&key, Generation::new(1)).await;
+        for refused in [over_nothing.err(), over_another.err(), removed.err()] {
+            let error = refused.expect(member);
+            assert!(
+                matches!(error, Error::NewerVersion { found: 2, .. }),
+                "{member}: {error}"
+            );
+            assert!(error.to_string().contains("update doorkey"), "{error}");
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), newer, "{member}");
+        assert_eq!(store.discard_set_aside_grants(&key).await.unwrap(), 0);
+    }
+
+    // The newer program has its login; once it is of a format known here, so has this one.
+    fs::write(&path, sound.to_string()).unwrap();
+    let stored = store.grant(&key).await.unwrap().unwrap();
+    assert_eq!(stored.generation, generation);
 }
 
 #[tokio::test]

@@ -141,13 +141,7 @@ async fn grants_are_listed_in_order_and_a_bad_one_does_not_hide_the_others() {
         panic!("{:?}", listing.problems)
     };
     let defect = Defect::NewerVersion { found: 7, known: 1 };
-    assert_eq!(
-        problem.kind,
-        ProblemKind::SetAside {
-            kept_as: "memory".to_owned(),
-            defect
-        }
-    );
+    assert_eq!(problem.kind, ProblemKind::LeftAlone { defect });
     assert_eq!(problem.id.as_ref(), Some(&id));
     assert!(
         problem.to_string().contains("written by a newer version"),
@@ -156,10 +150,18 @@ async fn grants_are_listed_in_order_and_a_bad_one_does_not_hide_the_others() {
     assert!(!problem.to_string().contains("s3cret"), "{problem}");
     assert_eq!(store.problems(), listing.problems);
 
-    // It counts as absent, so that a login can save anew; the old one is kept until it is discarded.
+    // ST-07: it counts as absent, yet belongs to the newer version.
     assert!(store.grant(&bad).await.unwrap().is_none());
-    store.save_grant(&bad, &full_grant(), None).await.unwrap();
-    assert_eq!(store.discard_set_aside_grants(&bad).await.unwrap(), 1);
+    let saved = store.save_grant(&bad, &full_grant(), None).await;
+    let removed = store.remove_grant(&bad, generation).await;
+    for error in [saved.unwrap_err(), removed.unwrap_err()] {
+        assert!(
+            matches!(error, Error::NewerVersion { found: 7, .. }),
+            "{error}"
+        );
+    }
+    assert_eq!(store.discard_set_aside_grants(&bad).await.unwrap(), 0);
+    assert!(backend.load(&id).await.unwrap().is_some());
 }
 
 #[tokio::test]
