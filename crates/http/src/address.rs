@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 use crate::origin::Origin;
 
@@ -19,8 +20,17 @@ use crate::origin::Origin;
 #[non_exhaustive]
 pub struct AddressPolicy {
     /// Origins that may have private, loopback or reserved addresses, such as an authorization
-    /// server on the intranet of a public MCP server (setting `addresses.allow`).
+    /// server on the intranet of a public MCP server (setting `allow_origins`).
     pub allow: Vec<Origin>,
+    /// The class of the configured resource as it was at login, learned then by
+    /// [`HttpClient::resource_class`](crate::HttpClient::resource_class); `None` until the first
+    /// login. It stands in place of what the first lookup of this process finds, and the
+    /// resource's own origin then has to keep to it: addresses of a less public class (from
+    /// public over reserved and private to loopback) are refused, so that a name that is bound
+    /// anew cannot turn a public server into one of the user's own network. It belongs to one
+    /// URL: leave it out when the configured host changes. Without effect when that host is an
+    /// address literal or `localhost`, which say their class themselves.
+    pub class: Option<AddressClass>,
 }
 
 impl AddressPolicy {
@@ -29,7 +39,14 @@ impl AddressPolicy {
     pub fn allowing(origins: impl IntoIterator<Item = Origin>) -> Self {
         Self {
             allow: origins.into_iter().collect(),
+            class: None,
         }
+    }
+
+    /// Holds the resource to the class it had at login.
+    #[must_use]
+    pub fn with_class(self, class: Option<AddressClass>) -> Self {
+        Self { class, ..self }
     }
 }
 
@@ -76,9 +93,11 @@ impl AddressClass {
     }
 }
 
-impl fmt::Display for AddressClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl AddressClass {
+    /// The class as a word for people and for records; read again by [`FromStr`].
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Public => "public",
             Self::Loopback => "loopback",
             Self::Private => "private",
@@ -87,7 +106,29 @@ impl fmt::Display for AddressClass {
             Self::CloudMetadata => "cloud metadata",
             Self::Unspecified => "unspecified",
             Self::Multicast => "multicast",
-        })
+        }
+    }
+}
+
+impl fmt::Display for AddressClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no [`AddressClass`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a class of addresses, such as `public` or `private`")]
+#[non_exhaustive]
+pub struct UnknownAddressClass;
+
+impl FromStr for AddressClass {
+    type Err = UnknownAddressClass;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        ALL.into_iter()
+            .find(|class| class.as_str() == text)
+            .ok_or(UnknownAddressClass)
     }
 }
 
@@ -108,7 +149,7 @@ pub enum AddressRefused {
     /// The address is closer than the MCP server's own, and not by the user's word.
     #[error(
         "{host} has the address {address}, a {class} address, while the MCP server's is {user}; \
-         if this is meant, add the origin to the setting `addresses.allow`"
+         if this is meant, add the origin to the setting `allow_origins`"
     )]
     Closer {
         /// The host of the URL.
@@ -119,6 +160,21 @@ pub enum AddressRefused {
         class: AddressClass,
         /// The class of the MCP server that the user configured.
         user: AddressClass,
+    },
+    /// The MCP server's own address is closer than it was at login.
+    #[error(
+        "{host} has the address {address}, a {class} address, while it was {at_login} at login \
+         and may not come closer; if this is meant, add the origin to the setting `allow_origins`"
+    )]
+    CameCloser {
+        /// The host of the URL.
+        host: String,
+        /// Its address.
+        address: IpAddr,
+        /// The class of the address.
+        class: AddressClass,
+        /// The class it had at login.
+        at_login: AddressClass,
     },
 }
 
@@ -215,6 +271,17 @@ fn carried_v4(address: Ipv6Addr) -> [Option<Ipv4Addr>; 3] {
         _ => [None; 3],
     }
 }
+
+const ALL: [AddressClass; 8] = [
+    AddressClass::Public,
+    AddressClass::Loopback,
+    AddressClass::Private,
+    AddressClass::Reserved,
+    AddressClass::LinkLocal,
+    AddressClass::CloudMetadata,
+    AddressClass::Unspecified,
+    AddressClass::Multicast,
+];
 
 /// Metadata and credential services of clouds, where they have fixed addresses.
 const METADATA_V4: [Ipv4Addr; 6] = [

@@ -133,7 +133,7 @@ impl BodyError {
     fn from_box(err: BoxError) -> Self {
         match err.downcast::<Self>() {
             Ok(own) => *own,
-            Err(other) => Self::Broken(crate::cause::deepest(other)),
+            Err(other) => Self::Broken(crate::cause::plain(other)),
         }
     }
 }

@@ -40,6 +40,54 @@ pub(crate) fn deepest(err: BoxError) -> BoxError {
     }
 }
 
+/// An error of an exchange that had begun, made fit to show: [`ConnectionCut`] where that is what
+/// happened, else the [`deepest`] cause.
+pub(crate) fn plain(err: BoxError) -> BoxError {
+    if is_cut(&*err) {
+        Box::new(ConnectionCut { outer: err })
+    } else {
+        deepest(err)
+    }
+}
+
+/// HTTP/2 keeps of such an error no more than its text, so the text counts as well.
+fn is_cut(err: &(dyn StdError + 'static)) -> bool {
+    chain(err).any(|link| {
+        let io = link.downcast_ref::<io::Error>();
+        io.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof)
+            || link.to_string().contains(CUT_TLS)
+    })
+}
+
+/// The other side, or something in between, closed the connection in the middle of an answer.
+///
+/// It is the source of [`Error::Body`](crate::Error::Body), [`Error::Transport`](crate::Error::Transport)
+/// and [`BodyError::Broken`](crate::BodyError::Broken). It has no source of its own: what the
+/// libraries below say of it is for their users, and kept as [`cause`](Self::cause).
+#[derive(thiserror::Error)]
+#[error("the connection was cut before the answer was complete")]
+pub struct ConnectionCut {
+    outer: BoxError,
+}
+
+impl ConnectionCut {
+    /// What the connection reported: an [`io::Error`] wherever the layers in between kept it.
+    #[must_use]
+    pub fn cause(&self) -> &(dyn StdError + 'static) {
+        match find::<io::Error>(&*self.outer) {
+            Some(io) => io,
+            None => chain(&*self.outer).last().unwrap_or(&*self.outer),
+        }
+    }
+}
+
+/// The layers above the cause name the URL with its query.
+impl fmt::Debug for ConnectionCut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ConnectionCut").field(&self.cause()).finish()
+    }
+}
+
 /// Keeps the whole error, shows its deepest cause.
 struct Deepest {
     outer: BoxError,
@@ -69,6 +117,10 @@ impl StdError for Deepest {}
 /// No honest chain is deeper; a cyclic one must not hang us.
 const DEPTH_LIMIT: usize = 32;
 
+/// What rustls says of a connection that ends without a `close_notify` (RFC 8446 §6.1), before it
+/// goes on to its documentation.
+const CUT_TLS: &str = "without sending TLS close_notify";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +149,29 @@ mod tests {
     #[test]
     fn an_error_without_a_cause_stays_itself() {
         assert!(deepest(link("only", None)).downcast_ref::<Link>().is_some());
+    }
+
+    #[test]
+    fn a_cut_connection_is_told_in_plain_words_and_its_cause_kept() {
+        let tls = "peer closed connection without sending TLS close_notify: https://docs.example/x";
+        let eof = || io::Error::new(io::ErrorKind::UnexpectedEof, tls);
+        for inner in [
+            link("GET https://h/?secret", Some(Box::new(eof()))),
+            link("GET https://h/?secret", Some(tls.into())),
+            Box::new(eof()),
+        ] {
+            let err = plain(inner);
+            assert_eq!(
+                err.to_string(),
+                "the connection was cut before the answer was complete"
+            );
+            assert!(err.source().is_none());
+            let cut = err.downcast_ref::<ConnectionCut>().unwrap();
+            assert_eq!(cut.cause().to_string(), tls);
+            assert!(!format!("{cut:?}").contains("secret"), "{cut:?}");
+        }
+        let other = plain(link("outer", Some(link("root", None))));
+        assert_eq!(other.to_string(), "root");
     }
 
     #[test]

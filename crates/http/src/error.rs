@@ -155,8 +155,8 @@ pub enum Error {
 #[non_exhaustive]
 pub enum RedirectRule {
     /// The leg carries credentials or changes state: it goes to its endpoint or nowhere.
-    #[error("requests of this kind are never redirected; configure the final URL")]
-    Leg,
+    #[error("{0} requests are never redirected; {next}", next = final_url(*.0))]
+    Leg(Leg),
     /// Too many hops.
     #[error("more than {0} redirects in a row (setting `limits.redirects`)")]
     TooMany(usize),
@@ -172,6 +172,17 @@ pub enum RedirectRule {
     /// The `Location` header is not a URL.
     #[error("the Location header is not a URL")]
     Location,
+}
+
+/// Who puts the final URL where it is looked up: most endpoints come from metadata.
+const fn final_url(leg: Leg) -> &'static str {
+    match leg {
+        Leg::Resource => "configure the final URL",
+        Leg::IdentityProvider => {
+            "configure the final URL, or the operator of the identity provider has to publish it"
+        }
+        _ => "the operator of the authorization server has to publish the final URL",
+    }
 }
 
 impl Error {
@@ -288,7 +299,7 @@ impl Error {
         let _: Duration = connect;
         Self::Transport {
             exchange,
-            source: cause::deepest(err),
+            source: cause::plain(err),
         }
     }
 

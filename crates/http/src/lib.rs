@@ -88,8 +88,9 @@ mod timeout;
 #[cfg(feature = "client")]
 mod tls;
 
-pub use address::{AddressClass, AddressPolicy, AddressRefused};
+pub use address::{AddressClass, AddressPolicy, AddressRefused, UnknownAddressClass};
 pub use body::{Body, BodyError};
+pub use cause::ConnectionCut;
 pub use client::{HttpClient, HttpService};
 pub use endpoint::{EndpointError, check_endpoint};
 pub use error::{Error, RedirectRule};

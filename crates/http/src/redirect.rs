@@ -114,7 +114,7 @@ fn next_hop(
     };
     let shown = RedactedUrl::of_target(&url).to_string();
     if !exchange.leg().is_metadata() {
-        return Err(refused(shown, RedirectRule::Leg));
+        return Err(refused(shown, RedirectRule::Leg(exchange.leg())));
     }
     if !matches!(*exchange.method(), Method::GET | Method::HEAD) {
         return Err(refused(shown, RedirectRule::Method));
@@ -250,7 +250,7 @@ mod tests {
         for leg in Leg::ALL.into_iter().filter(|leg| !follows(leg)) {
             let refusal =
                 hop(leg, Method::POST, 307, "https://other.example/x?secret").unwrap_err();
-            assert_eq!(refusal.rule, Some(RedirectRule::Leg), "{leg}");
+            assert_eq!(refusal.rule, Some(RedirectRule::Leg(leg)), "{leg}");
             assert_eq!(refusal.target, "https://other.example/x", "{leg}");
         }
     }

@@ -101,3 +101,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_class_is_read_again_from_its_word() {
+    for class in ALL {
+        assert_eq!(class.as_str().parse(), Ok(class));
+        assert_eq!(class.to_string(), class.as_str());
+    }
+    for text in ["", "Public", "intranet"] {
+        assert_eq!(text.parse::<AddressClass>(), Err(UnknownAddressClass));
+    }
+}

@@ -113,7 +113,7 @@ async fn an_answer_that_breaks_off_is_transient_and_says_so() {
         ),
         (
             b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf",
-            "could not be read to its end: end of file before message length reached",
+            "could not be read to its end: the connection was cut before the answer was complete",
         ),
     ] {
         let url = raw(answer).await;
@@ -126,6 +126,60 @@ async fn an_answer_that_breaks_off_is_transient_and_says_so() {
         assert!(chain(&err).ends_with(text), "{}", chain(&err));
         assert!(err.is_transient() && !err.is_connect(), "{err:?}");
         assert_eq!(err.url().unwrap().to_string(), url);
+    }
+}
+
+/// As [`raw`], over TLS of this version of HTTP, ending without a `close_notify`.
+async fn raw_tls(ca: &Ca, protocol: &[u8], answer: &'static [u8]) -> String {
+    let mut config = (*ca.server(&["127.0.0.1"], None)).clone();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+        let mut stream = acceptor.accept(stream).await.unwrap();
+        let mut asked = [0; 4096];
+        let _: usize = stream.read(&mut asked).await.unwrap();
+        stream.write_all(answer).await.unwrap();
+        stream.flush().await.unwrap();
+        // The rest of the request is taken, so that the end is an end and no reset.
+        let quiet = Duration::from_millis(300);
+        while let Ok(Ok(1..)) = tokio::time::timeout(quiet, stream.read(&mut asked)).await {}
+    });
+    format!("https://127.0.0.1:{port}/x")
+}
+
+#[tokio::test]
+async fn a_cut_tls_connection_is_told_in_plain_words_and_without_a_link() {
+    let ca = Ca::new();
+    let head = &b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"[..];
+    // HTTP/2: our SETTINGS, and the response headers `:status: 200` of stream 1.
+    let frames = &b"\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\x04\0\0\0\x01\x88"[..];
+    for (protocol, answer) in [
+        (&b"http/1.1"[..], &b""[..]),
+        (b"http/1.1", b"HTTP/1.1 200"),
+        (b"http/1.1", head),
+        (b"h2", b""),
+        (b"h2", frames),
+    ] {
+        let url = raw_tls(&ca, protocol, answer).await;
+        let mut profile = doorkey_http::HttpProfile::new(url.parse().unwrap());
+        profile.roots = ca.roots();
+        let err = client(&profile)
+            .send_collected(Leg::Token, get(&url))
+            .await
+            .unwrap_err();
+        let text = chain(&err);
+        assert!(err.is_transient(), "{err:?}");
+        assert!(
+            text.ends_with(": the connection was cut before the answer was complete"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("docs.rs") && !text.contains("notify"),
+            "{text}"
+        );
     }
 }
 

@@ -90,12 +90,17 @@ async fn every_other_leg_is_an_error_that_names_the_target() {
             matches!(
                 err,
                 Error::RedirectRefused {
-                    source: RedirectRule::Leg,
+                    source: RedirectRule::Leg(refused),
                     ..
-                }
+                } if refused == leg
             ),
             "{err:?}"
         );
+        let who = match leg {
+            Leg::IdentityProvider => "configure the final URL, or the operator of the identity",
+            _ => "the operator of the authorization server has to publish the final URL",
+        };
+        assert!(text.contains(who), "{leg}: {text}");
     }
     assert_eq!(server.seen().len(), 5);
 }
