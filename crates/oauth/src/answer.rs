@@ -97,8 +97,9 @@ impl Answer {
         } else {
             self.excerpt()
         };
-        // An empty body's parser error says nothing that the text does not say better.
-        self.error(text, (!self.body.is_empty()).then(|| Shared::new(cause)))
+        // Where nothing or no JSON was to be expected, the parser's complaint is noise.
+        let expected = self.status.is_success() && !self.body.is_empty();
+        self.error(text, expected.then(|| Shared::new(cause)))
     }
 
     fn error(&self, excerpt: String, source: Option<Shared<serde_json::Error>>) -> Error {
@@ -197,5 +198,20 @@ mod tests {
         assert!(text(400, "").contains("the body is empty"));
         assert!(text(200, "[1]").contains("not an object"));
         assert!(text(403, "Forbidden").contains("Forbidden"));
+    }
+
+    #[test]
+    fn the_parser_is_a_cause_only_where_json_was_to_be_expected_err_11() {
+        for (status, body, expected) in [
+            (200, "<html>Sign in</html>", true),
+            (200, "", false),
+            (400, "<html>Bad Request</html>", false),
+            (403, "not json", false),
+            (502, "", false),
+        ] {
+            let error = answer(status, body, &[]).object().unwrap_err();
+            let cause = std::error::Error::source(&error);
+            assert_eq!(cause.is_some(), expected, "{status} {body}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The authorization response, judged as a value (OAuth 2.1 §4.1.2, RFC 9207 §2.4).
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use doorkey_discovery::Issuer;
@@ -12,7 +13,6 @@ use crate::error::{Error, InvalidResponse};
 use crate::protocol_error::ProtocolError;
 
 /// What a callback is to the login it arrived at.
-#[derive(Debug)]
 pub(crate) enum Judgement {
     /// Not an answer to our request: `state` is missing, foreign or repeated. Wait on (RSP-02).
     Foreign,
@@ -20,6 +20,16 @@ pub(crate) enum Judgement {
     Ended(Box<Error>),
     /// The authorization code.
     Code(SecretString),
+}
+
+impl fmt::Debug for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Foreign => f.write_str("Foreign"),
+            Self::Ended(error) => f.debug_tuple("Ended").field(error).finish(),
+            Self::Code(_) => f.debug_tuple("Code").finish_non_exhaustive(),
+        }
+    }
 }
 
 /// Judges the query of a callback. `iss` is settled before `error` is even looked at (RSP-10).

@@ -25,6 +25,10 @@ pub enum Error {
     /// A request did not get an answer. Nothing was lost; see [`Error::is_transient`].
     #[error("a request of the authorization failed")]
     Http(#[source] Shared<doorkey_http::Error>),
+    /// A refresh got an answer that decides nothing about the grant, such as a page in place of
+    /// JSON. The grant is kept; try again later.
+    #[error("the token could not be refreshed for now")]
+    RefreshFailed(#[source] Shared<Self>),
     /// The authorization server could not be found or its documents are wrong.
     #[error("discovery of the authorization server failed")]
     Discovery(#[source] Shared<doorkey_discovery::Error>),
@@ -257,6 +261,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Http(cause) => cause.is_transient(),
+            Self::RefreshFailed(_) => true,
             Self::Discovery(cause) => cause.is_transient(),
             Self::Store(cause) => cause.is_transient(),
             Self::TokenEndpoint { status, error, .. }
@@ -325,6 +330,19 @@ impl Error {
         }
     }
 
+    /// The failure of the network behind this error, however deep: a certificate that is not
+    /// trusted, an address that is refused, a time-out.
+    #[must_use]
+    pub fn http(&self) -> Option<&doorkey_http::Error> {
+        match self {
+            Self::Http(cause) => Some(cause),
+            Self::RefreshFailed(cause) => cause.http(),
+            Self::LoginRequired { cause, .. } => cause.as_ref()?.http(),
+            _ => std::iter::successors(std::error::Error::source(self), |cause| cause.source())
+                .find_map(|cause| cause.downcast_ref()),
+        }
+    }
+
     /// How long the server asked to wait before the next attempt.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -332,6 +350,7 @@ impl Error {
             Self::TokenEndpoint { retry_after, .. }
             | Self::RevocationEndpoint { retry_after, .. }
             | Self::UnreadableResponse { retry_after, .. } => *retry_after,
+            Self::RefreshFailed(cause) => cause.retry_after(),
             _ => None,
         }
     }

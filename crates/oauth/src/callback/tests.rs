@@ -217,3 +217,13 @@ proptest! {
         drop(judge(&record, &query, NOW));
     }
 }
+
+#[test]
+fn the_code_is_in_no_debug_of_a_judgement_law_9() {
+    let record = record(false);
+    let query = format!("code=secret-code&state={}", record.state.expose_secret());
+    let judgement = judge(&record, &query, NOW);
+    assert_eq!(format!("{judgement:?}"), "Code(..)");
+    let foreign = judge(&record, "code=secret-code", NOW);
+    assert_eq!(format!("{foreign:?}"), "Foreign");
+}

@@ -14,6 +14,7 @@ use crate::clock::unix_seconds;
 use crate::error::{Error, LoginReason};
 use crate::protocol_error::ProtocolError;
 use crate::registration::kept::{Kept, of_client};
+use crate::shared::Shared;
 
 /// The refresh that failed.
 pub(super) struct Attempt {
@@ -113,9 +114,15 @@ fn refuse(inner: &Inner, reason: LoginReason, error: Error) -> Error {
 /// and then the record keeps saying that a refresh was begun.
 async fn passing(inner: &Inner, attempt: &Attempt, error: Error) -> Error {
     let now = inner.clock.now();
-    lock(&inner.backoff).failed(error.clone(), now, inner.random.as_ref());
     let unsent = matches!(&error, Error::Http(cause) if cause.is_connect());
-    if unsent || matches!(error, Error::TokenEndpoint { .. }) {
+    let told = unsent || matches!(error, Error::TokenEndpoint { .. });
+    let error = if error.is_transient() || !is_answer(&error) {
+        error
+    } else {
+        Error::RefreshFailed(Shared::new(error))
+    };
+    lock(&inner.backoff).failed(error.clone(), now, inner.random.as_ref());
+    if told {
         let before = attempt.held.grant.refresh_started_at;
         note(inner, &attempt.held, |grant| {
             grant.refresh_started_at = before;
@@ -127,6 +134,21 @@ async fn passing(inner: &Inner, attempt: &Attempt, error: Error) -> Error {
         inner.publish(attempt.held.revised(grant, attempt.held.generation));
     }
     error
+}
+
+/// Whether the server, or somebody on the way to it, answered; the next answer may be another one.
+/// What keeps a request from being answered at all, such as a certificate, has its own next step.
+fn is_answer(error: &Error) -> bool {
+    match error {
+        Error::TokenEndpoint { .. } | Error::UnreadableResponse { .. } => true,
+        Error::Http(cause) => matches!(
+            **cause,
+            doorkey_http::Error::BodyTooLarge { .. }
+                | doorkey_http::Error::HeadersTooLarge { .. }
+                | doorkey_http::Error::RedirectRefused { .. }
+        ),
+        _ => false,
+    }
 }
 
 async fn is_replaced(inner: &Inner, attempt: &Attempt) -> bool {

@@ -1,10 +1,13 @@
 //! A refresh refused, class by class: what it means and what is kept (REF-07, REF-08, REF-15, REG-23).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorkey_http::Leg;
 use doorkey_oauth::{ClientChoice, Error, LoginReason, NextStep, TokenSource};
 use doorkey_store::{RegistrationKey, Store};
+use http::HeaderValue;
+use http::header::RETRY_AFTER;
 use secrecy::SecretString;
 
 use crate::browser::Browser;
@@ -117,6 +120,12 @@ async fn the_table_of_refusals() {
             }
             Meaning::Passing => {
                 assert!(!error.needs_login(), "{status} {body}: {error:?}");
+                assert!(error.is_transient(), "{status} {body}: {error:?}");
+                assert_eq!(
+                    error.next_step(),
+                    Some(NextStep::Retry { after: None }),
+                    "{status} {body}"
+                );
                 assert!(grant.refresh_token.is_some(), "{status} {body}");
                 // Nothing was lost: later it works.
                 world.clock().advance(60);
@@ -124,6 +133,38 @@ async fn the_table_of_refusals() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn an_answer_without_end_to_a_refresh_is_passing_ref_08() {
+    let world = World::new();
+    let store = Store::memory();
+    let page = "x".repeat(2 << 20).leak();
+    let (source, error) = refused(&world, &store, 200, page).await;
+    assert!(error.is_transient(), "{error:?}");
+    assert_eq!(error.next_step(), Some(NextStep::Retry { after: None }));
+    let cause = error.http().unwrap();
+    assert!(
+        matches!(cause, doorkey_http::Error::BodyTooLarge { .. }),
+        "{cause:?}"
+    );
+    // Asked again at once, the server is left alone and the same is said.
+    assert!(source.token().await.unwrap_err().is_transient());
+    assert_eq!(world.seen(Leg::Token).len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_asks_to_wait_says_how_long_ref_08() {
+    let world = World::new();
+    let store = Store::memory();
+    let source = world.source(&store);
+    world.signed_in(&source).await;
+    world.clock().advance(3600);
+    let headers = [(RETRY_AFTER, HeaderValue::from_static("30"))];
+    world.script_with(Leg::Token, 403, "slow down", headers.into_iter().collect());
+    let error = source.token().await.unwrap_err();
+    let after = Some(Duration::from_secs(30));
+    assert_eq!(error.next_step(), Some(NextStep::Retry { after }));
 }
 
 #[tokio::test]
