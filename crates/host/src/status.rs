@@ -1,6 +1,6 @@
 //! What is known of each server's login, without asking the network.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use doorkey_discovery::{ResourceId, ResourceMatch, ResourceRule, Source, validate_resource};
@@ -166,7 +166,7 @@ impl Host {
     fn is_of_one_record(&self, error: &StoreError) -> bool {
         match error {
             StoreError::UnsafeFile { path, .. } | StoreError::Io { path, .. } => {
-                *path != PathBuf::from(self.store().describe().location)
+                path != Path::new(&self.store().describe().location)
             }
             StoreError::InTheWay { .. } | StoreError::LockTimeout { .. } => true,
             _ => false,

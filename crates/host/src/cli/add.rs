@@ -1,6 +1,7 @@
 //! `doorkey add`: a server for the configuration.
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use doorkey::{Config, Environment, Home, NewServer};
 
 use super::exit::{Exit, Failure};
@@ -9,6 +10,7 @@ use super::output::Output;
 #[derive(Args, Debug)]
 pub(crate) struct Add {
     /// What to call the server
+    #[arg(value_parser = server_name)]
     pub(crate) name: String,
     /// Its MCP URL
     #[arg(long, value_parser = server_url)]
@@ -17,16 +19,16 @@ pub(crate) struct Add {
     #[arg(long = "header", value_name = "K=V", value_parser = header)]
     headers: Vec<(String, String)>,
     /// A client id that was registered beforehand
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     client_id: Option<String>,
     /// Scopes to ask for, besides those the server wants
-    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    #[arg(long, value_delimiter = ',', value_name = "A,B", value_parser = scope)]
     scopes: Vec<String>,
     /// The resource to ask a token for: auto, omit or a URI
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", value_parser = resource)]
     resource: Option<String>,
     /// The environment variable with a bearer token, in place of a login
-    #[arg(long, value_name = "VARIABLE")]
+    #[arg(long, value_name = "VARIABLE", value_parser = NonEmptyStringValueParser::new())]
     bearer_token_env_var: Option<String>,
 }
 
@@ -63,6 +65,29 @@ impl Add {
     }
 }
 
+fn server_name(text: &str) -> Result<String, String> {
+    let expected = "a name is 1 to 64 letters, digits, `-` and `_`";
+    accepted(text, NewServer::is_name(text), expected)
+}
+
+fn scope(text: &str) -> Result<String, String> {
+    let expected = "a scope is visible ASCII without quotes and backslashes";
+    accepted(text, NewServer::is_scope(text), expected)
+}
+
+fn resource(text: &str) -> Result<String, String> {
+    let expected = "expected auto, omit or an absolute URI without a fragment";
+    accepted(text, NewServer::is_resource(text), expected)
+}
+
+fn accepted(text: &str, fits: bool, expected: &str) -> Result<String, String> {
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(expected.to_owned())
+    }
+}
+
 /// The URL as it was typed, when a server can be there (SEC-01, SEC-02).
 fn server_url(text: &str) -> Result<String, String> {
     let url = url::Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
@@ -77,8 +102,13 @@ fn header(text: &str) -> Result<(String, String), String> {
         .split_once('=')
         .ok_or("expected a name, `=` and a value, such as X-Team=search")?;
     let (name, value) = (name.trim(), value.trim());
-    http::HeaderName::from_bytes(name.as_bytes())
+    let header = http::HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| format!("{name:?} is not a header name"))?;
+    if !NewServer::is_header(&header) {
+        return Err(format!(
+            "{name} belongs to the connection and cannot be configured"
+        ));
+    }
     http::HeaderValue::from_str(value)
         .map_err(|_| format!("the value of {name} holds characters that a header cannot carry"))?;
     let credential = ["authorization", "cookie", "proxy-authorization"];

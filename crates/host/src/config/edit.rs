@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use http::HeaderName;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Table, TableLike};
 
 use super::{Config, ConfigError};
@@ -40,6 +41,33 @@ impl NewServer {
             ..Self::default()
         }
     }
+
+    /// Whether `text` may be the name of a server.
+    #[must_use]
+    pub fn is_name(text: &str) -> bool {
+        (1..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    }
+
+    /// Whether `text` may be a scope (RFC 6749 section 3.3).
+    #[must_use]
+    pub fn is_scope(text: &str) -> bool {
+        super::server::is_scope_token(text)
+    }
+
+    /// Whether `text` may stand in `oauth_resource` (RFC 8707 section 2).
+    #[must_use]
+    pub fn is_resource(text: &str) -> bool {
+        super::server::resource_choice(text).is_some()
+    }
+
+    /// Whether a header of that name may stand in `http_headers`: those of the connection may not.
+    #[must_use]
+    pub fn is_header(name: &HeaderName) -> bool {
+        !super::section::is_framing(name)
+    }
 }
 
 impl Config {
@@ -53,7 +81,7 @@ impl Config {
     /// locked or written.
     pub fn add_server(home: &Home, server: &NewServer) -> Result<Self, ConfigError> {
         let path = home.config_file();
-        if !is_server_name(&server.name) {
+        if !NewServer::is_name(&server.name) {
             return Err(ConfigError::ServerName {
                 name: server.name.clone(),
             });
@@ -98,13 +126,6 @@ impl Config {
             }
         })
     }
-}
-
-fn is_server_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// `mcp_servers`, made where it is not there.

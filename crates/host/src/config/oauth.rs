@@ -81,7 +81,25 @@ impl OAuthSettings {
             offline_access: section.flag("offline_access", true)?,
             authorize_params: section.text_pairs("authorize_params")?,
         };
+        settings.check_callback(section)?;
         Ok(settings)
+    }
+
+    /// On loopback the redirect URI names the port to listen on; a second one would be a guess.
+    /// Elsewhere something forwards it to `callback_port`.
+    fn check_callback(&self, section: &Section<'_>) -> Result<(), ConfigError> {
+        let (Some(port), Some(url)) = (self.callback_port, &self.callback_url) else {
+            return Ok(());
+        };
+        match url.port() {
+            Some(other) if url.scheme() == "http" && other != port => Err(section.wrong(
+                "callback_port",
+                &format!("the port of callback_url, {other}, or nothing"),
+                port.to_string(),
+                &format!("callback_port = {other}"),
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use url::Url;
 
 use super::{ConfigError, ConfigWarning, WrongValue};
 
+pub(super) use headers::is_framing;
+
 /// The text of the file, to turn positions into lines.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {

@@ -189,7 +189,7 @@ fn read_scopes(section: &Section<'_>) -> Result<Vec<String>, ConfigError> {
 }
 
 /// RFC 6749 section 3.3: visible ASCII but for the quote and the backslash.
-fn is_scope_token(scope: &str) -> bool {
+pub(super) fn is_scope_token(scope: &str) -> bool {
     !scope.is_empty()
         && scope
             .bytes()
@@ -199,16 +199,21 @@ fn is_scope_token(scope: &str) -> bool {
 fn read_resource(section: &Section<'_>) -> Result<ResourceChoice, ConfigError> {
     let expected = "\"auto\", \"omit\" or an absolute URI without a fragment";
     let example = "oauth_resource = \"auto\"";
-    match section.text("oauth_resource", expected, example)? {
-        None | Some("auto") => Ok(ResourceChoice::Auto),
-        Some("omit") => Ok(ResourceChoice::Omit),
-        // RFC 8707 section 2. The text is kept as written, it is compared byte for byte.
-        Some(uri) if Url::parse(uri).is_ok_and(|url| url.fragment().is_none()) => {
-            Ok(ResourceChoice::Value(uri.to_owned()))
-        }
-        Some(other) => {
-            Err(section.wrong("oauth_resource", expected, format!("{other:?}"), example))
-        }
+    let Some(text) = section.text("oauth_resource", expected, example)? else {
+        return Ok(ResourceChoice::Auto);
+    };
+    resource_choice(text)
+        .ok_or_else(|| section.wrong("oauth_resource", expected, format!("{text:?}"), example))
+}
+
+/// RFC 8707 section 2. A URI is kept as written, it is compared byte for byte.
+pub(super) fn resource_choice(text: &str) -> Option<ResourceChoice> {
+    match text {
+        "auto" => Some(ResourceChoice::Auto),
+        "omit" => Some(ResourceChoice::Omit),
+        uri => Url::parse(uri)
+            .is_ok_and(|url| url.fragment().is_none())
+            .then(|| ResourceChoice::Value(uri.to_owned())),
     }
 }
 

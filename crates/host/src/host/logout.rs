@@ -10,6 +10,7 @@ use doorkey_store::{Error as StoreError, UnsafeFile};
 use super::{Host, grant_key};
 use crate::config::ServerConfig;
 use crate::error::Error;
+use crate::facts;
 
 /// What became of a logout.
 #[derive(Debug)]
@@ -60,6 +61,7 @@ impl Host {
             }
             Err(error) => return Err(error),
         };
+        facts::forget_private(&self.store, server).await;
         match server.bearer_key() {
             Some(key) if !outcome.found_login() => Err(Error::BearerConfigured {
                 server: name.to_owned(),

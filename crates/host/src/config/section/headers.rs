@@ -1,5 +1,6 @@
 //! Tables of header names and values.
 
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use toml_edit::Item;
 
@@ -76,6 +77,10 @@ impl<'a> Section<'a> {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
                 self.wrong(key, expected, format!("{name:?}, no header name"), &example)
             })?;
+            if is_framing(&name) {
+                let found = format!("{name}, which belongs to the connection");
+                return Err(self.wrong(key, "headers of the request", found, &example));
+            }
             let Some(text) = value.as_str() else {
                 let found = format!("{} for {name}", describe(value));
                 return Err(self.wrong(key, expected, found, &example));
@@ -84,4 +89,18 @@ impl<'a> Section<'a> {
         }
         Ok(texts)
     }
+}
+
+/// Whether a header says how the message travels; the connection writes it, nobody configures it
+/// (RFC 9110 sections 7.2, 7.6.1 and 8.6).
+pub(in crate::config) fn is_framing(name: &HeaderName) -> bool {
+    [
+        HOST,
+        CONNECTION,
+        CONTENT_LENGTH,
+        TRANSFER_ENCODING,
+        TE,
+        UPGRADE,
+    ]
+    .contains(name)
 }
