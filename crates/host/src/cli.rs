@@ -16,6 +16,7 @@ mod report;
 mod resources;
 mod tools;
 mod trace;
+mod wording;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -138,7 +139,10 @@ async fn execute(
     if !drained {
         output.warn("a refresh was still running; the next command picks up what became of it");
     }
-    outcome
+    outcome.map_err(|failure| {
+        let name = command.server_name().unwrap_or_default();
+        failure.at(host.config().server(name).ok())
+    })
 }
 
 async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Exit, Failure> {

@@ -174,6 +174,175 @@ fn credentials_on_the_command_line_are_refused_with_the_way_to_give_them() {
 }
 
 #[test]
+fn arguments_that_no_configuration_takes_are_usage_errors() {
+    let add = ["add", "one", "--url", "https://a.example"];
+    for (arguments, told) in [
+        (
+            &["--resource", "not a uri"][..],
+            "auto, omit or an absolute URI",
+        ),
+        (
+            &["--resource", "https://a.example/#f"],
+            "without a fragment",
+        ),
+        (&["--scopes", "a,b c"], "a scope is visible ASCII"),
+        (&["--scopes", "a,,b"], "a scope is visible ASCII"),
+        (&["--client-id", ""], "--client-id"),
+        (&["--bearer-token-env-var", ""], "--bearer-token-env-var"),
+        (&["--header", "Host=a.example"], "belongs to the connection"),
+    ] {
+        let scene = Scene::new("");
+        let ran = scene
+            .run(&[&add[..], arguments].concat())
+            .expect(2, &[told]);
+        assert!(!ran.err.contains("config.toml"), "{}", ran.err);
+        assert!(!scene.config().exists());
+    }
+    for name in ["", "a b", "a.b", "é"] {
+        let arguments = ["add", name, "--url", "https://a.example"];
+        let told = "1 to 64 letters, digits, `-` and `_`";
+        Scene::new("").run(&arguments).expect(2, &[told]);
+    }
+}
+
+#[test]
+fn headers_of_the_connection_are_refused_where_they_stand() {
+    for (text, line, key) in [
+        (
+            "http_headers = { Host = \"b.example\" }",
+            3,
+            "one.http_headers",
+        ),
+        (
+            "env_http_headers = { TE = \"V\" }",
+            3,
+            "one.env_http_headers",
+        ),
+        (
+            "[network.default_headers]\nContent-Length = \"1\"",
+            3,
+            "network.default_headers",
+        ),
+    ] {
+        let scene = Scene::new(&format!(
+            "[mcp_servers.one]\nurl = \"https://a.example\"\n{text}\n"
+        ));
+        scene.run(&["list"]).expect(
+            9,
+            &[
+                &format!("config.toml:{line}: "),
+                key,
+                "belongs to the connection",
+                "next: write ",
+            ],
+        );
+    }
+}
+
+#[test]
+fn two_ports_for_one_way_back_are_refused() {
+    let scene = |callback: &str| {
+        Scene::new(&format!(
+            "[mcp_servers.one]\nurl = \"https://a.example\"\n[mcp_servers.one.oauth]\n{callback}"
+        ))
+    };
+    scene("callback_url = \"http://localhost:3118/cb\"\ncallback_port = 3119\n")
+        .run(&["list"])
+        .expect(
+            9,
+            &[
+                "config.toml:5: ",
+                "callback_port",
+                "callback_url, 3118",
+                "3119",
+            ],
+        );
+    for fine in [
+        "callback_url = \"http://localhost:3118/cb\"\ncallback_port = 3118\n",
+        "callback_url = \"http://localhost/cb\"\ncallback_port = 3118\n",
+        "callback_url = \"https://dev.example:8443/cb\"\ncallback_port = 3118\n",
+    ] {
+        scene(fine).run(&["list"]).expect(0, &[]);
+    }
+}
+
+#[test]
+fn every_failure_of_the_configuration_says_what_to_do() {
+    let bundle = TempDir::new().unwrap();
+    let empty = bundle.path().join("ca.pem");
+    fs::write(&empty, "nothing").unwrap();
+    let empty = empty.display().to_string();
+    let missing = ("SSL_CERT_FILE", "/nonexistent/ca.pem");
+    for (rest, variable, command, next) in [
+        (
+            "bearer_token_env_var = \"TOKEN\"",
+            None,
+            "tools",
+            "next: set the environment variable TOKEN, or correct bearer_token_env_var in [mcp_servers.one]",
+        ),
+        (
+            "env_http_headers = { X-Key = \"KEY\" }",
+            None,
+            "tools",
+            "next: set the environment variable KEY, or correct env_http_headers.x-key",
+        ),
+        (
+            "oauth = { client_id = \"a\", client_secret_env = \"SECRET\" }",
+            None,
+            "login",
+            "next: set the environment variable SECRET, or correct oauth.client_secret_env",
+        ),
+        (
+            "env_http_headers = { Authorization = \"KEY\" }",
+            Some(("KEY", "Basic x")),
+            "tools",
+            "next: let env_http_headers.authorization of [mcp_servers.one] begin with `Bearer `",
+        ),
+        (
+            "bearer_token_env_var = \"TOKEN\"",
+            Some(("TOKEN", "t")),
+            "login",
+            "next: doorkey tools one; to sign in instead take bearer_token_env_var out of",
+        ),
+        (
+            "",
+            Some(missing),
+            "tools",
+            "next: put a readable file at /nonexistent/ca.pem, or unset SSL_CERT_FILE",
+        ),
+        (
+            "",
+            Some(("DOORKEY_CA_CERTIFICATE", &empty)),
+            "tools",
+            "next: name a file with PEM certificates",
+        ),
+        (
+            "network = { ca_certificates = [\"none.pem\"] }",
+            None,
+            "tools",
+            "or correct ca_certificates in the configuration",
+        ),
+        (
+            "",
+            Some(("HTTPS_PROXY", "ftp://proxy")),
+            "tools",
+            "next: set HTTPS_PROXY to something like http://proxy.example:3128",
+        ),
+        ("x = ", None, "list", "next: correct line 3 of "),
+        ("enabled = false", None, "tools", "next: set enabled = true"),
+    ] {
+        let text = format!("[mcp_servers.one]\nurl = \"https://a.example\"\n{rest}\n");
+        let mut scene = Scene::new(&text);
+        if let Some((name, value)) = variable {
+            scene = scene.with(name, value);
+        }
+        let arguments = [command, "one"];
+        let arguments = &arguments[..if command == "list" { 1 } else { 2 }];
+        scene.run(arguments).expect(9, &[next]);
+    }
+}
+
+#[test]
 fn a_server_is_added_shown_and_removed_and_comments_stay() {
     let scene = Scene::new(ONE);
     let ran = scene.run(&[
@@ -383,6 +552,29 @@ async fn a_server_that_wants_a_login_ends_a_command_with_3_and_the_login_to_type
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refused_bearer_token_is_replaced_where_it_stands() {
+    for (key, value) in [
+        ("bearer_token_env_var", "\"TOKEN\""),
+        ("http_headers", "{ Authorization = \"Bearer x\" }"),
+        ("env_http_headers", "{ Authorization = \"HEADER\" }"),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(method("POST"))
+            .respond_with(ResponseTemplate::new(401))
+            .mount(&server)
+            .await;
+        let url = server.uri();
+        let scene = Scene::new(&format!(
+            "[mcp_servers.one]\nurl = \"{url}/mcp\"\n{key} = {value}\n"
+        ));
+        let scene = scene.with("TOKEN", "x").with("HEADER", "Bearer x");
+        let ran = scene.run_async(&["tools", "one"]).await;
+        let next = format!("next: put a valid token where {key} of [mcp_servers.one] says");
+        ran.expect(3, &[&next]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn network_and_server_failures_are_temporary() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
@@ -522,6 +714,47 @@ async fn a_server_without_a_login_is_said_to_need_none_and_remembered_so() {
     .await
     .unwrap();
     drop(folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_has_the_code_and_the_causes_of_each_failure() {
+    let server = open_server().await;
+    let locked = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(401))
+        .mount(&locked)
+        .await;
+    let scene = Scene::new(&format!(
+        "[mcp_servers.open]\nurl = \"{}/mcp\"\n\
+         [mcp_servers.locked]\nurl = \"{}/mcp\"\n\
+         [mcp_servers.away]\nurl = \"http://127.0.0.1:9/mcp\"\n\
+         [mcp_servers.unset]\nurl = \"http://127.0.0.1:9/mcp\"\nbearer_token_env_var = \"UNSET\"\n\
+         [mcp_servers.off]\nurl = \"http://127.0.0.1:9/mcp\"\nenabled = false\n",
+        server.uri(),
+        locked.uri()
+    ));
+    let ran = scene.run_async(&["list", "--json", "--check"]).await;
+    let rows = ran.expect(0, &[]).json();
+    for (index, code) in [0, 3, 6, 9].into_iter().enumerate() {
+        let check = &rows[index]["check"];
+        assert_eq!(check["code"], code, "{check}");
+        assert_eq!(check["ok"], code == 0, "{check}");
+        let lines = check["error"].as_array().map_or(0, Vec::len);
+        assert_eq!(lines > 1, code != 0, "{check}");
+    }
+    assert!(rows[4]["check"].is_null(), "what is off is not tried");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_proxy_is_named() {
+    let scene = Scene::new("[mcp_servers.one]\nurl = \"http://127.0.0.1:9/mcp\"\n")
+        .with("HTTP_PROXY", "http://me:s3cret@127.0.0.1:1");
+    let ran = scene.run_async(&["tools", "one"]).await;
+    let ran = ran.expect(
+        6,
+        &["through the proxy http://127.0.0.1:1: could not connect"],
+    );
+    assert!(!ran.err.contains("s3cret"), "{}", ran.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

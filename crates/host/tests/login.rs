@@ -347,7 +347,17 @@ async fn a_fixed_port_that_is_taken_is_named_before_anybody_is_asked() {
     )
     .unwrap();
     let (ran, visit) = world.login(world.person()).await;
-    ran.expect(9, &[&port.to_string(), "in use"]);
+    let next = format!("next: end the program that listens on port {port}");
+    ran.expect(9, &[&port.to_string(), "in use", &next]);
+    assert!(visit.is_none());
+
+    fs::write(
+        &config,
+        format!("{text}[mcp_servers.one.oauth]\ncallback_url = \"https://dev.example/cb\"\n"),
+    )
+    .unwrap();
+    let (ran, visit) = world.login(world.person()).await;
+    ran.expect(9, &["not on loopback", "next: write callback_port = "]);
     assert!(visit.is_none());
 }
 

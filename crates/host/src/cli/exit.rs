@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::process::ExitCode;
 
-use doorkey::{Error, LoopbackError};
+use doorkey::{Error, LoopbackError, ServerConfig};
 use doorkey_http::TlsFault;
 use doorkey_oauth::{Error as AuthorizationError, InteractionError};
 
@@ -28,6 +28,11 @@ pub(crate) enum Exit {
 #[derive(Debug)]
 pub(crate) enum Failure {
     Host(Error),
+    /// The server refuses the token that stands under a key of the configuration.
+    Bearer {
+        error: Error,
+        key: &'static str,
+    },
     /// Nobody reads what is written.
     Output(io::Error),
     /// The person pressed Ctrl-C.
@@ -43,7 +48,7 @@ impl Exit {
             Failure::Interrupted { login: true } => Self::Denied,
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Self::Done,
             Failure::Output(_) | Failure::Interrupted { login: false } => Self::Other,
-            Failure::Host(error) => Self::of_error(error),
+            Failure::Host(error) | Failure::Bearer { error, .. } => Self::of_error(error),
         }
     }
 
@@ -104,6 +109,25 @@ impl Exit {
             _ => Self::Other,
         }
     }
+}
+
+impl Failure {
+    /// The same with the key of the configuration that the refused token of a server is under.
+    pub(crate) fn at(self, server: Option<&ServerConfig>) -> Self {
+        match (self, server.and_then(ServerConfig::bearer_key)) {
+            (Self::Host(error), Some(key)) if is_bearer_rejected(&error) => {
+                Self::Bearer { error, key }
+            }
+            (failure, _) => failure,
+        }
+    }
+}
+
+fn is_bearer_rejected(error: &Error) -> bool {
+    matches!(
+        error.authorization(),
+        Some(AuthorizationError::BearerRejected { .. })
+    )
 }
 
 /// Whether a certificate authority is missing from the settings: trying again would not help.

@@ -15,7 +15,7 @@ pub(crate) struct List {
     /// As JSON
     #[arg(long)]
     json: bool,
-    /// Also try every enabled server
+    /// Also try every enabled server; the exit code stays 0, JSON has one for each server
     #[arg(long)]
     check: bool,
 }
@@ -35,8 +35,11 @@ struct Check {
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    /// The exit code that a command for this server would end with.
+    code: u8,
+    /// What failed, then each cause.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    error: Vec<String>,
 }
 
 impl List {
@@ -101,17 +104,16 @@ async fn check(host: &Host, name: &str) -> Check {
         Ok(wire) => Check {
             ok: true,
             protocol: Some(wire.as_str()),
-            error: None,
+            code: Exit::Done as u8,
+            error: Vec::new(),
         },
         Err(error) => {
-            let error = report::causes(&error)
-                .iter()
-                .map(|line| clean(line))
-                .collect::<Vec<_>>();
+            let lines = report::causes(&error);
             Check {
                 ok: false,
                 protocol: None,
-                error: Some(error.join(": ")),
+                error: lines.iter().map(|line| clean(line)).collect(),
+                code: Exit::of(&Failure::Host(error)) as u8,
             }
         }
     }
@@ -138,9 +140,9 @@ fn table(rows: &[Row]) -> Table {
             status.auth.issuer.clone().unwrap_or_default(),
         ];
         if checked {
-            let text = check.as_ref().map(|check| match &check.error {
-                None => "ok".to_owned(),
-                Some(error) => error.clone(),
+            let text = check.as_ref().map(|check| match check.ok {
+                true => "ok".to_owned(),
+                false => check.error.join(": "),
             });
             cells.push(text.unwrap_or_default());
         }

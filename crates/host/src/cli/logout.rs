@@ -7,6 +7,7 @@ use doorkey_oauth::{LogoutOptions, LogoutReport, StepOutcome};
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean};
 use super::report;
+use super::wording::in_configured_names;
 
 #[derive(Args, Debug)]
 pub(crate) struct Logout {
@@ -90,7 +91,7 @@ fn tell_steps(name: &str, report: &LogoutReport, output: &Output) -> Exit {
 fn chain(error: &doorkey_oauth::Error) -> String {
     let first: &(dyn std::error::Error + 'static) = error;
     std::iter::successors(Some(first), |&error| error.source())
-        .map(ToString::to_string)
+        .map(|cause| in_configured_names(&cause.to_string()))
         .collect::<Vec<_>>()
         .join(": ")
 }

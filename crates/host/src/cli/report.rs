@@ -4,9 +4,11 @@ use std::error::Error as StdError;
 
 use doorkey::{ConfigError, Error, Unattended};
 use doorkey_oauth::NextStep;
+use doorkey_rmcp::{TransportError, transport_error};
 
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean};
+use super::wording::{in_configured_names, key_of};
 
 /// Tells a failure and returns its exit code.
 pub(crate) fn failure(output: &Output, server: Option<&str>, failure: &Failure) -> Exit {
@@ -20,6 +22,11 @@ pub(crate) fn failure(output: &Output, server: Option<&str>, failure: &Failure) 
         Failure::Output(error) => (vec![format!("cannot write the output: {error}")], None),
         Failure::Interrupted { .. } => (vec!["interrupted".to_owned()], None),
         Failure::Host(error) => (causes(error), next_step(error, server)),
+        Failure::Bearer { error, key } => {
+            let name = server.unwrap_or("NAME");
+            let next = format!("put a valid token where {key} of [mcp_servers.{name}] says");
+            (causes(error), Some(next))
+        }
     };
     for (index, line) in lines.iter().enumerate() {
         if index == 0 {
@@ -50,11 +57,23 @@ pub(crate) fn causes(error: &Error) -> Vec<String> {
             "the server answered: {} ({})",
             answer.message, answer.code.0
         ));
+    } else if let Some(transport) = transport(error) {
+        lines.push(transport.to_string());
+        lines.extend(sources(transport));
     } else {
         lines.extend(sources(error));
     }
     lines.dedup();
-    lines
+    lines.iter().map(|line| in_configured_names(line)).collect()
+}
+
+/// What happened to the message, without rmcp's wrapping.
+fn transport(error: &Error) -> Option<&TransportError> {
+    match error {
+        Error::Connect { source, .. } => transport_error(&**source),
+        Error::Request { source, .. } => transport_error(&**source),
+        _ => None,
+    }
 }
 
 fn sources(error: &(dyn StdError + 'static)) -> impl Iterator<Item = String> {
@@ -76,7 +95,10 @@ fn next_step(error: &Error, server: Option<&str>) -> Option<String> {
         }
         Error::Config(ConfigError::ServerExists { .. }) => Some(format!("doorkey remove {name}")),
         Error::Unproven { .. } => Some(format!("doorkey tools {name}")),
-        _ if error.is_transient() => Some("try again".to_owned()),
+        _ if error.is_transient() => {
+            let after = transport(error).and_then(TransportError::retry_after);
+            word(&NextStep::Retry { after }, name)
+        }
         _ => error.remedy(),
     }
 }
@@ -126,11 +148,8 @@ fn word(step: &NextStep, name: &str) -> Option<String> {
             "compare resource in doorkey get {name} --json with what the server expects; write \
              oauth_resource = \"URI\" or \"omit\" in [mcp_servers.{name}], then doorkey login {name}"
         ),
-        NextStep::CheckBearer => {
-            format!("put a valid token where bearer_token_env_var of [mcp_servers.{name}] says")
-        }
         NextStep::CheckSetting(setting) => {
-            format!("correct {setting} in [mcp_servers.{name}]")
+            format!("correct {} in [mcp_servers.{name}]", key_of(setting))
         }
         NextStep::Retry { after: Some(after) } => {
             format!("try again in {} s", after.as_secs().max(1))
