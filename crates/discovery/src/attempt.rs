@@ -3,6 +3,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use http::StatusCode;
 use url::Url;
@@ -22,8 +23,13 @@ pub struct Attempt {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The server answered with this status.
-    Status(StatusCode),
+    /// The server answered with another status than 200.
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// How long it asked to wait before the next request (RFC 9110 §10.2.3).
+        retry_after: Option<Duration>,
+    },
     /// It answered 200 with something that cannot be used.
     Document(DocumentError),
     /// There was no answer, or none that may be used.
@@ -52,7 +58,7 @@ pub(crate) enum Class {
 impl Failure {
     pub(crate) fn class(&self) -> Class {
         match self {
-            Self::Status(status) => class_of_status(*status),
+            Self::Status { status, .. } => class_of_status(*status),
             Self::Document(error) => class_of_document(error),
             Self::Http(_) | Self::Request(_) => Class::Trouble,
             Self::Issuer(_) => Class::Absent,
@@ -64,7 +70,7 @@ impl Failure {
     pub fn is_transient(&self) -> bool {
         use doorkey_http::Error as Http;
         match self {
-            Self::Status(status) => status.is_server_error() || is_throttled(*status),
+            Self::Status { status, .. } => status.is_server_error() || throttle(*status).is_some(),
             Self::Document(DocumentError::TooLong) => true,
             Self::Http(error) => {
                 error.is_transient() || error.is_tls() || matches!(error, Http::BodyTooLarge { .. })
@@ -73,9 +79,18 @@ impl Failure {
         }
     }
 
+    /// How long the server asked to wait, where waiting may help.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } if self.is_transient() => *retry_after,
+            _ => None,
+        }
+    }
+
     fn detail(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Status(_) => None,
+            Self::Status { .. } => None,
             Self::Document(error) => error.source(),
             Self::Http(error) => Some(error),
             Self::Issuer(error) => error.source(),
@@ -86,7 +101,8 @@ impl Failure {
 
 fn class_of_status(status: StatusCode) -> Class {
     match status.as_u16() {
-        401 | 403 | 408 | 425 | 429 => Class::Refused,
+        _ if throttle(status).is_some() => Class::Trouble,
+        401 | 403 => Class::Refused,
         200..=299 | 400..=499 => Class::Absent,
         _ => Class::Trouble,
     }
@@ -106,15 +122,29 @@ fn class_of_document(error: &DocumentError) -> Class {
     }
 }
 
-/// Too early, too slow or too often: try again later.
-fn is_throttled(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429)
+/// What the statuses mean that put a request off, and say nothing of the document.
+fn throttle(status: StatusCode) -> Option<&'static str> {
+    match status {
+        StatusCode::REQUEST_TIMEOUT => Some("the request came too slowly"),
+        StatusCode::TOO_EARLY => Some("too early"),
+        StatusCode::TOO_MANY_REQUESTS => Some("too many requests"),
+        _ => None,
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Status(status) => write!(f, "HTTP {}", status.as_u16()),
+            Self::Status { status, .. } => {
+                write!(f, "HTTP {}", status.as_u16())?;
+                if let Some(meaning) = throttle(*status) {
+                    write!(f, ", {meaning}")?;
+                }
+                match self.retry_after() {
+                    Some(wait) => write!(f, ", asked to wait {} s", wait.as_secs()),
+                    None => Ok(()),
+                }
+            }
             Self::Document(error) => error.fmt(f),
             Self::Http(error) => f.write_str(short(error)),
             Self::Issuer(error) => error.fmt(f),
@@ -199,17 +229,21 @@ impl Attempts {
         self.iter().any(|attempt| attempt.failure.is_transient())
     }
 
+    /// The longest time that a server asked to wait.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.iter()
+            .filter_map(|attempt| attempt.failure.retry_after())
+            .max()
+    }
+
     pub(crate) fn gravest(&self) -> Option<Class> {
         self.iter().map(|attempt| attempt.failure.class()).max()
     }
 
     /// Whether the document was nowhere, and every answer says so for good.
     pub(crate) fn prove_absence(&self) -> bool {
-        let proves = |attempt: &Attempt| match &attempt.failure {
-            Failure::Status(status) if is_throttled(*status) => false,
-            failure => failure.class() <= Class::Refused,
-        };
-        self.iter().all(proves)
+        self.gravest() <= Some(Class::Refused)
     }
 
     pub(crate) fn push(&mut self, attempt: Attempt) {

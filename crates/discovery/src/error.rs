@@ -1,5 +1,7 @@
 //! What ends discovery.
 
+use std::time::Duration;
+
 use doorkey_http::{Leg, RedactedUrl};
 
 use crate::attempt::{Attempts, Class};
@@ -33,7 +35,7 @@ pub enum Error {
         /// Every place that was tried.
         source: Attempts,
     },
-    /// The document is in none of its places.
+    /// The document is in none of its places, and every answer says so for good.
     #[error("{leg} not found")]
     NotFound {
         /// Which document.
@@ -41,7 +43,8 @@ pub enum Error {
         /// Every place that was tried.
         source: Attempts,
     },
-    /// The document could not be fetched; whether it exists is unknown. Try again later.
+    /// The document could not be fetched; whether it exists is unknown. Try again later, not before
+    /// [`retry_after`](Error::retry_after).
     #[error("{leg} could not be fetched")]
     Unreachable {
         /// Which document.
@@ -110,11 +113,19 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::NotFound { source, .. } | Self::Unreachable { source, .. } => {
-                source.is_transient()
-            }
+            Self::Unreachable { source, .. } => source.is_transient(),
             Self::Http(error) => error.is_transient(),
             _ => false,
+        }
+    }
+
+    /// How long the servers asked to wait before the next attempt, the longest of all places; for
+    /// errors that are [transient](Self::is_transient).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unreachable { source, .. } => source.retry_after(),
+            _ => None,
         }
     }
 

@@ -7,7 +7,14 @@ fn attempt(place: &str, failure: Failure) -> Attempt {
 }
 
 fn status(code: u16) -> Failure {
-    Failure::Status(StatusCode::from_u16(code).unwrap())
+    asking_to_wait(code, None)
+}
+
+fn asking_to_wait(code: u16, seconds: Option<u64>) -> Failure {
+    Failure::Status {
+        status: StatusCode::from_u16(code).unwrap(),
+        retry_after: seconds.map(Duration::from_secs),
+    }
 }
 
 fn attempts(failures: Vec<Failure>) -> Attempts {
@@ -19,8 +26,8 @@ fn attempts(failures: Vec<Failure>) -> Attempts {
 }
 
 #[test]
-fn every_4xx_means_look_elsewhere_and_every_5xx_means_trouble_disc_17_as_10_as_11() {
-    for code in 400..=499 {
+fn a_4xx_means_look_elsewhere_and_every_5xx_means_trouble_disc_17_as_10_as_11() {
+    for code in (400..=499).filter(|code| ![408, 425, 429].contains(code)) {
         assert!(status(code).class() <= Class::Refused, "{code}");
     }
     for code in 500..=599 {
@@ -50,6 +57,7 @@ fn a_throttled_request_proves_no_absence_leg_01() {
             attempts(vec![status(404), status(code)]).is_transient(),
             "{code}"
         );
+        assert_eq!(status(code).class(), Class::Trouble, "{code}");
     }
     for code in [400, 401, 403, 404, 405, 410] {
         assert!(
@@ -62,6 +70,29 @@ fn a_throttled_request_proves_no_absence_leg_01() {
         );
     }
     assert!(!attempts(vec![status(404), status(500)]).prove_absence());
+}
+
+#[test]
+fn the_longest_wait_that_was_asked_for_counts() {
+    let table = attempts(vec![
+        asking_to_wait(404, Some(900)),
+        asking_to_wait(429, Some(7)),
+        asking_to_wait(503, Some(30)),
+        status(429),
+        status(408),
+        asking_to_wait(425, Some(0)),
+    ]);
+    assert_eq!(table.retry_after(), Some(Duration::from_secs(30)));
+    assert_eq!(
+        table.to_string(),
+        "https://h/1: HTTP 429, too many requests, asked to wait 7 s; \
+         https://h/0: HTTP 404; \
+         https://h/2: HTTP 503, asked to wait 30 s; \
+         https://h/3: HTTP 429, too many requests; \
+         https://h/4: HTTP 408, the request came too slowly; \
+         https://h/5: HTTP 425, too early, asked to wait 0 s"
+    );
+    assert_eq!(attempts(vec![status(500)]).retry_after(), None);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! One GET for one document (RFC 8414 §3.1, RFC 9728 §3.1).
 
+use std::time::Duration;
+
 use doorkey_http::{Body, Leg};
-use http::header::{ACCEPT, HeaderName};
-use http::{Request, StatusCode};
+use http::header::{ACCEPT, HeaderName, RETRY_AFTER};
+use http::{HeaderMap, Request, StatusCode};
 use url::Url;
 
 use super::Discovery;
@@ -41,9 +43,24 @@ impl Discovery {
             .map_err(Failure::Http)?;
         match response.status() {
             StatusCode::OK => Ok(response.into_body()),
-            status => Err(Failure::Status(status)),
+            status => Err(Failure::Status {
+                status,
+                retry_after: retry_after(response.headers()),
+            }),
         }
     }
+}
+
+/// `Retry-After` in seconds. A date is left out: there is no clock here to tell its distance.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u32 = headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds.into()))
 }
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");

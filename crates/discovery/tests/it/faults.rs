@@ -1,6 +1,8 @@
 //! Everything a place can answer, for both documents: what is made of it when the next place has
 //! the document, and when none has.
 
+use std::time::Duration;
+
 use doorkey_discovery::{Challenges, Discovery, DiscoveryOptions, Error};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -130,6 +132,9 @@ fn troubles() -> Vec<Fault> {
         ),
     ];
     for (code, told) in [
+        (408, "HTTP 408, the request came too slowly"),
+        (425, "HTTP 425, too early"),
+        (429, "HTTP 429, too many requests"),
         (500, "HTTP 500"),
         (502, "HTTP 502"),
         (503, "HTTP 503"),
@@ -263,6 +268,36 @@ async fn a_fault_of_the_server_metadata_with_nothing_after_it_is_reported_as_11_
                 fault.name
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_wait_is_no_missing_document_and_its_wait_is_told() {
+    let waits = |code: u16, wait| ResponseTemplate::new(code).insert_header("retry-after", wait);
+    for (at_path, at_root, seconds) in [
+        (waits(429, "7"), ResponseTemplate::new(404), Some(7)),
+        (waits(503, "7"), waits(429, " 30 "), Some(30)),
+        // Waiting does not make a document appear.
+        (waits(429, "7"), waits(404, "30"), Some(7)),
+        (waits(429, "soon"), waits(408, "-1"), None),
+        (waits(429, "99999999999"), ResponseTemplate::new(404), None),
+    ] {
+        let world = World::new().await;
+        world.answer(PRM_AT_PATH, at_path).await;
+        world.answer(PRM, at_root).await;
+        let error = world.discover("").await.unwrap_err();
+        let text = told(&error);
+        assert!(
+            matches!(error, Error::Unreachable { .. }) && error.is_transient(),
+            "{text}"
+        );
+        assert_eq!(
+            error.retry_after(),
+            seconds.map(Duration::from_secs),
+            "{text}"
+        );
+        let told_wait = seconds.map(|seconds| format!("asked to wait {seconds} s"));
+        assert!(told_wait.is_none_or(|wait| text.contains(&wait)), "{text}");
     }
 }
 
