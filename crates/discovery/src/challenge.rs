@@ -1,7 +1,7 @@
 //! What a `WWW-Authenticate` field says (RFC 9110 §11.6.1; RFC 6750 §3, RFC 9728 §5.1, RFC 9449
 //! §7.1).
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
@@ -15,8 +15,9 @@ mod tests;
 /// One challenge: a scheme with parameters, with one token68 blob, or alone.
 ///
 /// Scheme and parameter names are compared without regard to letter case. Values are the server's
-/// words: they hold no control characters, but clean and bound them before they reach a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// words: they hold no control characters, but clean and bound them before they reach a person. As
+/// they may repeat a secret of the request, `Debug` shows the names alone.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Challenge {
     scheme: String,
     token68: Option<String>,
@@ -110,18 +111,40 @@ impl Challenge {
         OAUTH_SCHEMES.iter().any(|scheme| self.is_scheme(scheme))
     }
 
-    fn write_to(&self, out: &mut String) {
-        out.push_str(&self.scheme);
-        if let Some(blob) = &self.token68 {
+    /// The server's words, in order.
+    fn words(&self) -> impl Iterator<Item = &str> {
+        let parameters = self.params().flat_map(|(name, value)| [name, value]);
+        [self.scheme()]
+            .into_iter()
+            .chain(self.token68())
+            .chain(parameters)
+    }
+
+    /// As a field value, with these words in place of its own.
+    fn write_to<'a>(&self, out: &mut String, mut words: impl Iterator<Item = &'a str>) {
+        let mut next = || words.next().unwrap_or("…");
+        out.push_str(next());
+        if self.token68.is_some() {
             out.push(' ');
-            out.push_str(blob);
+            out.push_str(next());
         }
-        for (index, (name, value)) in self.parameters.iter().enumerate() {
+        for index in 0..self.parameters.len() {
             let separator = if index == 0 { " " } else { ", " };
+            let (name, value) = (next(), next());
             let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
             // Writing to a String cannot fail.
             let _ = write!(out, "{separator}{name}=\"{escaped}\"");
         }
+    }
+}
+
+impl fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.params().map(|(name, _)| name).collect();
+        f.debug_struct("Challenge")
+            .field("scheme", &self.scheme)
+            .field("parameters", &names)
+            .finish_non_exhaustive()
     }
 }
 
@@ -140,8 +163,16 @@ impl Challenge {
 /// assert_eq!(bearer.error(), Some("invalid_token"));
 /// assert_eq!(challenges.resource_metadata(), Some("https://mcp.example/meta"));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Challenges(Vec<Challenge>);
+///
+/// Servers put what they were sent into challenges. What they say is read as it came; `Debug` and
+/// [`shown`](Self::shown) give it as [`shown_through`](Self::shown_through) says, and without that
+/// show nothing of a field value that is marked sensitive but its names.
+#[derive(Clone, Default)]
+pub struct Challenges {
+    all: Vec<Challenge>,
+    /// What is shown, when that is not what was said.
+    shown: Option<String>,
+}
 
 impl Challenges {
     /// Reads every `WWW-Authenticate` value of a response as one list (RFC 9110 §5.3).
@@ -151,29 +182,78 @@ impl Challenges {
         let texts: Vec<_> = values
             .map(|value| String::from_utf8_lossy(value.as_bytes()))
             .collect();
-        Self::parse(texts.iter().map(AsRef::as_ref))
+        let challenges = Self::parse(texts.iter().map(AsRef::as_ref));
+        let mut values = headers.get_all(WWW_AUTHENTICATE).iter();
+        if values.any(http::HeaderValue::is_sensitive) {
+            return Self {
+                shown: Some(challenges.names()),
+                ..challenges
+            };
+        }
+        challenges
+    }
+
+    /// Reads the challenges of an answer. None of the secrets that it says its request carried is
+    /// shown.
+    #[cfg(feature = "fetch")]
+    #[must_use]
+    pub fn from_answer(headers: &HeaderMap, extensions: &http::Extensions) -> Self {
+        let challenges = Self::from_headers(headers);
+        match extensions.get::<doorkey_http::SentSecrets>() {
+            Some(sent) if !challenges.is_empty() => {
+                challenges.shown_through(|text| sent.strike(text))
+            }
+            _ => challenges,
+        }
     }
 
     /// Reads field values in their order of appearance.
     pub fn parse<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(parse::challenges(values))
+        Self {
+            all: parse::challenges(values),
+            shown: None,
+        }
+    }
+
+    /// The same challenges, shown as `strike` leaves their words: it is called once, with every
+    /// word on a line of its own. What they say to a program does not change.
+    #[must_use]
+    pub fn shown_through(self, strike: impl FnOnce(&str) -> String) -> Self {
+        let words: Vec<_> = self.iter().flat_map(Challenge::words).collect();
+        let struck = strike(&words.join("\n"));
+        // Not one by one any more: whatever was struck, it is not known where.
+        let shown = if struck.split('\n').count() == words.len().max(1) {
+            self.written(struck.split('\n'))
+        } else {
+            self.names()
+        };
+        Self {
+            shown: Some(shown),
+            ..self
+        }
+    }
+
+    /// The challenges as an error or a log may say them: as one field value, without secrets.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        self.shown.clone().unwrap_or_else(|| self.to_header_value())
     }
 
     /// The challenges in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Challenge> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// The number of challenges.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// The challenge to answer: the first `DPoP` one if DPoP is on for this resource, else the
@@ -208,17 +288,32 @@ impl Challenges {
 
     /// All challenges as one field value (RFC 9110 §11.6.1), parameter values quoted. Reading it
     /// back gives the same challenges. It may hold characters outside ASCII when the server's
-    /// quoted strings did.
+    /// quoted strings did, and repeat secrets: errors and logs say [`shown`](Self::shown).
     #[must_use]
     pub fn to_header_value(&self) -> String {
+        self.written(self.iter().flat_map(Challenge::words))
+    }
+
+    fn written<'a>(&self, mut words: impl Iterator<Item = &'a str>) -> String {
         let mut out = String::new();
         for challenge in self {
             if !out.is_empty() {
                 out.push_str(", ");
             }
-            challenge.write_to(&mut out);
+            challenge.write_to(&mut out, &mut words);
         }
         out
+    }
+
+    /// Schemes and names of parameters, with nothing of their values.
+    fn names(&self) -> String {
+        self.written(self.iter().flat_map(|challenge| {
+            let parameters = challenge.params().flat_map(|(name, _)| [name, "…"]);
+            [challenge.scheme()]
+                .into_iter()
+                .chain(challenge.token68().map(|_| "…"))
+                .chain(parameters)
+        }))
     }
 
     fn oauth(&self) -> impl Iterator<Item = &Challenge> {
@@ -228,6 +323,21 @@ impl Challenges {
             .chain(other.filter(|challenge| challenge.is_oauth() && !challenge.is_scheme(BEARER)))
     }
 }
+
+impl fmt::Debug for Challenges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Challenges").field(&self.shown()).finish()
+    }
+}
+
+/// What the server said counts, not what is shown of it.
+impl PartialEq for Challenges {
+    fn eq(&self, other: &Self) -> bool {
+        self.all == other.all
+    }
+}
+
+impl Eq for Challenges {}
 
 impl<'a> IntoIterator for &'a Challenges {
     type Item = &'a Challenge;

@@ -37,7 +37,7 @@ pub async fn probe(http: &HttpClient, request: Request<Body>) -> Result<Probe, E
     if response.status() != StatusCode::UNAUTHORIZED {
         return Ok(Probe::Open(response));
     }
-    let challenges = Challenges::from_headers(response.headers());
+    let challenges = Challenges::from_answer(response.headers(), response.extensions());
     let (parts, body) = response.into_parts();
     let start = start_of(body).await;
     Ok(Probe::Challenged {

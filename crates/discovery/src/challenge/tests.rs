@@ -1,5 +1,6 @@
 //! RFC examples, the ways servers bend the grammar, and properties over all input.
 
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
@@ -332,6 +333,48 @@ fn grammar_like() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
+#[test]
+fn what_is_said_stays_and_what_is_shown_lost_the_secrets_www_08_sec_13_err_11() {
+    const SAID: &str = r#"Bearer scope="acme:read", resource_metadata="https://mcp.acme.example/m", error_description="no k\"ey by you", Basic a2V5"#;
+    let challenges = parse(SAID).shown_through(|text| {
+        assert!(text.contains("no k\"ey"), "as it was sent: {text}");
+        text.replace("acme", "…")
+            .replace("k\"ey", "…")
+            .replace("a2V5", "…")
+    });
+    let shown = r#"Bearer scope="…:read", resource_metadata="https://mcp.….example/m", error_description="no … by you", Basic …"#;
+    assert_eq!(challenges.shown(), shown);
+    assert_eq!(challenges.to_header_value(), SAID);
+    assert_eq!(challenges, parse(SAID));
+    assert_eq!(challenges.scope(), Some(Scopes::parse("acme:read")));
+    let metadata = Some("https://mcp.acme.example/m");
+    assert_eq!(challenges.resource_metadata(), metadata);
+    for debug in [
+        format!("{challenges:?}"),
+        format!("{:?}", challenges.select(false)),
+    ] {
+        assert!(!debug.contains("acme") && !debug.contains("ey"), "{debug}");
+    }
+    let joined = parse(SAID).shown_through(|text| text.replace('\n', ""));
+    assert!(!joined.shown().contains("acme"), "{}", joined.shown());
+    assert_eq!(
+        Challenges::default().shown_through(str::to_owned).shown(),
+        ""
+    );
+}
+
+#[test]
+fn a_marked_value_is_read_in_full_and_shown_by_its_names_err_11() {
+    let mut value = HeaderValue::from_static("Bearer realm=\"key-0123\", scope=a, Basic a2V5");
+    value.set_sensitive(true);
+    let headers = HeaderMap::from_iter([(WWW_AUTHENTICATE, value)]);
+    let challenges = Challenges::from_headers(&headers);
+    assert_eq!(challenges.select(false).unwrap().realm(), Some("key-0123"));
+    let shown = "Bearer realm=\"…\", scope=\"…\", Basic …";
+    assert_eq!(challenges.shown(), shown);
+    assert!(!format!("{challenges:?}").contains("key"));
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_and_what_was_read_can_be_printed(values in proptest::collection::vec(".{0,200}", 0..4)) {
@@ -346,14 +389,14 @@ proptest! {
     #[test]
     fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(value) = HeaderValue::from_bytes(&bytes) {
-            let headers = HeaderMap::from_iter([(http::header::WWW_AUTHENTICATE, value)]);
+            let headers = HeaderMap::from_iter([(WWW_AUTHENTICATE, value)]);
             assert_round_trip(&Challenges::from_headers(&headers))?;
         }
     }
 
     #[test]
     fn printed_challenges_read_back_the_same(list in proptest::collection::vec(any_challenge(), 0..6)) {
-        assert_round_trip(&Challenges(list))?;
+        assert_round_trip(&Challenges { all: list, shown: None })?;
     }
 
     #[test]

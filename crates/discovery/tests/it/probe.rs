@@ -1,8 +1,8 @@
 //! Asking the MCP server itself.
 
-use doorkey_discovery::{Error, MAX_CHALLENGE_BODY_BYTES, Probe, probe};
-use doorkey_http::Body;
-use http::Request;
+use doorkey_discovery::{Error, MAX_CHALLENGE_BODY_BYTES, Probe, Scopes, probe};
+use doorkey_http::{Body, HttpClient, HttpProfile};
+use http::{HeaderValue, Request};
 use wiremock::matchers::{body_string, method, path};
 use wiremock::{Mock, ResponseTemplate};
 
@@ -62,6 +62,40 @@ async fn a_401_is_a_challenge_whatever_its_header_and_body_www_01_www_12_ch_14()
         );
         assert_eq!(world.asked().await, ["/mcp"], "one request");
     }
+}
+
+/// A tenant's name is a header of the request and part of what the server asks for; a key that the
+/// server repeats is no business of a log.
+#[tokio::test]
+async fn a_challenge_that_repeats_headers_of_its_request_is_read_as_it_came_www_01_disc_18_err_11()
+{
+    const SAID: &str = "Bearer scope=\"acme:read\", resource_metadata=\"https://acme.example/acme/m\", \
+         error_description=\"no key-0123456789 for acme\"";
+    let answer = ResponseTemplate::new(401).insert_header("www-authenticate", SAID);
+    let world = answering(answer).await;
+    let mut profile = HttpProfile::new(world.mcp());
+    for (name, value) in [("x-tenant", "acme"), ("x-key", "key-0123456789")] {
+        let value = HeaderValue::from_static(value);
+        profile.resource_headers.insert(name, value);
+    }
+    let request = Request::post(world.mcp().as_str())
+        .body(Body::from("{\"jsonrpc\":\"2.0\"}"))
+        .unwrap();
+    let met = probe(&HttpClient::new(&profile).unwrap(), request).await;
+    let met = met.unwrap();
+    assert!(!format!("{met:?}").contains("key-0123"), "{met:?}");
+    let Probe::Challenged { challenges, .. } = met else {
+        panic!("{met:?}")
+    };
+    assert_eq!(challenges.to_header_value(), SAID);
+    assert_eq!(challenges.scope(), Some(Scopes::parse("acme:read")));
+    let metadata = Some("https://acme.example/acme/m");
+    assert_eq!(challenges.resource_metadata(), metadata);
+    assert_eq!(
+        challenges.shown(),
+        "Bearer scope=\"…:read\", resource_metadata=\"https://….example/…/m\", \
+         error_description=\"no … for …\""
+    );
 }
 
 #[tokio::test]
