@@ -19,7 +19,8 @@ use rmcp::{
 
 use crate::{
     error::clean,
-    reply::{Failure, Media, Reply, unexpected},
+    refusal::Unusable,
+    reply::{Media, Reply, unexpected},
 };
 
 /// A usable answer.
@@ -58,8 +59,8 @@ impl Question<'_> {
     ///
     /// # Errors
     ///
-    /// A [`Failure`] for whatever carries neither an acceptance, nor a message, nor events.
-    pub(crate) async fn answer(self, reply: Reply<'_>) -> Result<Answer, Failure> {
+    /// [`Unusable`] for whatever carries neither an acceptance, nor a message, nor events.
+    pub(crate) async fn answer(self, reply: Reply<'_>) -> Result<Answer, Unusable> {
         let reply = reply.authorized().await?;
         match reply.status() {
             StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(Answer::Accepted),
@@ -69,7 +70,7 @@ impl Question<'_> {
         }
     }
 
-    async fn success(self, reply: Reply<'_>) -> Result<Answer, Failure> {
+    async fn success(self, reply: Reply<'_>) -> Result<Answer, Unusable> {
         let session = reply.session();
         match reply.media() {
             // The specification wants 202 here; some servers say 200 and nothing else.
@@ -93,42 +94,45 @@ impl Question<'_> {
         }
     }
 
-    async fn failure(self, reply: Reply<'_>) -> Result<Answer, Failure> {
+    async fn failure(self, reply: Reply<'_>) -> Result<Answer, Unusable> {
         let status = reply.status();
         let server_failure = reply.server_failure();
-        let is_json = reply.media() == Media::Json && status != StatusCode::TOO_MANY_REQUESTS;
-        if !is_json && let Some(failure) = server_failure {
-            return Err(failure);
-        }
         let session = reply.session();
-        let text = if is_json {
-            let body = match reply.whole().await {
-                Ok(body) => body,
-                Err(failure) => return Err(server_failure.unwrap_or(failure)),
-            };
-            let text = String::from_utf8_lossy(&body).into_owned();
-            if let Some(error) = rpc_error(&text) {
-                return Ok(self.error(status, error, session));
-            }
-            text
-        } else {
-            reply.diagnostic().await
+        let is_page = reply.media() == Media::Html;
+        let is_json = reply.media() == Media::Json && status != StatusCode::TOO_MANY_REQUESTS;
+        let text = match is_json {
+            true => match reply.whole().await {
+                Ok(body) => String::from_utf8_lossy(&body).into_owned(),
+                Err(unusable) => {
+                    return Err(match server_failure {
+                        Some(failure) => Unusable::new(failure, ""),
+                        None => unusable,
+                    });
+                }
+            },
+            false => reply.diagnostic().await,
         };
-        match (self.discovery_refusal(status, &text), server_failure) {
-            (Some(refusal), _) => Ok(said(status, refusal, None)),
-            (None, Some(failure)) => Err(failure),
-            (None, None) => Err(unexpected(status, self.url, &text)),
+        if is_json && let Some(error) = rpc_error(&text) {
+            return Ok(self.error(status, error, session));
+        }
+        if let Some(failure) = server_failure {
+            let words = if is_page { "a web page" } else { &text };
+            return Err(Unusable::new(failure, words));
+        }
+        match self.discovery_refusal(status, &text) {
+            Some(refusal) => Ok(said(status, refusal, None)),
+            None => Err(unexpected(status, self.url, &text)),
         }
     }
 
     /// HTTP 404 inside a session: the session is gone, unless the server says that only the method is unknown (ERR-05).
-    async fn not_found_in_session(self, reply: Reply<'_>) -> Result<Answer, Failure> {
+    async fn not_found_in_session(self, reply: Reply<'_>) -> Result<Answer, Unusable> {
         if reply.media() != Media::Json {
-            return Err(StreamableHttpError::SessionExpired);
+            return Err(session_expired());
         }
         let (status, session) = (reply.status(), reply.session());
         let Ok(body) = reply.whole().await else {
-            return Err(StreamableHttpError::SessionExpired);
+            return Err(session_expired());
         };
         match rpc_error(&String::from_utf8_lossy(&body)) {
             Some(error)
@@ -138,7 +142,7 @@ impl Question<'_> {
             {
                 Ok(said(status, JsonRpcMessage::Error(error), session))
             }
-            _ => Err(StreamableHttpError::SessionExpired),
+            _ => Err(session_expired()),
         }
     }
 
@@ -201,6 +205,11 @@ fn said(status: StatusCode, message: ServerJsonRpcMessage, session: Option<Strin
     }))
 }
 
+fn session_expired() -> Unusable {
+    let words = "the server does not know the session any more";
+    Unusable::new(StreamableHttpError::SessionExpired, words)
+}
+
 fn rpc_error(text: &str) -> Option<JsonRpcError> {
     match serde_json::from_str::<ServerJsonRpcMessage>(text) {
         Ok(JsonRpcMessage::Error(error)) => Some(error),
@@ -208,7 +217,12 @@ fn rpc_error(text: &str) -> Option<JsonRpcError> {
     }
 }
 
-fn not_a_message(status: StatusCode, url: &str, error: &serde_json::Error, body: &[u8]) -> Failure {
+fn not_a_message(
+    status: StatusCode,
+    url: &str,
+    error: &serde_json::Error,
+    body: &[u8],
+) -> Unusable {
     let text = String::from_utf8_lossy(body);
     let text = if text.trim().is_empty() {
         "an empty body".into()

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use doorkey_http::{Body, HttpClient, RedactedUrl};
+use doorkey_http::{Body, HttpClient, RedactedUrl, Timeouts};
 use doorkey_oauth::{AuthorizationLayer, TokenSource};
 use futures_core::stream::BoxStream;
 use http::{
@@ -25,6 +25,7 @@ use crate::{
     ClientError, ClientOptions, Event, EventStream, Exchange, Limits,
     answer::{Answer, Question},
     connection::{Connection, MessageKey},
+    refusal::{Cause, Place},
     reply::{Failure, Reply, SESSION_ID, auth_required, insufficient_scope},
     sse::{answering, bounded_events},
     stream,
@@ -46,6 +47,8 @@ pub struct AuthorizedClient {
 struct Inner {
     service: ResourceService,
     options: ClientOptions,
+    /// What holds where the options say nothing.
+    general: Timeouts,
     events: broadcast::Sender<Event>,
     connection: Arc<Connection>,
 }
@@ -71,17 +74,23 @@ impl AuthorizedClient {
     /// A client that sends through `http` with the tokens of `tokens`.
     #[must_use]
     pub fn new(http: HttpClient, tokens: TokenSource, options: ClientOptions) -> Self {
+        let general = http.profile().timeouts;
         let service = AuthorizationLayer::new(tokens).layer(http);
-        Self::over(BoxCloneSyncService::new(service), options)
+        Self::over(BoxCloneSyncService::new(service), general, options)
     }
 
-    /// A client over any service.
-    pub(crate) fn over(service: ResourceService, options: ClientOptions) -> Self {
+    /// A client over any service, whose own time limits are `general`.
+    pub(crate) fn over(
+        service: ResourceService,
+        general: Timeouts,
+        options: ClientOptions,
+    ) -> Self {
         let (events, _) = broadcast::channel(EVENT_CAPACITY);
         Self {
             inner: Arc::new(Inner {
                 service,
                 options,
+                general,
                 events,
                 connection: Arc::default(),
             }),
@@ -108,6 +117,7 @@ impl AuthorizedClient {
             inner: Arc::new(Inner {
                 service: self.inner.service.clone(),
                 options: self.inner.options.clone(),
+                general: self.inner.general,
                 events: self.inner.events.clone(),
                 connection: Arc::default(),
             }),
@@ -138,23 +148,29 @@ impl AuthorizedClient {
         }
         let request = build(request, &post.uri, &post.headers, Body::from(body))?;
         let url = shown(&post.uri);
+        let key = MessageKey::of(&post.message);
         let response = match self.send(request).await {
             Ok(response) => response,
             Err(error) => {
-                self.inner
-                    .connection
-                    .caught(&MessageKey::of(&post.message), &error);
+                let cause = Cause::Authorization(Arc::clone(&error));
+                self.connection().caught(&key, &cause);
                 return Err(self.refused(Exchange::of(&post.message), error));
             }
         };
+        let place = Place::of(&response, Method::POST, &url);
         let question = Question {
             message: &post.message,
             in_session: post.session.is_some(),
             url: &url,
         };
-        question
-            .answer(Reply::new(response, &url, post.limits))
-            .await
+        let answer = question.answer(Reply::new(response, &url, post.limits));
+        answer.await.map_err(|unusable| {
+            if let Some(error) = place.error(&unusable) {
+                let cause = Cause::Answer(Arc::new(error));
+                self.connection().caught(&key, &cause);
+            }
+            unusable.failure
+        })
     }
 
     /// The answer to `post` in rmcp's type.
@@ -178,9 +194,11 @@ impl AuthorizedClient {
         &self,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, Arc<doorkey_oauth::Error>> {
-        if let Some(timeouts) = self.inner.options.timeouts {
-            request.extensions_mut().insert(timeouts);
+        let mut timeouts = self.inner.options.timeouts.unwrap_or(self.inner.general);
+        if request.method() == Method::GET {
+            timeouts.read = self.inner.options.stream_silence;
         }
+        request.extensions_mut().insert(timeouts);
         let service = self.inner.service.clone();
         service.oneshot(request).await.map_err(Arc::new)
     }
@@ -239,7 +257,8 @@ impl AuthorizedClient {
         match self.send(request).await {
             Ok(response) => {
                 let reply = Reply::new(response, &url, self.inner.options.limits);
-                let body = stream::opened(reply, &url).await?;
+                let body = stream::opened(reply, &url).await;
+                let body = body.map_err(|unusable| unusable.failure)?;
                 self.tell(Event::StreamOpened { resumed });
                 Ok(self.bounded(body, limit, last_event_id, true))
             }
@@ -263,12 +282,15 @@ impl AuthorizedClient {
             Ok(response) => response,
             Err(error) => return Err(self.refused(Exchange::SessionEnd, error)),
         };
+        let place = Place::of(&response, Method::DELETE, &url);
         let reply = Reply::new(response, &url, self.inner.options.limits);
-        stream::ended(reply, &url).await.inspect_err(|failure| {
+        stream::ended(reply, &url).await.map_err(|unusable| {
+            let told = place.error(&unusable).map(|error| error.to_string());
             self.tell(Event::SessionDeleteFailed {
-                detail: failure.to_string(),
+                detail: told.unwrap_or_else(|| unusable.failure.to_string()),
                 error: None,
             });
+            unusable.failure
         })
     }
 

@@ -13,7 +13,7 @@ use rmcp::model::{
 };
 use tokio::sync::OnceCell;
 
-use crate::{Exchange, Wire};
+use crate::{Exchange, Wire, refusal::Cause, reply::Failure};
 
 /// The state of one connection.
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ impl Connection {
         &self.still_stateless
     }
 
-    /// Catches the authorization error of `message`, should it fail.
+    /// Catches what is behind it, should `message` fail.
     pub(crate) fn watch(self: &Arc<Self>, message: &ClientJsonRpcMessage) -> Watch {
         let key = MessageKey::of(message);
         let slot = Slot::default();
@@ -92,10 +92,18 @@ impl Connection {
         }
     }
 
-    /// Hands the error of `message` to whoever watches it.
-    pub(crate) fn caught(&self, key: &MessageKey, error: &Arc<doorkey_oauth::Error>) {
-        if let Some(slot) = lock(&self.watched).get(key) {
-            *lock(slot) = Some(Arc::clone(error));
+    /// Hands the cause of a failed message to whoever watches it.
+    ///
+    /// The request that nobody watches is rmcp's own `initialize` after an expired session. Its failure is that of the
+    /// messages that wait for the new session: those that failed before and are watched still.
+    pub(crate) fn caught(&self, key: &MessageKey, cause: &Cause) {
+        let watched = lock(&self.watched);
+        if let Some(slot) = watched.get(key) {
+            lock(slot).push(cause.clone());
+        } else if matches!(key, MessageKey::Request(_)) {
+            let mut slots: Vec<_> = watched.values().map(|slot| lock(slot)).collect();
+            let waiting = slots.iter_mut().filter(|causes| !causes.is_empty());
+            waiting.for_each(|causes| causes.push(cause.clone()));
         }
     }
 
@@ -112,7 +120,8 @@ impl Connection {
     }
 }
 
-type Slot = Arc<Mutex<Option<Arc<doorkey_oauth::Error>>>>;
+/// A message may be sent more than once, and fail in more than one way.
+type Slot = Arc<Mutex<Vec<Cause>>>;
 
 /// What tells one message in flight from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -142,9 +151,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// The error that was caught, if any.
-    pub(crate) fn error(&self) -> Option<Arc<doorkey_oauth::Error>> {
-        lock(&self.slot).clone()
+    /// What is behind the failure of the message, if it was caught.
+    pub(crate) fn cause(&self, failure: &Failure) -> Option<Cause> {
+        let causes = lock(&self.slot);
+        let behind = causes.iter().rev().find(|cause| cause.is_behind(failure));
+        behind.cloned()
     }
 }
 

@@ -9,7 +9,7 @@ use rmcp::{
     transport::{DynamicTransportError, streamable_http_client::StreamableHttpError},
 };
 
-use crate::{Exchange, Wire};
+use crate::{AnswerError, Exchange, Wire, connection::Watch, refusal::Cause};
 
 /// The authorization error behind `error`, however deep rmcp wrapped it.
 ///
@@ -25,6 +25,26 @@ use crate::{Exchange, Wire};
 pub fn authorization_error<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> Option<&'a doorkey_oauth::Error> {
+    find(error, typed)
+}
+
+/// What became of the message that rmcp could not send, however deep rmcp wrapped it: the request with its status, and how
+/// long to wait.
+///
+/// Understands the same errors as [`authorization_error`].
+#[must_use]
+pub fn transport_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TransportError> {
+    find(error, |error| match error.downcast_ref() {
+        Some(ConnectError::Settle { error, .. }) => Some(&**error),
+        _ => error.downcast_ref(),
+    })
+}
+
+/// Looks through the source chain, and into the places where rmcp's types leave it.
+fn find<'a, T>(
+    error: &'a (dyn StdError + 'static),
+    typed: impl Fn(&'a (dyn StdError + 'static)) -> Option<&'a T>,
+) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         let found = typed(error);
@@ -153,30 +173,53 @@ impl ClientError {
 
 /// What rmcp is told about a message that could not be sent: its own error, and the typed cause beside it.
 ///
-/// rmcp finds its challenge in the source chain, [`authorization_error`] finds ours.
+/// rmcp finds its challenge in the source chain, [`authorization_error`] finds ours. The text is the cause's, and where there is
+/// none that of rmcp's error.
 #[derive(Debug)]
 pub struct TransportError {
     answer: StreamableHttpError<ClientError>,
-    authorization: Option<Arc<doorkey_oauth::Error>>,
+    cause: Option<Cause>,
 }
 
 impl TransportError {
     pub(crate) const fn new(
         answer: StreamableHttpError<ClientError>,
-        authorization: Option<Arc<doorkey_oauth::Error>>,
+        cause: Option<Cause>,
     ) -> Self {
-        Self {
-            answer,
-            authorization,
-        }
+        Self { answer, cause }
+    }
+
+    /// The failure of a message that was watched.
+    pub(crate) fn watched(answer: StreamableHttpError<ClientError>, watch: &Watch) -> Self {
+        let cause = watch.cause(&answer);
+        Self::new(answer, cause)
     }
 
     /// The error of the authorization layer, or of the network below it.
     #[must_use]
     pub fn authorization(&self) -> Option<&doorkey_oauth::Error> {
-        self.authorization
-            .as_deref()
-            .or_else(|| in_answer(&self.answer))
+        match &self.cause {
+            Some(Cause::Authorization(error)) => Some(error),
+            _ => in_answer(&self.answer),
+        }
+    }
+
+    /// The answer that could not be used, if one came.
+    #[must_use]
+    pub fn answer_error(&self) -> Option<&AnswerError> {
+        match &self.cause {
+            Some(Cause::Answer(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// How long the server asks to wait before the next attempt.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.answer_error() {
+            Some(error) => error.retry_after(),
+            None => self.authorization()?.retry_after(),
+        }
     }
 
     /// rmcp's view of the same failure.
@@ -216,8 +259,9 @@ impl TransportError {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.authorization, &self.answer) {
-            (Some(error), _) => error.fmt(formatter),
+        match (&self.cause, &self.answer) {
+            (Some(Cause::Authorization(error)), _) => error.fmt(formatter),
+            (Some(Cause::Answer(error)), _) => error.fmt(formatter),
             (None, StreamableHttpError::Client(error)) => error.fmt(formatter),
             (None, answer) => answer.fmt(formatter),
         }
@@ -226,14 +270,18 @@ impl fmt::Display for TransportError {
 
 impl StdError for TransportError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match (&self.authorization, &self.answer) {
+        match (&self.cause, &self.answer) {
             // rmcp looks for its challenge behind its own error.
             (
-                Some(_),
+                Some(Cause::Authorization(_)),
                 answer @ (StreamableHttpError::AuthRequired(_)
                 | StreamableHttpError::InsufficientScope(_)),
             ) => Some(answer),
-            (Some(error), _) => error.source(),
+            (Some(Cause::Authorization(error)), _) => error.source(),
+            (Some(Cause::Answer(error)), StreamableHttpError::Client(failure)) => {
+                error.source().or_else(|| failure.source())
+            }
+            (Some(Cause::Answer(error)), _) => error.source(),
             (None, StreamableHttpError::Client(error)) => error.source(),
             (None, answer) => answer.source(),
         }

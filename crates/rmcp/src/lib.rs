@@ -7,7 +7,8 @@
 //! - [`connect`] goes from a client to a running rmcp service. It settles the [`Wire`] first, so that rmcp's own start never
 //!   waits for a token within its fixed ten seconds, and so that a remembered server is asked nothing twice.
 //! - [`probe`] finds a server's challenge before anybody has signed in.
-//! - [`authorization_error`] finds the typed cause in whatever error rmcp returned.
+//! - [`authorization_error`] finds the typed cause in whatever error rmcp returned, [`transport_error`] what happened to the
+//!   message: which request, which status, how long to wait.
 //! - [`AuthorizedClient::events`] tells of failures whose callers are inside rmcp and tell nobody.
 //!
 //! Nothing here logs in: a token source that may not ask a person answers
@@ -68,6 +69,7 @@ mod event;
 mod lifecycle;
 mod options;
 mod probe;
+mod refusal;
 mod remembered;
 mod reply;
 mod settle;
@@ -83,10 +85,11 @@ mod wire;
 pub use client::AuthorizedClient;
 pub use connect::{Connected, connect};
 pub use discovery::Discovery;
-pub use error::{ClientError, ConnectError, TransportError, authorization_error};
+pub use error::{ClientError, ConnectError, TransportError, authorization_error, transport_error};
 pub use event::{Event, EventStream, Exchange};
 pub use options::{ClientOptions, ConnectOptions, Limits, Remembered};
 pub use probe::{ProbeOutcome, probe};
+pub use refusal::AnswerError;
 pub use rmcp;
 pub use transport::AuthorizedTransport;
 pub use wire::{Protocol, UnknownProtocol, Wire};

@@ -22,8 +22,12 @@ pub struct ClientOptions {
     /// Time limits of the MCP requests, in place of the profile's.
     ///
     /// A tool that answers in one JSON body may keep silent until it is done: `total` is the longest it may
-    /// take. `read` is the longest pause of a stream.
+    /// take. `read` is the longest pause of a stream that answers a POST.
     pub timeouts: Option<Timeouts>,
+    /// The longest pause of a stream that was opened with GET, in place of `read`; then it is opened anew. Default: 15 minutes.
+    ///
+    /// On such a stream a server may have nothing to say for hours, and not every one sends comments in the meantime.
+    pub stream_silence: Duration,
 }
 
 impl ClientOptions {
@@ -47,6 +51,13 @@ impl ClientOptions {
         self.timeouts = Some(timeouts);
         self
     }
+
+    /// Sets the longest pause of a stream that was opened with GET.
+    #[must_use]
+    pub const fn with_stream_silence(mut self, limit: Duration) -> Self {
+        self.stream_silence = limit;
+        self
+    }
 }
 
 impl Default for ClientOptions {
@@ -55,6 +66,7 @@ impl Default for ClientOptions {
             standalone_stream: true,
             limits: Limits::default(),
             timeouts: None,
+            stream_silence: Duration::from_secs(15 * 60),
         }
     }
 }

@@ -52,7 +52,11 @@ pub async fn probe(
 ) -> Result<ProbeOutcome, ConnectError> {
     let service = Unauthenticated::new(http.clone(), url.clone());
     let options = ClientOptions::default().with_standalone_stream(false);
-    let client = AuthorizedClient::over(BoxCloneSyncService::new(service), options);
+    let client = AuthorizedClient::over(
+        BoxCloneSyncService::new(service),
+        http.profile().timeouts,
+        options,
+    );
     let remembered = remembered.map(Remembered::new);
     let walk = walk(&client, endpoint(url), protocol, remembered.as_ref());
     match tokio::time::timeout(PROBE_LIMIT, Box::pin(walk)).await {

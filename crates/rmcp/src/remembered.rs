@@ -116,11 +116,11 @@ impl AuthorizedClient {
             ..refused.clone()
         };
         let watch = self.connection().watch(&post.message);
-        let answer = self.post(&post).await.inspect_err(|_| {
+        let answer = self.post(&post).await.inspect_err(|failure| {
             // Whoever waits for the refused request gets the reason.
-            if let Some(error) = watch.error() {
+            if let Some(cause) = watch.cause(failure) {
                 let key = MessageKey::of(&refused.message);
-                self.connection().caught(&key, &error);
+                self.connection().caught(&key, &cause);
             }
         })?;
         let answer = self.for_rmcp(answer, &post);

@@ -1,5 +1,7 @@
 //! One HTTP response of the MCP server, read within limits.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use doorkey_discovery::Challenges;
 use doorkey_http::{Body, BodyError, SentSecrets};
@@ -13,8 +15,9 @@ use http_body_util::BodyDataStream;
 use rmcp::transport::streamable_http_client::{
     AuthRequiredError, HttpStatusError, InsufficientScopeError, StreamableHttpError,
 };
+use tokio::time::{Instant, timeout_at};
 
-use crate::{ClientError, Limits, error::clean};
+use crate::{ClientError, Limits, error::clean, refusal::Unusable};
 
 /// What an exchange with the server ends in when it fails, in rmcp's words.
 pub(crate) type Failure = StreamableHttpError<ClientError>;
@@ -87,7 +90,7 @@ impl<'a> Reply<'a> {
     pub(crate) async fn authorized(self) -> Result<Self, Failure> {
         let challenges = match self.status() {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Challenges::from_headers(&self.parts.headers)
+                Challenges::from_answer(&self.parts.headers, &self.parts.extensions)
             }
             _ => return Ok(self),
         };
@@ -107,7 +110,7 @@ impl<'a> Reply<'a> {
     }
 
     /// Rate limits and failures of the server: worth repeating later, whatever their body says.
-    pub(crate) fn server_failure(&self) -> Option<Failure> {
+    pub(crate) fn server_failure(&self) -> Option<HttpStatusError> {
         if self.status() != StatusCode::TOO_MANY_REQUESTS && !self.status().is_server_error() {
             return None;
         }
@@ -115,13 +118,17 @@ impl<'a> Reply<'a> {
         let retry_after = retry_after
             .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
             .map(str::to_owned);
-        Some(HttpStatusError::new(self.status().as_u16(), retry_after).into())
+        Some(HttpStatusError::new(self.status().as_u16(), retry_after))
     }
 
-    pub(crate) fn unexpected_media(&self) -> Failure {
+    pub(crate) fn unexpected_media(&self) -> Unusable {
         let value = self.parts.headers.get(CONTENT_TYPE);
         let value = value.map(|value| clean(&String::from_utf8_lossy(value.as_bytes())));
-        StreamableHttpError::UnexpectedContentType(value)
+        let words = match &value {
+            Some(value) => format!("its content type is {value}, not that of JSON or of events"),
+            None => "it has no content type".to_owned(),
+        };
+        Unusable::new(StreamableHttpError::UnexpectedContentType(value), &words)
     }
 
     /// The stream of events this reply opens.
@@ -130,25 +137,34 @@ impl<'a> Reply<'a> {
     }
 
     /// The whole body, refused when it is longer than a JSON body may be.
-    pub(crate) async fn whole(self) -> Result<Bytes, Failure> {
+    pub(crate) async fn whole(self) -> Result<Bytes, Unusable> {
         let max_size = self.limits.json_body;
         let read = self.body.collect_limited(max_size).await;
         read.map_err(|error| match error {
-            BodyError::TooLarge { .. } => StreamableHttpError::ResponseBodyTooLarge { max_size },
-            source => StreamableHttpError::Client(ClientError::Body {
-                url: self.url.to_owned(),
-                source,
-            }),
+            BodyError::TooLarge { .. } => Unusable::new(
+                StreamableHttpError::ResponseBodyTooLarge { max_size },
+                &format!("it is longer than {max_size} bytes"),
+            ),
+            source => {
+                let url = self.url.to_owned();
+                // Its cause is told by the failure.
+                Unusable::new(
+                    StreamableHttpError::Client(ClientError::Body { url, source }),
+                    "",
+                )
+            }
         })
     }
 
-    /// The beginning of the body, for a message, without the secrets of the request; the rest is dropped unread.
+    /// The beginning of the body, for a message, without the secrets of the request; the rest is dropped unread, and so is
+    /// what does not come at once.
     pub(crate) async fn diagnostic(self) -> String {
         let limit = self.limits.diagnostic;
         let mut text = Vec::new();
         let mut chunks = BodyDataStream::new(self.body);
+        let end = Instant::now() + DIAGNOSTIC_LIMIT;
         while text.len() < limit {
-            let Some(Ok(chunk)) = chunks.next().await else {
+            let Ok(Some(Ok(chunk))) = timeout_at(end, chunks.next()).await else {
                 break;
             };
             let count = chunk.len().min(limit - text.len());
@@ -163,22 +179,25 @@ impl<'a> Reply<'a> {
 }
 
 /// An answer of the server that fits no rule, with the beginning of what it said.
-pub(crate) fn unexpected(status: StatusCode, url: &str, text: &str) -> Failure {
+pub(crate) fn unexpected(status: StatusCode, url: &str, text: &str) -> Unusable {
     let separator = if text.trim().is_empty() { "" } else { ": " };
     let message = format!("HTTP {status} from {url}{separator}{}", clean(text));
-    StreamableHttpError::UnexpectedServerResponse(message.into())
+    let failure = StreamableHttpError::UnexpectedServerResponse(message.into());
+    Unusable::new(failure, text)
 }
 
-/// rmcp's error for a login that is needed, with every challenge the server gave.
+/// rmcp's error for a login that is needed, with every challenge the server gave, as its text may show them.
 pub(crate) fn auth_required(challenges: &Challenges) -> Failure {
-    StreamableHttpError::AuthRequired(AuthRequiredError::new(challenges.to_header_value()))
+    StreamableHttpError::AuthRequired(AuthRequiredError::new(challenges.shown()))
 }
 
-/// rmcp's error for a scope that is missing, with every challenge the server gave.
+/// rmcp's error for a scope that is missing, with every challenge the server gave, as its text may show them.
 pub(crate) fn insufficient_scope(challenges: &Challenges) -> Failure {
     let required = challenges.scope().map(|scopes| scopes.to_string());
-    let header = challenges.to_header_value();
+    let header = challenges.shown();
     StreamableHttpError::InsufficientScope(InsufficientScopeError::new(header, required))
 }
 
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+/// How long a failure waits for its words.
+const DIAGNOSTIC_LIMIT: Duration = Duration::from_secs(5);

@@ -16,7 +16,7 @@ use rmcp::{
 use crate::{
     AuthorizedClient, ConnectError, Exchange, Protocol, Remembered, TransportError, Wire,
     client::{Post, shown},
-    connection::Settled,
+    connection::{Settled, Watch},
     error::clean,
     lifecycle,
     remembered::speaks_stateless,
@@ -163,7 +163,7 @@ impl Settling<'_> {
         };
         let answer = match self.client.post(&post).await {
             Ok(answer) => self.client.for_rmcp(answer, &post),
-            Err(failure) => return self.unanswered(message, failure, watch.error()),
+            Err(failure) => return self.unanswered(message, failure, &watch),
         };
         let answer = answer.expect_initialized();
         let answer = match silence {
@@ -178,7 +178,7 @@ impl Settling<'_> {
         };
         match answer {
             Ok(answer) => Ok(Asked::Answered(Box::new(answer))),
-            Err(failure) => self.unanswered(message, failure, watch.error()),
+            Err(failure) => self.unanswered(message, failure, &watch),
         }
     }
 
@@ -191,9 +191,7 @@ impl Settling<'_> {
         let watch = self.client.connection().watch(&post.message);
         match self.client.post(post).await {
             Ok(_) => Ok(()),
-            Err(failure) => self
-                .unanswered(&post.message, failure, watch.error())
-                .map(drop),
+            Err(failure) => self.unanswered(&post.message, failure, &watch).map(drop),
         }
     }
 
@@ -201,7 +199,7 @@ impl Settling<'_> {
         &self,
         message: &ClientJsonRpcMessage,
         failure: Failure,
-        error: Option<Arc<doorkey_oauth::Error>>,
+        watch: &Watch,
     ) -> Result<Asked, ConnectError> {
         match failure {
             StreamableHttpError::UnexpectedServerResponse(text) => {
@@ -210,7 +208,7 @@ impl Settling<'_> {
             failure => Err(ConnectError::Settle {
                 exchange: Exchange::of(message),
                 url: shown(&self.uri),
-                error: Box::new(TransportError::new(failure, error)),
+                error: Box::new(TransportError::watched(failure, watch)),
             }),
         }
     }

@@ -4,7 +4,10 @@ use doorkey_http::Body;
 use http::StatusCode;
 use rmcp::transport::streamable_http_client::StreamableHttpError;
 
-use crate::reply::{Failure, Media, Reply, unexpected};
+use crate::{
+    refusal::Unusable,
+    reply::{Media, Reply, unexpected},
+};
 
 /// The body of the event stream a GET opened.
 ///
@@ -12,10 +15,10 @@ use crate::reply::{Failure, Media, Reply, unexpected};
 ///
 /// `ServerDoesNotSupportSse` when the server has no such stream: 404, 405 or a web page (CH-12), none of which says
 /// anything about authorization or the session.
-pub(crate) async fn opened(reply: Reply<'_>, url: &str) -> Result<Body, Failure> {
+pub(crate) async fn opened(reply: Reply<'_>, url: &str) -> Result<Body, Unusable> {
     let reply = reply.authorized().await?;
     if let Some(failure) = reply.server_failure() {
-        return Err(failure);
+        return Err(Unusable::new(failure, ""));
     }
     let status = reply.status();
     if matches!(
@@ -23,7 +26,7 @@ pub(crate) async fn opened(reply: Reply<'_>, url: &str) -> Result<Body, Failure>
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
     ) || reply.media() == Media::Html
     {
-        return Err(StreamableHttpError::ServerDoesNotSupportSse);
+        return Err(StreamableHttpError::ServerDoesNotSupportSse.into());
     }
     if !status.is_success() {
         return Err(unexpected(status, url, &reply.diagnostic().await));
@@ -42,10 +45,10 @@ pub(crate) async fn opened(reply: Reply<'_>, url: &str) -> Result<Body, Failure>
 /// # Errors
 ///
 /// Whatever else the server said: it may keep the session.
-pub(crate) async fn ended(reply: Reply<'_>, url: &str) -> Result<(), Failure> {
+pub(crate) async fn ended(reply: Reply<'_>, url: &str) -> Result<(), Unusable> {
     let reply = reply.authorized().await?;
     if let Some(failure) = reply.server_failure() {
-        return Err(failure);
+        return Err(Unusable::new(failure, ""));
     }
     match reply.status() {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Ok(()),

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use doorkey_discovery::Challenges;
-use doorkey_http::Body;
+use doorkey_http::{Body, Timeouts};
 use doorkey_oauth::{Error, LoginReason};
 use futures_util::future::BoxFuture;
 use http::{Method, Request, Response};
@@ -84,7 +84,8 @@ impl Script {
     }
 
     pub(crate) fn client(&self, options: ClientOptions) -> AuthorizedClient {
-        AuthorizedClient::over(BoxCloneSyncService::new(self.clone()), options)
+        let service = BoxCloneSyncService::new(self.clone());
+        AuthorizedClient::over(service, Timeouts::default(), options)
     }
 
     /// A client that opens no standalone stream.

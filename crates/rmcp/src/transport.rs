@@ -71,7 +71,7 @@ impl Transport<RoleClient> for AuthorizedTransport {
         async move {
             sending
                 .await
-                .map_err(|failure| TransportError::new(failure, watch.error()))
+                .map_err(|failure| TransportError::watched(failure, &watch))
         }
     }
 

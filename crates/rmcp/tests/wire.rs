@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use doorkey_http::{HttpClient, HttpProfile, Timeouts};
+use doorkey_http::{Body, HttpClient, HttpProfile, Timeouts};
 use doorkey_oauth::{AuthorizationConfig, Error, TokenSource};
 use doorkey_rmcp::{
     AuthorizedClient, ClientError, ClientOptions, ConnectError, ConnectOptions, Connected, Event,
@@ -22,6 +22,7 @@ use doorkey_rmcp::{
     },
 };
 use doorkey_store::{Grant, GrantKey, Store};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use url::Url;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
@@ -383,6 +384,48 @@ async fn a_probe_reports_every_challenge_and_sends_no_token() {
     let all = requests(&server).await;
     assert_eq!(all.len(), 1);
     assert!(!all[0].headers.contains_key("authorization"));
+}
+
+/// Answers everything with an event stream on which nothing ever comes.
+async fn silent(_: http::Request<Body>) -> Result<http::Response<Body>, std::io::Error> {
+    let nothing =
+        futures_util::stream::pending::<Result<http_body::Frame<bytes::Bytes>, std::io::Error>>();
+    let body = Body::new(http_body_util::StreamBody::new(nothing));
+    let response = http::Response::builder().header("content-type", "text/event-stream");
+    Ok(response.body(body).unwrap())
+}
+
+#[tokio::test]
+async fn a_stream_opened_with_get_may_be_silent_for_longer_than_an_answer_and_not_for_ever() {
+    const SHORT: Duration = Duration::from_millis(50);
+    const LONG: Duration = Duration::from_secs(60);
+    let url = Url::parse("https://mcp.example/mcp").unwrap();
+    let http =
+        HttpClient::with_service(&HttpProfile::default(), tower::service_fn(silent)).unwrap();
+    let timeouts = Timeouts::new(LONG, SHORT, LONG);
+    let events = async |options: ClientOptions, resumed: Option<&str>| {
+        let tokens = TokenSource::fixed(url.clone(), "fixed-token".into());
+        let client = AuthorizedClient::new(http.clone(), tokens, options);
+        let opened = client.get_stream(
+            url.as_str().into(),
+            Some("session-1".into()),
+            resumed.map(str::to_owned),
+            None,
+            HashMap::new(),
+        );
+        opened.await.unwrap()
+    };
+    for resumed in [None, Some("event-1")] {
+        let options = ClientOptions::default().with_timeouts(timeouts);
+        assert!(options.stream_silence >= Duration::from_secs(15 * 60));
+        let mut stream = events(options.clone(), resumed).await;
+        let waited = tokio::time::timeout(8 * SHORT, stream.next()).await;
+        assert!(waited.is_err(), "{resumed:?}: {waited:?}");
+
+        let mut stream = events(options.with_stream_silence(SHORT), resumed).await;
+        let ended = tokio::time::timeout(LONG / 2, stream.next()).await;
+        assert!(matches!(ended, Ok(Some(Err(_)))), "{resumed:?}: {ended:?}");
+    }
 }
 
 #[tokio::test]

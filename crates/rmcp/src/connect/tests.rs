@@ -10,9 +10,10 @@ use super::*;
 use crate::{
     ClientOptions, Event, Exchange, Protocol, authorization_error,
     testing::{
-        Outcome, Script, Seen, answer, chunked_events, events, html, kept_discovery,
+        Outcome, Script, Seen, answer, body, chunked_events, events, html, kept_discovery,
         login_required, refusal, scope_missing, server_url, silence, stateful, stateless, status,
     },
+    transport_error,
 };
 
 #[derive(Clone, Copy)]
@@ -174,6 +175,125 @@ async fn an_answer_that_the_server_wants_nobody_to_keep_is_not_remembered_and_th
     let options = ConnectOptions::default().with_remembered(first.to_remember());
     connected(&script, options).await;
     assert_eq!(script.names(), ["server/discover", "server/discover"]);
+}
+
+/// Every text of the chain, from the transport's down.
+fn told(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
+    let transport = transport_error(error).expect("a failure of the transport");
+    let first: &dyn std::error::Error = transport;
+    std::iter::successors(Some(first), |error| error.source())
+        .map(ToString::to_string)
+        .collect()
+}
+
+fn unavailable() -> Outcome {
+    let mut response = body(503, "text/plain", "back\nsoon".to_owned())?;
+    let seven = http::HeaderValue::from_static("7");
+    response.headers_mut().insert("retry-after", seven);
+    Ok(response)
+}
+
+type Failing = fn() -> Outcome;
+
+/// A failing answer, its status as it is told, what else is told, and the seconds to wait.
+fn failing_answers() -> [(Failing, &'static str, &'static str, Option<u64>); 8] {
+    const OF_NO_USE: &str = "200 OK, but the answer cannot be used";
+    [
+        (unavailable, "503 Service Unavailable", "back soon", Some(7)),
+        (|| html(502), "502 Bad Gateway", "a web page", None),
+        (
+            || body(500, "application/json", "{\"oops\":1}".to_owned()),
+            "500 Internal Server Error",
+            "{\"oops\":1}",
+            None,
+        ),
+        (
+            || body(429, "application/json", "{}".to_owned()),
+            "429 Too Many Requests",
+            "{}",
+            None,
+        ),
+        (
+            || body(418, "text/plain", "no coffee".to_owned()),
+            "418 I'm a teapot",
+            "no coffee",
+            None,
+        ),
+        (
+            || html(200),
+            OF_NO_USE,
+            "its content type is text/html, not that of JSON or of events",
+            None,
+        ),
+        (
+            || body(200, "application/json", "[".to_owned()),
+            OF_NO_USE,
+            "no JSON-RPC message (EOF while parsing a list at line 1 column 1): [",
+            None,
+        ),
+        (
+            || body(200, "application/json", "x".repeat(17 << 20)),
+            OF_NO_USE,
+            "it is longer than 16777216 bytes",
+            None,
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_used_is_told_with_its_request_status_and_first_cause() {
+    for (failing, status, cause, seconds) in failing_answers() {
+        let script = Script::new(move |seen, _| match seen.name() {
+            "tools/list" => failing(),
+            _ => stateless(seen),
+        });
+        let connected = connected(&script, ConnectOptions::default()).await;
+        let error = connected.service.list_all_tools().await.unwrap_err();
+        let request = "resource request POST https://mcp.example/mcp";
+        let told = told(&error);
+        assert!(told[0].starts_with(request), "{told:?}");
+        assert!(told[0].ends_with(&format!(": {status}")), "{told:?}");
+        assert_eq!(told[1..], [cause]);
+        let transport = transport_error(&error).unwrap();
+        let wait = seconds.map(Duration::from_secs);
+        assert_eq!(transport.retry_after(), wait, "{told:?}");
+        let status = transport.answer_error().unwrap().status();
+        let passes = status.is_server_error() || status == http::StatusCode::TOO_MANY_REQUESTS;
+        assert_eq!(transport.is_transient(), passes, "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_a_failing_server_prevents_is_told_the_same_way() {
+    let script = Script::new(|_, _| unavailable());
+    let error = refused(&script, ConnectOptions::default()).await;
+    assert!(error.is_transient());
+    let told = told(&error);
+    assert!(told[0].ends_with(": 503 Service Unavailable"), "{told:?}");
+    assert_eq!(told[1..], ["back soon"]);
+    let wait = transport_error(&error).unwrap().retry_after();
+    assert_eq!(wait, Some(Duration::from_secs(7)));
+}
+
+#[tokio::test]
+async fn what_prevents_a_new_session_is_told_to_those_who_wait_for_it() {
+    for (again, expected) in [
+        (unavailable as Failing, "503 Service Unavailable"),
+        (login_required, "sign"),
+    ] {
+        let script = Script::new(move |seen, before| match seen.name() {
+            "tools/list" => status(404),
+            "initialize" if before > 2 => again(),
+            "server/discover" => html(404),
+            _ => stateful(seen),
+        });
+        let connected = connected(&script, ConnectOptions::default()).await;
+        let error = connected.service.list_all_tools().await.unwrap_err();
+        let told = told(&error);
+        let needs_login = authorization_error(&error).is_some();
+        assert_eq!(needs_login, expected == "sign", "{told:?}");
+        assert!(needs_login || told[0].ends_with(expected), "{told:?}");
+    }
 }
 
 #[tokio::test]
@@ -356,13 +476,14 @@ async fn a_memory_is_doubted_only_until_the_first_answer() {
 #[tokio::test]
 async fn a_request_that_may_have_been_heard_is_never_repeated() {
     let script = Script::new(|seen, before| match before {
-        0 => crate::testing::body(200, "application/json", "{\"half".to_owned()),
+        0 => body(200, "application/json", "{\"half".to_owned()),
         _ => stateless(seen),
     });
     let options = remembering(Wire::Stateless, Some(kept_discovery()));
     let connection = connected(&script, options).await;
     let error = connection.service.list_all_tools().await.unwrap_err();
-    assert!(error.to_string().contains("no JSON-RPC message"), "{error}");
+    let told = told(&error);
+    assert!(told[1].contains("no JSON-RPC message"), "{told:?}");
     assert_eq!(script.names(), ["tools/list", "server/discover"]);
 }
 
@@ -566,10 +687,7 @@ async fn an_oversized_body_is_refused() {
         .await
         .unwrap();
     let error = connection.service.list_all_tools().await.unwrap_err();
-    assert!(
-        error.to_string().contains("maximum size of 2000 bytes"),
-        "{error}"
-    );
+    assert_eq!(told(&error)[1], "it is longer than 2000 bytes");
 }
 
 #[tokio::test]
