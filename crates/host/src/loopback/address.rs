@@ -69,6 +69,34 @@ pub(super) struct Endpoint {
     pub(super) hosts: Vec<String>,
 }
 
+impl LoopbackError {
+    /// Whether this machine lacks the address or the whole address family (IPv6 switched off).
+    fn is_absent_family(&self) -> bool {
+        let Self::Listen { source, .. } = self else {
+            return false;
+        };
+        // `io::ErrorKind` has no stable kind for an unsupported address family.
+        source.kind() == io::ErrorKind::AddrNotAvailable
+            || source.kind() == io::ErrorKind::Unsupported
+            || source.raw_os_error() == Some(ADDRESS_FAMILY_UNSUPPORTED)
+    }
+
+    /// The same failure; a port that no configuration asked for is no configured one that is busy.
+    fn of_choice(self, configured: Option<u16>) -> Self {
+        match self {
+            Self::PortInUse {
+                port,
+                address,
+                source,
+            } if configured.is_none() => Self::Listen {
+                address: SocketAddr::new(address, port),
+                source,
+            },
+            error => error,
+        }
+    }
+}
+
 impl CallbackSettings {
     /// A fixed port, a fixed redirect URI, both or neither.
     #[must_use]
@@ -116,22 +144,10 @@ async fn bind_loopback(
     port: Option<u16>,
     exact: Option<&str>,
 ) -> Result<Bound, LoopbackError> {
-    let mut sockets = Vec::new();
-    let mut chosen = port;
-    for (index, address) in addresses(url).into_iter().enumerate() {
-        match listen(address, chosen).await {
-            Ok((socket, port)) => {
-                chosen = Some(port);
-                sockets.push(socket);
-            }
-            // `localhost` may be IPv4 only; the first address decides.
-            Err(_) if index > 0 => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let (sockets, chosen) = on_one_port(&addresses(url), port, listen).await?;
     let mut redirect = url.clone();
     // Cannot fail: the URL is http and has a host.
-    let _unchanged = redirect.set_port(chosen);
+    let _unchanged = redirect.set_port(Some(chosen));
     let redirect_uri = exact.map_or_else(|| redirect.to_string(), str::to_owned);
     let endpoint = Endpoint {
         path: redirect.path().to_owned(),
@@ -164,6 +180,39 @@ async fn bind_forwarded(url: &Url, port: Option<u16>) -> Result<Bound, LoopbackE
     })
 }
 
+/// One port on all of these addresses: a browser tries any that the host of the redirect URI
+/// stands for, and another program on one of them must not get the code (RFC 8252 §8.3).
+async fn on_one_port<S>(
+    addresses: &[IpAddr],
+    port: Option<u16>,
+    listen: impl AsyncFn(IpAddr, Option<u16>) -> Result<(S, u16), LoopbackError>,
+) -> Result<(Vec<S>, u16), LoopbackError> {
+    let mut attempts = 0;
+    'port: loop {
+        attempts += 1;
+        let mut sockets = Vec::new();
+        let mut chosen = port;
+        for address in addresses {
+            match listen(*address, chosen).await {
+                Ok((socket, port)) => {
+                    chosen = Some(port);
+                    sockets.push(socket);
+                }
+                // Nobody can listen there, so nobody else does. One address has to be there.
+                Err(error) if !sockets.is_empty() && error.is_absent_family() => {}
+                // A port that is ours to choose is free on one address and taken on another.
+                Err(LoopbackError::PortInUse { .. })
+                    if port.is_none() && attempts < PORT_ATTEMPTS =>
+                {
+                    continue 'port;
+                }
+                Err(error) => return Err(error.of_choice(port)),
+            }
+        }
+        return Ok((sockets, chosen.unwrap_or_default()));
+    }
+}
+
 async fn listen(address: IpAddr, port: Option<u16>) -> Result<(TcpListener, u16), LoopbackError> {
     let wanted = SocketAddr::new(address, port.unwrap_or(0));
     let failed = |source: io::Error| match (source.kind(), port) {
@@ -187,7 +236,6 @@ fn addresses(url: &Url) -> Vec<IpAddr> {
     match url.host() {
         Some(Host::Ipv6(address)) => vec![address.into()],
         Some(Host::Ipv4(address)) => vec![address.into()],
-        // Browsers try either; another program on the other one must not get the code.
         _ => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
     }
 }
@@ -209,5 +257,19 @@ fn default_url() -> Url {
     Url::parse(DEFAULT_REDIRECT).expect("a URL")
 }
 
+/// How many ports are tried that the operating system picks for one address family and another
+/// program has on the other.
+const PORT_ATTEMPTS: usize = 16;
+/// `EAFNOSUPPORT`.
+const ADDRESS_FAMILY_UNSUPPORTED: i32 = if cfg!(windows) {
+    10047
+} else if cfg!(any(target_os = "linux", target_os = "android")) {
+    97
+} else {
+    47
+};
 /// RFC 8252 section 7.3; the port is filled in.
 const DEFAULT_REDIRECT: &str = "http://127.0.0.1/callback";
+
+#[cfg(test)]
+mod tests;
