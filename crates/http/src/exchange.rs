@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::leg::Leg;
+use crate::proxy::ProxyUrl;
 use crate::redact::RedactedUrl;
 
 /// One request and its answer: a cheap handle, found in the extensions of every response (after
@@ -20,6 +21,7 @@ struct Facts {
     method: Method,
     url: Url,
     shown: RedactedUrl,
+    proxy: Option<ProxyUrl>,
 }
 
 impl Exchange {
@@ -30,6 +32,18 @@ impl Exchange {
             method,
             url,
             shown,
+            proxy: None,
+        }))
+    }
+
+    /// The same on its way through a proxy, which may be what fails.
+    pub(crate) fn through(&self, proxy: &ProxyUrl) -> Self {
+        Self(Arc::new(Facts {
+            leg: self.0.leg,
+            method: self.0.method.clone(),
+            url: self.0.url.clone(),
+            shown: self.0.shown.clone(),
+            proxy: Some(proxy.clone()),
         }))
     }
 
@@ -86,7 +100,14 @@ impl fmt::Display for Exchange {
             f,
             "{} request {} {}",
             self.0.leg, self.0.method, self.0.shown
-        )
+        )?;
+        match &self.0.proxy {
+            Some(proxy) => {
+                let shown = proxy.to_string();
+                write!(f, " through the proxy {}", shown.trim_end_matches('/'))
+            }
+            None => Ok(()),
+        }
     }
 }
 

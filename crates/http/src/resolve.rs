@@ -176,11 +176,12 @@ impl Step for Addresses {
                 }
             }
         }
-        let proxied = self.proxy.route(exchange.url()).is_some();
-        let route = if proxied {
-            Route::Proxied
-        } else {
-            Route::Direct(reach)
+        let route = match self.proxy.route(exchange.url()) {
+            Some(proxy) => {
+                request.extensions_mut().insert(exchange.through(proxy));
+                Route::Proxied
+            }
+            None => Route::Direct(reach),
         };
         request.extensions_mut().insert(route);
         below.call(request).await

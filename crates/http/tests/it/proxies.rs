@@ -126,10 +126,17 @@ async fn a_proxy_that_cannot_be_reached_is_a_connection_error() {
     let ca = Ca::new();
     let server = Server::ok(Some(ca.server(&["mcp.test"], None))).await;
     let mut profile = profile(&server, ca.roots());
-    profile.proxy = ProxyRules::all("http://127.0.0.1:1".parse().unwrap(), NoProxy::default());
+    let proxy = "http://user:p4ss@127.0.0.1:1".parse().unwrap();
+    profile.proxy = ProxyRules::all(proxy, NoProxy::default());
     let err = client(&profile)
         .send(Leg::Resource, get(&server.url("mcp.test", "/")))
         .await;
     let err = err.unwrap_err();
     assert!(err.is_connect() && err.is_transient(), "{}", chain(&err));
+    let told = chain(&err);
+    assert!(
+        told.contains("through the proxy http://127.0.0.1:1: "),
+        "{told}"
+    );
+    assert!(!told.contains("user") && !told.contains("p4ss"), "{told}");
 }
