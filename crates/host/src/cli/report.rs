@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 use doorkey::{ConfigError, Error, Unattended};
 use doorkey_oauth::NextStep;
+use doorkey_rmcp::{TransportError, transport_error};
 
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean};
@@ -56,11 +57,23 @@ pub(crate) fn causes(error: &Error) -> Vec<String> {
             "the server answered: {} ({})",
             answer.message, answer.code.0
         ));
+    } else if let Some(transport) = transport(error) {
+        lines.push(transport.to_string());
+        lines.extend(sources(transport));
     } else {
         lines.extend(sources(error));
     }
     lines.dedup();
     lines.iter().map(|line| in_configured_names(line)).collect()
+}
+
+/// What happened to the message, without rmcp's wrapping.
+fn transport(error: &Error) -> Option<&TransportError> {
+    match error {
+        Error::Connect { source, .. } => transport_error(&**source),
+        Error::Request { source, .. } => transport_error(&**source),
+        _ => None,
+    }
 }
 
 fn sources(error: &(dyn StdError + 'static)) -> impl Iterator<Item = String> {
@@ -82,7 +95,10 @@ fn next_step(error: &Error, server: Option<&str>) -> Option<String> {
         }
         Error::Config(ConfigError::ServerExists { .. }) => Some(format!("doorkey remove {name}")),
         Error::Unproven { .. } => Some(format!("doorkey tools {name}")),
-        _ if error.is_transient() => Some("try again".to_owned()),
+        _ if error.is_transient() => {
+            let after = transport(error).and_then(TransportError::retry_after);
+            word(&NextStep::Retry { after }, name)
+        }
         _ => error.remedy(),
     }
 }
