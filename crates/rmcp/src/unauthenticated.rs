@@ -46,7 +46,7 @@ impl Unauthenticated {
     }
 
     fn challenge(&self, response: &Response<Body>) -> Option<Error> {
-        let challenges = Challenges::from_headers(response.headers());
+        let challenges = Challenges::from_answer(response.headers(), response.extensions());
         match response.status() {
             StatusCode::UNAUTHORIZED => Some(Error::LoginRequired {
                 server: self.server.clone().into(),

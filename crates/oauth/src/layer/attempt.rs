@@ -114,7 +114,7 @@ impl Attempt {
         response: &Response<Body>,
         spare: Option<Request<Body>>,
     ) -> Result<Option<Request<Body>>, Error> {
-        let challenges = Challenges::from_headers(response.headers());
+        let challenges = Challenges::from_answer(response.headers(), response.extensions());
         // Beyond the budget too, so that a token that never worked is marked as such.
         let token = self
             .tokens
@@ -135,7 +135,7 @@ impl Attempt {
         response: &Response<Body>,
         spare: Option<Request<Body>>,
     ) -> Result<Option<Request<Body>>, Error> {
-        let challenges = Challenges::from_headers(response.headers());
+        let challenges = Challenges::from_answer(response.headers(), response.extensions());
         let Some(sent) = self
             .sent
             .clone()
