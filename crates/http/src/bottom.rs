@@ -1,4 +1,4 @@
-//! The bottom of the stack: three reqwest clients that differ only in where they may connect to.
+//! The bottom of the stack: reqwest clients that differ only in where they may connect to.
 //!
 //! Addresses are judged when a connection is made, and a pooled connection is used again without
 //! a question. So each reach has a pool of its own.
@@ -31,6 +31,7 @@ pub(crate) struct Bottom(Arc<Clients>);
 #[derive(Debug)]
 struct Clients {
     users_word: Client,
+    own: Client,
     guarded: Client,
     proxied: Client,
 }
@@ -47,6 +48,7 @@ impl Bottom {
         };
         Ok(Self(Arc::new(Clients {
             users_word: direct(Reach::UsersWord)?,
+            own: direct(guard.own())?,
             guarded: direct(Reach::Guarded)?,
             proxied: proxied(profile, &tls)?,
         })))
@@ -65,6 +67,7 @@ impl Service<Request<Body>> for Bottom {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let client = match request.extensions().get::<Route>() {
             Some(Route::Direct(Reach::UsersWord)) => &self.0.users_word,
+            Some(Route::Direct(Reach::Own(_))) => &self.0.own,
             Some(Route::Proxied) => &self.0.proxied,
             Some(Route::Direct(Reach::Guarded)) | None => &self.0.guarded,
         };
@@ -85,7 +88,7 @@ fn into_reqwest(body: Body) -> reqwest::Body {
     }
 }
 
-/// What all three have in common. Headers and redirects are the stack's, and so are proxies:
+/// What they all have in common. Headers and redirects are the stack's, and so are proxies:
 /// `no_proxy` keeps the environment out.
 fn builder(profile: &HttpProfile, tls: &ClientConfig) -> ClientBuilder {
     Client::builder()

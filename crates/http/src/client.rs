@@ -1,7 +1,7 @@
 //! The one client that every request goes through: the layers, put together.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
 use crate::BoxError;
+use crate::address::AddressClass;
 use crate::body::Body;
 use crate::endpoint::Endpoints;
 use crate::error::Error;
@@ -42,6 +43,8 @@ pub type HttpService = BoxCloneSyncService<Request<Body>, Response<Body>, Error>
 #[derive(Clone)]
 pub struct HttpClient {
     profile: Arc<HttpProfile>,
+    /// Stays empty over a service that takes over the addresses.
+    resource_class: Arc<OnceLock<AddressClass>>,
     service: HttpService,
 }
 
@@ -67,16 +70,18 @@ impl HttpClient {
         resolver: Arc<dyn Resolver>,
     ) -> Result<Self, Error> {
         let guard = Arc::new(Guard::new(profile, resolver));
+        let resource_class = guard.class();
         let bottom = Bottom::new(profile, &guard)?;
         let addresses = Addresses {
             guard,
             proxy: profile.proxy.clone(),
         };
         let connect = profile.timeouts.connect;
-        Self::assemble(
-            profile,
-            StepLayer::new(addresses).layer(Sorted::new(bottom, connect)),
-        )
+        let bottom = StepLayer::new(addresses).layer(Sorted::new(bottom, connect));
+        Ok(Self {
+            resource_class,
+            ..Self::assemble(profile, bottom)?
+        })
     }
 
     /// Builds the stack over the host's own service.
@@ -115,6 +120,7 @@ impl HttpClient {
             .service(bottom);
         Ok(Self {
             profile: Arc::new(profile.clone()),
+            resource_class: Arc::default(),
             service: BoxCloneSyncService::new(service),
         })
     }
@@ -175,6 +181,21 @@ impl HttpClient {
                 Err(Error::from_body(exchange, err))
             }
         }
+    }
+
+    /// The class of the addresses of the profile's resource: what [`AddressPolicy::class`] says,
+    /// else what this client learned when it first looked its host up. A host keeps it at login
+    /// and gives it to later clients as that setting. A name with addresses of several classes
+    /// counts as public.
+    ///
+    /// `None` without a resource, before the first lookup, behind a proxy (which looks names up by
+    /// itself) and over [`with_service`](Self::with_service).
+    ///
+    /// [`AddressPolicy::class`]: crate::AddressPolicy::class
+    #[must_use]
+    pub fn resource_class(&self) -> Option<AddressClass> {
+        self.profile.resource.as_ref()?;
+        self.resource_class.get().copied()
     }
 
     /// The profile it was built from.

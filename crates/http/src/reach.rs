@@ -7,8 +7,11 @@ use crate::address::{AddressClass, AddressRefused};
 /// How far a request may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// The user named the origin: everything but what is never contacted.
+    /// The user allowed the origin: everything but what is never contacted.
     UsersWord,
+    /// The MCP server that the user named: the same, but no closer than its class at login, if
+    /// that is known.
+    Own(Option<AddressClass>),
     /// A server named it: public addresses and the class of the user's own URL.
     Guarded,
 }
@@ -29,15 +32,39 @@ pub(crate) fn judge(
             class,
         });
     }
-    if class == AddressClass::Public || reach == Reach::UsersWord || class == user {
-        return Ok(());
+    match reach {
+        Reach::Own(Some(at_login)) if closeness(class) > closeness(at_login) => {
+            Err(AddressRefused::CameCloser {
+                host: host(),
+                address,
+                class,
+                at_login,
+            })
+        }
+        Reach::UsersWord | Reach::Own(_) => Ok(()),
+        Reach::Guarded if class == AddressClass::Public || class == user => Ok(()),
+        Reach::Guarded => Err(AddressRefused::Closer {
+            host: host(),
+            address,
+            class,
+            user,
+        }),
     }
-    Err(AddressRefused::Closer {
-        host: host(),
-        address,
-        class,
-        user,
-    })
+}
+
+/// How near to the user the addresses of a class are. Classes that are never contacted have no
+/// place in this order: as a class at login they give no more than the public one.
+const fn closeness(class: AddressClass) -> u8 {
+    match class {
+        AddressClass::Reserved => 1,
+        AddressClass::Private => 2,
+        AddressClass::Loopback => 3,
+        AddressClass::Public
+        | AddressClass::LinkLocal
+        | AddressClass::CloudMetadata
+        | AddressClass::Unspecified
+        | AddressClass::Multicast => 0,
+    }
 }
 
 /// The class of a name by all its addresses: the one they share, else the least trusted, public.
@@ -88,6 +115,51 @@ mod tests {
     }
 
     #[test]
+    fn the_users_own_server_comes_no_closer_than_it_was_at_login() {
+        let addresses = [
+            ("8.8.8.8", Public),
+            ("198.18.0.1", Reserved),
+            ("10.0.0.1", Private),
+            ("127.0.0.1", Loopback),
+        ];
+        for (rank, (_, at_login)) in addresses.into_iter().enumerate() {
+            for (other, (address, class)) in addresses.into_iter().enumerate() {
+                let reach = Reach::Own(Some(at_login));
+                let verdict = judge("mcp.example", address.parse().unwrap(), reach, at_login);
+                assert_eq!(verdict.is_ok(), other <= rank, "{class} after {at_login}");
+                let unknown = judge(
+                    "mcp.example",
+                    address.parse().unwrap(),
+                    Reach::Own(None),
+                    Public,
+                );
+                assert!(unknown.is_ok(), "{class}");
+            }
+        }
+        for at_login in [None, Some(LinkLocal), Some(Loopback)] {
+            let address = "169.254.1.1".parse().unwrap();
+            let verdict = judge("mcp.example", address, Reach::Own(at_login), LinkLocal);
+            assert!(
+                matches!(verdict, Err(AddressRefused::Never { .. })),
+                "{verdict:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_server_that_came_closer_is_refused_with_the_rule_and_the_setting() {
+        let address = "10.0.0.1".parse().unwrap();
+        let refused = judge("mcp.example", address, Reach::Own(Some(Public)), Public)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            refused,
+            "mcp.example has the address 10.0.0.1, a private address, while it was public at login \
+             and may not come closer; if this is meant, add the origin to the setting `allow_origins`"
+        );
+    }
+
+    #[test]
     fn a_refusal_names_the_rule_and_the_setting() {
         let address = "10.0.0.1".parse().unwrap();
         let refused = judge("as.example", address, Reach::Guarded, Public)
@@ -98,7 +170,7 @@ mod tests {
             "10.0.0.1",
             "private",
             "public",
-            "addresses.allow",
+            "allow_origins",
         ] {
             assert!(refused.contains(part), "{part} in {refused}");
         }
@@ -107,7 +179,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            never.contains("never") && !never.contains("addresses.allow"),
+            never.contains("never") && !never.contains("allow_origins"),
             "{never}"
         );
     }

@@ -51,12 +51,15 @@ pub(crate) enum Route {
     Proxied,
 }
 
-/// The address rules, with the class of the user's own URL fixed when it is first looked up.
+/// The address rules, with the class of the user's own URL fixed at login, else when it is first
+/// looked up.
 #[derive(Debug)]
 pub(crate) struct Guard {
     allow: Vec<Origin>,
     resource: Option<(Origin, Host<String>)>,
-    class: OnceLock<AddressClass>,
+    /// Only for a name: an address literal cannot change.
+    at_login: Option<AddressClass>,
+    class: Arc<OnceLock<AddressClass>>,
     resolver: Arc<dyn Resolver>,
 }
 
@@ -66,16 +69,29 @@ impl Guard {
             let host = url.host()?.to_owned();
             Some((Origin::from(url), host))
         });
-        let class = match &resource {
+        let literal = match &resource {
             None => Some(AddressClass::Public),
             Some((_, host)) => literal_class(host),
         };
+        let at_login = profile.addresses.class.filter(|_| literal.is_none());
+        let class = literal.or(at_login);
         Self {
             allow: profile.addresses.allow.clone(),
             resource,
-            class: class.map(OnceLock::from).unwrap_or_default(),
+            at_login,
+            class: Arc::new(class.map(OnceLock::from).unwrap_or_default()),
             resolver,
         }
+    }
+
+    /// The class of the user's own URL, shared, filled as soon as it is known.
+    pub(crate) fn class(&self) -> Arc<OnceLock<AddressClass>> {
+        Arc::clone(&self.class)
+    }
+
+    /// How far requests to the user's own origin reach.
+    pub(crate) const fn own(&self) -> Reach {
+        Reach::Own(self.at_login)
     }
 
     fn reach(&self, origin: &Origin) -> Reach {
@@ -83,8 +99,10 @@ impl Guard {
             .resource
             .as_ref()
             .is_some_and(|(resource, _)| resource == origin);
-        if own || self.allow.contains(origin) {
+        if self.allow.contains(origin) {
             Reach::UsersWord
+        } else if own {
+            self.own()
         } else {
             Reach::Guarded
         }
@@ -138,8 +156,7 @@ impl Guard {
         reach: Reach,
     ) -> io::Result<Result<(), AddressRefused>> {
         let class = AddressClass::of(address);
-        let decided =
-            reach == Reach::UsersWord || class == AddressClass::Public || class.is_never();
+        let decided = reach != Reach::Guarded || class == AddressClass::Public || class.is_never();
         let user = if decided {
             AddressClass::Public
         } else {

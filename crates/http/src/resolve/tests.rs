@@ -24,6 +24,10 @@ impl Resolver for Table {
 }
 
 fn guard(resource: Option<&str>) -> (Guard, Arc<Table>) {
+    guard_since_login(resource, None)
+}
+
+fn guard_since_login(resource: Option<&str>, class: Option<AddressClass>) -> (Guard, Arc<Table>) {
     let table = Arc::new(Table::default());
     table.set("public.example", &["8.8.8.8"]);
     table.set("mixed.example", &["10.0.0.1", "8.8.8.8"]);
@@ -33,7 +37,7 @@ fn guard(resource: Option<&str>) -> (Guard, Arc<Table>) {
     let allowed = "https://private.example:8443".parse().unwrap();
     let profile = HttpProfile {
         resource: resource.map(|url| Url::parse(url).unwrap()),
-        addresses: AddressPolicy::allowing([allowed]),
+        addresses: AddressPolicy::allowing([allowed]).with_class(class),
         ..HttpProfile::default()
     };
     (
@@ -98,9 +102,9 @@ async fn the_users_word_reaches_all_but_what_is_never_contacted() {
 async fn a_name_that_changes_its_address_does_not_change_the_users_class() {
     let (guard, table) = guard(Some("https://mcp.example"));
     table.set("mcp.example", &["8.8.8.8"]);
-    assert!(guard.lookup("mcp.example", Reach::UsersWord).await.is_ok());
+    assert!(guard.lookup("mcp.example", guard.own()).await.is_ok());
     table.set("mcp.example", &["10.0.0.1"]);
-    assert!(guard.lookup("mcp.example", Reach::UsersWord).await.is_ok());
+    assert!(guard.lookup("mcp.example", guard.own()).await.is_ok());
     assert!(is_refused(
         &guard.lookup("private.example", Reach::Guarded).await
     ));
@@ -120,11 +124,50 @@ async fn the_users_class_is_looked_up_when_it_decides_and_a_failed_lookup_fixes_
     );
 }
 
+#[tokio::test]
+async fn the_class_at_login_stands_in_place_of_the_first_lookup() {
+    use AddressClass::{Loopback, Private, Public};
+    for (class, name, reach, allowed) in [
+        // Others may be as close as the server was at login, whatever it says now.
+        (Public, "private.example", Reach::Guarded, false),
+        (Private, "private.example", Reach::Guarded, true),
+        (Private, "loopback.example", Reach::Guarded, false),
+        // The server itself may not come closer, not even over a name that has both.
+        (Public, "mcp.example", Reach::Own(Some(Public)), false),
+        (Private, "mcp.example", Reach::Own(Some(Private)), true),
+        (Loopback, "mcp.example", Reach::Own(Some(Loopback)), true),
+        (Public, "mcp.example", Reach::UsersWord, true),
+        (Public, "mixed.example", Reach::Own(Some(Public)), true),
+    ] {
+        let (guard, table) = guard_since_login(Some("https://mcp.example"), Some(class));
+        table.set("mcp.example", &["10.0.0.1"]);
+        assert_eq!(guard.own(), Reach::Own(Some(class)));
+        let found = guard.lookup(name, reach).await;
+        assert_eq!(!is_refused(&found), allowed, "{class} {name}: {found:?}");
+        assert_eq!(guard.class().get(), Some(&class), "{name}");
+        if name == "mixed.example" {
+            assert_eq!(found.unwrap(), ["8.8.8.8".parse::<IpAddr>().unwrap()]);
+        }
+    }
+}
+
+#[test]
+fn a_literal_says_its_class_itself() {
+    for (resource, class) in [
+        ("https://10.0.0.1", AddressClass::Private),
+        ("http://localhost:3000", AddressClass::Loopback),
+    ] {
+        let (guard, _) = guard_since_login(Some(resource), Some(AddressClass::Public));
+        assert_eq!(guard.own(), Reach::Own(None), "{resource}");
+        assert_eq!(guard.class().get(), Some(&class), "{resource}");
+    }
+}
+
 #[test]
 fn the_users_word_is_the_resources_origin_and_the_allow_list() {
     let (guard, _) = guard(Some("https://mcp.example/mcp"));
     for (origin, reach) in [
-        ("https://mcp.example", Reach::UsersWord),
+        ("https://mcp.example", Reach::Own(None)),
         ("https://mcp.example:444", Reach::Guarded),
         ("https://private.example:8443", Reach::UsersWord),
         ("https://private.example", Reach::Guarded),

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use doorkey_http::{AddressPolicy, Error, HttpClient, HttpProfile, Leg, Origin};
+use doorkey_http::{
+    AddressClass, AddressPolicy, Body, BoxError, Error, HttpClient, HttpProfile, Leg, Origin,
+};
 use url::Url;
 
 use crate::ca::Ca;
@@ -47,7 +49,7 @@ async fn a_public_server_leads_to_no_closer_address_by_name_or_literal() {
             );
             let text = chain(&err);
             assert!(
-                text.contains("loopback") && text.contains("`addresses.allow`"),
+                text.contains("loopback") && text.contains("`allow_origins`"),
                 "{text}"
             );
             assert!(!err.is_transient());
@@ -127,7 +129,7 @@ async fn a_redirect_to_a_closer_address_is_refused() {
         let answer = http::Response::builder()
             .status(302)
             .header("location", "https://10.0.0.1/");
-        answer.body(doorkey_http::Body::empty()).unwrap()
+        answer.body(Body::empty()).unwrap()
     })
     .await;
     let allowed = Url::parse(&server.url("as.test", "/")).unwrap();
@@ -142,6 +144,79 @@ async fn a_redirect_to_a_closer_address_is_refused() {
         chain(&err)
     );
     assert_eq!(err.url().unwrap().to_string(), "https://10.0.0.1/");
+}
+
+/// A client of the MCP server at `url`, that had addresses of `class` at login.
+fn client_since_login(
+    ca: &Ca,
+    url: &str,
+    class: Option<AddressClass>,
+    allow: Vec<Origin>,
+) -> HttpClient {
+    let mut profile = HttpProfile::new(url.parse().unwrap());
+    profile.roots = ca.roots();
+    profile.addresses = AddressPolicy::allowing(allow).with_class(class);
+    HttpClient::with_resolver(&profile, Arc::new(Names::default())).unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_was_public_at_login_is_not_followed_into_the_own_network() {
+    let ca = Ca::new();
+    let server = Server::ok(Some(ca.server(&["mcp.test"], None))).await;
+    let url = server.url("mcp.test", "/mcp");
+    let refusing = client_since_login(&ca, &url, Some(AddressClass::Public), Vec::new());
+    for leg in Leg::ALL {
+        let err = refusing.send(leg, get(&url)).await.unwrap_err();
+        assert!(
+            matches!(err, Error::AddressRefused { .. }),
+            "{leg}: {}",
+            chain(&err)
+        );
+        let text = chain(&err);
+        assert!(
+            text.contains("public at login") && text.contains("`allow_origins`"),
+            "{text}"
+        );
+        assert!(!err.is_transient());
+    }
+    assert_eq!(server.seen().len(), 0);
+    assert_eq!(refusing.resource_class(), Some(AddressClass::Public));
+
+    let origin = Origin::from(&Url::parse(&url).unwrap());
+    let allowing = client_since_login(&ca, &url, Some(AddressClass::Public), vec![origin]);
+    allowing.send(Leg::Resource, get(&url)).await.unwrap();
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn the_class_is_learned_by_the_first_lookup_and_serves_a_later_client() {
+    let ca = Ca::new();
+    let server = Server::ok(Some(ca.server(&["mcp.test", "as.test"], None))).await;
+    let url = server.url("mcp.test", "/mcp");
+    let first = client_since_login(&ca, &url, None, Vec::new());
+    assert_eq!(first.resource_class(), None);
+    first.send(Leg::Resource, get(&url)).await.unwrap();
+    assert_eq!(first.resource_class(), Some(AddressClass::Loopback));
+
+    let later = client_since_login(&ca, &url, first.resource_class(), Vec::new());
+    assert_eq!(later.resource_class(), Some(AddressClass::Loopback));
+    for (leg, host) in [(Leg::Token, "as.test"), (Leg::Resource, "mcp.test")] {
+        later.send(leg, get(&server.url(host, "/"))).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn without_a_resource_or_a_lookup_of_its_own_no_class_is_learned() {
+    let mut profile = HttpProfile::default();
+    profile.roots = Ca::new().roots();
+    assert_eq!(HttpClient::new(&profile).unwrap().resource_class(), None);
+    profile.resource = Some("https://10.0.0.1/mcp".parse().unwrap());
+    let literal = HttpClient::new(&profile).unwrap().resource_class();
+    assert_eq!(literal, Some(AddressClass::Private));
+    let service =
+        tower::service_fn(async |_| Ok::<_, BoxError>(http::Response::new(Body::empty())));
+    let brought = HttpClient::with_service(&profile, service).unwrap();
+    assert_eq!(brought.resource_class(), None);
 }
 
 #[tokio::test]
