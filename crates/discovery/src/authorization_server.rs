@@ -8,13 +8,18 @@ use crate::{Issuer, Scopes};
 /// The members of an authorization server metadata document that a client acts upon.
 /// `signed_metadata` is ignored.
 ///
-/// A value made by [`AuthorizationServerMetadata::parse`] names the issuer it was asked for, and
-/// every endpoint in it is https or http on loopback.
+/// A value made by [`AuthorizationServerMetadata::parse`] names the issuer it was asked for, or the
+/// one other that is trusted for this server, and every endpoint in it is https or http on
+/// loopback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthorizationServerMetadata {
-    /// The issuer, exactly as published; what a callback's `iss` is compared with (RFC 9207).
+    /// The issuer, exactly as published; what a callback's `iss` is compared with (RFC 9207). Where
+    /// another issuer is trusted, any server may publish that one's name: bind nothing to it.
     pub issuer: Issuer,
+    /// The issuer that the document was asked for, exactly as listed; what registrations, client
+    /// secrets and tokens are bound to, because nobody else's document can have it.
+    pub listed: Issuer,
     /// Where a person is sent; needed for a redirect flow.
     pub authorization_endpoint: Option<Url>,
     /// Where tokens are obtained; present in every document that was parsed.
@@ -66,8 +71,9 @@ impl AuthorizationServerMetadata {
     /// Metadata that names an issuer and nothing else: the start of a value that a configuration
     /// provides.
     #[must_use]
-    pub const fn new(issuer: Issuer) -> Self {
+    pub fn new(issuer: Issuer) -> Self {
         Self {
+            listed: issuer.clone(),
             issuer,
             authorization_endpoint: None,
             token_endpoint: None,
@@ -97,8 +103,9 @@ impl AuthorizationServerMetadata {
     /// Reads a document that was fetched for `issuer`.
     ///
     /// The issuer is compared first, as a plain string; `trusted` is the one other string that the
-    /// configuration of this server accepts. A document of another issuer contributes nothing, not
-    /// even an error about its members. Unknown members are ignored, a `null` member counts as
+    /// configuration of this server accepts; a document that names it stays the document of
+    /// [`listed`](Self::listed). A document of another issuer contributes nothing, not even an error
+    /// about its members. Unknown members are ignored, a `null` member counts as
     /// absent.
     ///
     /// # Errors
@@ -120,6 +127,7 @@ impl AuthorizationServerMetadata {
             });
         };
         let mut metadata = Self::new(published);
+        metadata.listed = issuer.clone();
         metadata.read_endpoints(&members)?;
         metadata.read_lists(&members)?;
         metadata.read_flags(&members)?;

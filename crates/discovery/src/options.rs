@@ -17,7 +17,8 @@ use crate::{AuthorizationServerMetadata, Issuer, ResourceMatch};
 pub struct DiscoveryOptions {
     /// Which published identifiers are accepted. Default: a same-origin parent too.
     pub resource_match: ResourceMatch,
-    /// One issuer that metadata may declare instead of the expected one. Default: none.
+    /// One issuer that metadata may declare instead of the expected one. It is then what a callback
+    /// may name; credentials stay bound to the expected one. Default: none.
     pub trusted_issuer: Option<Issuer>,
     /// Whether a server without resource metadata may be treated as one of revision 2025-03-26.
     /// Default: yes.

@@ -125,12 +125,12 @@ pub(crate) fn configured(
         return Ok(None);
     };
     if let Some(configured) = issuer.as_ref().or(bound_to)
-        && *configured != server.issuer
+        && *configured != server.listed
     {
         return Err(Error::StaticClientIssuer {
             client_id: client_id.clone(),
             configured: configured.clone(),
-            discovered: server.issuer.clone(),
+            discovered: server.listed.clone(),
         });
     }
     let method = auth_method.unwrap_or_else(|| {

@@ -193,7 +193,8 @@ pub enum ClientChoice {
         client_id: String,
         /// Its secret, if it is a confidential client.
         client_secret: Option<SecretString>,
-        /// The authorization server it belongs to; login at any other is refused (REG-05).
+        /// The authorization server it belongs to, as the resource names it; login at any other is
+        /// refused, also at one that publishes this name as a trusted one (REG-05).
         issuer: Option<Issuer>,
         /// How it authenticates; chosen from the server's metadata when absent (TOK-05).
         auth_method: Option<ClientAuthMethod>,

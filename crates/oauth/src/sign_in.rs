@@ -171,7 +171,7 @@ fn scopes(
         .previous
         .as_ref()
         .filter(|previous| {
-            previous.issuer == found.server.issuer && previous.resource.as_deref() == resource
+            previous.issuer == found.server.listed && previous.resource.as_deref() == resource
         })
         .map(|previous| crate::scope::without_offline_access(&previous.requested));
     let challenged = wish.step_up.clone().or_else(|| wish.challenges.scope());
@@ -226,7 +226,7 @@ fn check_metadata(found: &Discovered) -> Result<(), Error> {
     // Default endpoints come without metadata, so there PKCE cannot be checked (LEG-06).
     if found.source != Source::LegacyDefaults && !server.supports_s256() {
         return Err(Error::PkceUnsupported {
-            issuer: server.issuer.clone(),
+            issuer: server.listed.clone(),
         });
     }
     Ok(())
@@ -234,7 +234,7 @@ fn check_metadata(found: &Discovered) -> Result<(), Error> {
 
 fn unsupported(found: &Discovered, member: &'static str, why: &'static str) -> Error {
     Error::UnsupportedServer {
-        issuer: found.server.issuer.clone(),
+        issuer: found.server.listed.clone(),
         member,
         why,
     }
@@ -243,7 +243,7 @@ fn unsupported(found: &Discovered, member: &'static str, why: &'static str) -> E
 async fn open(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> Result<Box<dyn Channel>, Error> {
     let request = InteractionRequest {
         server: parts.config.server.clone(),
-        issuer: settled.found.server.issuer.clone(),
+        issuer: settled.found.server.listed.clone(),
         redirect_hint: client::redirect_hint(parts, wish, settled).await?,
     };
     Ok(wish.interaction.open(request).await?)
@@ -272,7 +272,7 @@ async fn authorize(
             settled.found.server.is_openid,
             &parts.config.extra_authorize_params,
         )?,
-        issuer: record.issuer.clone(),
+        issuer: settled.found.server.listed.clone(),
         server: parts.config.server.clone(),
         scopes: record.scopes.clone(),
         expires_in: limit,

@@ -87,7 +87,7 @@ impl Proof {
 pub struct Grant {
     /// The `resource` as sent on every leg (RFC 8707), byte for byte; `None` if it was omitted.
     pub resource: Option<String>,
-    /// The issuer that gave the tokens, exactly as its metadata has it.
+    /// The issuer that gave the tokens, exactly as the resource or the configuration names it.
     pub issuer: String,
     /// The client that the tokens were given to.
     pub client_id: String,

@@ -58,7 +58,7 @@ impl fmt::Debug for GrantKey {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct RegistrationKey {
-    /// The issuer, character for character as its metadata has it.
+    /// The issuer, character for character as the resource or the configuration names it.
     pub issuer: String,
     /// The account whose own registration this is; `None` is the one that accounts share.
     pub account: Option<String>,

@@ -203,8 +203,12 @@ fn one_trusted_string_is_accepted_too_and_recorded_as_07_as_18() {
         let body = with("issuer", json!(published)).to_string();
         AuthorizationServerMetadata::parse(body.as_bytes(), &issuer(), Some(&trusted))
     };
-    assert_eq!(read("https://other.example/").unwrap().issuer, trusted);
+    let published = read("https://other.example/").unwrap();
+    assert_eq!(published.issuer, trusted);
     assert_eq!(read(ISSUER).unwrap().issuer, issuer());
+    // REG-04, DISC-16: the name that another server takes is not what credentials are bound to.
+    assert_eq!(published.listed, issuer());
+    assert_eq!(read(ISSUER).unwrap().listed, issuer());
     assert!(read("https://other.example").is_err());
 }
 

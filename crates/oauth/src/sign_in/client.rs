@@ -92,7 +92,7 @@ async fn registered(
 ) -> Result<Client, Error> {
     let server = &settled.found.server;
     // One registers at a time at an issuer, whatever key its record will have.
-    let issuer = RegistrationKey::shared(server.issuer.as_str());
+    let issuer = RegistrationKey::shared(server.listed.as_str());
     let _lock = parts
         .store
         .lock_registration(&issuer, parts.config.refresh_lock_limit)
@@ -107,7 +107,7 @@ async fn registered(
     }
     let Some(endpoint) = &server.registration_endpoint else {
         return Err(Error::NoClient {
-            issuer: server.issuer.clone(),
+            issuer: server.listed.clone(),
         });
     };
     let request = RegistrationRequest {
@@ -118,7 +118,7 @@ async fn registered(
     };
     let now = parts.clock.now();
     let registration = register(parts.http, server, endpoint, request, now).await?;
-    let kept = keep(parts, &all, &server.issuer, &registration).await?;
+    let kept = keep(parts, &all, &server.listed, &registration).await?;
     Ok(Client::of_registration(
         &registration,
         ClientOrigin::Registered(kept),
@@ -199,7 +199,7 @@ async fn registrations(
     wish: &Wish,
     settled: &Settled,
 ) -> Result<Vec<(Kept, Registration)>, Error> {
-    let issuer = settled.found.server.issuer.as_str();
+    let issuer = settled.found.server.listed.as_str();
     let previous = wish
         .previous
         .as_ref()

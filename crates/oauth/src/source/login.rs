@@ -240,7 +240,7 @@ fn grant_of(signed: &SignedIn) -> Grant {
     let tokens = &signed.tokens;
     let text = |url: &url::Url| url.as_str().to_owned();
     let mut grant = Grant::new(
-        signed.server.issuer.as_str(),
+        signed.server.listed.as_str(),
         id,
         signed.token_endpoint.as_str(),
     );
@@ -268,7 +268,7 @@ fn names(scopes: &Scopes) -> Vec<String> {
 
 fn report(signed: SignedIn) -> LoginReport {
     LoginReport {
-        issuer: signed.server.issuer,
+        issuer: signed.server.listed,
         resource: signed.record.resource,
         expires_at: signed.tokens.expires_at(),
         refreshable: signed.tokens.refresh_token.is_some(),

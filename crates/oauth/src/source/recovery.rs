@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use doorkey_discovery::{Challenges, Discovery, Issuer};
+use doorkey_discovery::{Challenges, ConfiguredServer, Discovery, ResourceMetadata};
 use doorkey_store::{Grant, Proof};
 
 use super::held::{Held, Origin, Rejected};
@@ -155,7 +155,7 @@ async fn moved(
     challenges: &Challenges,
 ) -> Result<Option<LoginReason>, Error> {
     let options = inner.config.discovery.clone();
-    let trusted = options.trusted_issuer.clone();
+    let configured = options.authorization_server.clone();
     let discovery = Discovery::new(inner.http.clone(), options);
     let found = match discovery
         .resource_metadata(&inner.config.server, challenges)
@@ -171,14 +171,26 @@ async fn moved(
         }
         Err(error) => return Err(error.into()),
     };
-    let issuer = Issuer::new(held.grant.issuer.as_str());
-    let listed = found.metadata.authorization_servers.contains(&issuer);
-    if !listed && trusted != Some(issuer) {
+    if !is_named(&held.grant.issuer, &found.metadata, configured.as_ref()) {
         return Ok(Some(LoginReason::IssuerChanged));
     }
     let same_resource = inner.config.resource != ResourceChoice::Auto
         || held.grant.resource.as_deref() == Some(found.metadata.resource.as_str());
     Ok((!same_resource).then_some(LoginReason::ResourceChanged))
+}
+
+/// Whether the resource still names that issuer. One that names none leaves it to the configuration.
+fn is_named(
+    issuer: &str,
+    resource: &ResourceMetadata,
+    configured: Option<&ConfiguredServer>,
+) -> bool {
+    let listed = &resource.authorization_servers;
+    match configured {
+        Some(ConfiguredServer::Issuer(own)) if listed.is_empty() => own.as_str() == issuer,
+        Some(ConfiguredServer::Metadata(own)) if listed.is_empty() => own.listed.as_str() == issuer,
+        _ => listed.iter().any(|listed| listed.as_str() == issuer),
+    }
 }
 
 /// Ends the use of a token that only a login can replace, here and, as far as no correction of the

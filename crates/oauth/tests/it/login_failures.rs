@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use crate::browser::{Act, Browser};
-use crate::world::{LIMIT, World};
+use crate::world::{ISSUER, LIMIT, World};
 
 type Check = fn(&Error) -> bool;
 
@@ -194,6 +194,72 @@ async fn a_configured_client_stays_with_the_issuer_it_first_signed_in_at_reg_04(
         "{error:?}"
     );
     assert!(browser.prompts().is_empty());
+}
+
+/// The resource names another server, whose document claims the name that the user trusts.
+fn impersonate(world: &World) {
+    world.set().issuers = vec![String::from("https://evil.example")];
+    world.set().metadata["token_endpoint"] = json!("https://evil.example/token");
+}
+
+#[tokio::test]
+async fn who_takes_a_trusted_name_gets_no_configured_client_of_it_reg_04_reg_05_disc_16() {
+    for (issuer, signed_in_before) in [(Some(Issuer::new(ISSUER)), false), (None, true)] {
+        let world = World::new();
+        let store = Store::memory();
+        let mut config = world.config();
+        config.discovery.trusted_issuer = Some(Issuer::new(ISSUER));
+        config.client = ClientChoice::Static {
+            client_id: String::from("mine"),
+            client_secret: Some(SecretString::from("s")),
+            issuer,
+            auth_method: None,
+        };
+        let source = world.source_with(config, &store);
+        if signed_in_before {
+            world.signed_in(&source).await;
+        }
+        impersonate(&world);
+        let browser = Arc::new(Browser::new(&world));
+        let error = source
+            .login(&Challenges::default(), browser.clone())
+            .await
+            .unwrap_err();
+        let Error::StaticClientIssuer { discovered, .. } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(discovered.as_str(), "https://evil.example");
+        assert!(browser.prompts().is_empty());
+        assert!(world.seen(Leg::Token).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn who_takes_a_trusted_name_gets_no_registration_of_it_reg_04_disc_16() {
+    let world = World::new();
+    world.set().numbers_clients = true;
+    let store = Store::memory();
+    let mut config = world.config();
+    config.discovery.trusted_issuer = Some(Issuer::new(ISSUER));
+    let source = world.source_with(config, &store);
+    world.signed_in(&source).await;
+    impersonate(&world);
+    let report = world.signed_in(&source).await;
+    assert!(report.registered);
+    assert_eq!(report.issuer.as_str(), "https://evil.example");
+
+    let listing = store.registrations().await.unwrap();
+    let kept: Vec<_> = listing
+        .entries
+        .iter()
+        .map(|(key, stored)| (key.issuer.as_str(), stored.value.client_id.as_str()))
+        .collect();
+    assert_eq!(
+        kept,
+        [(ISSUER, "client-1"), ("https://evil.example", "client-2")]
+    );
+    let grants = store.grants().await.unwrap().entries;
+    assert_eq!(grants[0].1.value.issuer, "https://evil.example");
 }
 
 #[tokio::test]

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use doorkey_discovery::ConfiguredServer;
 use doorkey_http::Leg;
 use doorkey_oauth::{
-    AccessToken, Challenges, ClientChoice, Deny, Error, LoginReason, NextStep, TokenSource,
+    AccessToken, Challenges, ClientChoice, Deny, Error, Issuer, LoginReason, NextStep, TokenSource,
 };
 use doorkey_store::{Proof, Store};
 use secrecy::SecretString;
+use serde_json::json;
 
 use crate::browser::Browser;
-use crate::world::{World, server};
+use crate::world::{ISSUER, World, server};
 
 fn challenges() -> Challenges {
     Challenges::parse([r#"Bearer error="invalid_token", scope="files:read""#])
@@ -26,9 +28,14 @@ fn reason(error: &Error) -> Option<&LoginReason> {
 async fn accepted(world: &World, store: &Store) -> (TokenSource, AccessToken) {
     let source = world.source(store);
     world.signed_in(&source).await;
+    let token = in_use(&source).await;
+    (source, token)
+}
+
+async fn in_use(source: &TokenSource) -> AccessToken {
     let token = source.token().await.unwrap().unwrap();
     source.accepted(&token);
-    (source, token)
+    token
 }
 
 #[tokio::test]
@@ -121,6 +128,44 @@ async fn a_resource_that_moved_to_another_issuer_or_identifier_needs_a_login_ref
         }
         assert_eq!(world.legs(), [Leg::ResourceMetadata]);
     }
+}
+
+#[tokio::test]
+async fn what_counts_is_who_the_resource_names_and_not_the_name_that_is_published_ref_06_as_07() {
+    let world = World::new();
+    world.set().metadata["issuer"] = json!("https://login.example");
+    let mut config = world.config();
+    config.discovery.trusted_issuer = Some(Issuer::new("https://login.example"));
+    let store = Store::memory();
+    let source = world.source_with(config, &store);
+    world.signed_in(&source).await;
+    let sent = in_use(&source).await;
+    let renewed = source.rejected(Some(&sent), &challenges()).await.unwrap();
+    source.accepted(&renewed);
+    world.start_over();
+
+    world.set().issuers = vec![String::from("https://login.example")];
+    let error = source
+        .rejected(Some(&renewed), &challenges())
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&error), Some(&LoginReason::IssuerChanged));
+    assert_eq!(world.legs(), [Leg::ResourceMetadata]);
+}
+
+#[tokio::test]
+async fn a_resource_that_names_nobody_leaves_it_to_the_configuration_ref_06() {
+    let world = World::new();
+    world.set().issuers = Vec::new();
+    let mut config = world.config();
+    let issuer = Issuer::new(ISSUER);
+    config.discovery.authorization_server = Some(ConfiguredServer::Issuer(issuer));
+    let source = world.source_with(config, &Store::memory());
+    world.signed_in(&source).await;
+    let sent = in_use(&source).await;
+    let renewed = source.rejected(Some(&sent), &challenges()).await.unwrap();
+    assert_ne!(renewed, sent);
+    assert_eq!(world.legs(), [Leg::ResourceMetadata, Leg::Token]);
 }
 
 #[tokio::test]
