@@ -23,8 +23,11 @@ pub use reason::{InvalidResponse, LoginReason, NextStep};
 #[non_exhaustive]
 pub enum Error {
     /// A request did not get an answer. Nothing was lost; see [`Error::is_transient`].
-    #[error("a request of the authorization failed")]
-    Http(#[source] Shared<doorkey_http::Error>),
+    ///
+    /// It is shown as its cause, whose own cause is its `source()`; [`Error::http`] gives the cause
+    /// itself.
+    #[error(transparent)]
+    Http(Shared<doorkey_http::Error>),
     /// A refresh got an answer that decides nothing about the grant, such as a page in place of
     /// JSON. The grant is kept; try again later.
     #[error("the token could not be refreshed for now")]
@@ -338,8 +341,11 @@ impl Error {
             Self::Http(cause) => Some(cause),
             Self::RefreshFailed(cause) => cause.http(),
             Self::LoginRequired { cause, .. } => cause.as_ref()?.http(),
-            _ => std::iter::successors(std::error::Error::source(self), |cause| cause.source())
-                .find_map(|cause| cause.downcast_ref()),
+            Self::Discovery(cause) => match &**cause {
+                doorkey_discovery::Error::Http(cause) => Some(cause),
+                cause => in_chain(cause),
+            },
+            _ => in_chain(self),
         }
     }
 
@@ -366,6 +372,11 @@ impl Error {
             source: Shared::of(cause),
         }
     }
+}
+
+fn in_chain<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a doorkey_http::Error> {
+    std::iter::successors(error.source(), |cause| cause.source())
+        .find_map(|cause| cause.downcast_ref())
 }
 
 fn is_transient_status(status: StatusCode) -> bool {

@@ -44,6 +44,12 @@ impl<E: ?Sized + fmt::Debug> fmt::Debug for Shared<E> {
     }
 }
 
+impl<E: ?Sized + fmt::Display> fmt::Display for Shared<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl<E> From<E> for Shared<E> {
     fn from(cause: E) -> Self {
         Self::new(cause)

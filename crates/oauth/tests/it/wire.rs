@@ -297,6 +297,10 @@ async fn a_server_that_is_not_there_is_named_on_every_leg() {
         panic!("{error:?}");
     };
     assert_eq!(cause.leg(), Some(Leg::Token));
+    // It is shown as its cause, once, and the cause is at hand (ERR-06, ERR-10).
+    assert_eq!(error.to_string(), cause.to_string());
+    assert_eq!(shown(&error).matches("/token").count(), 1);
+    assert!(error.http().is_some_and(doorkey_http::Error::is_transient));
     assert!(
         error.is_transient() && shown(&error).contains("/token"),
         "{}",
@@ -307,7 +311,7 @@ async fn a_server_that_is_not_there_is_named_on_every_leg() {
         .await
         .unwrap_err();
     assert!(
-        error.is_transient() && matches!(error, Error::Discovery(_)),
+        error.is_transient() && matches!(error, Error::Discovery(_)) && error.http().is_some(),
         "{error:?}"
     );
     let report = source.logout(LogoutOptions::default()).await.unwrap();
