@@ -88,6 +88,27 @@ impl Failure {
         }
     }
 
+    /// Whether both are failures of the network, with the same cause.
+    fn is_like(&self, other: &Self) -> bool {
+        let first_cause = |failure: &Self| failure.first_cause().map(ToString::to_string);
+        match (self, other) {
+            (Self::Http(own), Self::Http(others)) => {
+                short(own) == short(others) && first_cause(self) == first_cause(other)
+            }
+            _ => false,
+        }
+    }
+
+    /// Where the failure began, below what its own text says.
+    fn first_cause(&self) -> Option<&(dyn StdError + 'static)> {
+        let below = match self {
+            // The error's own text names the URL again.
+            Self::Http(error) => error.source(),
+            _ => self.detail(),
+        };
+        below.map(root_cause)
+    }
+
     fn detail(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Status { .. } => None,
@@ -153,7 +174,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The error itself names the URL again, so lists use this.
+/// The error itself names the URL again, so lists and logs use this.
 fn short(error: &doorkey_http::Error) -> &'static str {
     use doorkey_http::Error as Http;
     match error {
@@ -190,6 +211,17 @@ impl Attempt {
         &self.place
     }
 
+    /// Writes the attempt with the first cause of its failure, in a list that `lead` leads.
+    fn fmt_after(&self, lead: &Self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.failure.is_like(&lead.failure) {
+            return write!(f, "{}: likewise", self.place);
+        }
+        match self.failure.first_cause() {
+            Some(cause) => write!(f, "{self} ({cause})"),
+            None => write!(f, "{self}"),
+        }
+    }
+
     /// What came of it.
     #[must_use]
     pub const fn failure(&self) -> &Failure {
@@ -204,7 +236,8 @@ impl fmt::Display for Attempt {
 }
 
 /// Every place that was tried, in order. As an error it lists them all, the first grave one
-/// leading, and goes on with that one's cause.
+/// leading, and goes on with that one's cause; what the cause says, the URL of a request that
+/// failed included, the list leaves to it.
 #[derive(Debug, Default)]
 pub struct Attempts(Vec<Attempt>);
 
@@ -270,12 +303,17 @@ impl fmt::Display for Attempts {
         let Some(lead) = self.lead() else {
             return f.write_str("nothing was tried");
         };
-        write!(f, "{lead}")?;
-        for attempt in self.iter().filter(|attempt| !std::ptr::eq(*attempt, lead)) {
-            write!(f, "; {attempt}")?;
-            if let Some(cause) = attempt.failure.detail().map(root_cause) {
-                write!(f, " ({cause})")?;
+        match &lead.failure {
+            // The source tells the rest, the URL included.
+            Failure::Http(error) if error.url().is_some_and(|url| url.as_str() == lead.place) => {
+                f.write_str("the request failed")?;
             }
+            Failure::Http(_) => write!(f, "{}: the request it led to failed", lead.place)?,
+            _ => write!(f, "{lead}")?,
+        }
+        for attempt in self.iter().filter(|attempt| !std::ptr::eq(*attempt, lead)) {
+            write!(f, "; ")?;
+            attempt.fmt_after(lead, f)?;
         }
         Ok(())
     }

@@ -104,19 +104,19 @@ fn troubles() -> Vec<Fault> {
         told,
     };
     let redirect = |to: &str| ResponseTemplate::new(302).insert_header("location", to);
-    let refused = "redirects where it must not be followed";
+    let refused = "the server answered 302 Found with a redirect to ";
     let mut faults = vec![
         fault(
             "oversized",
             page(&"x".repeat(100_000), "application/json"),
             true,
-            "the answer is too long",
+            "the response body is longer than 65536 bytes",
         ),
         fault(
             "slow",
             page("{}", "application/json").set_delay(SLOW),
             true,
-            "timed out",
+            "waiting for the response took longer than 1.5 s",
         ),
         fault(
             "redirect to http",
@@ -301,6 +301,58 @@ async fn a_server_that_asks_to_wait_is_no_missing_document_and_its_wait_is_told(
     }
 }
 
+/// Every place that was tried and every link of the chain says its own, once.
+fn assert_told_once(error: &Error) {
+    let text = told(error);
+    for attempt in error.attempts().unwrap() {
+        // A place may be the beginning of another: what ends it is a blank or a colon.
+        let named = text
+            .split([' ', ';'])
+            .filter(|word| word.trim_end_matches(':') == attempt.place());
+        assert_eq!(named.count(), 1, "{}: {text}", attempt.place());
+    }
+    let links = std::iter::successors(Some(error as &dyn std::error::Error), |link| link.source());
+    let links: Vec<_> = links.map(ToString::to_string).collect();
+    for (index, link) in links.iter().enumerate() {
+        let above = links[..index]
+            .iter()
+            .find(|above| above.contains(link.as_str()));
+        assert_eq!(above, None, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_request_is_told_once_along_the_chain() {
+    for (first, second) in troubles().into_iter().zip(troubles().into_iter().rev()) {
+        let world = World::new().await;
+        world.answer(PRM_AT_PATH, first.answer).await;
+        world.answer(PRM, second.answer).await;
+        assert_told_once(&resource_error(&world).await);
+    }
+    let world = World::new().await;
+    for (place, to) in [(PRM_AT_PATH, "/gone"), (PRM, "/gone")] {
+        let answer = ResponseTemplate::new(302).insert_header("location", to);
+        world.answer(place, answer).await;
+    }
+    let away = ResponseTemplate::new(302).insert_header("location", "ftp://h/");
+    world.answer("/gone", away).await;
+    let error = resource_error(&world).await;
+    assert_told_once(&error);
+    assert!(
+        told(&error).contains(&world.url("/gone")),
+        "{}",
+        told(&error)
+    );
+}
+
+async fn resource_error(world: &World) -> Error {
+    let discovery = world.discovery();
+    discovery
+        .resource_metadata(&world.mcp(), &Challenges::default())
+        .await
+        .unwrap_err()
+}
+
 #[tokio::test]
 async fn a_refused_connection_is_remembered_and_told_disc_17_leg_01() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -319,6 +371,10 @@ async fn a_refused_connection_is_remembered_and_told_disc_17_leg_01() {
         "{}",
         told(&error)
     );
+    assert_told_once(&error);
+    let told_first = "resource metadata could not be fetched: the request failed; ";
+    assert!(told(&error).starts_with(told_first), "{}", told(&error));
+    assert!(told(&error).contains(": likewise: "), "{}", told(&error));
     assert_eq!(error.attempts().unwrap().iter().count(), 2);
 }
 
@@ -350,7 +406,7 @@ async fn a_body_that_breaks_off_is_remembered_and_told_disc_17() {
         told(&error)
     );
     assert!(
-        told(&error).contains("the answer broke off"),
+        told(&error).contains("the connection was cut before the answer was complete"),
         "{}",
         told(&error)
     );
