@@ -131,6 +131,18 @@ pub enum Error {
         /// The start of any other body, cleaned.
         excerpt: String,
     },
+    /// The authorization server does not delete the registration of this client (RFC 7592 §2.3).
+    #[error("{url} did not delete the client registration ({status}): {}", refusal_text(.error.as_ref(), .excerpt))]
+    DeregistrationRefused {
+        /// The client configuration endpoint.
+        url: RedactedUrl,
+        /// The HTTP status.
+        status: StatusCode,
+        /// What it said, when it said it as the protocol wants.
+        error: Option<ProtocolError>,
+        /// The start of any other body, cleaned.
+        excerpt: String,
+    },
     /// An answer that is not what the protocol says.
     #[error("the {leg} answer of {url} ({status}) is unreadable: {excerpt}")]
     UnreadableResponse {
@@ -213,8 +225,8 @@ pub enum Error {
     #[error("the redirect URI {0} is refused")]
     RedirectUri(String),
 
-    /// The resource redirects where a token may not go (USE-05).
-    #[error("{from} answered {status} and points to {target}, where its token may not go")]
+    /// The resource redirects in a way that is not followed (USE-05).
+    #[error("{from} answered {status} and points to {target}; {}", redirect_rule(*.status))]
     Redirect {
         /// The HTTP status.
         status: StatusCode,
@@ -235,6 +247,12 @@ pub enum Error {
     #[error("the access token holds characters that no header may carry")]
     IllegalToken,
 
+    /// Discovery answered bit by bit for longer than a person waits before anything is shown.
+    #[error("discovery of the authorization server took longer than {} s", .limit.as_secs())]
+    DiscoveryTimedOut {
+        /// The limit that passed.
+        limit: Duration,
+    },
     /// Nobody answered in time.
     #[error("nobody completed the login within {} s", .limit.as_secs())]
     LoginTimedOut {
@@ -264,16 +282,16 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Http(cause) => cause.is_transient(),
-            Self::RefreshFailed(_) => true,
+            Self::RefreshFailed(_) | Self::DiscoveryTimedOut { .. } => true,
             Self::Discovery(cause) => cause.is_transient(),
             Self::Store(cause) => cause.is_transient(),
             Self::TokenEndpoint { status, error, .. }
             | Self::RevocationEndpoint { status, error, .. } => {
                 error.is_transient() || is_transient_status(*status)
             }
-            Self::RegistrationRefused { status, .. } | Self::UnreadableResponse { status, .. } => {
-                is_transient_status(*status)
-            }
+            Self::RegistrationRefused { status, .. }
+            | Self::DeregistrationRefused { status, .. }
+            | Self::UnreadableResponse { status, .. } => is_transient_status(*status),
             Self::AuthorizationResponse(error) => error.is_transient(),
             _ => false,
         }
@@ -398,6 +416,16 @@ fn refusal_text(error: Option<&ProtocolError>, excerpt: &str) -> String {
         Some(error) => error.to_string(),
         None if excerpt.is_empty() => String::from("no reason given"),
         None => excerpt.to_owned(),
+    }
+}
+
+/// The rule that a redirect of the resource breaks.
+fn redirect_rule(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
+            "such are followed only to where the token may go, and only a few in a row"
+        }
+        _ => "only 307 and 308 are followed, because they keep a request as it is",
     }
 }
 

@@ -55,7 +55,9 @@ pub struct LogoutReport {
     pub revoked_access: StepOutcome,
     /// Removing the local copies.
     pub removed_local: StepOutcome,
-    /// Deleting the registration, with [`LogoutOptions::forget_client`].
+    /// Deleting the registration, with [`LogoutOptions::forget_client`]. The local copy goes first;
+    /// with [`StepOutcome::Unsupported`] and [`StepOutcome::LocalOnly`] it is gone, and the
+    /// authorization server still knows the client.
     pub registration: StepOutcome,
 }
 
@@ -70,7 +72,12 @@ impl LogoutReport {
             &self.registration,
         ]
         .iter()
-        .all(|step| !matches!(step, StepOutcome::Failed(_) | StepOutcome::Unsupported))
+        .all(|step| {
+            !matches!(
+                step,
+                StepOutcome::Failed(_) | StepOutcome::LocalOnly(_) | StepOutcome::Unsupported
+            )
+        })
     }
 }
 
@@ -88,6 +95,8 @@ pub enum StepOutcome {
     InUse,
     /// The authorization server offers no way to do it.
     Unsupported,
+    /// It was done on this side only: the authorization server did not do its part.
+    LocalOnly(Error),
     /// It failed.
     Failed(Error),
 }

@@ -2,10 +2,11 @@
 
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use doorkey_http::{Body, HttpClient, Leg, RedactedUrl, check_endpoint};
 use doorkey_store::Registration;
 use http::header::{ACCEPT, AUTHORIZATION};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use zeroize::Zeroizing;
@@ -18,8 +19,9 @@ use crate::shared::Shared;
 
 /// Revokes one token; `hint` is `refresh_token` or `access_token` (REV-02).
 ///
-/// Success is 200, also for a token the server does not know; a server that cannot revoke this
-/// kind of token (`unsupported_token_type`) has done all it can (REV-03).
+/// Success is 200, also for a token the server does not know and whatever the body
+/// (RFC 7009 §2.2); a server that cannot revoke this kind of token (`unsupported_token_type`) has
+/// done all it can (REV-03).
 pub(crate) async fn revoke(
     http: &HttpClient,
     endpoint: &Url,
@@ -30,12 +32,13 @@ pub(crate) async fn revoke(
     let form = Form::revocation(token.0, token.1);
     let secrets = form.secrets(client);
     let request = form.request(endpoint, Leg::Revocation, client, client.method)?;
-    let response = http.send_collected(Leg::Revocation, request).await?;
+    let response = http.send(Leg::Revocation, request).await?;
     if response.status().is_success() {
         return Ok(());
     }
-    let answer =
-        Answer::new(Leg::Revocation, RedactedUrl::from(endpoint), response, now).to(&secrets);
+    let answer = refusal(http, Leg::Revocation, endpoint, response, now)
+        .await
+        .to(&secrets);
     match answer.protocol_error(&answer.object()?) {
         Some(error) if error.is("unsupported_token_type") => Ok(()),
         Some(error) => Err(Error::RevocationEndpoint {
@@ -73,7 +76,7 @@ pub(crate) async fn delete_registration(
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(AUTHORIZATION, management_credential(token)?);
-    let response = http.send_collected(Leg::Registration, request).await?;
+    let response = http.send(Leg::Registration, request).await?;
     // 401 and 404: the registration, or its management, is gone already (RFC 7592 §2.3).
     let gone = [
         StatusCode::UNAUTHORIZED,
@@ -83,16 +86,40 @@ pub(crate) async fn delete_registration(
     if response.status().is_success() || gone.contains(&response.status()) {
         return Ok(true);
     }
-    let answer = Answer::new(Leg::Registration, RedactedUrl::from(&url), response, now);
-    Err(Error::RegistrationRefused {
+    let answer = refusal(http, Leg::Registration, &url, response, now)
+        .await
+        .to(std::slice::from_ref(token));
+    let error = answer
+        .object()
+        .ok()
+        .and_then(|object| answer.protocol_error(&object));
+    Err(Error::DeregistrationRefused {
         url: answer.url.clone(),
         status: answer.status,
-        error: answer
-            .object()
-            .ok()
-            .and_then(|object| answer.protocol_error(&object)),
-        excerpt: String::new(),
+        excerpt: match error {
+            Some(_) => String::new(),
+            None => answer.excerpt(),
+        },
+        error,
     })
+}
+
+/// A refusal with its words. What cannot be read is left out: the status says enough.
+async fn refusal(
+    http: &HttpClient,
+    leg: Leg,
+    url: &Url,
+    response: Response<Body>,
+    now: SystemTime,
+) -> Answer {
+    let (parts, body) = response.into_parts();
+    let limit = http.profile().limits.body(leg);
+    let body = body.collect_limited(limit).await.unwrap_or_else(|error| {
+        tracing::debug!(%error, %leg, "the body of a refusal could not be read");
+        Bytes::new()
+    });
+    let response = Response::from_parts(parts, body);
+    Answer::new(leg, RedactedUrl::from(url), response, now)
 }
 
 fn management_credential(token: &SecretString) -> Result<HeaderValue, Error> {

@@ -3,8 +3,9 @@
 mod client;
 mod wait;
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use doorkey_discovery::{
     AuthorizationServerMetadata, Challenges, Discovered, Discovery, ResourceMatchKind, Scopes,
@@ -97,8 +98,8 @@ struct Settled {
     scopes: Scopes,
 }
 
-/// Runs the flow once. `gone` completes when nobody waits for it any more; it is heeded only until
-/// a code has arrived.
+/// Runs the flow once. `gone` completes when nobody waits for it any more; it is heeded from the
+/// start until a code has arrived.
 ///
 /// With dynamic registration it makes exactly four requests, without it three.
 pub(crate) async fn sign_in(
@@ -106,11 +107,12 @@ pub(crate) async fn sign_in(
     wish: &Wish,
     gone: impl Future<Output = ()>,
 ) -> Result<SignedIn, Failed> {
-    let settled = settle(parts, wish).await?;
-    let mut channel = open(parts, wish, &settled).await?;
-    let redirect_uri = channel.redirect_uri().to_owned();
-    check_redirect_uri(&redirect_uri)?;
-    let client = client::obtain(parts, wish, &settled, &redirect_uri).await?;
+    let mut gone = pin!(gone);
+    let (settled, mut channel, client) = tokio::select! {
+        biased;
+        prepared = prepare(parts, wish) => prepared?,
+        () = gone.as_mut() => return Err(Error::LoginAbandoned.into()),
+    };
     let outcome = authorize(parts, &settled, &client, channel.as_mut(), gone).await;
     drop(channel);
     match outcome {
@@ -130,6 +132,22 @@ pub(crate) async fn sign_in(
             scopes: settled.scopes,
         }),
     }
+}
+
+/// Everything before the browser.
+async fn prepare(
+    parts: Parts<'_>,
+    wish: &Wish,
+) -> Result<(Settled, Box<dyn Channel>, Client), Error> {
+    let settled = tokio::time::timeout(DISCOVERY_LIMIT, settle(parts, wish))
+        .await
+        .unwrap_or(Err(Error::DiscoveryTimedOut {
+            limit: DISCOVERY_LIMIT,
+        }))?;
+    let channel = open(parts, wish, &settled).await?;
+    check_redirect_uri(channel.redirect_uri())?;
+    let client = client::obtain(parts, wish, &settled, channel.redirect_uri()).await?;
+    Ok((settled, channel, client))
 }
 
 async fn settle(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error> {
@@ -301,3 +319,7 @@ impl SignedIn {
         self.tokens.received_at
     }
 }
+
+/// Each request of discovery has its own limits, but there may be a dozen places to ask: together
+/// they take no longer than somebody who waits for a page to open would.
+const DISCOVERY_LIMIT: Duration = Duration::from_secs(2 * 60);

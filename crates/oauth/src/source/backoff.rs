@@ -9,14 +9,22 @@ use crate::random::Random;
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,
-    waiting: Option<(SystemTime, Error)>,
+    waiting: Option<Wait>,
+}
+
+#[derive(Debug)]
+struct Wait {
+    since: SystemTime,
+    until: SystemTime,
+    error: Error,
 }
 
 impl Backoff {
-    /// The last failure, as long as it is too early to try again.
+    /// The last failure, as long as it is too early to try again. A clock that was set back to
+    /// before the failure ends the wait: nobody knows how long it would come to last.
     pub(super) fn active(&self, now: SystemTime) -> Option<Error> {
-        let (until, error) = self.waiting.as_ref()?;
-        (now < *until).then(|| error.clone())
+        let wait = self.waiting.as_ref()?;
+        (wait.since <= now && now < wait.until).then(|| wait.error.clone())
     }
 
     /// One more failure: wait one second, then twice as long each time up to a minute, less up to
@@ -27,9 +35,11 @@ impl Backoff {
         let whole = LONGEST.min(Duration::from_secs(1 << exponent));
         let delay = whole / 2 + whole.mul_f64(chance(random) / 2.0);
         let asked = error.retry_after().unwrap_or_default().min(LONGEST_ASKED);
-        self.waiting = now
-            .checked_add(delay.max(asked))
-            .map(|until| (until, error));
+        self.waiting = now.checked_add(delay.max(asked)).map(|until| Wait {
+            since: now,
+            until,
+            error,
+        });
     }
 
     /// A success, or a new login: the slate is clean.
@@ -72,7 +82,7 @@ mod tests {
         }
         backoff
             .waiting
-            .map(|(until, _)| until.duration_since(SystemTime::UNIX_EPOCH).unwrap())
+            .map(|wait| wait.until.duration_since(wait.since).unwrap())
             .unwrap()
     }
 
@@ -95,5 +105,16 @@ mod tests {
         );
         backoff.reset();
         assert!(backoff.active(SystemTime::UNIX_EPOCH).is_none());
+    }
+    #[test]
+    fn a_clock_that_is_set_back_ends_the_wait_ref_08() {
+        let failed = SystemTime::UNIX_EPOCH + Duration::from_secs(30 * 24 * 60 * 60);
+        let mut backoff = Backoff::default();
+        backoff.failed(Error::TaskLost, failed, &Fixed(255));
+        assert!(backoff.active(failed).is_some());
+        let day = Duration::from_secs(24 * 60 * 60);
+        for now in [failed - Duration::from_secs(1), failed - day] {
+            assert!(backoff.active(now).is_none());
+        }
     }
 }

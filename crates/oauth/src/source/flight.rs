@@ -10,16 +10,27 @@ use tokio::sync::watch;
 use crate::error::Error;
 
 /// At most one running task of a kind, and its outcome for all who wait.
+///
+/// The mutex is never held while a task is made, started or dropped: each may come back here.
 pub(super) struct Flights<T>(Mutex<Option<Arc<Outcome<T>>>>);
 
 type Outcome<T> = watch::Sender<Option<Result<T, Error>>>;
 
 /// Completes when the last caller stopped waiting.
-pub(super) struct Interest<T>(Arc<Outcome<T>>);
+pub(super) struct Interest<T> {
+    flights: Arc<Flights<T>>,
+    sender: Arc<Outcome<T>>,
+}
 
 impl<T> Interest<T> {
+    /// From here on nobody joins this task any more: who comes now starts another one.
     pub(super) async fn lost(self) {
-        self.0.closed().await;
+        loop {
+            self.sender.closed().await;
+            if self.flights.clear_if(&self.sender, Outcome::is_closed) {
+                return;
+            }
+        }
     }
 }
 
@@ -41,24 +52,13 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
     where
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let mut outcome = {
-            let mut running = lock(&self.0);
-            if let Some(sender) = &*running {
-                sender.subscribe()
-            } else {
-                if let Some(value) = settled() {
-                    return Ok(value);
-                }
-                let sender = Arc::new(watch::Sender::new(None));
-                let receiver = sender.subscribe();
-                let landing = Landing {
-                    flights: Arc::clone(self),
-                    sender: Arc::clone(&sender),
-                };
-                let work = start(Interest(Arc::clone(&sender)));
+        let mut outcome = match self.enter(settled)? {
+            Entry::Settled(value) => return Ok(value),
+            Entry::Joined(outcome) => outcome,
+            Entry::First(landing, outcome) => {
+                let work = start(landing.interest());
                 tasks.spawn(async move { landing.land(work.await) })?;
-                *running = Some(sender);
-                receiver
+                outcome
             }
         };
         let seen = outcome.wait_for(Option::is_some).await;
@@ -67,6 +67,48 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
             _ => Err(Error::TaskLost),
         }
     }
+
+    fn enter(self: &Arc<Self>, settled: impl FnOnce() -> Option<T>) -> Result<Entry<T>, Error> {
+        let mut running = lock(&self.0);
+        if let Some(sender) = &*running {
+            return Ok(Entry::Joined(sender.subscribe()));
+        }
+        if let Some(value) = settled() {
+            return Ok(Entry::Settled(value));
+        }
+        runtime()?;
+        let sender = Arc::new(watch::Sender::new(None));
+        let outcome = sender.subscribe();
+        *running = Some(Arc::clone(&sender));
+        let flights = Arc::clone(self);
+        Ok(Entry::First(Landing { flights, sender }, outcome))
+    }
+}
+
+impl<T> Flights<T> {
+    /// Makes way for the next task, if `sender` is what is running and `condition` holds. `true`:
+    /// it is running no more.
+    fn clear_if(&self, sender: &Arc<Outcome<T>>, condition: impl Fn(&Outcome<T>) -> bool) -> bool {
+        let mut running = lock(&self.0);
+        let is_ours = running
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, sender));
+        if is_ours && !condition(sender) {
+            return false;
+        }
+        if is_ours {
+            *running = None;
+        }
+        true
+    }
+}
+
+/// What a caller finds.
+enum Entry<T> {
+    Settled(T),
+    Joined(watch::Receiver<Option<Result<T, Error>>>),
+    /// It is this caller's to start the task.
+    First(Landing<T>, watch::Receiver<Option<Result<T, Error>>>),
 }
 
 impl<T> fmt::Debug for Flights<T> {
@@ -75,26 +117,27 @@ impl<T> fmt::Debug for Flights<T> {
     }
 }
 
-/// Clears the way for the next task, also when this one panics.
+/// Makes way for the next task, also when this one panics or never starts.
 struct Landing<T> {
     flights: Arc<Flights<T>>,
     sender: Arc<Outcome<T>>,
 }
 
 impl<T> Landing<T> {
+    fn interest(&self) -> Interest<T> {
+        Interest {
+            flights: Arc::clone(&self.flights),
+            sender: Arc::clone(&self.sender),
+        }
+    }
+
     fn land(self, outcome: Result<T, Error>) {
         self.clear();
         self.sender.send_replace(Some(outcome));
     }
 
     fn clear(&self) {
-        let mut running = lock(&self.flights.0);
-        if running
-            .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, &self.sender))
-        {
-            *running = None;
-        }
+        self.flights.clear_if(&self.sender, |_| true);
     }
 }
 
@@ -118,7 +161,7 @@ impl Tasks {
         &self,
         work: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
-        let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let runtime = runtime()?;
         let counted = Counted::new(Arc::clone(&self.0));
         drop(runtime.spawn(async move {
             let _counted = counted;
@@ -136,6 +179,10 @@ impl Tasks {
             Err(_) => Err(*self.0.borrow()),
         }
     }
+}
+
+fn runtime() -> Result<Handle, Error> {
+    Handle::try_current().map_err(|_| Error::NoRuntime)
 }
 
 struct Counted(Arc<watch::Sender<usize>>);
@@ -157,3 +204,6 @@ impl Drop for Counted {
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use super::backoff::Backoff;
 use super::builder::TokenSourceBuilder;
 use super::flight::{Flights, Tasks, lock};
 use super::held::Held;
+use super::newest::{Newest, newest};
 use crate::access_token::AccessToken;
 use crate::clock::Clock;
 use crate::config::AuthorizationConfig;
@@ -40,6 +41,8 @@ pub(super) struct Inner {
     /// Scope sets a person refused lately, and when (UP-06).
     pub(super) refused_scopes: Mutex<Vec<(Scopes, SystemTime)>>,
     current: ArcSwapOption<Held>,
+    /// How often the current grant was forgotten. Locked by all who change it, not by who reads it.
+    epoch: Mutex<Epoch>,
     problem: Mutex<Option<Error>>,
 }
 
@@ -60,6 +63,7 @@ impl Inner {
             backoff: Mutex::new(Backoff::default()),
             refused_scopes: Mutex::new(Vec::new()),
             current: ArcSwapOption::empty(),
+            epoch: Mutex::new(Epoch(0)),
             problem: Mutex::new(None),
         }
     }
@@ -90,49 +94,65 @@ impl Inner {
         &self,
         known: Option<&Arc<Held>>,
     ) -> Result<Option<Arc<Held>>, Error> {
-        let Some(stored) = self.store.grant(&self.key).await? else {
-            return Ok(self.current());
-        };
-        self.check_grant(&stored.value)?;
-        let known_generation = known.and_then(|held| held.generation);
-        if known_generation == Some(stored.generation) {
-            return Ok(self.current());
+        let epoch = self.epoch();
+        if let Newest::Other(held) = newest(known, self.stored().await)? {
+            self.replace(known, *held, epoch);
         }
-        let held = match known {
-            Some(known) if known.is_token_of(&stored.value) => {
-                known.revised(stored.value, Some(stored.generation))
-            }
-            _ => Held::stored(stored),
-        };
-        self.replace(known, held);
         Ok(self.current())
     }
 
-    /// Makes `held` the current grant if the current one is `known`.
-    fn replace(&self, known: Option<&Arc<Held>>, held: Held) {
-        let current = self.current.load();
-        let same = match (&*current, known) {
+    /// Makes `held` the current grant if the current one is `known` and was not forgotten since
+    /// `epoch`.
+    fn replace(&self, known: Option<&Arc<Held>>, held: Held, epoch: Epoch) {
+        let now = lock(&self.epoch);
+        let same = match (self.current(), known) {
             (None, None) => true,
-            (Some(current), Some(known)) => Arc::ptr_eq(current, known),
+            (Some(current), Some(known)) => Arc::ptr_eq(&current, known),
             _ => false,
         };
-        if same {
-            drop(
-                self.current
-                    .compare_and_swap(&current, Some(Arc::new(held))),
-            );
+        if same && *now == epoch {
+            self.current.store(Some(Arc::new(held)));
         }
     }
 
-    /// Makes `held` the current grant. Only who holds the grant's lock does so.
+    /// Makes the next version of the current grant the current one. Only who holds the grant's lock
+    /// does so. A grant that was forgotten meanwhile stays so: it has no next version.
     pub(super) fn publish(&self, held: Held) -> Arc<Held> {
         let held = Arc::new(held);
-        self.current.store(Some(Arc::clone(&held)));
+        let _epoch = lock(&self.epoch);
+        if self.current.load().is_some() {
+            self.current.store(Some(Arc::clone(&held)));
+        }
         held
     }
 
+    /// Makes what was read from the store the current grant. `None`: the grant was forgotten since
+    /// `epoch`, so what was read before is no more.
+    pub(super) fn publish_read(&self, held: Held, epoch: Epoch) -> Option<Arc<Held>> {
+        let now = lock(&self.epoch);
+        (*now == epoch).then(|| {
+            let held = Arc::new(held);
+            self.current.store(Some(Arc::clone(&held)));
+            held
+        })
+    }
+
+    /// Makes the grant of a login the current one, whatever was before.
+    pub(super) fn publish_login(&self, held: Held) {
+        let _epoch = lock(&self.epoch);
+        self.current.store(Some(Arc::new(held)));
+    }
+
+    /// Ends the use of the current grant, also by who read it from the store before this.
     pub(super) fn forget(&self) {
+        let mut epoch = lock(&self.epoch);
+        epoch.0 += 1;
         self.current.store(None);
+    }
+
+    /// The time between two forgettings that it is now.
+    pub(super) fn epoch(&self) -> Epoch {
+        *lock(&self.epoch)
     }
 
     /// Whether a stored grant is what the configuration asks for (ST-02).
@@ -203,6 +223,10 @@ impl Inner {
         lock(&self.backoff).active(self.clock.now())
     }
 }
+
+/// A time in which the current grant was not forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Epoch(u64);
 
 /// An error with its causes, for a log line.
 pub(super) struct Chain<'a>(pub(super) &'a (dyn std::error::Error + 'static));

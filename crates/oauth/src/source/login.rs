@@ -188,7 +188,7 @@ async fn finish(inner: &Inner, signed: SignedIn) -> Result<LoginReport, Error> {
     let mut held = Held::new(grant, generation, Origin::SignedIn)
         .at(signed.received_at(), signed.tokens.expires_at());
     held.saved = saved.is_ok();
-    inner.publish(held);
+    inner.publish_login(held);
     lock(&inner.backoff).reset();
     match saved {
         Ok(_) => {

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use doorkey_store::{Grant, Registration, Stored};
+use doorkey_store::{Grant, Registration, RegistrationKey, Stored};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 use url::Url;
 
 use super::flight::lock;
 use super::inner::Inner;
+use super::newest::{Newest, newest};
 use crate::client::Client;
 use crate::error::Error;
-use crate::registration::kept::{Kept, of_client, serves_others};
+use crate::registration::kept::{of_client, serves_others};
 use crate::report::{LogoutOptions, LogoutReport, StepOutcome};
 use crate::revoke::{delete_registration, revoke};
 
@@ -34,17 +35,18 @@ async fn run(inner: &Inner, options: LogoutOptions) -> LogoutReport {
     // Who holds the lock for too long does not keep a person signed in.
     let guard = inner.store.lock_grant(&inner.key, limit).await;
     let stored = inner.store.grant(&inner.key).await;
-    let grant = newest(inner, stored.as_ref().ok().and_then(Option::as_ref));
+    let grant = newest_of(inner, stored.as_ref().ok().and_then(Option::as_ref));
     let (revoked_refresh, revoked_access) = match &grant {
         Some(grant) => revoke_both(inner, grant).await,
         None => (StepOutcome::NothingToDo, StepOutcome::NothingToDo),
     };
-    inner.forget();
-    lock(&inner.backoff).reset();
     let removed_local = match stored {
         Ok(stored) => remove(inner, stored).await,
         Err(error) => StepOutcome::Failed(error.into()),
     };
+    // Last, so that nobody brings back what was read before the removal.
+    inner.forget();
+    lock(&inner.backoff).reset();
     drop(guard);
     let registration = match &grant {
         _ if !options.forget_client => StepOutcome::NotRequested,
@@ -59,13 +61,13 @@ async fn run(inner: &Inner, options: LogoutOptions) -> LogoutReport {
     }
 }
 
-/// The grant to revoke: memory's, if it could not be saved, else the stored one.
-fn newest(inner: &Inner, stored: Option<&Stored<Grant>>) -> Option<Grant> {
-    match (inner.current(), stored) {
-        (Some(held), _) if !held.saved => Some(held.grant.clone()),
-        (_, Some(stored)) => Some(stored.value.clone()),
-        (Some(held), None) => Some(held.grant.clone()),
-        (None, None) => None,
+/// The grant to revoke. What only memory has left is revoked too.
+fn newest_of(inner: &Inner, stored: Option<&Stored<Grant>>) -> Option<Grant> {
+    let memory = inner.current();
+    match newest(memory.as_ref(), Ok(stored.cloned())) {
+        Ok(Newest::Memory(held)) => Some(held.grant.clone()),
+        Ok(Newest::Other(held)) => Some(held.grant),
+        Ok(Newest::None) | Err(_) => memory.map(|held| held.grant.clone()),
     }
 }
 
@@ -143,35 +145,52 @@ async fn discard_set_aside(inner: &Inner, done: StepOutcome) -> StepOutcome {
 }
 
 /// Deletes the dynamic registration of the grant, if no other grant uses it (REV-06, REV-07).
+///
+/// A login that begins meanwhile waits for the lock, and then finds no registration to use.
 async fn forget_client(inner: &Inner, grant: &Grant) -> StepOutcome {
     if !grant.dynamic_registration {
         return StepOutcome::NothingToDo;
     }
-    let (store, issuer, client_id) = (&inner.store, &grant.issuer, &grant.client_id);
-    match serves_others(store, &inner.key, issuer, client_id).await {
-        Ok(true) => return StepOutcome::InUse,
-        Ok(false) => {}
-        Err(error) => return StepOutcome::Failed(error.into()),
-    }
-    match of_client(store, issuer, client_id).await {
-        Ok(Some((kept, registration))) => delete(inner, &kept, &registration).await,
-        Ok(None) => StepOutcome::NothingToDo,
+    let limit = inner.config.refresh_lock_limit;
+    let shared = RegistrationKey::shared(grant.issuer.as_str());
+    let removed = async {
+        let lock = inner.store.lock_registration(&shared, limit).await?;
+        remove_client(inner, grant).await.map(|found| (lock, found))
+    };
+    match removed.await {
+        // Still under the lock, so that nobody registers while the server is asked to forget.
+        Ok((_lock, Found::Removed(registration))) => {
+            match delete_registration(&inner.http, &registration, inner.clock.now()).await {
+                Ok(true) => StepOutcome::Done,
+                Ok(false) => StepOutcome::Unsupported,
+                Err(error) => StepOutcome::LocalOnly(error),
+            }
+        }
+        Ok((_, Found::InUse)) => StepOutcome::InUse,
+        Ok((_, Found::None)) => StepOutcome::NothingToDo,
         Err(error) => StepOutcome::Failed(error.into()),
     }
 }
 
-async fn delete(inner: &Inner, kept: &Kept, registration: &Registration) -> StepOutcome {
-    let deleted = delete_registration(&inner.http, registration, inner.clock.now()).await;
-    let removed = inner
-        .store
-        .remove_registration(&kept.key, kept.generation)
-        .await;
-    match (deleted, removed) {
-        (_, Err(error)) => StepOutcome::Failed(error.into()),
-        (Err(error), Ok(())) => StepOutcome::Failed(error),
-        (Ok(true), Ok(())) => StepOutcome::Done,
-        (Ok(false), Ok(())) => StepOutcome::Unsupported,
+/// What became of the local copy of a registration.
+enum Found {
+    Removed(Box<Registration>),
+    InUse,
+    None,
+}
+
+async fn remove_client(inner: &Inner, grant: &Grant) -> Result<Found, doorkey_store::Error> {
+    let (store, issuer, client_id) = (&inner.store, &grant.issuer, &grant.client_id);
+    if serves_others(store, &inner.key, issuer, client_id).await? {
+        return Ok(Found::InUse);
     }
+    let Some((kept, registration)) = of_client(store, issuer, client_id).await? else {
+        return Ok(Found::None);
+    };
+    store
+        .remove_registration(&kept.key, kept.generation)
+        .await?;
+    Ok(Found::Removed(Box::new(registration)))
 }
 
 fn outcome_of(result: Result<(), Error>) -> StepOutcome {

@@ -7,6 +7,7 @@ mod held;
 mod inner;
 mod login;
 mod logout;
+mod newest;
 mod on_record;
 mod recovery;
 mod refresh;
@@ -156,7 +157,8 @@ impl TokenSource {
         login::login(inner, challenges, interaction).await
     }
 
-    /// Records what the MCP server thought of the current token.
+    /// Records what the MCP server thought of the current token. Does nothing when the store has
+    /// another token by now, say of a login in another process: that one is still to be tried.
     ///
     /// # Errors
     /// [`Error::LoginRequired`] when there is no grant; [`Error::Store`].

@@ -221,11 +221,9 @@ async fn never_worked(inner: &Inner, held: &Held) -> Error {
 
 /// Marks the stored token set, if it still is this one, so that later processes do not start over.
 async fn mark_rejected(inner: &Inner, held: &Held, note: impl Fn(&mut Grant)) {
-    let marked = save::update(inner, |grant| {
-        if held.is_token_of(grant) {
-            grant.proof = Proof::Rejected;
-            note(grant);
-        }
+    let marked = save::update(inner, held, |grant| {
+        grant.proof = Proof::Rejected;
+        note(grant);
     });
     if let Err(error) = marked.await {
         tracing::warn!(%error, "a rejected token could not be marked");

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::held::{Held, Origin};
 use super::inner::Inner;
+use super::newest::{Newest, newest};
 use super::on_record;
 use super::recovery;
 use super::refusal::{self, After, Attempt};
@@ -114,33 +115,17 @@ async fn without_lock(
 
 /// The newest version of the grant there is, which becomes the current one.
 pub(super) async fn reread(inner: &Inner) -> Result<Arc<Held>, Error> {
+    let epoch = inner.epoch();
     let memory = inner.current();
-    let unsaved = memory.clone().filter(|held| !held.saved);
-    let stored = match (inner.stored().await, unsaved) {
-        // A store that cannot even be read does not take away what only memory has.
-        (Err(Error::Store(_)), Some(held)) => return Ok(held),
-        (stored, _) => stored?,
-    };
-    match (stored, memory) {
-        (None, Some(held)) if !held.saved && held.generation.is_none() => Ok(held),
-        (None, _) => {
+    let held = match newest(memory.as_ref(), inner.stored().await)? {
+        Newest::Memory(held) => (inner.epoch() == epoch).then_some(held),
+        Newest::Other(held) => inner.publish_read(*held, epoch),
+        Newest::None => {
             inner.forget();
-            Err(inner.login_required(LoginReason::NoGrant, None))
+            None
         }
-        (Some(stored), Some(held)) if held.generation == Some(stored.generation) => Ok(held),
-        (Some(stored), Some(held)) if is_ahead(&held, &stored.value) => {
-            Ok(inner.publish(held.revised(held.grant.clone(), Some(stored.generation))))
-        }
-        (Some(stored), Some(held)) if held.saved && held.is_token_of(&stored.value) => {
-            Ok(inner.publish(held.revised(stored.value, Some(stored.generation))))
-        }
-        (Some(stored), _) => Ok(inner.publish(Held::stored(stored))),
-    }
-}
-
-/// Whether memory has tokens that could not be saved and are newer than what is stored.
-fn is_ahead(held: &Held, stored: &Grant) -> bool {
-    !held.saved && held.grant.issued_at >= stored.issued_at
+    };
+    held.ok_or_else(|| inner.login_required(LoginReason::NoGrant, None))
 }
 
 /// One refresh of exactly this version of the grant, under its lock.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use doorkey_store::{Grant, Proof, Stored};
+use doorkey_store::{Grant, Proof};
 
 use super::held::Held;
 use super::inner::Inner;
@@ -17,52 +17,59 @@ pub(super) async fn record_proof(
     proof: Proof,
     detail: Option<String>,
 ) -> Result<(), Error> {
+    let Some(about) = inner.current_or_stored().await? else {
+        return Err(inner.login_required(LoginReason::NoGrant, None));
+    };
     let detail = detail.map(|text| doorkey_http::clean_text(&text, DETAIL_LIMIT));
-    update(inner, |grant| {
+    update(inner, &about, |grant| {
         grant.proof = proof;
         grant.last_error.clone_from(&detail);
     })
     .await
 }
 
-/// Changes the stored grant, whoever changed it before.
-pub(super) async fn update(inner: &Inner, change: impl Fn(&mut Grant)) -> Result<(), Error> {
+/// Changes the record of the token of `about`, whoever changed it before. Another token's record,
+/// which somebody else may have signed in for, is left alone (law 6).
+pub(super) async fn update(
+    inner: &Inner,
+    about: &Held,
+    change: impl Fn(&mut Grant),
+) -> Result<(), Error> {
     let limit = inner.config.refresh_lock_limit;
     let _lock = inner.store.lock_grant(&inner.key, limit).await?;
     let mut conflict = None;
     for _ in 0..ROUNDS {
-        let Some(stored) = inner.store.grant(&inner.key).await? else {
-            return Err(inner.login_required(LoginReason::NoGrant, None));
-        };
-        let mut grant = stored.value;
-        change(&mut grant);
-        match inner
-            .store
-            .save_grant(&inner.key, &grant, Some(stored.generation))
-            .await
-        {
-            Ok(generation) => {
-                show(inner, Stored::new(grant, generation));
-                return Ok(());
-            }
+        let held = refresh::reread(inner).await?;
+        if !held.is_token_of(&about.grant) {
+            return Ok(());
+        }
+        match save(inner, &held, &change).await {
             Err(error) if error.is_conflict() => conflict = Some(error),
-            Err(error) => return Err(error.into()),
+            outcome => return Ok(outcome?),
         }
     }
     Err(conflict.map_or(Error::TaskLost, Error::from))
 }
 
-/// Makes a version that was just saved the current one, unless memory holds an unsaved token.
-fn show(inner: &Inner, stored: Stored<Grant>) {
-    match inner.current() {
-        Some(held) if !held.saved => {}
-        Some(held) if held.is_token_of(&stored.value) => {
-            inner.publish(held.revised(stored.value, Some(stored.generation)));
-        }
-        _ => {
-            inner.publish(Held::stored(stored));
-        }
+/// Saves the current version of the grant with a change, and its token too if only memory has it.
+async fn save(
+    inner: &Inner,
+    held: &Held,
+    change: impl Fn(&mut Grant),
+) -> Result<(), doorkey_store::Error> {
+    let mut grant = held.grant.clone();
+    change(&mut grant);
+    let generation = inner
+        .store
+        .save_grant(&inner.key, &grant, held.generation)
+        .await?;
+    let mut saved = held.revised(grant, Some(generation));
+    saved.saved = true;
+    inner.publish(saved);
+    if !held.saved {
+        inner.note_store(None);
     }
+    Ok(())
 }
 
 /// See [`TokenSource::drain`](crate::TokenSource::drain).
@@ -84,9 +91,8 @@ async fn flush(inner: &Inner) {
     if inner.current().is_none_or(|held| held.saved) {
         return;
     }
-    match save_memory(inner).await {
-        Ok(()) => inner.note_store(None),
-        Err(error) => inner.note_store(Some(error)),
+    if let Err(error) = save_memory(inner).await {
+        inner.note_store(Some(error));
     }
 }
 
@@ -96,16 +102,10 @@ async fn save_memory(inner: &Inner) -> Result<(), Error> {
     // Somebody else may have saved a newer grant, which then is the current one.
     let held = refresh::reread(inner).await?;
     if held.saved {
+        inner.note_store(None);
         return Ok(());
     }
-    let generation = inner
-        .store
-        .save_grant(&inner.key, &held.grant, held.generation)
-        .await?;
-    let mut saved = held.revised(held.grant.clone(), Some(generation));
-    saved.saved = true;
-    inner.publish(saved);
-    Ok(())
+    Ok(save(inner, &held, |_| {}).await?)
 }
 
 const ROUNDS: usize = 3;

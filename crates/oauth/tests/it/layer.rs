@@ -242,19 +242,25 @@ async fn redirects_keep_to_the_origin_and_the_method_use_05() {
         assert_eq!(second.headers["authorization"], "Bearer access-2");
     }
     let refused = [
-        (301, "/mcp/", "mcp.example/mcp/"),
-        (302, "/mcp/", "mcp.example/mcp/"),
-        (303, "/mcp/", "mcp.example/mcp/"),
-        (307, "https://evil.example/mcp", "evil.example"),
-        (308, "http://mcp.example/mcp", "http://mcp.example"),
-        (307, "/elsewhere", "elsewhere"),
+        (301, "/mcp/", "mcp.example/mcp/", "only 307 and 308"),
+        (302, "/mcp/", "mcp.example/mcp/", "only 307 and 308"),
+        (303, "/mcp/", "mcp.example/mcp/", "only 307 and 308"),
+        (307, "https://evil.example/mcp", "evil.example", "may go"),
+        (
+            308,
+            "http://mcp.example/mcp",
+            "http://mcp.example",
+            "may go",
+        ),
+        (307, "/elsewhere", "elsewhere", "may go"),
     ];
-    for (status, target, named) in refused {
+    for (status, target, named, rule) in refused {
         world.start_over();
         world.script_with(Leg::Resource, status, "", location(target));
         let error = send(&world, &source, post(SERVER, "x")).await.unwrap_err();
         assert!(matches!(error, Error::Redirect { .. }), "{status} {target}");
-        assert!(error.to_string().contains(named), "{error}");
+        let text = error.to_string();
+        assert!(text.contains(named) && text.contains(rule), "{text}");
         assert_eq!(world.all().len(), 1);
     }
     for _ in 0..4 {

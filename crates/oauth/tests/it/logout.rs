@@ -1,11 +1,13 @@
 //! Logout: what is revoked, what is removed, what is reported (REV-01 to REV-07).
 
+use std::time::Duration;
+
 use doorkey_http::Leg;
-use doorkey_oauth::{Challenges, LogoutOptions, StepOutcome};
+use doorkey_oauth::{Challenges, LogoutOptions, StepOutcome, TokenSource};
 use doorkey_store::{RegistrationKey, Store};
 use serde_json::json;
 
-use crate::world::{ISSUER, World};
+use crate::world::{ISSUER, LIMIT, World};
 
 fn forget() -> LogoutOptions {
     LogoutOptions::default().forget_client(true)
@@ -169,4 +171,104 @@ async fn logout_ends_what_memory_holds_also_after_a_second_login() {
             .unwrap_err();
         assert!(error.needs_login());
     }
+}
+
+#[tokio::test]
+async fn a_revocation_is_done_whatever_the_body_says_rev_03() {
+    // More than any answer may have.
+    let oversized = "x".repeat(4 << 20).leak();
+    for body in [
+        "<html>Bye</html>",
+        r#"{"error":"invalid_request"}"#,
+        oversized,
+    ] {
+        let world = World::new();
+        let source = world.source(&Store::memory());
+        world.signed_in(&source).await;
+        world.script(Leg::Revocation, 200, body);
+        let report = source.logout(LogoutOptions::default()).await.unwrap();
+        let shown = &body[..body.len().min(40)];
+        assert!(
+            matches!(report.revoked_refresh, StepOutcome::Done),
+            "{shown}"
+        );
+        assert!(report.is_complete());
+    }
+}
+
+/// Signed in with a registration that the server can delete.
+async fn deletable(world: &World, store: &Store) -> TokenSource {
+    world.set().registered = json!({
+        "client_id": "c",
+        "registration_access_token": "manage-secret",
+        "registration_client_uri": "https://as.example/register/c",
+    });
+    let source = world.source(store);
+    world.signed_in(&source).await;
+    source
+}
+
+#[tokio::test]
+async fn a_registration_that_the_server_keeps_is_forgotten_here_with_the_servers_words_rev_07() {
+    for (body, words) in [
+        (
+            r#"{"error":"access_denied","error_description":"ask\u001b[31m Ada"}"#,
+            "Ada",
+        ),
+        ("<html>not manage-secret\u{1b}[31m here</html>", "here"),
+        ("", "no reason given"),
+    ] {
+        let world = World::new();
+        let store = Store::memory();
+        let source = deletable(&world, &store).await;
+        world.script(Leg::Registration, 403, body);
+        let report = source.logout(forget()).await.unwrap();
+        let StepOutcome::LocalOnly(error) = &report.registration else {
+            panic!("{report:?}");
+        };
+        let text = error.to_string();
+        assert!(text.contains("403") && text.contains(words), "{text}");
+        assert!(
+            !text.contains("manage-secret") && !text.contains('\u{1b}'),
+            "{text}"
+        );
+        assert!(!report.is_complete());
+        let registrations = store.registrations().await.unwrap();
+        assert!(registrations.entries.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn nobody_registers_while_the_server_is_asked_to_forget_rev_07() {
+    let world = World::new();
+    let store = Store::memory();
+    let source = deletable(&world, &store).await;
+    let issuer = RegistrationKey::shared(ISSUER);
+    let lock = store.lock_registration(&issuer, LIMIT).await.unwrap();
+    let leaving = {
+        let source = source.clone();
+        tokio::spawn(async move { source.logout(forget()).await.unwrap() })
+    };
+    tokio::time::timeout(LIMIT, async {
+        while source.grant().await.unwrap().is_some() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await
+    .unwrap();
+    // Under the lock another login finds the registration and is given a grant.
+    let mut config = world.config();
+    config.account = String::from("work");
+    let mut grant = doorkey_store::Grant::new(ISSUER, "c", "https://as.example/token");
+    grant.dynamic_registration = true;
+    let key = config.grant_key();
+    store.save_grant(&key, &grant, None).await.unwrap();
+    assert!(world.seen(Leg::Registration).is_empty());
+    drop(lock);
+    let report = leaving.await.unwrap();
+    assert!(
+        matches!(report.registration, StepOutcome::InUse),
+        "{report:?}"
+    );
+    assert!(world.seen(Leg::Registration).is_empty());
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod browser;
+mod endings;
 mod layer;
 mod login;
 mod login_failures;

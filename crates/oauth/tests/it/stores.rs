@@ -1,17 +1,18 @@
 //! A store that fails, counts and is changed by others when a test says so.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use doorkey_http::Leg;
-use doorkey_oauth::{Challenges, Error};
+use doorkey_oauth::{AccessToken, Challenges, Error, TokenSource};
 use doorkey_store::{
     Backend, BoxFuture, Defect, Error as StoreError, Generation, Listing, LockGuard, MemoryBackend,
-    Problem, RawRecord, RecordId, RecordKind, Store, StoreDescription,
+    Problem, Proof, RawRecord, RecordId, RecordKind, Store, StoreDescription,
 };
 use secrecy::ExposeSecret as _;
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use crate::browser::Browser;
@@ -29,6 +30,16 @@ struct State {
     grace: AtomicUsize,
     locks_fail: AtomicBool,
     saves: AtomicUsize,
+    /// The next record that is read is delivered only after a while.
+    late: Mutex<Option<Gate>>,
+    slow_removes: AtomicBool,
+}
+
+/// Tells that it was reached, and opens when it is told to.
+#[derive(Clone, Default)]
+pub(crate) struct Gate {
+    pub(crate) reached: Arc<Notify>,
+    pub(crate) open: Arc<Notify>,
 }
 
 impl Fickle {
@@ -39,6 +50,17 @@ impl Fickle {
 
     pub(crate) fn heal(&self) {
         self.0.failing.store(false, Ordering::SeqCst);
+    }
+
+    /// Makes the next record that is read arrive when the gate opens: out of date by then.
+    pub(crate) fn deliver_late(&self) -> Gate {
+        let gate = Gate::default();
+        *self.0.late.lock().unwrap() = Some(gate.clone());
+        gate
+    }
+
+    pub(crate) fn remove_slowly(&self) {
+        self.0.slow_removes.store(true, Ordering::SeqCst);
     }
 
     fn refuses(&self) -> bool {
@@ -73,7 +95,15 @@ impl Backend for Fickle {
         &'a self,
         id: &'a RecordId,
     ) -> BoxFuture<'a, Result<Option<RawRecord>, StoreError>> {
-        self.0.memory.load(id)
+        Box::pin(async move {
+            let record = self.0.memory.load(id).await;
+            let late = self.0.late.lock().unwrap().take();
+            if let Some(gate) = late {
+                gate.reached.notify_one();
+                gate.open.notified().await;
+            }
+            record
+        })
     }
 
     fn save<'a>(
@@ -94,7 +124,12 @@ impl Backend for Fickle {
         id: &'a RecordId,
         expected: Generation,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.0.memory.remove(id, expected)
+        Box::pin(async move {
+            if self.0.slow_removes.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            self.0.memory.remove(id, expected).await
+        })
     }
 
     fn list(&self, kind: RecordKind) -> BoxFuture<'_, Result<Listing<RecordId>, StoreError>> {
@@ -212,4 +247,120 @@ async fn a_login_that_cannot_be_saved_says_so_and_still_works_here() {
     backend.heal();
     source.drain(LIMIT).await.unwrap();
     assert!(source.grant().await.unwrap().is_some());
+}
+
+/// A source whose rotated refresh token is in memory only, its access token, and the stored grant
+/// with the spent one.
+async fn with_an_unsaved_refresh(world: &World) -> (Store, TokenSource, AccessToken) {
+    let backend = Fickle::default();
+    let store = Store::new(backend.clone());
+    let source = world.source(&store);
+    world.signed_in(&source).await;
+    world.clock().advance(3600);
+    backend.fail_after(1);
+    let token = source.token().await.unwrap().unwrap();
+    assert!(source.store_problem().is_some());
+    backend.heal();
+    source.accepted(&token);
+    world.clock().advance(100);
+    (store, source, token)
+}
+
+fn refresh_tokens_sent(world: &World) -> Vec<String> {
+    let seen = world.seen(Leg::Token);
+    seen.iter()
+        .map(|request| request.form("refresh_token").concat())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_rotated_token_that_only_memory_has_outlives_a_note_of_another_process_ref_04() {
+    let world = World::new();
+    let (store, source, token) = with_an_unsaved_refresh(&world).await;
+    let key = world.config().grant_key();
+    let stored = store.grant(&key).await.unwrap().unwrap();
+    let mut noted = stored.value;
+    noted.proof = Proof::Rejected;
+    let saved = store.save_grant(&key, &noted, Some(stored.generation));
+    saved.await.unwrap();
+
+    world.set().forget_access_tokens();
+    let next = source.rejected(Some(&token), &Challenges::default()).await;
+    assert_ne!(next.unwrap(), token);
+    assert_eq!(refresh_tokens_sent(&world), ["refresh-2", "refresh-3"]);
+    let grant = store.grant(&key).await.unwrap().unwrap().value;
+    assert_eq!(grant.refresh_token.unwrap().expose_secret(), "refresh-4");
+    assert!(source.store_problem().is_none());
+}
+
+#[tokio::test]
+async fn a_note_on_a_token_that_only_memory_has_saves_it_ref_04() {
+    let world = World::new();
+    let (store, source, token) = with_an_unsaved_refresh(&world).await;
+    source.record_proof(Proof::Accepted, None).await.unwrap();
+    assert!(source.store_problem().is_none());
+    let grant = source.grant().await.unwrap().unwrap().value;
+    assert_eq!(grant.refresh_token.unwrap().expose_secret(), "refresh-3");
+    assert_eq!(grant.proof, Proof::Accepted);
+    assert_eq!(world.source(&store).token().await.unwrap(), Some(token));
+}
+
+#[tokio::test]
+async fn a_login_of_another_process_counts_more_than_an_unsaved_refresh() {
+    let world = World::new();
+    let (store, source, token) = with_an_unsaved_refresh(&world).await;
+    let other = world.source(&store);
+    world.signed_in(&other).await;
+    let next = source.rejected(Some(&token), &Challenges::default()).await;
+    assert_eq!(Some(next.unwrap()), other.token().await.unwrap());
+    assert!(world.seen(Leg::Token).is_empty());
+}
+
+#[tokio::test]
+async fn a_verdict_on_one_token_is_not_noted_on_that_of_another_login_law_6() {
+    let world = World::new();
+    let store = Store::memory();
+    let source = world.source(&store);
+    world.signed_in(&source).await;
+    let other = world.source(&store);
+    world.signed_in(&other).await;
+    let before = store.grant(&world.config().grant_key()).await.unwrap();
+    source.record_proof(Proof::Rejected, None).await.unwrap();
+    let after = source.grant().await.unwrap().unwrap();
+    assert_eq!(after.value.proof, Proof::Unproven);
+    assert_eq!(after.generation, before.unwrap().generation, "not touched");
+    // It is the current one now.
+    assert_eq!(source.token().await.unwrap(), other.token().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_rejection_is_not_noted_on_a_login_that_came_in_while_it_waited_law_6() {
+    let world = World::new();
+    world.set().issues_refresh_tokens = false;
+    let store = Store::memory();
+    let source = world.source(&store);
+    world.signed_in(&source).await;
+    let sent = source.token().await.unwrap().unwrap();
+    source.accepted(&sent);
+    let key = world.config().grant_key();
+    let lock = store.lock_grant(&key, LIMIT).await.unwrap();
+    let challenges = Challenges::default();
+    let rejected = source.rejected(Some(&sent), &challenges);
+    let signed_in = async {
+        // The rejection waits for the lock by now.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let stored = store.grant(&key).await.unwrap().unwrap();
+        let mut grant = stored.value;
+        grant.access_token = Some("another-login".into());
+        let saved = store.save_grant(&key, &grant, Some(stored.generation));
+        let generation = saved.await.unwrap();
+        drop(lock);
+        generation
+    };
+    let (_, generation) = tokio::join!(rejected, signed_in);
+    let stored = store.grant(&key).await.unwrap().unwrap();
+    assert_eq!(stored.value.proof, Proof::Unproven);
+    assert_eq!(stored.generation, generation);
+    let token = source.token().await.unwrap().unwrap();
+    assert_eq!(token.header_value().unwrap(), "Bearer another-login");
 }

@@ -270,7 +270,7 @@ async fn every_fault_of_a_revocation_is_reported_and_the_local_copy_goes() {
             // The body of a success says nothing and is not read (RFC 7009 §2.2).
             (
                 StepOutcome::Done,
-                Fault::Empty | Fault::Html | Fault::WrongType | Fault::Truncated,
+                Fault::Empty | Fault::Html | Fault::WrongType | Fault::Truncated | Fault::Oversized,
             ) => {}
             (outcome, fault) => panic!("{fault:?}: {outcome:?}"),
         }
