@@ -17,11 +17,8 @@ pub(crate) fn check(leg: Leg, condition: Condition, run: &Run) {
     let describe = |what: &str| format!("{what}, {leg:?} under {condition}: {run}");
     let (_, error) = run.stderr.split_once("error: ").unwrap_or_default();
     assert!(!error.is_empty(), "{}", describe("no error"));
-    assert!(
-        error.contains("https://") || is_told_by_the_session(leg),
-        "{}",
-        describe("no URL")
-    );
+    let is_where = error.contains("https://") || is_timed_by_the_session(leg, condition);
+    assert!(is_where, "{}", describe("no URL"));
     if let Some(status) = shown_status(leg, condition) {
         let status = status.to_string();
         assert!(error.contains(&status), "{}", describe("no status"));
@@ -30,14 +27,18 @@ pub(crate) fn check(leg: Leg, condition: Condition, run: &Run) {
     if [3, 4, 6, 9].contains(&run.code) {
         assert!(error.contains("\nnext: "), "{}", describe("no next step"));
     }
+    if leg.is_mcp() && matches!(condition, Condition::Status(429 | 503)) {
+        let waits = error.contains("\nnext: try again in 7 s");
+        assert!(waits, "{}", describe("no time to wait"));
+    }
     let secrets = ["Bearer ", "at-", "rt-", "code="];
     let leaked = secrets.iter().any(|secret| run.stderr.contains(secret));
     assert!(!leaked, "{}", describe("a secret"));
 }
 
-/// In a session the first line names the server, and rmcp's own words may name nothing else.
-fn is_told_by_the_session(leg: Leg) -> bool {
-    leg == Leg::ToolsList
+/// The limit of a whole call names the server and the setting; no request of it has failed.
+fn is_timed_by_the_session(leg: Leg, condition: Condition) -> bool {
+    leg == Leg::ToolsList && condition == Condition::Slow
 }
 
 /// The status that the person has to read.
