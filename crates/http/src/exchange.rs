@@ -37,6 +37,7 @@ impl Exchange {
     }
 
     /// The same on its way through a proxy, which may be what fails.
+    #[cfg(feature = "client")]
     pub(crate) fn through(&self, proxy: &ProxyUrl) -> Self {
         Self(Arc::new(Facts {
             leg: self.0.leg,
