@@ -69,14 +69,18 @@ fn tell_steps(name: &str, report: &LogoutReport, output: &Output) -> Exit {
         ("refresh token at the server", &report.revoked_refresh),
         ("access token at the server", &report.revoked_access),
         ("login on this machine", &report.removed_local),
-        ("client registration", &report.registration),
+        (REGISTRATION, &report.registration),
     ] {
         let text = match outcome {
             StepOutcome::Done => "removed".to_owned(),
             StepOutcome::InUse => "kept, another login uses it".to_owned(),
+            StepOutcome::Unsupported if step == REGISTRATION => {
+                format!("{FORGOTTEN}: the authorization server offers no way to delete it")
+            }
             StepOutcome::Unsupported => {
                 "the authorization server offers no way to revoke it".to_owned()
             }
+            StepOutcome::LocalOnly(error) => format!("{FORGOTTEN}: {}", clean(&chain(error))),
             StepOutcome::Failed(error) => format!("not removed: {}", clean(&chain(error))),
             _ => continue,
         };
@@ -95,3 +99,6 @@ fn chain(error: &doorkey_oauth::Error) -> String {
         .collect::<Vec<_>>()
         .join(": ")
 }
+
+const REGISTRATION: &str = "client registration";
+const FORGOTTEN: &str = "forgotten here, still registered there";

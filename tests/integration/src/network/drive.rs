@@ -77,7 +77,7 @@ impl Rig {
             _ => report.registration,
         };
         match step {
-            StepOutcome::Failed(error) => Some(Failure::of(&error)),
+            StepOutcome::Failed(error) | StepOutcome::LocalOnly(error) => Some(Failure::of(&error)),
             _ => None,
         }
     }
