@@ -26,9 +26,12 @@ async fn with_failing_ipv6(
     port: Option<u16>,
     error: impl Fn() -> io::Error,
 ) -> Result<(Vec<IpAddr>, u16), LoopbackError> {
-    on_one_port(&[V4, V6], port, async |address, port| match address {
-        V4 => Ok((address, port.unwrap_or(4000))),
-        _ => Err(failure(address, port, error())),
+    on_one_port(&[V4, V6], port, async |address, port| {
+        if address == V4 {
+            Ok((address, port.unwrap_or(4000)))
+        } else {
+            Err(failure(address, port, error()))
+        }
     })
     .await
 }
