@@ -268,11 +268,6 @@ fn two_ports_for_one_way_back_are_refused() {
 
 #[test]
 fn every_failure_of_the_configuration_says_what_to_do() {
-    let bundle = TempDir::new().unwrap();
-    let empty = bundle.path().join("ca.pem");
-    fs::write(&empty, "nothing").unwrap();
-    let empty = empty.display().to_string();
-    let missing = ("SSL_CERT_FILE", "/nonexistent/ca.pem");
     for (rest, variable, command, next) in [
         (
             "bearer_token_env_var = \"TOKEN\"",
@@ -304,6 +299,19 @@ fn every_failure_of_the_configuration_says_what_to_do() {
             "login",
             "next: doorkey tools one; to sign in instead take bearer_token_env_var out of",
         ),
+    ] {
+        expect_next(rest, variable, command, next);
+    }
+}
+
+#[test]
+fn every_failure_of_a_network_setting_or_the_file_says_what_to_do() {
+    let bundle = TempDir::new().unwrap();
+    let empty = bundle.path().join("ca.pem");
+    fs::write(&empty, "nothing").unwrap();
+    let empty = empty.display().to_string();
+    let missing = ("SSL_CERT_FILE", "/nonexistent/ca.pem");
+    for (rest, variable, command, next) in [
         (
             "",
             Some(missing),
@@ -331,15 +339,20 @@ fn every_failure_of_the_configuration_says_what_to_do() {
         ("x = ", None, "list", "next: correct line 3 of "),
         ("enabled = false", None, "tools", "next: set enabled = true"),
     ] {
-        let text = format!("[mcp_servers.one]\nurl = \"https://a.example\"\n{rest}\n");
-        let mut scene = Scene::new(&text);
-        if let Some((name, value)) = variable {
-            scene = scene.with(name, value);
-        }
-        let arguments = [command, "one"];
-        let arguments = &arguments[..if command == "list" { 1 } else { 2 }];
-        scene.run(arguments).expect(9, &[next]);
+        expect_next(rest, variable, command, next);
     }
+}
+
+/// Runs a command with a server of these settings and one variable; it fails with that next step.
+fn expect_next(rest: &str, variable: Option<(&'static str, &str)>, command: &str, next: &str) {
+    let text = format!("[mcp_servers.one]\nurl = \"https://a.example\"\n{rest}\n");
+    let mut scene = Scene::new(&text);
+    if let Some((name, value)) = variable {
+        scene = scene.with(name, value);
+    }
+    let arguments = [command, "one"];
+    let arguments = &arguments[..if command == "list" { 1 } else { 2 }];
+    scene.run(arguments).expect(9, &[next]);
 }
 
 #[test]

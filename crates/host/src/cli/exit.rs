@@ -53,8 +53,8 @@ impl Exit {
     }
 
     fn of_error(error: &Error) -> Self {
-        let inner = error.authorization();
-        if distrusts(error) || inner.is_some_and(|error| distrusts(error)) {
+        let network = error.authorization().and_then(AuthorizationError::http);
+        if distrusts(error) || network.is_some_and(|error| distrusts(error)) {
             return Self::Configuration;
         }
         if let Some(authorization) = error.authorization() {

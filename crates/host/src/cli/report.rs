@@ -105,21 +105,18 @@ fn next_step(error: &Error, server: Option<&str>) -> Option<String> {
 
 /// What a cause further down calls for.
 fn by_cause(error: &doorkey_oauth::Error, name: &str) -> Option<String> {
-    let first: &(dyn StdError + 'static) = error;
-    let mut causes = std::iter::successors(Some(first), |&error| error.source());
-    causes.find_map(|cause| {
-        if cause.is::<Unattended>() {
-            return Some(format!(
-                "doorkey login {name} at a terminal, or with BROWSER set"
-            ));
-        }
-        let http = cause.downcast_ref::<doorkey_http::Error>()?;
-        http.is_tls().then(|| {
+    if error.http().is_some_and(doorkey_http::Error::is_tls) {
+        return Some(
             "if a private certificate authority signed it, name its PEM file in \
              DOORKEY_CA_CERTIFICATE, or in ca_certificates of [network]"
-                .to_owned()
-        })
-    })
+                .to_owned(),
+        );
+    }
+    let first: &(dyn StdError + 'static) = error;
+    let mut causes = std::iter::successors(Some(first), |&error| error.source());
+    causes
+        .any(<dyn StdError>::is::<Unattended>)
+        .then(|| format!("doorkey login {name} at a terminal, or with BROWSER set"))
 }
 
 fn word(step: &NextStep, name: &str) -> Option<String> {
