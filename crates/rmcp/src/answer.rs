@@ -20,7 +20,7 @@ use rmcp::{
 use crate::{
     error::clean,
     refusal::Unusable,
-    reply::{Media, Reply, unexpected},
+    reply::{Media, Quoting, Reply, unexpected},
 };
 
 /// A usable answer.
@@ -77,7 +77,7 @@ impl Question<'_> {
             _ if self.is_one_way() && reply.is_empty() => Ok(Answer::Accepted),
             Media::Events => Ok(Answer::Events(reply.into_body(), session)),
             Media::Json => {
-                let status = reply.status();
+                let (status, quoting) = (reply.status(), reply.quoting());
                 let body = reply.whole().await?;
                 match serde_json::from_slice(&body) {
                     // With a good status, whoever names another request may mean it.
@@ -86,7 +86,7 @@ impl Question<'_> {
                     }
                     Ok(message) => Ok(said(status, message, session)),
                     Err(_) if self.is_one_way() => Ok(Answer::Accepted),
-                    Err(error) => Err(not_a_message(status, self.url, &error, &body)),
+                    Err(error) => Err(not_a_message((status, self.url), &error, &body, &quoting)),
                 }
             }
             _ if self.is_one_way() => Ok(Answer::Accepted),
@@ -97,12 +97,15 @@ impl Question<'_> {
     async fn failure(self, reply: Reply<'_>) -> Result<Answer, Unusable> {
         let status = reply.status();
         let server_failure = reply.server_failure();
-        let session = reply.session();
+        let (session, quoting) = (reply.session(), reply.quoting());
         let is_page = reply.media() == Media::Html;
         let is_json = reply.media() == Media::Json && status != StatusCode::TOO_MANY_REQUESTS;
         let text = match is_json {
             true => match reply.whole().await {
-                Ok(body) => String::from_utf8_lossy(&body).into_owned(),
+                Ok(body) => match rpc_error(&body) {
+                    Some(error) => return Ok(self.error(status, error, session)),
+                    None => quoting.quote(&body),
+                },
                 Err(unusable) => {
                     return Err(match server_failure {
                         Some(failure) => Unusable::new(failure, ""),
@@ -112,9 +115,6 @@ impl Question<'_> {
             },
             false => reply.diagnostic().await,
         };
-        if is_json && let Some(error) = rpc_error(&text) {
-            return Ok(self.error(status, error, session));
-        }
         if let Some(failure) = server_failure {
             let words = if is_page { "a web page" } else { &text };
             return Err(Unusable::new(failure, words));
@@ -134,7 +134,7 @@ impl Question<'_> {
         let Ok(body) = reply.whole().await else {
             return Err(session_expired());
         };
-        match rpc_error(&String::from_utf8_lossy(&body)) {
+        match rpc_error(&body) {
             Some(error)
                 if error.error.code == ErrorCode::METHOD_NOT_FOUND
                     && error.id.is_some()
@@ -210,28 +210,25 @@ fn session_expired() -> Unusable {
     Unusable::new(StreamableHttpError::SessionExpired, words)
 }
 
-fn rpc_error(text: &str) -> Option<JsonRpcError> {
-    match serde_json::from_str::<ServerJsonRpcMessage>(text) {
+fn rpc_error(body: &[u8]) -> Option<JsonRpcError> {
+    match serde_json::from_str::<ServerJsonRpcMessage>(&String::from_utf8_lossy(body)) {
         Ok(JsonRpcMessage::Error(error)) => Some(error),
         _ => None,
     }
 }
 
 fn not_a_message(
-    status: StatusCode,
-    url: &str,
+    (status, url): (StatusCode, &str),
     error: &serde_json::Error,
     body: &[u8],
+    quoting: &Quoting,
 ) -> Unusable {
-    let text = String::from_utf8_lossy(body);
-    let text = if text.trim().is_empty() {
-        "an empty body".into()
-    } else {
-        text
+    let text = match body.trim_ascii() {
+        [] => "an empty body".to_owned(),
+        _ => quoting.quote(body),
     };
-    unexpected(
-        status,
-        url,
-        &format!("no JSON-RPC message ({error}): {text}"),
-    )
+    // The parser quotes too.
+    let error = quoting.quote(error.to_string().as_bytes());
+    let text = format!("no JSON-RPC message ({error}): {text}");
+    unexpected(status, url, &text)
 }

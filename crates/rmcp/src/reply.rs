@@ -123,7 +123,7 @@ impl<'a> Reply<'a> {
 
     pub(crate) fn unexpected_media(&self) -> Unusable {
         let value = self.parts.headers.get(CONTENT_TYPE);
-        let value = value.map(|value| clean(&String::from_utf8_lossy(value.as_bytes())));
+        let value = value.map(|value| clean(&self.quoting().quote(value.as_bytes())));
         let words = match &value {
             Some(value) => format!("its content type is {value}, not that of JSON or of events"),
             None => "it has no content type".to_owned(),
@@ -170,11 +170,33 @@ impl<'a> Reply<'a> {
             let count = chunk.len().min(limit - text.len());
             text.extend_from_slice(&chunk[..count]);
         }
-        let text = String::from_utf8_lossy(&text);
-        match self.parts.extensions.get::<SentSecrets>() {
-            Some(sent) => sent.strike(&text),
-            None => text.into_owned(),
+        Quoting::of(&self.parts, limit).quote(&text)
+    }
+
+    /// How errors may quote what was read of this.
+    pub(crate) fn quoting(&self) -> Quoting {
+        Quoting::of(&self.parts, self.limits.diagnostic)
+    }
+}
+
+/// The words of an answer, as an error may quote them: their beginning, without the secrets of the request.
+pub(crate) struct Quoting {
+    sent: SentSecrets,
+    limit: usize,
+}
+
+impl Quoting {
+    fn of(parts: &Parts, limit: usize) -> Self {
+        let sent = parts.extensions.get::<SentSecrets>();
+        Self {
+            sent: sent.cloned().unwrap_or_default(),
+            limit,
         }
+    }
+
+    pub(crate) fn quote(&self, words: &[u8]) -> String {
+        let start = &words[..words.len().min(self.limit)];
+        self.sent.strike(&String::from_utf8_lossy(start))
     }
 }
 
