@@ -56,6 +56,35 @@ async fn a_registered_client_with_everything_configured_leaves_no_secret_anywher
     watch.assert_clean(&secrets);
 }
 
+/// What the challenge says is what is signed in to, whatever the headers happen to be (WWW-08, DISC-18).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_challenge_that_repeats_configured_headers_is_signed_in_to_all_the_same() {
+    let said = format!(
+        "Bearer resource_metadata=\"{{resource_metadata}}\", scope=\"docs:read\", \
+         error_description=\"docs do not know {HEADER}\""
+    );
+    let world = World::with(|auth| auth, |mcp| mcp.challenges([said])).await;
+    let origin = "https://mcp.test/.well-known/";
+    let headers = format!(
+        "http_headers = {{ x-api-key = {HEADER:?}, x-tenant = \"docs\", x-from = {origin:?} }}"
+    );
+    let home = Home::new(&world, &headers);
+    let mut watch = Watch::new(&world, &home, &[]);
+    watch.run(3, &["tools", "it"]).await;
+    watch.run(0, &["login", "it"]).await;
+    watch.run(0, &["tools", "it"]).await;
+    let pages = world.person.urls();
+    assert!(
+        pages
+            .iter()
+            .any(|page| page.as_str().contains("docs%3Aread")),
+        "{pages:?}"
+    );
+    let headers = [("x-api-key", Kind::HeaderValue)];
+    let secrets = Crossed::of(&world.recorder.requests(), &headers);
+    watch.assert_clean(&secrets.proven(&[Kind::AccessToken, Kind::HeaderValue]));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_with_a_configured_secret_leaves_it_nowhere() {
     let client = StaticClient::confidential("by-hand", CLIENT_SECRET, ClientAuthMethod::Post)
@@ -114,7 +143,7 @@ async fn a_configured_bearer_token_is_sent_and_shown_nowhere() {
     let world = World::new().await;
     let home = Home::new(&world, "bearer_token_env_var = \"TOKEN\"");
     let mut watch = Watch::new(&world, &home, &[("TOKEN", BEARER)]);
-    echo_at_resource(&world, 401, BEARER);
+    echo_at_resource(&world, 401, "text/plain", BEARER);
     watch.run(3, &["tools", "it"]).await;
     world.mcp.clear_faults();
     watch.run(3, &["call", "it", "echo"]).await;
@@ -255,20 +284,18 @@ async fn refreshes_refused(watch: &mut Watch<'_>, world: &World, home: &Home) {
     let html = ("content-type".to_owned(), "text/html".to_owned());
     let page = format!("<html><body><h1>Bad gateway</h1><pre>{said}</pre></body></html>");
     let elsewhere = format!("{}/elsewhere", world.auth.url());
-    for (code, fault) in [
-        (6, Fault::oauth_error(503, "temporarily_unavailable", &said)),
-        (6, Fault::Status(502, vec![html.clone()], page.clone())),
-        (1, Fault::Status(200, vec![html], page)),
-        (
-            1,
-            Fault::Redirect(format!("{elsewhere}?token={encoded}#{encoded}")),
-        ),
-        (1, Fault::Redirect(format!("{elsewhere}/{encoded}"))),
-        (3, Fault::oauth_error(400, "invalid_grant", &said)),
+    for fault in [
+        Fault::oauth_error(503, "temporarily_unavailable", &said),
+        Fault::Status(502, vec![html.clone()], page.clone()),
+        Fault::Status(200, vec![html], page),
+        Fault::Redirect(format!("{elsewhere}?token={encoded}#{encoded}")),
+        Fault::Redirect(format!("{elsewhere}/{encoded}")),
+        Fault::oauth_error(400, "invalid_grant", &said),
     ] {
         home.expire().await;
         world.auth.fault(FaultRule::on(Leg::Token).respond(fault));
-        watch.run(code, &["tools", "it"]).await;
+        let run = watch.run_any(&["tools", "it"]).await;
+        assert_ne!(run.code, 0, "{run}");
         world.auth.clear_faults();
     }
     watch.run(3, &["tools", "it"]).await;
@@ -279,13 +306,23 @@ async fn refreshes_refused(watch: &mut Watch<'_>, world: &World, home: &Home) {
 
 /// Each way in which the MCP server refuses, with what it was sent in what it says.
 async fn resource_refuses(watch: &mut Watch<'_>, world: &World, home: &Home) {
-    for status in [403, 500, 404, 307, 401] {
+    for (status, media) in [
+        (403, "text/plain"),
+        (500, "text/plain"),
+        (500, "application/json"),
+        (404, "text/plain"),
+        (404, "application/json"),
+        (400, "application/json"),
+        (200, "application/json"),
+        (307, "text/plain"),
+        (401, "text/plain"),
+    ] {
         let grant = home.grant().await.expect("a login").value;
         let token = grant.access_token.expect("a token");
         let sent = [token.expose_secret(), HEADER, HEADER_FROM_VARIABLE].join(" and ");
-        echo_at_resource(world, status, &sent);
+        echo_at_resource(world, status, media, &sent);
         let run = watch.run_any(&["tools", "it"]).await;
-        assert_ne!(run.code, 0, "{status}");
+        assert_ne!(run.code, 0, "{status} {media}");
         watch.run(0, &["list", "--check"]).await;
         world.mcp.clear_faults();
     }
@@ -333,7 +370,7 @@ async fn held(home: &Home) -> String {
 }
 
 /// The MCP server answers every request with this status and the secrets in each place that people read.
-fn echo_at_resource(world: &World, status: u16, said: &str) {
+fn echo_at_resource(world: &World, status: u16, media: &str, said: &str) {
     let quoted = said.replace('"', "'");
     let challenge = format!(
         "Bearer realm=\"{quoted}\", error=\"invalid_token\", error_description=\"{quoted}\""
@@ -343,9 +380,13 @@ fn echo_at_resource(world: &World, status: u16, said: &str) {
     let headers = vec![
         ("www-authenticate".to_owned(), challenge),
         ("location".to_owned(), location),
-        ("content-type".to_owned(), "text/plain".to_owned()),
+        ("content-type".to_owned(), media.to_owned()),
     ];
-    let fault = Fault::Status(status, headers, format!("no use for {said}"));
+    let body = match media {
+        "application/json" => serde_json::json!({ "message": said }).to_string(),
+        _ => format!("no use for {said}"),
+    };
+    let fault = Fault::Status(status, headers, body);
     world.mcp.fault(FaultRule::on(Leg::Resource).respond(fault));
 }
 
