@@ -169,10 +169,14 @@ impl fmt::Debug for Challenge {
 /// show nothing of a field value that is marked sensitive but its names.
 #[derive(Clone, Default)]
 pub struct Challenges {
-    all: Vec<Challenge>,
+    all: Box<[Challenge]>,
     /// What is shown, when that is not what was said.
-    shown: Option<String>,
+    shown: Option<Box<Shown>>,
 }
+
+/// Boxed, so that the errors that carry challenges stay small.
+#[derive(Clone)]
+struct Shown(String);
 
 impl Challenges {
     /// Reads every `WWW-Authenticate` value of a response as one list (RFC 9110 §5.3).
@@ -186,7 +190,7 @@ impl Challenges {
         let mut values = headers.get_all(WWW_AUTHENTICATE).iter();
         if values.any(http::HeaderValue::is_sensitive) {
             return Self {
-                shown: Some(challenges.names()),
+                shown: Some(Box::new(Shown(challenges.names()))),
                 ..challenges
             };
         }
@@ -210,7 +214,7 @@ impl Challenges {
     /// Reads field values in their order of appearance.
     pub fn parse<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
-            all: parse::challenges(values),
+            all: parse::challenges(values).into(),
             shown: None,
         }
     }
@@ -228,7 +232,7 @@ impl Challenges {
             self.names()
         };
         Self {
-            shown: Some(shown),
+            shown: Some(Box::new(Shown(shown))),
             ..self
         }
     }
@@ -236,7 +240,10 @@ impl Challenges {
     /// The challenges as an error or a log may say them: as one field value, without secrets.
     #[must_use]
     pub fn shown(&self) -> String {
-        self.shown.clone().unwrap_or_else(|| self.to_header_value())
+        match &self.shown {
+            Some(shown) => shown.0.clone(),
+            None => self.to_header_value(),
+        }
     }
 
     /// The challenges in order.

@@ -396,7 +396,7 @@ proptest! {
 
     #[test]
     fn printed_challenges_read_back_the_same(list in proptest::collection::vec(any_challenge(), 0..6)) {
-        assert_round_trip(&Challenges { all: list, shown: None })?;
+        assert_round_trip(&Challenges { all: list.into(), shown: None })?;
     }
 
     #[test]
