@@ -135,8 +135,7 @@ pub(super) struct Failure {
 
 impl Failure {
     fn of(error: &(dyn StdError + 'static)) -> Self {
-        let mut chain = std::iter::successors(Some(error), |&error| error.source());
-        let http = chain.find_map(|error| error.downcast_ref::<doorkey_http::Error>());
+        let http = doorkey_rmcp::authorization_error(error).and_then(doorkey_oauth::Error::http);
         Self {
             leg: http.and_then(doorkey_http::Error::leg),
             is_tls: http.is_some_and(doorkey_http::Error::is_tls),
