@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use doorkey_oauth::Challenges;
 use doorkey_rmcp::{Discovery, Remembered, Wire};
 use doorkey_store::{ServerFacts, Store};
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,30 @@ pub(crate) async fn forget_private(store: &Store, server: &ServerConfig) {
 /// Keeps whether the server asked for a login when nobody was signed in.
 pub(crate) async fn remember_need(store: &Store, server: &ServerConfig, needs_login: bool) {
     update(store, server, |facts| facts.needs_login = Some(needs_login)).await;
+}
+
+/// Keeps the challenge of a request that a login does not try, such as a tool call, for the login that follows.
+pub(crate) async fn remember_late_challenge(
+    store: &Store,
+    server: &ServerConfig,
+    challenges: &Challenges,
+) {
+    let shown = challenges.shown();
+    let change = |facts: &mut ServerFacts| {
+        facts.needs_login = Some(true);
+        facts.late_challenge = Some(shown.clone());
+    };
+    update(store, server, change).await;
+}
+
+/// The challenge that a request met which a login does not try.
+pub(crate) async fn late_challenge(
+    store: &Store,
+    server: &ServerConfig,
+) -> Result<Option<Challenges>, Error> {
+    let facts = store.facts(&server_key(server)).await?;
+    let text = facts.and_then(|stored| stored.value.late_challenge);
+    Ok(text.map(|text| Challenges::parse([text.as_str()])))
 }
 
 /// Forgets a server.

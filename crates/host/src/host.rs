@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use doorkey_http::Timeouts;
-use doorkey_oauth::Interaction;
+use doorkey_oauth::{Interaction, LoginReason};
 use doorkey_rmcp::rmcp::ClientHandler;
 use doorkey_rmcp::rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
 use doorkey_rmcp::{AuthorizedClient, ClientOptions, ConnectOptions};
@@ -203,7 +203,25 @@ impl Host {
         let connection = self.connect(name).await?;
         let outcome = task(&connection).await;
         connection.close(CLOSE_LIMIT).await;
+        if let Err(error) = &outcome {
+            self.learn(name, error).await?;
+        }
         outcome
+    }
+
+    /// Keeps the challenge that a request met: of a tool call, a login could not find it out by itself.
+    async fn learn(&self, name: &str, error: &Error) -> Result<(), Error> {
+        let Some(doorkey_oauth::Error::LoginRequired {
+            reason: LoginReason::NoGrant,
+            challenges,
+            ..
+        }) = error.authorization()
+        else {
+            return Ok(());
+        };
+        let server = self.config().server(name)?;
+        facts::remember_late_challenge(self.store(), server, challenges).await;
+        Ok(())
     }
 
     /// Waits, at most `limit` in all, until no refresh or login is running any more.

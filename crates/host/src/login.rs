@@ -59,9 +59,16 @@ impl Host {
         progress.report(&LoginStep::Probing {
             server: server.url.clone(),
         });
-        let ProbeOutcome::Challenged(challenges) = self.probe(&session).await? else {
-            facts::remember_need(self.store(), server, false).await;
-            return Ok(LoginOutcome::NotRequired);
+        let challenges = match self.probe(&session).await? {
+            ProbeOutcome::Challenged(challenges) => challenges,
+            // Calling a tool to find out could do something, so only a call of the person's own can have told.
+            _ => match facts::late_challenge(self.store(), server).await? {
+                Some(challenges) => challenges,
+                None => {
+                    facts::remember_need(self.store(), server, false).await;
+                    return Ok(LoginOutcome::NotRequired);
+                }
+            },
         };
         facts::remember_need(self.store(), server, true).await;
         progress.report(&LoginStep::Challenged);

@@ -133,6 +133,7 @@ pub(crate) fn encode_facts(facts: &ServerFacts) -> Encoded {
         object.optional("wire", facts.wire.as_ref())?;
         object.optional("discover", facts.discover.as_ref())?;
         object.optional("needs_login", facts.needs_login.as_ref())?;
+        object.optional("late_challenge", facts.late_challenge.as_ref())?;
         object.unknown(&facts.extra)
     })
 }
@@ -143,6 +144,7 @@ pub(crate) fn decode_facts(bytes: &[u8]) -> Result<ServerFacts, Defect> {
         wire: object.optional("wire")?,
         discover: object.optional("discover")?,
         needs_login: object.optional("needs_login")?,
+        late_challenge: object.optional("late_challenge")?,
         extra: object.unknown()?,
     })
 }

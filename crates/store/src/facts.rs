@@ -12,6 +12,9 @@ pub struct ServerFacts {
     pub discover: Option<Value>,
     /// Whether the server asked for a login; `None` if nobody tried.
     pub needs_login: Option<bool>,
+    /// The challenges (RFC 9110 §11.6.1, as one field value) of a request that only came after the server had let all that a
+    /// login asks pass: such as a tool call. A login starts from them.
+    pub late_challenge: Option<String>,
     /// Fields of the record that this version does not know. They are kept.
     pub extra: Map<String, Value>,
 }

@@ -126,9 +126,10 @@ proptest! {
         wire in proptest::option::of(text()),
         discover in proptest::option::of(json_value().prop_filter("null", |value| !value.is_null())),
         needs_login in proptest::option::of(any::<bool>()),
+        late_challenge in proptest::option::of(".*"),
         extra in extra(),
     ) {
-        let facts = ServerFacts { wire, discover, needs_login, extra };
+        let facts = ServerFacts { wire, discover, needs_login, late_challenge, extra };
         prop_assert_eq!(decode_facts(&encode_facts(&facts).unwrap()).unwrap(), facts);
     }
 

@@ -191,7 +191,6 @@ async fn a_server_that_challenges_only_the_list_of_tools_is_signed_in_to() {
 
 /// A probe cannot know of it: calling a tool to find out could do something.
 #[tokio::test]
-#[ignore = "login does not learn from the challenge of a call that there is something to sign in to"]
 async fn a_server_that_challenges_only_calls_is_signed_in_to() {
     let world = World::with(|auth| auth, |mcp| mcp.protect(Protect::ToolCallsOnly)).await;
     let home = Home::new(&world, "");
