@@ -1,0 +1,286 @@
+//! Commands beside servers that answer this way and that.
+
+use wiremock::matchers::{header, method};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::*;
+
+/// A scene whose server `one` is the mock.
+fn scene_at(server: &MockServer) -> Scene {
+    Scene::new(&format!(
+        "[mcp_servers.one]\nurl = \"{}/mcp\"\n",
+        server.uri()
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_wants_a_login_ends_a_command_with_3_and_the_login_to_type() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(401).insert_header("WWW-Authenticate", "Bearer"))
+        .mount(&server)
+        .await;
+    let ran = scene_at(&server).run_async(&["tools", "one"]).await;
+    let ran = ran.expect(3, &["error:", "next: doorkey login one"]);
+    assert!(ran.out.is_empty(), "{}", ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_bearer_token_is_replaced_where_it_stands() {
+    for (key, value) in [
+        ("bearer_token_env_var", "\"TOKEN\""),
+        ("http_headers", "{ Authorization = \"Bearer x\" }"),
+        ("env_http_headers", "{ Authorization = \"HEADER\" }"),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(method("POST"))
+            .respond_with(ResponseTemplate::new(401))
+            .mount(&server)
+            .await;
+        let url = server.uri();
+        let scene = Scene::new(&format!(
+            "[mcp_servers.one]\nurl = \"{url}/mcp\"\n{key} = {value}\n"
+        ));
+        let scene = scene.with("TOKEN", "x").with("HEADER", "Bearer x");
+        let ran = scene.run_async(&["tools", "one"]).await;
+        let next = format!("next: put a valid token where {key} of [mcp_servers.one] says");
+        ran.expect(3, &[&next]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn network_and_server_failures_are_temporary() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(503))
+        .mount(&server)
+        .await;
+    scene_at(&server)
+        .run_async(&["tools", "one"])
+        .await
+        .expect(6, &["error:", "503"]);
+    let refused = Scene::new("[mcp_servers.one]\nurl = \"http://127.0.0.1:9/mcp\"\n");
+    let ran = refused
+        .run_async(&["tools", "one"])
+        .await
+        .expect(6, &["next: try again"]);
+    assert!(ran.err.contains("127.0.0.1:9"), "{}", ran.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forbidden_server_is_not_taken_for_one_that_wants_a_login() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(403))
+        .mount(&server)
+        .await;
+    let ran = scene_at(&server)
+        .run_async(&["tools", "one"])
+        .await
+        .expect(5, &["403"]);
+    assert!(!ran.err.contains("doorkey login"), "{}", ran.err);
+}
+
+/// A server on the 2025-11-25 wire, without a login, with hostile names and no resources.
+async fn open_server() -> MockServer {
+    let server = MockServer::start().await;
+    mount_open(&server).await;
+    server
+}
+
+async fn mount_open(server: &MockServer) {
+    let respond = |request: &wiremock::Request| {
+        let message: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let result = match message["method"].as_str() {
+            Some("initialize") => json!({
+                "protocolVersion": "2025-11-25",
+                "capabilities": {"tools": {}, "resources": {}},
+                "serverInfo": {"name": "mock", "version": "1"},
+            }),
+            Some("tools/list") => json!({"tools": [
+                {"name": "echo\u{1b}[31m", "description": "says\u{7} it\nagain", "inputSchema": {"type": "object"}},
+            ]}),
+            Some("tools/call") if message["params"]["name"] == "fail" => {
+                json!({"content": [{"type": "text", "text": "no\u{1b}]0;title\u{7}luck"}], "isError": true})
+            }
+            Some("tools/call") => json!({
+                "content": [{"type": "text", "text": message["params"]["arguments"].to_string()}],
+            }),
+            Some(method) if method.starts_with("notifications/") => {
+                return ResponseTemplate::new(202);
+            }
+            _ => {
+                return ResponseTemplate::new(200).set_body_json(json!({
+                    "jsonrpc": "2.0", "id": message["id"],
+                    "error": {"code": -32601, "message": "Method not found"},
+                }));
+            }
+        };
+        let answer = json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
+        ResponseTemplate::new(200).set_body_json(answer)
+    };
+    Mock::given(method("POST"))
+        .respond_with(respond)
+        .mount(server)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn method_not_found_is_shown_as_that() {
+    let server = open_server().await;
+    let ran = scene_at(&server).run_async(&["resources", "one"]).await;
+    let ran = ran.expect(7, &["Method not found", "-32601"]);
+    assert!(!ran.err.contains("login"), "{}", ran.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tools_are_data_and_text_of_servers_is_cleaned() {
+    let server = open_server().await;
+    let ran = scene_at(&server)
+        .run_async(&["tools", "one"])
+        .await
+        .expect(0, &["echo", "says it"]);
+    assert!(!ran.out.contains(['\u{1b}', '\u{7}']), "{:?}", ran.out);
+    assert_eq!(ran.out.lines().count(), 1);
+    let ran = scene_at(&server)
+        .run_async(&["tools", "one", "--json"])
+        .await
+        .expect(0, &[]);
+    assert_eq!(ran.json()[0]["inputSchema"]["type"], "object");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_shows_its_result_and_an_error_of_the_tool_is_8() {
+    let server = open_server().await;
+    let ran = scene_at(&server)
+        .run_async(&["call", "one", "echo", "--args", "{\"a\": 1}"])
+        .await;
+    assert_eq!(ran.expect(0, &[]).out, "{\"a\":1}\n");
+    let ran = scene_at(&server)
+        .run_async(&["call", "one", "fail"])
+        .await
+        .expect(8, &["luck"]);
+    assert!(!ran.out.contains('\u{1b}'), "{:?}", ran.out);
+    let ran = scene_at(&server)
+        .run_async(&["call", "one", "fail", "--json"])
+        .await
+        .expect(8, &[]);
+    assert_eq!(ran.json()["isError"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_a_login_is_said_to_need_none_and_remembered_so() {
+    let server = open_server().await;
+    let scene = scene_at(&server);
+    let folder = scene.folder.path().to_owned();
+    tokio::task::spawn_blocking(move || {
+        scene.run(&["login", "one"]).expect(0, &["needs no login"]);
+        let list = scene.run(&["list", "--json"]).expect(0, &[]).json();
+        assert_eq!(list[0]["auth"]["status"], "not_required");
+        let list = scene
+            .run(&["list", "--json", "--check"])
+            .expect(0, &[])
+            .json();
+        assert_eq!(list[0]["check"]["ok"], true);
+        assert_eq!(list[0]["check"]["protocol"], "2025-11-25");
+        scene.run(&["remove", "one"]).expect(0, &[]);
+    })
+    .await
+    .unwrap();
+    drop(folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_has_the_code_and_the_causes_of_each_failure() {
+    let server = open_server().await;
+    let locked = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(401))
+        .mount(&locked)
+        .await;
+    let scene = Scene::new(&format!(
+        "[mcp_servers.open]\nurl = \"{}/mcp\"\n\
+         [mcp_servers.locked]\nurl = \"{}/mcp\"\n\
+         [mcp_servers.away]\nurl = \"http://127.0.0.1:9/mcp\"\n\
+         [mcp_servers.unset]\nurl = \"http://127.0.0.1:9/mcp\"\nbearer_token_env_var = \"UNSET\"\n\
+         [mcp_servers.off]\nurl = \"http://127.0.0.1:9/mcp\"\nenabled = false\n",
+        server.uri(),
+        locked.uri()
+    ));
+    let ran = scene.run_async(&["list", "--json", "--check"]).await;
+    let rows = ran.expect(0, &[]).json();
+    for (index, code) in [0, 3, 6, 9].into_iter().enumerate() {
+        let check = &rows[index]["check"];
+        assert_eq!(check["code"], code, "{check}");
+        assert_eq!(check["ok"], code == 0, "{check}");
+        let lines = check["error"].as_array().map_or(0, Vec::len);
+        assert_eq!(lines > 1, code != 0, "{check}");
+    }
+    assert!(rows[4]["check"].is_null(), "what is off is not tried");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_proxy_is_named() {
+    let scene = Scene::new("[mcp_servers.one]\nurl = \"http://127.0.0.1:9/mcp\"\n")
+        .with("HTTP_PROXY", "http://me:s3cret@127.0.0.1:1");
+    let ran = scene.run_async(&["tools", "one"]).await;
+    let ran = ran.expect(
+        6,
+        &["through the proxy http://127.0.0.1:1: could not connect"],
+    );
+    assert!(!ran.err.contains("s3cret"), "{}", ran.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_gave_up_its_wire_is_forgotten_and_asked_anew() {
+    let server = MockServer::start().await;
+    let stateless = |request: &wiremock::Request| {
+        let message: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let mut result = match message["method"].as_str() {
+            Some("server/discover") => json!({
+                "supportedVersions": ["2026-07-28"],
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "mock", "version": "1"},
+            }),
+            _ => json!({"tools": [{"name": "first", "inputSchema": {"type": "object"}}]}),
+        };
+        result["resultType"] = json!("complete");
+        result["ttlMs"] = json!(0);
+        result["cacheScope"] = json!("private");
+        let answer = json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
+        ResponseTemplate::new(200).set_body_json(answer)
+    };
+    Mock::given(method("POST"))
+        .respond_with(stateless)
+        .mount(&server)
+        .await;
+    let scene = scene_at(&server);
+    let (scene, ran) = scene.run_kept(&["tools", "one"]).await;
+    ran.expect(0, &["first"]);
+
+    server.reset().await;
+    let refuse = |request: &wiremock::Request| {
+        let message: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        ResponseTemplate::new(400).set_body_json(json!({
+            "jsonrpc": "2.0", "id": message["id"],
+            "error": {"code": -32022, "message": "Unsupported protocol version"},
+        }))
+    };
+    Mock::given(method("POST"))
+        .and(header("mcp-protocol-version", "2026-07-28"))
+        .respond_with(refuse)
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    mount_open(&server).await;
+    let (scene, ran) = scene.run_kept(&["tools", "one"]).await;
+    ran.expect(0, &["echo"]);
+    let asked = server.received_requests().await.unwrap_or_default().len();
+    let (_scene, ran) = scene.run_kept(&["tools", "one"]).await;
+    ran.expect(0, &["echo"]);
+    let again = server.received_requests().await.unwrap_or_default().len() - asked;
+    assert!(
+        again < asked,
+        "the new wire is remembered: {asked}, then {again} requests"
+    );
+}
