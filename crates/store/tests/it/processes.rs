@@ -138,9 +138,12 @@ async fn where_nothing_can_be_written_records_are_read_and_broken_ones_reported_
     fs::set_permissions(&folder, Permissions::from_mode(0o500)).unwrap();
     fs::set_permissions(folder.join("locks"), Permissions::from_mode(0o500)).unwrap();
 
-    // Permissions do not bind the superuser, so that the process must be another user's.
+    // Permissions do not bind the superuser, so that the process must be another user's; and that user may not see
+    // where these tests were built.
+    let program = temp.path().join("reader");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let user = give_away(temp.path());
-    let mut reader = Process::start_as("read-only", &folder, user);
+    let mut reader = Process::start_as("read-only", &folder, &program, user);
     assert_eq!(reader.said(), "read");
     assert!(reader.process.wait().unwrap().success());
     assert_eq!(fs::read_to_string(&broken).unwrap(), "broken");
@@ -312,12 +315,13 @@ struct Process {
 
 impl Process {
     fn start(role: &str, folder: &Path) -> Self {
-        Self::start_as(role, folder, None)
+        let program = std::env::current_exe().unwrap();
+        Self::start_as(role, folder, &program, None)
     }
 
-    /// As a user of that id, or as the one who runs the tests.
-    fn start_as(role: &str, folder: &Path, user: Option<u32>) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+    /// As a user of that id, or as the one who runs the tests; `program` is these tests.
+    fn start_as(role: &str, folder: &Path, program: &Path, user: Option<u32>) -> Self {
+        let mut command = Command::new(program);
         if let Some(user) = user {
             command.uid(user);
         }
