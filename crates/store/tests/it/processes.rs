@@ -163,9 +163,8 @@ fn give_away(folder: &Path) -> Option<u32> {
     Some(OTHER_USER)
 }
 
-/// What the processes above do: not a test of its own.
+/// What the processes above do. It is no test of its own: without a role it does nothing.
 #[test]
-#[ignore = "it is what the tests above start as a process"]
 #[expect(
     clippy::disallowed_methods,
     reason = "a test's own process is told its role this way"
@@ -327,7 +326,6 @@ impl Process {
         }
         let mut process = command
             .args([
-                "--ignored",
                 "--exact",
                 "processes::child",
                 "--nocapture",
