@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use crate::counts::Counts;
 use crate::failure::Failure;
-use crate::npm::{self, LOCK};
+use crate::npm;
 use crate::process::minutes;
 use crate::setup;
 use crate::step::Report;
@@ -28,7 +28,11 @@ use verdict::{Outcome, Row};
 
 /// Installs the suite, builds the clients, runs every scenario and says what came of each.
 pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
-    counterpart(workspace)?;
+    npm::counterpart(
+        FOLDER,
+        "pins the official suite and holds its clients",
+        workspace,
+    )?;
     // Node and npm, as for the servers of the other step.
     setup::require_for("interop", workspace)?;
     let installed = npm::install(FOLDER, workspace)?;
@@ -54,22 +58,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
         started.elapsed().as_secs_f32()
     ));
     conclude(&rows, notes)
-}
-
-/// Fails unless the suite's pin and the clients are in the checkout.
-fn counterpart(workspace: &Workspace) -> Result<(), Failure> {
-    let absent: Vec<_> = [LOCK, "Cargo.toml", "package.json"]
-        .into_iter()
-        .filter(|file| !workspace.path(FOLDER).join(file).is_file())
-        .map(|file| format!("{FOLDER}/{file}"))
-        .collect();
-    if absent.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::Missing {
-        what: absent.join(", "),
-        remedy: format!("{FOLDER} pins the official suite and holds its clients: restore it"),
-    })
 }
 
 /// Prints a row as soon as it is known.

@@ -4,7 +4,7 @@
 //! program, which they find in the folder of their own profile.
 
 use crate::failure::Failure;
-use crate::npm::{self, LOCK};
+use crate::npm;
 use crate::process::minutes;
 use crate::setup;
 use crate::step::Report;
@@ -12,7 +12,11 @@ use crate::workspace::Workspace;
 
 /// Installs the servers, builds the program and runs the tests that bring them together.
 pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
-    counterpart(workspace)?;
+    npm::counterpart(
+        FOLDER,
+        "holds the third-party servers and their driver",
+        workspace,
+    )?;
     setup::require_for("interop", workspace)?;
     let installed = npm::install(FOLDER, workspace)?;
     workspace
@@ -26,22 +30,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     Ok(Report {
         notes: vec![installed.to_owned()],
         counts,
-    })
-}
-
-/// Fails unless the servers and their driver are in the checkout.
-fn counterpart(workspace: &Workspace) -> Result<(), Failure> {
-    let absent: Vec<_> = [LOCK, "Cargo.toml", "package.json"]
-        .into_iter()
-        .filter(|file| !workspace.path(FOLDER).join(file).is_file())
-        .map(|file| format!("{FOLDER}/{file}"))
-        .collect();
-    if absent.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::Missing {
-        what: absent.join(", "),
-        remedy: format!("{FOLDER} holds the third-party servers and their driver: restore it"),
     })
 }
 

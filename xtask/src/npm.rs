@@ -24,6 +24,22 @@ pub(crate) fn install(folder: &str, workspace: &Workspace) -> Result<&'static st
     Ok("npm packages installed")
 }
 
+/// Fails unless `folder` is in the checkout with its pins and its package; `holds` says what it is there for.
+pub(crate) fn counterpart(folder: &str, holds: &str, workspace: &Workspace) -> Result<(), Failure> {
+    let absent: Vec<_> = [LOCK, "Cargo.toml", "package.json"]
+        .into_iter()
+        .filter(|file| !workspace.path(folder).join(file).is_file())
+        .map(|file| format!("{folder}/{file}"))
+        .collect();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Missing {
+        what: absent.join(", "),
+        remedy: format!("{folder} {holds}: restore it"),
+    })
+}
+
 /// `npm ci` empties `node_modules` first, so a stamp inside it dies with what it vouches for.
 fn is_installed(stamp: &Path, wanted: &str) -> bool {
     std::fs::read_to_string(stamp).is_ok_and(|text| text == wanted)
@@ -43,7 +59,7 @@ fn write_stamp(stamp: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// The lock beside a `package.json`.
-pub(crate) const LOCK: &str = "package-lock.json";
+const LOCK: &str = "package-lock.json";
 
 const STAMP: &str = ".installed-from";
 
