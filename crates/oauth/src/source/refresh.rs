@@ -1,7 +1,7 @@
 //! Refresh: lock, re-read, refresh, save durably, publish (RFC 6749 §6; law 5).
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use doorkey_store::{Generation, Grant, Stored};
 use tokio::runtime::Handle;
@@ -63,9 +63,7 @@ pub(super) async fn token(inner: &Arc<Inner>) -> Result<Option<AccessToken>, Err
 pub(super) async fn refresh(inner: &Arc<Inner>, stale: &Arc<Held>) -> Result<Arc<Held>, Error> {
     let settled = || {
         let now = inner.clock.now();
-        inner
-            .current()
-            .filter(|held| held.token() != stale.token() && held.fresh_token(now).is_some())
+        inner.current().filter(|held| replaces(held, stale, now))
     };
     let start = |_| {
         let (inner, stale) = (Arc::clone(inner), Arc::clone(stale));
@@ -83,7 +81,7 @@ async fn run(inner: &Inner, stale: &Held) -> Result<Arc<Held>, Error> {
     let mut last = None;
     for _ in 0..ROUNDS {
         let held = reread(inner).await?;
-        if held.token() != stale.token() && held.fresh_token(inner.clock.now()).is_some() {
+        if replaces(&held, stale, inner.clock.now()) {
             tracing::debug!("adopted a token that another holder of the grant refreshed");
             end_backoff(inner);
             return Ok(held);
@@ -96,6 +94,11 @@ async fn run(inner: &Inner, stale: &Held) -> Result<Arc<Held>, Error> {
     Err(last.unwrap_or(Error::TaskLost))
 }
 
+/// Whether somebody else has done the refresh of `stale` already.
+fn replaces(held: &Held, stale: &Held, now: SystemTime) -> bool {
+    held.token() != stale.token() && held.fresh_token(now).is_some()
+}
+
 /// Who had the lock for so long may have finished meanwhile: then its result is taken.
 async fn without_lock(
     inner: &Inner,
@@ -104,11 +107,7 @@ async fn without_lock(
 ) -> Result<Arc<Held>, Error> {
     let known = inner.current();
     match inner.take_over(known.as_ref()).await? {
-        Some(held)
-            if held.token() != stale.token() && held.fresh_token(inner.clock.now()).is_some() =>
-        {
-            Ok(held)
-        }
+        Some(held) if replaces(&held, stale, inner.clock.now()) => Ok(held),
         _ => Err(error.into()),
     }
 }
