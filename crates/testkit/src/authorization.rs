@@ -1,23 +1,32 @@
 //! The authorization server (RFC 6749, 7009, 7591, 7592, 7636, 8414, 8707, 9207): a strict referee.
 
+mod authenticate;
 mod authorize;
 mod builder;
 mod client;
+mod client_credentials;
+mod config;
+mod extensions;
+mod grant_type;
+mod issue;
 mod metadata;
+mod options;
 mod registration;
 mod revocation;
 mod server;
+mod target;
 mod token;
 mod vault;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-pub use builder::{
-    AuthorizationServerBuilder, Consent, Document, IssParameter, MetadataKind, RefreshTokens,
-    ResourceParameter, StateParameter,
-};
+pub use builder::AuthorizationServerBuilder;
 pub use client::{ClientAuthMethod, StaticClient};
 pub(crate) use metadata::is_well_known as is_authorization_metadata;
+pub use options::{
+    ClientCredentials, Consent, Document, IssParameter, MetadataKind, RefreshTokens,
+    ResourceParameter, StateParameter,
+};
 pub(crate) use server::Core;
 pub use server::Counters;
 pub use vault::TokenFacts;

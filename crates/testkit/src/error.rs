@@ -30,6 +30,15 @@ pub enum Error {
     /// The verifier of client certificates could not be made.
     #[error("could not set up the check of client certificates")]
     ClientVerifier(#[source] tokio_rustls::rustls::client::VerifierBuilderError),
+    /// A signing key could not be made, read or used.
+    #[error("could not use a signing key")]
+    Key(#[source] jsonwebtoken::errors::Error),
+    /// A key is of a kind that the kit does not know.
+    #[error("the key is not supported: {reason}")]
+    UnsupportedKey {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The operating system gave no random bytes.
     #[error("no random bytes")]
     Random(#[source] getrandom::Error),

@@ -72,6 +72,8 @@ mod commit;
 mod connection;
 mod error;
 mod fault;
+mod jws;
+mod key;
 mod listen;
 mod mcp;
 mod proxy;
@@ -83,15 +85,16 @@ mod request;
 mod tls;
 
 pub use authorization::{
-    AuthorizationServer, AuthorizationServerBuilder, ClientAuthMethod, Consent, Counters, Document,
-    IssParameter, MetadataKind, RefreshTokens, ResourceParameter, StateParameter, StaticClient,
-    TokenFacts,
+    AuthorizationServer, AuthorizationServerBuilder, ClientAuthMethod, ClientCredentials, Consent,
+    Counters, Document, IssParameter, MetadataKind, RefreshTokens, ResourceParameter,
+    StateParameter, StaticClient, TokenFacts,
 };
 pub use browser::{Browser, Visit};
 pub use certificate::{CertificateAuthority, Identity};
 pub use client::{Client, Reply};
 pub use error::Error;
 pub use fault::{Fault, FaultRule, FaultTarget};
+pub use key::{PublicKey, SigningAlgorithm, SigningKey};
 pub use listen::Listen;
 pub use mcp::{
     Answer, Caching, GetStream, McpServer, McpServerBuilder, Prm, Protect, ResourceIdentifier, Wire,

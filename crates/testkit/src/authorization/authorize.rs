@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
 use super::{
-    builder::{Consent, ResourceParameter, StateParameter},
     client::Client,
+    options::{Consent, StateParameter},
     server::{Core, Refusal, form, uncached},
+    target,
     vault::{Code, Grant},
 };
 use crate::{
@@ -118,54 +119,10 @@ fn check(
             .to_owned(),
         client_id: client.id.clone(),
         challenge: challenge(parameters)?,
-        scopes: scopes(core, parameters)?,
-        resource: resource(core, parameters.all("resource"))?,
+        scopes: target::scopes(core, parameters)?,
+        resource: target::resource(core, parameters.all("resource"))?,
         subject: parameters.first("login_hint").unwrap_or(PERSON).to_owned(),
     })
-}
-
-fn scopes(core: &Core, parameters: &Parameters) -> Result<Vec<String>, Refusal> {
-    let Some(scope) = parameters.first("scope") else {
-        return Ok(Vec::new());
-    };
-    let scopes: Vec<String> = scope.split(' ').map(str::to_owned).collect();
-    if scopes.iter().any(|s| !is_scope_token(s)) {
-        let why = "scope is empty or not a list of scope tokens";
-        return Err(Refusal::new("invalid_scope", why));
-    }
-    let supported = &core.config.scopes_supported;
-    match scopes.iter().find(|s| !supported.contains(s)) {
-        Some(unknown) if !supported.is_empty() => {
-            let why = format!("there is no scope {unknown}");
-            Err(Refusal::new("invalid_scope", why))
-        }
-        _ => Ok(scopes),
-    }
-}
-
-/// The one `resource` of a request, if the server wants one.
-pub(super) fn resource(core: &Core, sent: &[String]) -> Result<Option<String>, Refusal> {
-    let refuse = |why: String| Err(Refusal::new("invalid_target", why));
-    let [resource] = sent else {
-        return match (sent.len(), &core.config.resource_parameter) {
-            (0, ResourceParameter::Required) => refuse("resource is missing".into()),
-            (0, _) => Ok(None),
-            (n, _) => refuse(format!("resource occurs {n} times")),
-        };
-    };
-    if matches!(
-        core.config.resource_parameter,
-        ResourceParameter::Refused(_)
-    ) {
-        return refuse("resource is not supported here".into());
-    }
-    if !Url::parse(resource).is_ok_and(|url| url.fragment().is_none()) {
-        return refuse("resource is not an absolute URI without fragment".into());
-    }
-    if !core.knows_resource(resource) {
-        return refuse(format!("no resource of this server is {resource}"));
-    }
-    Ok(Some(resource.clone()))
 }
 
 fn ask(core: &Core, pending: Pending) -> Reply {
@@ -210,7 +167,7 @@ fn approve(core: &Core, pending: &Pending) -> Reply {
         client_id: pending.client_id.clone(),
         subject: pending.subject.clone(),
         scopes: pending.scopes.clone(),
-        audience: audience(core, pending.resource.as_deref()),
+        audience: target::audience(core, pending.resource.as_deref()),
         family: vault.new_family(),
     };
     let bound = Code {
@@ -224,16 +181,6 @@ fn approve(core: &Core, pending: &Pending) -> Reply {
     drop(vault);
     core.count(|c| c.approvals += 1);
     send_back(core, &pending.back, &[("code", &code)])
-}
-
-/// The audience of a grant: the resource, or what the server assumes without one.
-fn audience(core: &Core, resource: Option<&str>) -> String {
-    match (&core.config.resource_parameter, resource) {
-        (ResourceParameter::Optional(assumed) | ResourceParameter::Refused(assumed), None) => {
-            assumed.clone()
-        }
-        (_, resource) => resource.unwrap_or_default().to_owned(),
-    }
 }
 
 fn deny(core: &Core, pending: &Pending) -> Reply {
@@ -307,12 +254,6 @@ fn exactly_one<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, Re
             Err(Refusal::new("invalid_request", why))
         }
     }
-}
-
-/// RFC 6749 §3.3: printable ASCII but for space, `"` and `\`.
-fn is_scope_token(text: &str) -> bool {
-    let legal = |c: u8| matches!(c, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-    !text.is_empty() && text.bytes().all(legal)
 }
 
 fn consent_page(pending: &Pending, ticket: &str) -> String {

@@ -1,152 +1,23 @@
 //! Describing an authorization server before it starts.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 
 use super::{
     AuthorizationServer,
     client::{ClientAuthMethod, StaticClient},
+    config::Config,
+    options::{Consent, Document, IssParameter, MetadataKind, RefreshTokens, ResourceParameter},
     server::Core,
 };
 use crate::{CertificateAuthority, Error, Listen, Recorder};
 
-/// Where the server publishes its metadata (RFC 8414 §3.1, OpenID Connect Discovery §4.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MetadataKind {
-    /// `/.well-known/oauth-authorization-server` before the issuer path.
-    #[default]
-    OAuth,
-    /// `/.well-known/openid-configuration` before the issuer path.
-    OpenId,
-    /// `/.well-known/openid-configuration` after the issuer path.
-    OpenIdAppended,
-    /// All three places.
-    Both,
-    /// Nowhere.
-    None,
-}
-
-/// What the person behind the browser does on the authorization page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Consent {
-    /// Approves without a page: the authorization endpoint redirects at once.
-    #[default]
-    Auto,
-    /// Sees a page with two buttons.
-    Page,
-    /// Denies without a page: the redirect carries `error=access_denied`.
-    Deny,
-}
-
-/// The `iss` parameter of the authorization response (RFC 9207).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum IssParameter {
-    /// Announced in the metadata and sent.
-    #[default]
-    Advertised,
-    /// Neither announced nor sent.
-    Absent,
-    /// Sent without being announced.
-    Unadvertised,
-    /// Announced, but not sent.
-    Withheld,
-    /// Announced, but sent with this value.
-    Wrong(String),
-    /// Not announced, and sent with this value.
-    WrongUnadvertised(String),
-}
-
-/// The `state` parameter of the authorization response.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StateParameter {
-    /// Sent back as it came.
-    #[default]
-    Echoed,
-    /// Left out.
-    Withheld,
-    /// Replaced by this value.
-    Wrong(String),
-}
-
-/// What the server makes of the `resource` parameter (RFC 8707).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ResourceParameter {
-    /// Wants it exactly once on the authorization and on every token request, always the same.
-    #[default]
-    Required,
-    /// Does without; a token that was asked for without has this audience.
-    Optional(String),
-    /// Refuses it with `invalid_target`, as some vendors do; tokens have this audience.
-    Refused(String),
-}
-
-/// When the server issues refresh tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RefreshTokens {
-    /// To every client that registered the grant.
-    #[default]
-    Always,
-    /// Only if the granted scopes contain `offline_access`.
-    WithOfflineAccess,
-    /// Never.
-    Never,
-}
-
-/// A document or answer whose members a test may set or remove.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Document {
-    /// The metadata document, every kind of it.
-    Metadata,
-    /// The answer to a registration.
-    Registration,
-    /// The answer to a successful token request.
-    Token,
-}
-
 /// An authorization server in the making; see [`AuthorizationServer::builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AuthorizationServerBuilder {
     pub(super) listen: Listen,
     pub(super) config: Config,
-}
-
-/// What stays the same while the server runs.
-#[derive(Clone, Debug)]
-pub(crate) struct Config {
-    pub(super) issuer_path: String,
-    pub(super) metadata: MetadataKind,
-    pub(super) dynamic_registration: bool,
-    pub(super) initial_access_token: Option<String>,
-    pub(super) registration_method: Option<ClientAuthMethod>,
-    pub(super) secret_lifetime: Option<Duration>,
-    pub(super) metadata_document_clients: bool,
-    pub(super) documents: HashMap<String, Value>,
-    pub(super) static_clients: Vec<StaticClient>,
-    pub(super) access_token_lifetime: Duration,
-    pub(super) rotate: bool,
-    pub(super) refresh_tokens: RefreshTokens,
-    pub(super) resources: Vec<String>,
-    pub(super) resource_parameter: ResourceParameter,
-    pub(super) scopes_supported: Vec<String>,
-    pub(super) iss: IssParameter,
-    pub(super) loopback_any_port: bool,
-    pub(super) settings: Settings,
-}
-
-/// What a test may change while the server runs.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Settings {
-    pub(super) consent: Consent,
-    pub(super) state: StateParameter,
-    pub(super) fields: Vec<(Document, String, Value)>,
 }
 
 impl AuthorizationServerBuilder {
@@ -343,55 +214,5 @@ impl AuthorizationServerBuilder {
         let core = Arc::new(Core::new(self.config, bound.origin.clone()));
         let running = bound.serve(Arc::clone(&core) as _);
         Ok(AuthorizationServer { running, core })
-    }
-}
-
-impl Default for AuthorizationServerBuilder {
-    fn default() -> Self {
-        Self {
-            listen: Listen::default(),
-            config: Config {
-                issuer_path: String::new(),
-                metadata: MetadataKind::default(),
-                dynamic_registration: true,
-                initial_access_token: None,
-                registration_method: None,
-                secret_lifetime: None,
-                metadata_document_clients: false,
-                documents: HashMap::new(),
-                static_clients: Vec::new(),
-                access_token_lifetime: Duration::from_secs(3600),
-                rotate: true,
-                refresh_tokens: RefreshTokens::default(),
-                resources: Vec::new(),
-                resource_parameter: ResourceParameter::default(),
-                scopes_supported: Vec::new(),
-                iss: IssParameter::default(),
-                loopback_any_port: false,
-                settings: Settings::default(),
-            },
-        }
-    }
-}
-
-impl From<bool> for RefreshTokens {
-    fn from(on: bool) -> Self {
-        if on { Self::Always } else { Self::Never }
-    }
-}
-
-impl Settings {
-    /// Sets and removes the members that the test asked for.
-    pub(super) fn apply(&self, document: Document, to: &mut Value) {
-        let Some(members) = to.as_object_mut() else {
-            return;
-        };
-        for (_, name, value) in self.fields.iter().filter(|(d, ..)| *d == document) {
-            if value.is_null() {
-                members.remove(name);
-            } else {
-                members.insert(name.clone(), value.clone());
-            }
-        }
     }
 }

@@ -5,6 +5,8 @@ use std::{collections::HashMap, fmt, time::SystemTime};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
+use crate::PublicKey;
+
 /// How a client proves itself at the token endpoint (RFC 7591 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -15,6 +17,8 @@ pub enum ClientAuthMethod {
     Basic,
     /// `client_secret_post`.
     Post,
+    /// `private_key_jwt`: an assertion signed with the client's key (RFC 7523 §2.2).
+    PrivateKeyJwt,
 }
 
 /// A client that the server knows from the start.
@@ -27,8 +31,12 @@ pub struct StaticClient {
     pub secret: Option<String>,
     /// The only authentication method it may use.
     pub method: ClientAuthMethod,
+    /// The key that its assertions are checked with.
+    pub key: Option<PublicKey>,
     /// Its redirect URIs.
     pub redirect_uris: Vec<String>,
+    /// The grants that it may use.
+    pub grant_types: Vec<String>,
 }
 
 /// A client as the server sees it, however it became known.
@@ -37,6 +45,7 @@ pub(crate) struct Client {
     pub(super) id: String,
     pub(super) secret: Option<String>,
     pub(super) secret_expires_at: Option<SystemTime>,
+    pub(super) key: Option<PublicKey>,
     pub(super) method: ClientAuthMethod,
     pub(super) redirect_uris: Vec<String>,
     pub(super) grant_types: Vec<String>,
@@ -55,7 +64,7 @@ pub(crate) struct Clients {
 
 impl ClientAuthMethod {
     /// Every method, in the order in which metadata lists them.
-    pub const ALL: [Self; 3] = [Self::None, Self::Basic, Self::Post];
+    pub const ALL: [Self; 4] = [Self::None, Self::Basic, Self::Post, Self::PrivateKeyJwt];
 
     /// The registered name.
     #[must_use]
@@ -64,6 +73,7 @@ impl ClientAuthMethod {
             Self::None => "none",
             Self::Basic => "client_secret_basic",
             Self::Post => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
         }
     }
 
@@ -76,12 +86,7 @@ impl StaticClient {
     /// A public client.
     #[must_use]
     pub fn public(id: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            secret: None,
-            method: ClientAuthMethod::None,
-            redirect_uris: Vec::new(),
-        }
+        Self::new(id.into(), ClientAuthMethod::None)
     }
 
     /// A client with a secret that it presents by `method`.
@@ -92,10 +97,18 @@ impl StaticClient {
         method: ClientAuthMethod,
     ) -> Self {
         Self {
-            id: id.into(),
             secret: Some(secret.into()),
-            method,
-            redirect_uris: Vec::new(),
+            ..Self::new(id.into(), method)
+        }
+    }
+
+    /// A client that signs assertions with the private half of `key`; see
+    /// [`private_key_jwt`](crate::AuthorizationServerBuilder::private_key_jwt).
+    #[must_use]
+    pub fn with_key(id: impl Into<String>, key: &PublicKey) -> Self {
+        Self {
+            key: Some(key.clone()),
+            ..Self::new(id.into(), ClientAuthMethod::PrivateKeyJwt)
         }
     }
 
@@ -104,6 +117,24 @@ impl StaticClient {
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.redirect_uris.push(uri.into());
         self
+    }
+
+    /// The grants that it may use. Default: `authorization_code` and `refresh_token`.
+    #[must_use]
+    pub fn grant_types<S: Into<String>>(mut self, grants: impl IntoIterator<Item = S>) -> Self {
+        self.grant_types = grants.into_iter().map(Into::into).collect();
+        self
+    }
+
+    fn new(id: String, method: ClientAuthMethod) -> Self {
+        Self {
+            id,
+            secret: None,
+            method,
+            key: None,
+            redirect_uris: Vec::new(),
+            grant_types: vec!["authorization_code".into(), "refresh_token".into()],
+        }
     }
 }
 
@@ -125,6 +156,7 @@ impl Client {
             id: url.to_owned(),
             secret: None,
             secret_expires_at: None,
+            key: None,
             method: ClientAuthMethod::None,
             redirect_uris: texts(&document["redirect_uris"]),
             grant_types: grant_types(document),
@@ -151,9 +183,10 @@ impl From<StaticClient> for Client {
             id: client.id,
             secret: client.secret,
             secret_expires_at: None,
+            key: client.key,
             method: client.method,
             redirect_uris: client.redirect_uris,
-            grant_types: vec!["authorization_code".into(), "refresh_token".into()],
+            grant_types: client.grant_types,
             configuration_token: None,
             registration: Value::Null,
         }

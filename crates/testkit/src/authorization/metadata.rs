@@ -4,8 +4,9 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    builder::{Document, IssParameter, MetadataKind, RefreshTokens},
     client::ClientAuthMethod,
+    grant_type::GrantType,
+    options::{Document, IssParameter, MetadataKind},
     server::Core,
 };
 use crate::{
@@ -62,7 +63,12 @@ pub(super) fn answer(core: &Core, origin: &str, request: &Received) -> Reply {
 pub(super) fn auth_methods(core: &Core) -> Vec<ClientAuthMethod> {
     match core.config.registration_method {
         Some(only) => vec![only],
-        None => ClientAuthMethod::ALL.to_vec(),
+        None => {
+            let mut methods = ClientAuthMethod::ALL.to_vec();
+            let signed = !core.config.assertion_algorithms.is_empty();
+            methods.retain(|method| *method != ClientAuthMethod::PrivateKeyJwt || signed);
+            methods
+        }
     }
 }
 
@@ -70,10 +76,8 @@ fn document(core: &Core, issuer: &str) -> Value {
     let config = &core.config;
     let methods = auth_methods(core);
     let methods: Vec<&str> = methods.iter().map(|m| m.as_str()).collect();
-    let mut grants = vec!["authorization_code"];
-    if config.refresh_tokens != RefreshTokens::Never {
-        grants.push("refresh_token");
-    }
+    let grants = GrantType::offered(core);
+    let grants: Vec<&str> = grants.iter().map(|g| g.as_str()).collect();
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/authorize"),
@@ -86,6 +90,14 @@ fn document(core: &Core, issuer: &str) -> Value {
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
     });
+    if !config.assertion_algorithms.is_empty() {
+        let algorithms = &config.assertion_algorithms;
+        let algorithms: Vec<&str> = algorithms.iter().map(|a| a.as_str()).collect();
+        for endpoint in ["token", "revocation"] {
+            let member = format!("{endpoint}_endpoint_auth_signing_alg_values_supported");
+            document[member] = json!(algorithms);
+        }
+    }
     if config.dynamic_registration {
         document["registration_endpoint"] = json!(format!("{issuer}/register"));
     }

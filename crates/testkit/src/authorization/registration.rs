@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    builder::Document,
     client::{Client, ClientAuthMethod, grant_types, is_loopback, texts},
+    grant_type::GrantType,
+    options::Document,
     server::{Core, Refusal, uncached},
 };
 use crate::{
@@ -69,8 +70,8 @@ fn check_metadata(core: &Core, asked: &Value) -> Result<ClientAuthMethod, Refusa
         check_redirect_uri(uri, web)?;
     }
     let grants = grant_types(asked);
-    let known = ["authorization_code", "refresh_token"];
-    if grants.is_empty() || grants.iter().any(|g| !known.contains(&g.as_str())) {
+    let registrable = |grant: &String| GrantType::is_registrable(core, grant);
+    if grants.is_empty() || !grants.iter().all(registrable) {
         return Err(invalid("a grant type is not supported"));
     }
     let responses = asked.get("response_types").map(texts);
@@ -82,6 +83,8 @@ fn check_metadata(core: &Core, asked: &Value) -> Result<ClientAuthMethod, Refusa
         Some(name) => name
             .as_str()
             .and_then(ClientAuthMethod::parse)
+            // Nobody can register a key here.
+            .filter(|method| *method != ClientAuthMethod::PrivateKeyJwt)
             .ok_or_else(|| invalid("the authentication method is not supported"))?,
     };
     Ok(core.config.registration_method.unwrap_or(asked_for))
@@ -89,7 +92,7 @@ fn check_metadata(core: &Core, asked: &Value) -> Result<ClientAuthMethod, Refusa
 
 fn new_client(core: &Core, asked: &Value, method: ClientAuthMethod) -> Result<Client, Refusal> {
     let secret = match method {
-        ClientAuthMethod::None => None,
+        ClientAuthMethod::None | ClientAuthMethod::PrivateKeyJwt => None,
         // The characters make Basic without form-encoding fail, as it should.
         _ => Some(random::opaque("secret:%+ ")?),
     };
@@ -101,6 +104,7 @@ fn new_client(core: &Core, asked: &Value, method: ClientAuthMethod) -> Result<Cl
             .and(core.config.secret_lifetime)
             .map(|lifetime| now + lifetime),
         secret,
+        key: None,
         method,
         redirect_uris: texts(&asked["redirect_uris"]),
         grant_types: grant_types(asked),

@@ -3,8 +3,9 @@
 use http::StatusCode;
 
 use super::{
-    server::{Core, Refusal, form},
-    token::{self, unusable},
+    authenticate::{Posted, authenticate},
+    issue::unusable,
+    server::{Core, Refusal},
 };
 use crate::{
     Leg,
@@ -12,8 +13,8 @@ use crate::{
     request::Received,
 };
 
-pub(super) fn answer(core: &Core, request: &Received) -> Reply {
-    match try_revoke(core, request) {
+pub(super) fn answer(core: &Core, origin: &str, request: &Received) -> Reply {
+    match try_revoke(core, origin, request) {
         Ok(()) => {
             core.count(|c| c.revocations += 1);
             reply::empty(StatusCode::OK)
@@ -22,11 +23,11 @@ pub(super) fn answer(core: &Core, request: &Received) -> Reply {
     }
 }
 
-fn try_revoke(core: &Core, request: &Received) -> Result<(), Refusal> {
-    let parameters = form(request)?;
-    let client = token::authenticate(core, request, &parameters)?;
+fn try_revoke(core: &Core, origin: &str, request: &Received) -> Result<(), Refusal> {
+    let posted = Posted::read(origin, request)?;
+    let client = authenticate(core, &posted)?;
     let missing = || Refusal::new("invalid_request", "token is missing");
-    let token = parameters.first("token").ok_or_else(missing)?;
+    let token = posted.parameters.first("token").ok_or_else(missing)?;
     let revoked = core.vault().revoke(token, &client.id);
     revoked.map_err(|why| unusable("token", why))
 }

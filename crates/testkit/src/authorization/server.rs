@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::{
     authorize::{self, Pending},
-    builder::{Config, Settings},
     client::{Client, Clients},
+    config::{Config, Settings},
     metadata, registration, revocation, token,
     vault::{TokenFacts, Vault},
 };
@@ -19,6 +19,7 @@ use crate::{
     Error, Leg,
     clock::Clock,
     connection::Service,
+    jws::Replays,
     refusals::Refusals,
     reply::{self, Reply},
     request::{FORM, Parameters, Received},
@@ -48,6 +49,10 @@ pub struct Counters {
     pub deletions: usize,
     /// Revocations answered with 200.
     pub revocations: usize,
+    /// Tokens issued for client credentials.
+    pub client_credentials_grants: usize,
+    /// Client assertions accepted, at any endpoint.
+    pub client_assertions: usize,
 }
 
 /// An authorization server apart from its port.
@@ -61,6 +66,8 @@ pub(crate) struct Core {
     pending: Mutex<HashMap<String, Pending>>,
     resources: Mutex<BTreeSet<String>>,
     counters: Mutex<Counters>,
+    /// Client assertions that were used.
+    pub(super) assertions: Replays,
     refusals: Refusals,
 }
 
@@ -110,6 +117,7 @@ impl Core {
             vault: Mutex::default(),
             pending: Mutex::default(),
             counters: Mutex::default(),
+            assertions: Replays::default(),
             refusals: Refusals::default(),
         }
     }
@@ -164,8 +172,8 @@ impl Core {
             Leg::Registration => registration::register(self, origin, request),
             Leg::ClientConfiguration => registration::configure(self, request),
             Leg::Authorization => authorize::answer(self, origin, request),
-            Leg::Token => token::answer(self, request),
-            Leg::Revocation => revocation::answer(self, request),
+            Leg::Token => token::answer(self, origin, request),
+            Leg::Revocation => revocation::answer(self, origin, request),
             _ if request.path == format!("{}/jwks", self.config.issuer_path) => {
                 reply::json(StatusCode::OK, &json!({ "keys": [] }))
             }

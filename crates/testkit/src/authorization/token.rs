@@ -1,96 +1,90 @@
 //! The token endpoint (RFC 6749 §4.1.3, §5, §6; RFC 7636 §4.6; RFC 8707 §2.2).
 
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
-use http::{StatusCode, header};
-use serde_json::{Value, json};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::StatusCode;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use url::form_urlencoded;
 
 use super::{
-    authorize,
-    builder::{Document, RefreshTokens},
-    client::{Client, ClientAuthMethod},
-    server::{Core, Refusal, form, uncached},
-    vault::{Grant, Unusable},
+    authenticate::{Posted, authenticate},
+    client::Client,
+    client_credentials,
+    grant_type::GrantType,
+    issue::{Issue, issue, refresh_refused, unusable, wants_refresh},
+    server::{Core, Refusal, uncached},
+    target::check_resource,
 };
 use crate::{
-    Leg, random,
+    Leg,
     reply::{self, Reply},
     request::{Parameters, Received},
 };
 
-/// How a request authenticated its client, and with what.
-struct Presented {
-    method: ClientAuthMethod,
-    id: String,
-    secret: Option<String>,
+/// A token request whose client is known.
+pub(super) struct TokenRequest<'a> {
+    pub(super) core: &'a Core,
+    pub(super) client: Client,
+    pub(super) parameters: &'a Parameters,
 }
 
-/// Tokens about to be issued.
-struct Issue<'a> {
-    /// What was authorized; a refresh token keeps all of it.
-    grant: Grant,
-    /// The scopes of the access token.
-    scopes: Vec<String>,
-    /// Whether the client registered the refresh grant.
-    refreshable: bool,
-    /// Whether `resource` was sent at authorization.
-    resource_sent: bool,
-    /// The refresh token that is being used.
-    spent: Option<&'a str>,
-}
-
-pub(super) fn answer(core: &Core, request: &Received) -> Reply {
+pub(super) fn answer(core: &Core, origin: &str, request: &Received) -> Reply {
     core.count(|c| c.token_requests += 1);
-    match try_token(core, request) {
+    match try_token(core, origin, request) {
         Ok(answer) => uncached(reply::json(StatusCode::OK, &answer)),
         Err(refusal) => core.refuse(Leg::Token, &refusal),
     }
 }
 
-fn try_token(core: &Core, request: &Received) -> Result<Value, Refusal> {
-    let parameters = form(request)?;
-    let client = authenticate(core, request, &parameters)?;
-    let grant_type = required(&parameters, "grant_type")?;
-    if !matches!(grant_type, "authorization_code" | "refresh_token") {
-        let why = "the grant types are authorization_code and refresh_token";
+fn try_token(core: &Core, origin: &str, request: &Received) -> Result<Value, Refusal> {
+    let posted = Posted::read(origin, request)?;
+    let client = authenticate(core, &posted)?;
+    let named = required(&posted.parameters, "grant_type")?;
+    let Some(grant_type) = GrantType::taken(core, named) else {
+        let why = "the server does not offer this grant";
         return Err(Refusal::new("unsupported_grant_type", why));
-    }
-    if grant_type == "refresh_token" {
+    };
+    if grant_type == GrantType::RefreshToken {
         core.count(|c| c.refresh_requests += 1);
     }
-    if !client.may_use(grant_type) {
+    if !client.may_use(grant_type.as_str()) {
         let why = "the client did not register this grant";
         return Err(Refusal::new("unauthorized_client", why));
     }
-    if grant_type == "authorization_code" {
-        exchange_code(core, &client, &parameters)
-    } else {
-        refresh(core, &client, &parameters)
+    let request = TokenRequest {
+        core,
+        client,
+        parameters: &posted.parameters,
+    };
+    match grant_type {
+        GrantType::AuthorizationCode => exchange_code(&request),
+        GrantType::RefreshToken => refresh(&request),
+        GrantType::ClientCredentials => client_credentials::grant(&request),
     }
 }
 
-fn exchange_code(core: &Core, client: &Client, parameters: &Parameters) -> Result<Value, Refusal> {
-    let code = required(parameters, "code")?;
-    let redirect_uri = required(parameters, "redirect_uri")?;
-    let verifier = required(parameters, "code_verifier")?;
+fn exchange_code(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
+    let (core, client) = (request.core, &request.client);
+    let code = request.required("code")?;
+    let redirect_uri = request.required("redirect_uri")?;
+    let verifier = request.required("code_verifier")?;
     let now = core.clock.now();
-    // Whatever is wrong with the rest of the request, the code is spent.
     let bound = core.vault().take_code(code, &client.id, now);
     let bound = bound.map_err(|why| unusable("code", why))?;
-    if bound.redirect_uri != redirect_uri {
+    if redirect_uri != bound.redirect_uri {
         let why = "redirect_uri is not the one of the authorization request";
         return Err(Refusal::new("invalid_grant", why));
     }
     check_verifier(verifier, &bound.challenge)?;
-    check_resource(core, parameters, &bound.grant.audience, bound.resource_sent)?;
+    check_resource(
+        core,
+        request.parameters,
+        &bound.grant.audience,
+        bound.resource_sent,
+    )?;
     let answer = issue(
         core,
         Issue {
-            refreshable: client.may_use("refresh_token"),
+            refreshable: client.may_use("refresh_token") && wants_refresh(core, &bound.grant),
             scopes: bound.grant.scopes.clone(),
             grant: bound.grant,
             resource_sent: bound.resource_sent,
@@ -101,19 +95,25 @@ fn exchange_code(core: &Core, client: &Client, parameters: &Parameters) -> Resul
     Ok(answer)
 }
 
-fn refresh(core: &Core, client: &Client, parameters: &Parameters) -> Result<Value, Refusal> {
-    let token = required(parameters, "refresh_token")?;
+fn refresh(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
+    let (core, client) = (request.core, &request.client);
+    let token = request.required("refresh_token")?;
     let known = core.vault().refresh_token(token, &client.id);
     let known = known.map_err(|why| refresh_refused(core, why))?;
-    check_resource(core, parameters, &known.grant.audience, known.resource_sent)?;
-    let scopes = match parameters.first("scope") {
+    check_resource(
+        core,
+        request.parameters,
+        &known.grant.audience,
+        known.resource_sent,
+    )?;
+    let scopes = match request.parameters.first("scope") {
         None => known.grant.scopes.clone(),
         Some(scope) => narrowed(scope, &known.grant.scopes)?,
     };
     let answer = issue(
         core,
         Issue {
-            refreshable: client.may_use("refresh_token"),
+            refreshable: true,
             scopes,
             grant: known.grant,
             resource_sent: known.resource_sent,
@@ -124,151 +124,9 @@ fn refresh(core: &Core, client: &Client, parameters: &Parameters) -> Result<Valu
     Ok(answer)
 }
 
-fn refresh_refused(core: &Core, why: Unusable) -> Refusal {
-    if why == Unusable::Reused {
-        core.count(|c| c.reuses += 1);
-    }
-    unusable("refresh token", why)
-}
-
-/// `resource` exactly once and the one that was authorized; not at all if it was not sent
-/// at authorization.
-fn check_resource(
-    core: &Core,
-    parameters: &Parameters,
-    audience: &str,
-    sent_before: bool,
-) -> Result<(), Refusal> {
-    let refuse = |why| Err(Refusal::new("invalid_target", why));
-    match authorize::resource(core, parameters.all("resource"))? {
-        None if sent_before => refuse("resource is missing, it was authorized with one"),
-        None => Ok(()),
-        Some(_) if !sent_before => refuse("it was authorized without resource"),
-        Some(resource) if resource != audience => {
-            refuse("resource is not the one that was authorized")
-        }
-        Some(_) => Ok(()),
-    }
-}
-
-/// The answer to a sound request (RFC 6749 §5.1).
-fn issue(core: &Core, issue: Issue<'_>) -> Result<Value, Refusal> {
-    let lifetime = core.config.access_token_lifetime;
-    let access_token = random::opaque("at-")?;
-    let refresh_token = random::opaque("rt-")?;
-    let mut answer = json!({
-        "access_token": access_token,
-        "token_type": "Bearer",
-        "expires_in": lifetime.as_secs(),
-    });
-    if !issue.scopes.is_empty() {
-        answer["scope"] = json!(issue.scopes.join(" "));
-    }
-    let expires_at = core.clock.now() + lifetime;
-    let access = Grant {
-        scopes: issue.scopes,
-        ..issue.grant.clone()
-    };
-    let replaces = issue.spent.is_none() || core.config.rotate;
-    let mut vault = core.vault();
-    if replaces && issue.refreshable && wants_refresh(core, &issue.grant) {
-        if let Some(spent) = issue.spent {
-            let spent = vault.spend(spent);
-            spent.map_err(|why| refresh_refused(core, why))?;
-        }
-        answer["refresh_token"] = json!(refresh_token);
-        vault.keep_refresh(refresh_token, issue.grant, issue.resource_sent);
-    }
-    vault.keep_access(access_token, access, expires_at);
-    drop(vault);
-    core.settings().apply(Document::Token, &mut answer);
-    Ok(answer)
-}
-
-fn wants_refresh(core: &Core, grant: &Grant) -> bool {
-    match core.config.refresh_tokens {
-        RefreshTokens::Always => true,
-        RefreshTokens::WithOfflineAccess => {
-            grant.scopes.iter().any(|scope| scope == "offline_access")
-        }
-        RefreshTokens::Never => false,
-    }
-}
-
-/// The client, by exactly the method it is registered with (RFC 6749 §2.3).
-pub(super) fn authenticate(
-    core: &Core,
-    request: &Received,
-    parameters: &Parameters,
-) -> Result<Client, Refusal> {
-    let presented = presented(request, parameters)?;
-    let client = core.client(&presented.id)?;
-    let refuse = |why: &str| Err(Refusal::new("invalid_client", why));
-    if presented.method != client.method {
-        return refuse(&format!(
-            "the client authenticates by {}, not by {}",
-            client.method.as_str(),
-            presented.method.as_str()
-        ));
-    }
-    if presented.secret != client.secret {
-        return refuse("the client secret is wrong");
-    }
-    if client
-        .secret_expires_at
-        .is_some_and(|at| at <= core.clock.now())
-    {
-        return refuse("the client secret has expired");
-    }
-    Ok(client)
-}
-
-fn presented(request: &Received, parameters: &Parameters) -> Result<Presented, Refusal> {
-    let invalid = |why: &str| Refusal::new("invalid_request", why);
-    let in_body = parameters.first("client_id");
-    let secret = parameters.first("client_secret");
-    if parameters.first("client_assertion").is_some() {
-        let why = "client assertions are not supported";
-        return Err(Refusal::new("invalid_client", why));
-    }
-    if request.headers.contains_key(header::AUTHORIZATION) {
-        if in_body.is_some() || secret.is_some() {
-            return Err(invalid("the client is named by header and by body"));
-        }
-        let (id, secret) = basic(request)
-            .ok_or_else(|| Refusal::new("invalid_client", "Authorization is not sound Basic"))?;
-        return Ok(Presented {
-            method: ClientAuthMethod::Basic,
-            id,
-            secret: Some(secret),
-        });
-    }
-    let id = in_body.ok_or_else(|| invalid("client_id is missing"))?;
-    Ok(Presented {
-        method: secret.map_or(ClientAuthMethod::None, |_| ClientAuthMethod::Post),
-        id: id.to_owned(),
-        secret: secret.map(str::to_owned),
-    })
-}
-
-/// Id and secret of a Basic header, each form-decoded (RFC 6749 §2.3.1).
-fn basic(request: &Received) -> Option<(String, String)> {
-    let (scheme, encoded) = request.header("authorization")?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let pair = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
-    let (id, secret) = pair.split_once(':')?;
-    Some((form_decoded(id)?, form_decoded(secret)?))
-}
-
-/// The text that form-encodes to `encoded`; `None` if it was not form-encoded.
-fn form_decoded(encoded: &str) -> Option<String> {
-    let query = format!("v={encoded}");
-    let mut pairs = form_urlencoded::parse(query.as_bytes());
-    match (pairs.next(), pairs.next()) {
-        (Some((_, value)), None) => Some(value.into_owned()),
-        _ => None,
+impl TokenRequest<'_> {
+    pub(super) fn required(&self, name: &str) -> Result<&str, Refusal> {
+        required(self.parameters, name)
     }
 }
 
@@ -302,15 +160,4 @@ fn required<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, Refus
     parameters
         .first(name)
         .ok_or_else(|| Refusal::new("invalid_request", format!("{name} is missing")))
-}
-
-pub(super) fn unusable(what: &str, why: Unusable) -> Refusal {
-    let description = match why {
-        Unusable::Unknown => format!("nobody issued this {what}"),
-        Unusable::Reused => format!("this {what} was used before, all that came of it is revoked"),
-        Unusable::Expired => format!("this {what} has expired"),
-        Unusable::Revoked => format!("this {what} was revoked"),
-        Unusable::OtherClient => format!("this {what} belongs to another client"),
-    };
-    Refusal::new("invalid_grant", description)
 }

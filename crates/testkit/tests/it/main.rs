@@ -8,6 +8,8 @@
 
 mod authorization;
 mod browser;
+mod client_assertions;
+mod client_credentials;
 mod faults;
 mod gate;
 mod http2;
@@ -16,6 +18,7 @@ mod proxy;
 mod recorder;
 mod registration;
 mod rmcp_client;
+mod signing;
 mod stateful;
 mod stateless;
 mod support;

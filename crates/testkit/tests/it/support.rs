@@ -51,6 +51,16 @@ impl World {
         format!("{}/{endpoint}", self.auth.issuer())
     }
 
+    /// The metadata document at the first of its places.
+    pub(crate) async fn metadata(&self) -> Value {
+        let path = self.auth.issuer().replace(self.auth.url(), "");
+        let place = format!(
+            "{}/.well-known/oauth-authorization-server{path}",
+            self.auth.url()
+        );
+        self.client.get(&place).await.unwrap().json()
+    }
+
     pub(crate) async fn register(&self) -> Registered {
         self.register_with("none").await
     }

@@ -1,0 +1,93 @@
+//! What was chosen for an authorization server: for good, and until the test changes it.
+
+use std::{collections::HashMap, time::Duration};
+
+use serde_json::Value;
+
+use super::{
+    client::{ClientAuthMethod, StaticClient},
+    options::{
+        ClientCredentials, Consent, Document, IssParameter, MetadataKind, RefreshTokens,
+        ResourceParameter, StateParameter,
+    },
+};
+use crate::SigningAlgorithm;
+
+/// What stays the same while the server runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(super) issuer_path: String,
+    pub(super) metadata: MetadataKind,
+    pub(super) dynamic_registration: bool,
+    pub(super) initial_access_token: Option<String>,
+    pub(super) registration_method: Option<ClientAuthMethod>,
+    pub(super) secret_lifetime: Option<Duration>,
+    pub(super) metadata_document_clients: bool,
+    pub(super) documents: HashMap<String, Value>,
+    pub(super) static_clients: Vec<StaticClient>,
+    pub(super) access_token_lifetime: Duration,
+    pub(super) rotate: bool,
+    pub(super) refresh_tokens: RefreshTokens,
+    pub(super) resources: Vec<String>,
+    pub(super) resource_parameter: ResourceParameter,
+    pub(super) scopes_supported: Vec<String>,
+    pub(super) iss: IssParameter,
+    pub(super) loopback_any_port: bool,
+    pub(super) client_credentials: ClientCredentials,
+    /// Empty if clients cannot authenticate with assertions.
+    pub(super) assertion_algorithms: Vec<SigningAlgorithm>,
+    pub(super) assertion_audience: Option<String>,
+    pub(super) settings: Settings,
+}
+
+/// What a test may change while the server runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(super) consent: Consent,
+    pub(super) state: StateParameter,
+    pub(super) fields: Vec<(Document, String, Value)>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            issuer_path: String::new(),
+            metadata: MetadataKind::default(),
+            dynamic_registration: true,
+            initial_access_token: None,
+            registration_method: None,
+            secret_lifetime: None,
+            metadata_document_clients: false,
+            documents: HashMap::new(),
+            static_clients: Vec::new(),
+            access_token_lifetime: Duration::from_secs(3600),
+            rotate: true,
+            refresh_tokens: RefreshTokens::default(),
+            resources: Vec::new(),
+            resource_parameter: ResourceParameter::default(),
+            scopes_supported: Vec::new(),
+            iss: IssParameter::default(),
+            loopback_any_port: false,
+            client_credentials: ClientCredentials::default(),
+            assertion_algorithms: Vec::new(),
+            assertion_audience: None,
+            settings: Settings::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Sets and removes the members that the test asked for.
+    pub(super) fn apply(&self, document: Document, to: &mut Value) {
+        let Some(members) = to.as_object_mut() else {
+            return;
+        };
+        for (_, name, value) in self.fields.iter().filter(|(d, ..)| *d == document) {
+            if value.is_null() {
+                members.remove(name);
+            } else {
+                members.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}

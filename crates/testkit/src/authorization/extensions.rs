@@ -1,0 +1,33 @@
+//! What an authorization server offers only if a test asks for it.
+
+use super::{AuthorizationServerBuilder, options::ClientCredentials};
+use crate::SigningAlgorithm;
+
+impl AuthorizationServerBuilder {
+    /// The client credentials grant (RFC 6749 §4.4): `true`, `false` or a [`ClientCredentials`].
+    /// A client needs it among its grant types, a resource and a way to authenticate.
+    #[must_use]
+    pub fn client_credentials(mut self, rule: impl Into<ClientCredentials>) -> Self {
+        self.config.client_credentials = rule.into();
+        self
+    }
+
+    /// Lets clients authenticate with signed assertions (RFC 7523 §2.2) of these algorithms,
+    /// which the metadata lists; see [`StaticClient::with_key`](crate::StaticClient::with_key).
+    #[must_use]
+    pub fn private_key_jwt(
+        mut self,
+        algorithms: impl IntoIterator<Item = SigningAlgorithm>,
+    ) -> Self {
+        self.config.assertion_algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// The audience that client assertions need, for instance the URL of the token endpoint as
+    /// older servers want it. Default: the issuer identifier.
+    #[must_use]
+    pub fn client_assertion_audience(mut self, audience: impl Into<String>) -> Self {
+        self.config.assertion_audience = Some(audience.into());
+        self
+    }
+}
