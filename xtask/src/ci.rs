@@ -177,7 +177,7 @@ mod tests {
     fn tests_fail(workspace: &Workspace) -> Result<Report, Failure> {
         let script = "echo 'test result: FAILED. 3 passed; 2 failed; 0 ignored'; exit 1";
         let call = crate::process::Call::new("sh", workspace.root()).args(["-c", script]);
-        call.show_tests().map(|counts| Report {
+        call.show_tests(&mut |_| {}).map(|counts| Report {
             notes: Vec::new(),
             counts,
         })

@@ -17,6 +17,7 @@ use crate::counts::Counts;
 use crate::failure::Failure;
 use crate::npm;
 use crate::process::minutes;
+use crate::ran::{self, Verdict};
 use crate::setup;
 use crate::step::Report;
 use crate::workspace::Workspace;
@@ -26,16 +27,19 @@ use scenarios::{OUT_OF_SCOPE, SCENARIOS, runs};
 use suite::Suite;
 use verdict::{Outcome, Row};
 
-/// Installs the suite, builds the clients, runs every scenario and says what came of each.
+/// Installs the suite, tests and builds the clients, runs every scenario and says what came of each.
 pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     npm::counterpart(
         FOLDER,
         "pins the official suite and holds its clients",
         workspace,
     )?;
-    // Node and npm, as for the servers of the other step.
-    setup::require_for("interop", workspace)?;
+    setup::require_for("conformance", workspace)?;
     let installed = npm::install(FOLDER, workspace)?;
+    let call = workspace
+        .cargo(&["test", "--locked", "-p", "conformance"])
+        .limit(minutes(30));
+    let (counts, record) = ran::tests("conformance", &call, &[], workspace)?;
     workspace
         .cargo(&["build", "--locked", "-p", "conformance"])
         .limit(minutes(30))
@@ -57,7 +61,21 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
         rows.len(),
         started.elapsed().as_secs_f32()
     ));
-    conclude(&rows, notes)
+    let report = conclude(&rows, counts, notes)?;
+    record.with(passed(&rows)).write()?;
+    Ok(report)
+}
+
+/// The scenarios that passed at each revision that they are for.
+fn passed(rows: &[Row]) -> impl Iterator<Item = (String, Verdict)> {
+    rows.iter().map(|row| {
+        let verdict = match row.outcome {
+            Outcome::Passed => Verdict::Passed,
+            Outcome::NotYet(_) => Verdict::Ignored,
+            Outcome::Failed(_) | Outcome::Stale => Verdict::Failed,
+        };
+        (row.name.to_owned(), verdict)
+    })
 }
 
 /// Prints a row as soon as it is known.
@@ -82,9 +100,9 @@ fn notes(rows: &[Row]) -> Vec<String> {
     notes
 }
 
-/// The report, or the failure with the objections to each run.
-fn conclude(rows: &[Row], notes: Vec<String>) -> Result<Report, Failure> {
-    let counts = rows.iter().fold(Counts::default(), |mut sum, row| {
+/// The report, or the failure with the objections to each run; `before` is what ran before them.
+fn conclude(rows: &[Row], before: Counts, notes: Vec<String>) -> Result<Report, Failure> {
+    let counts = rows.iter().fold(before, |mut sum, row| {
         sum += row.counts();
         sum
     });
@@ -126,11 +144,11 @@ mod tests {
             notes(&rows).iter().filter(|n| n.contains("no key")).count(),
             1
         );
-        let report = conclude(&rows, Vec::new()).unwrap();
+        let report = conclude(&rows, Counts::default(), Vec::new()).unwrap();
         assert_eq!(report.counts.to_string(), "1 passed, 0 failed, 2 skipped");
 
         rows.push(row("three", Outcome::Failed(vec!["too late".to_owned()])));
-        let failure = conclude(&rows, Vec::new()).unwrap_err();
+        let failure = conclude(&rows, Counts::default(), Vec::new()).unwrap_err();
         assert_eq!(
             failure.counts().to_string(),
             "1 passed, 1 failed, 2 skipped"

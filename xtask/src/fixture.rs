@@ -1,6 +1,8 @@
 //! A small workspace that keeps every rule, in a folder of its own, for tests to break in one place.
 
+use std::fs::File;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -29,8 +31,7 @@ impl Fixture {
         for (folder, body) in PRIVATE {
             fixture.member(folder, "A check.", &format!("publish = false\n{body}"));
         }
-        let git = Call::new("git", fixture.folder.path()).args(["init", "--quiet"]);
-        git.capture().unwrap();
+        fixture.in_git();
         fixture
     }
 
@@ -69,6 +70,20 @@ impl Fixture {
         let path = self.path(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
+    }
+
+    /// Puts the folder under version control.
+    pub(crate) fn in_git(&self) {
+        let git = Call::new("git", self.folder.path()).args(["init", "--quiet"]);
+        git.capture().unwrap();
+    }
+
+    /// Writes a file as if that happened a minute from now.
+    pub(crate) fn write_later(&self, file: &str, content: &str) {
+        self.write(file, content);
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let file = File::options().write(true).open(self.path(file)).unwrap();
+        file.set_modified(later).unwrap();
     }
 
     pub(crate) fn remove(&self, file: &str) {

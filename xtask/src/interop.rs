@@ -6,6 +6,7 @@
 use crate::failure::Failure;
 use crate::npm;
 use crate::process::minutes;
+use crate::ran;
 use crate::setup;
 use crate::step::Report;
 use crate::workspace::Workspace;
@@ -23,10 +24,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
         .cargo(&["build", "--locked", "-p", "doorkey"])
         .limit(minutes(30))
         .show()?;
-    let counts = workspace
-        .cargo(&["test", "--locked", "-p", "interop", "--", "--nocapture"])
-        .limit(minutes(30))
-        .show_tests()?;
+    let call = workspace
+        .cargo(&["test", "--locked", "-p", "interop"])
+        .limit(minutes(30));
+    let (counts, record) = ran::tests("interop", &call, &["--nocapture"], workspace)?;
+    record.write()?;
     Ok(Report {
         notes: vec![installed.to_owned()],
         counts,

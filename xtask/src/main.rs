@@ -27,6 +27,8 @@ mod lock;
 mod manifest;
 mod npm;
 mod process;
+mod ran;
+mod requirements;
 mod setup;
 mod step;
 mod test;

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -21,6 +21,20 @@ pub(crate) struct Call {
     folder: PathBuf,
     limit: Duration,
 }
+
+/// What becomes of what a command writes to stderr.
+#[derive(Debug, Clone, Copy)]
+enum Stderr {
+    /// The person sees it as it comes.
+    Shown,
+    /// It is part of a failure.
+    Kept,
+    /// It comes in line with what goes to stdout.
+    WithStdout,
+}
+
+/// Lines as they come, until nobody can write any more.
+type Lines = Receiver<String>;
 
 impl Call {
     /// A call of `program` in `folder`, limited to five minutes.
@@ -50,32 +64,45 @@ impl Call {
         self
     }
 
-    /// Runs the command in sight of the person, and counts the tests that it reports.
-    pub(crate) fn show(&self) -> Result<Counts, Failure> {
+    /// Runs the command in sight of the person.
+    pub(crate) fn show(&self) -> Result<(), Failure> {
+        println!("$ {self}");
+        let ended = self.run(Stderr::Shown, &mut |line| println!("{line}"));
+        ended.map_err(|(ending, said)| self.failure(ending, said, Counts::default()))
+    }
+
+    /// As [`Call::show`], for a test runner, whose tests are counted: a run without a single one is a failure. `heard`
+    /// gets each line of stdout and stderr in the order in which they were written.
+    pub(crate) fn show_tests(&self, heard: &mut dyn FnMut(&str)) -> Result<Counts, Failure> {
         println!("$ {self}");
         let mut counts = Counts::default();
-        let ended = self.run(Stdio::inherit(), &mut |line| {
+        let ended = self.run(Stderr::WithStdout, &mut |line| {
             println!("{line}");
+            heard(line);
             counts += Counts::of_line(line).unwrap_or_default();
         });
         match ended {
-            Ok(()) => Ok(counts),
             Err((ending, said)) => Err(self.failure(ending, said, counts)),
+            Ok(()) if counts.passed == 0 => {
+                Err(self.failure(Ending::NoTests, String::new(), counts))
+            }
+            Ok(()) => Ok(counts),
         }
     }
 
-    /// As [`Call::show`], for a test runner: a run without a single test is a failure.
-    pub(crate) fn show_tests(&self) -> Result<Counts, Failure> {
-        let counts = self.show()?;
-        if counts.passed == 0 {
-            return Err(self.failure(Ending::NoTests, String::new(), counts));
+    /// Returns the command's stdout and leaves its stderr in sight of the person.
+    pub(crate) fn show_stderr(&self) -> Result<String, Failure> {
+        println!("$ {self}");
+        let (output, ended) = self.captured(Stderr::Shown);
+        match ended {
+            Ok(()) => Ok(output),
+            Err((ending, said)) => Err(self.failure(ending, said, Counts::default())),
         }
-        Ok(counts)
     }
 
     /// Runs the command out of sight and returns its stdout; its stderr is part of the failure.
     pub(crate) fn capture(&self) -> Result<String, Failure> {
-        let (output, ended) = self.captured();
+        let (output, ended) = self.captured(Stderr::Kept);
         match ended {
             Ok(()) => Ok(output),
             Err((ending, said)) => Err(self.failure(ending, said, Counts::default())),
@@ -84,7 +111,7 @@ impl Call {
 
     /// As [`Call::capture`], for a command whose stdout counts also when it exits with a failure: with that status.
     pub(crate) fn capture_whatever(&self) -> Result<(String, Option<ExitStatus>), Failure> {
-        let (output, ended) = self.captured();
+        let (output, ended) = self.captured(Stderr::Kept);
         match ended {
             Ok(()) => Ok((output, None)),
             Err((Ending::Exit(status), _)) => Ok((output, Some(status))),
@@ -92,9 +119,9 @@ impl Call {
         }
     }
 
-    fn captured(&self) -> (String, Result<(), (Ending, String)>) {
+    fn captured(&self, stderr: Stderr) -> (String, Result<(), (Ending, String)>) {
         let mut output = String::new();
-        let ended = self.run(Stdio::piped(), &mut |line| {
+        let ended = self.run(stderr, &mut |line| {
             output.push_str(line);
             output.push('\n');
         });
@@ -114,15 +141,11 @@ impl Call {
     }
 
     /// Starts the command, hands on each line of its stdout, and waits for its end. With the failure comes what was
-    /// piped from its stderr.
-    fn run(&self, stderr: Stdio, on_line: &mut dyn FnMut(&str)) -> Result<(), (Ending, String)> {
-        let unsaid = |ending| (ending, String::new());
-        let mut child = self
-            .command(stderr)
-            .spawn()
-            .map_err(|error| unsaid(Ending::NotStarted(error)))?;
-        let stdout = child.stdout.take().map(lines_of);
-        let stderr = child.stderr.take().map(lines_of);
+    /// kept of its stderr.
+    fn run(&self, stderr: Stderr, on_line: &mut dyn FnMut(&str)) -> Result<(), (Ending, String)> {
+        let (mut child, stdout, stderr) = self
+            .start(stderr)
+            .map_err(|error| (Ending::NotStarted(error), String::new()))?;
         let ended = self.follow(&mut child, stdout.as_ref(), on_line);
         let said = stderr.map(|lines| last_lines(&lines)).unwrap_or_default();
         match ended {
@@ -132,13 +155,35 @@ impl Call {
         }
     }
 
-    fn command(&self, stderr: Stdio) -> Command {
+    /// The child, and the lines of its stdout and stderr that are to be read.
+    fn start(&self, stderr: Stderr) -> io::Result<(Child, Option<Lines>, Option<Lines>)> {
+        let mut command = self.command();
+        match stderr {
+            Stderr::Shown => {
+                command.stderr(Stdio::inherit());
+            }
+            Stderr::Kept => {
+                command.stderr(Stdio::piped());
+            }
+            Stderr::WithStdout => {
+                let (reader, writer) = io::pipe()?;
+                command.stdout(writer.try_clone()?).stderr(writer);
+                let child = command.spawn()?;
+                // It holds the writing end, and the lines end only when nobody does.
+                drop(command);
+                return Ok((child, Some(lines_of(reader)), None));
+            }
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().map(lines_of);
+        let stderr = child.stderr.take().map(lines_of);
+        Ok((child, stdout, stderr))
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).current_dir(&self.folder);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(stderr);
+        command.stdin(Stdio::null());
         // `cargo run` describes xtask itself to its children: build scripts that watch these would run again and again.
         OF_CARGO_RUN.iter().for_each(|name| {
             command.env_remove(name);
@@ -150,7 +195,7 @@ impl Call {
     fn follow(
         &self,
         child: &mut Child,
-        stdout: Option<&Receiver<String>>,
+        stdout: Option<&Lines>,
         on_line: &mut dyn FnMut(&str),
     ) -> Result<ExitStatus, Ending> {
         let deadline = Instant::now() + self.limit;
@@ -218,7 +263,7 @@ fn quoted(word: &OsStr) -> String {
 }
 
 /// Reads lines in a thread of their own, so that waiting for one can have a limit.
-fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
+fn lines_of(pipe: impl Read + Send + 'static) -> Lines {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);
@@ -238,7 +283,7 @@ fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// The end of what a finished command wrote to stderr: the cause stands there.
-fn last_lines(lines: &Receiver<String>) -> String {
+fn last_lines(lines: &Lines) -> String {
     let mut kept = Vec::new();
     while let Ok(line) = lines.recv_timeout(TICK) {
         kept.push(line);
@@ -321,116 +366,4 @@ const OF_CARGO_RUN: &[&str] = &[
 
 #[cfg(test)]
 #[cfg(unix)]
-mod tests {
-    use super::*;
-
-    fn shell(script: &str) -> Call {
-        Call::new("sh", Path::new(".")).args(["-c", script])
-    }
-
-    fn ending(failure: Failure) -> (Ending, String) {
-        match failure {
-            Failure::Command { ending, said, .. } => (ending, said),
-            other => panic!("not a failed command: {other}"),
-        }
-    }
-
-    #[test]
-    fn stdout_is_returned_and_stdin_is_at_its_end() {
-        let output = shell("cat; echo one; printf two").capture().unwrap();
-        assert_eq!(output, "one\ntwo\n");
-    }
-
-    #[test]
-    fn what_a_failing_command_printed_can_be_had() {
-        let (output, status) = shell("echo figures; exit 3").capture_whatever().unwrap();
-        assert_eq!(output, "figures\n");
-        assert_eq!(status.and_then(|status| status.code()), Some(3));
-        let (_, status) = shell("true").capture_whatever().unwrap();
-        assert_eq!(status, None);
-    }
-
-    #[test]
-    fn a_failing_command_brings_its_status_and_what_it_said() {
-        let (ending, said) = ending(shell("echo nonsense >&2; exit 3").capture().unwrap_err());
-        assert!(matches!(ending, Ending::Exit(status) if status.code() == Some(3)));
-        assert_eq!(said, "nonsense");
-    }
-
-    #[test]
-    fn a_command_that_does_not_exist_is_named() {
-        let failure = Call::new("no-such-program", Path::new("."))
-            .capture()
-            .unwrap_err();
-        assert!(
-            failure
-                .to_string()
-                .contains("`no-such-program` could not be started")
-        );
-    }
-
-    #[test]
-    fn tests_are_counted_over_binaries_also_when_the_runner_fails() {
-        let lines = "echo 'test result: ok. 2 passed; 0 failed; 1 ignored'
-            echo 'test result: FAILED. 3 passed; 1 failed; 0 ignored'; ";
-        let expected = Counts {
-            passed: 5,
-            failed: 1,
-            skipped: 1,
-        };
-        assert_eq!(shell(lines).show_tests().unwrap(), expected);
-        let failed = shell(&format!("{lines} exit 1")).show_tests().unwrap_err();
-        assert_eq!(failed.counts(), expected);
-    }
-
-    #[test]
-    fn a_runner_without_a_test_fails() {
-        let failure = shell("echo 'test result: ok. 0 passed; 0 failed; 0 ignored'").show_tests();
-        assert!(matches!(ending(failure.unwrap_err()).0, Ending::NoTests));
-    }
-
-    #[test]
-    fn past_its_limit_a_command_ends_with_everything_it_started() {
-        let folder = tempfile::tempdir().unwrap();
-        let started = Instant::now();
-        let failure = Call::new("sh", folder.path())
-            .args(["-c", "sleep 600 & echo $! > grandchild; wait"])
-            .limit(Duration::from_millis(500))
-            .capture()
-            .unwrap_err();
-        assert!(matches!(ending(failure).0, Ending::TimedOut(_)));
-        assert!(started.elapsed() < minutes(2));
-        let grandchild = std::fs::read_to_string(folder.path().join("grandchild")).unwrap();
-        let stat = format!("/proc/{}/stat", grandchild.trim());
-        // Gone, or dead and waiting for init to collect it.
-        let alive = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
-        let deadline = Instant::now() + minutes(1);
-        while alive() && Instant::now() < deadline {
-            thread::sleep(TICK);
-        }
-        assert!(!alive(), "the grandchild outlived its limit");
-    }
-
-    #[test]
-    fn a_process_left_behind_does_not_hold_up_the_answer() {
-        let started = Instant::now();
-        let output = shell("sleep 30 2>/dev/null & echo done").capture().unwrap();
-        assert_eq!(output, "done\n");
-        assert!(started.elapsed() < Duration::from_secs(25));
-    }
-
-    #[test]
-    fn a_call_prints_as_it_is_typed() {
-        let call = shell("echo it's").env("RUSTDOCFLAGS", "-D warnings");
-        assert_eq!(
-            call.to_string(),
-            r"RUSTDOCFLAGS='-D warnings' sh -c 'echo it'\''s'"
-        );
-    }
-
-    #[test]
-    fn a_parent_is_read_behind_any_process_name() {
-        assert_eq!(parent_in("77 (a ) b) S 12 77 77 0"), Some(12));
-        assert_eq!(parent_in("no process"), None);
-    }
-}
+mod tests;

@@ -35,13 +35,13 @@ pub(crate) const TOOLS: &[Tool] = &[
         program: "node",
         package: "nodejs",
         at_least: 20,
-        steps: &["interop"],
+        steps: &["interop", "conformance"],
     },
     Tool {
         program: "npm",
         package: "npm",
         at_least: 9,
-        steps: &["interop"],
+        steps: &["interop", "conformance"],
     },
 ];
 
@@ -230,18 +230,24 @@ mod tests {
         ]);
         assert_eq!(
             failure.report(),
-            "error: node 20 or newer (there is 18) for interop; npm 9 or newer for interop is missing\n  \
+            "error: node 20 or newer (there is 18) for interop, conformance; npm 9 or newer for interop, conformance is missing\n  \
              install it: sudo apt-get install --yes nodejs npm\n  \
-             or go on without: cargo xtask ci --without interop"
+             or go on without: cargo xtask ci --without interop --without conformance"
         );
     }
 
     #[test]
-    fn a_step_that_is_left_out_needs_no_tools() {
-        let workspace = Workspace::at(".").without(&["interop"]);
-        let wanted = |tool: &Tool| tool.steps.iter().any(|step| !workspace.leaves_out(step));
-        assert!(!wanted(tool("npm")));
-        assert!(wanted(tool("git")));
+    fn steps_that_are_left_out_need_no_tools() {
+        let left_out = |steps: &[&'static str], program| {
+            let workspace = Workspace::at(".").without(steps);
+            !tool(program)
+                .steps
+                .iter()
+                .any(|step| !workspace.leaves_out(step))
+        };
+        assert!(left_out(&["interop", "conformance"], "npm"));
+        assert!(!left_out(&["interop"], "npm"));
+        assert!(!left_out(&["interop", "conformance"], "git"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use crate::failure::Failure;
 use crate::process::minutes;
+use crate::ran;
 use crate::step::Report;
 use crate::workspace::{Workspace, members_under};
 
@@ -23,9 +24,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     for package in members_under("tests", &members) {
         call = call.args(["--exclude", package.name.as_str()]);
     }
+    let (counts, record) = ran::tests("test", &call, &[], workspace)?;
+    record.write()?;
     Ok(Report {
         notes: Vec::new(),
-        counts: call.show_tests()?,
+        counts,
     })
 }
 
