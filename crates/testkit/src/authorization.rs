@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod authorize;
+mod binding;
 mod builder;
 mod client;
 mod client_credentials;
@@ -31,7 +32,7 @@ pub(crate) use server::Core;
 pub use server::Counters;
 pub use vault::TokenFacts;
 
-use crate::{Error, FaultRule, listen::Running};
+use crate::{Dpop, Error, FaultRule, listen::Running};
 
 /// A running authorization server. It stops when it is dropped.
 ///
@@ -126,6 +127,16 @@ impl AuthorizationServer {
     /// Changes what the redirect back carries as `state`.
     pub fn set_state_parameter(&self, state: StateParameter) {
         self.core.settings().state = state;
+    }
+
+    /// Changes what is made of DPoP proofs; what was issued stays bound.
+    pub fn set_dpop(&self, dpop: Dpop) {
+        self.core.settings().dpop = dpop;
+    }
+
+    /// Makes the nonces that were handed out so far invalid.
+    pub fn rotate_nonces(&self) {
+        self.core.proofs.rotate();
     }
 
     /// Sets a member of a document or answer from now on; `Value::Null` removes it.

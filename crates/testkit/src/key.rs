@@ -64,6 +64,10 @@ impl SigningAlgorithm {
         Self::ALL.into_iter().find(|a| a.as_str() == name)
     }
 
+    pub(crate) fn names(algorithms: &[Self]) -> Vec<&'static str> {
+        algorithms.iter().map(|a| a.as_str()).collect()
+    }
+
     fn key_type(self) -> &'static str {
         match self {
             Self::Es256 => "EC",

@@ -70,6 +70,7 @@ mod client;
 mod clock;
 mod commit;
 mod connection;
+mod dpop;
 mod error;
 mod fault;
 mod jws;
@@ -92,6 +93,7 @@ pub use authorization::{
 pub use browser::{Browser, Visit};
 pub use certificate::{CertificateAuthority, Identity};
 pub use client::{Client, Reply};
+pub use dpop::{Dpop, DpopNonces};
 pub use error::Error;
 pub use fault::{Fault, FaultRule, FaultTarget};
 pub use key::{PublicKey, SigningAlgorithm, SigningKey};

@@ -1,6 +1,7 @@
 //! The MCP server: streamable HTTP on two wires, tools, and tokens for nobody but itself.
 
 mod builder;
+mod challenge;
 mod gate;
 mod handler;
 mod rpc;
@@ -8,7 +9,7 @@ mod stateful;
 mod stateless;
 mod tools;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use builder::{
     Answer, Caching, GetStream, McpServerBuilder, Prm, Protect, ResourceIdentifier, Wire,
@@ -16,7 +17,7 @@ pub use builder::{
 use handler::Handler;
 use serde_json::Value;
 
-use crate::{AuthorizationServer, Error, FaultRule, listen::Running};
+use crate::{AuthorizationServer, Dpop, Error, FaultRule, listen::Running};
 
 /// A running MCP server. It stops when it is dropped.
 ///
@@ -91,6 +92,34 @@ impl McpServer {
     /// Refuses every token with 401 `invalid_token`, even a fresh one, until told otherwise.
     pub fn reject_tokens(&self, on: bool) {
         self.handler.state().reject_tokens = on;
+    }
+
+    /// Changes what is made of DPoP.
+    pub fn set_dpop(&self, dpop: Dpop) {
+        self.handler.state().dpop = dpop;
+    }
+
+    /// Makes the nonces that were handed out so far invalid.
+    pub fn rotate_nonces(&self) {
+        self.handler.proofs.rotate();
+    }
+
+    /// Puts the clock forward that DPoP proofs are judged by; tokens age by that of the
+    /// authorization server.
+    pub fn advance(&self, by: Duration) {
+        self.handler.clock.advance(by);
+    }
+
+    /// How many DPoP proofs were accepted.
+    #[must_use]
+    pub fn dpop_proofs(&self) -> usize {
+        self.handler.state().dpop_proofs
+    }
+
+    /// How many requests were sent back for a nonce.
+    #[must_use]
+    pub fn nonce_challenges(&self) -> usize {
+        self.handler.state().nonce_challenges
     }
 
     /// Changes the scopes that every protected request needs.

@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use url::form_urlencoded;
 
 use super::{
+    binding,
     client::Client,
     options::{Consent, StateParameter},
     server::{Core, Refusal, form, uncached},
@@ -27,6 +28,7 @@ pub(crate) struct Pending {
     client_name: String,
     client_id: String,
     challenge: String,
+    dpop_jkt: Option<String>,
     scopes: Vec<String>,
     /// `None` if the request had no `resource` and needs none.
     resource: Option<String>,
@@ -119,6 +121,7 @@ fn check(
             .to_owned(),
         client_id: client.id.clone(),
         challenge: challenge(parameters)?,
+        dpop_jkt: binding::announced(core, parameters)?,
         scopes: target::scopes(core, parameters)?,
         resource: target::resource(core, parameters.all("resource"))?,
         subject: parameters.first("login_hint").unwrap_or(PERSON).to_owned(),
@@ -168,12 +171,14 @@ fn approve(core: &Core, pending: &Pending) -> Reply {
         subject: pending.subject.clone(),
         scopes: pending.scopes.clone(),
         audience: target::audience(core, pending.resource.as_deref()),
+        bound_to: None,
         family: vault.new_family(),
     };
     let bound = Code {
         grant,
         redirect_uri: pending.back.redirect_uri.clone(),
         challenge: pending.challenge.clone(),
+        dpop_jkt: pending.dpop_jkt.clone(),
         resource_sent: pending.resource.is_some(),
         expires_at,
     };

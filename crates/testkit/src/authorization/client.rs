@@ -169,6 +169,11 @@ impl Client {
         self.grant_types.iter().any(|g| g == grant_type)
     }
 
+    /// Whether it registered for bound tokens only (RFC 9449 §5.2).
+    pub(super) fn wants_bound_tokens(&self) -> bool {
+        self.registration["dpop_bound_access_tokens"] == true
+    }
+
     /// Whether `uri` is registered: as a plain string, or but for the port on loopback.
     pub(super) fn redirects_to(&self, uri: &str, loopback_any_port: bool) -> bool {
         self.redirect_uris.iter().any(|registered| {

@@ -26,6 +26,7 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
         subject: client.id.clone(),
         scopes: scopes.clone(),
         audience: target::audience(core, resource.as_deref()),
+        bound_to: None,
         family: core.vault().new_family(),
     };
     let answer = issue(
@@ -35,6 +36,7 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
             scopes,
             refreshable: core.config.client_credentials == ClientCredentials::WithRefreshToken,
             resource_sent: resource.is_some(),
+            thumbprint: request.thumbprint.clone(),
             spent: None,
         },
     )?;

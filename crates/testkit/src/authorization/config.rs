@@ -11,7 +11,7 @@ use super::{
         ResourceParameter, StateParameter,
     },
 };
-use crate::SigningAlgorithm;
+use crate::{Dpop, DpopNonces, SigningAlgorithm};
 
 /// What stays the same while the server runs.
 #[derive(Clone, Debug)]
@@ -37,6 +37,7 @@ pub(crate) struct Config {
     /// Empty if clients cannot authenticate with assertions.
     pub(super) assertion_algorithms: Vec<SigningAlgorithm>,
     pub(super) assertion_audience: Option<String>,
+    pub(super) dpop_algorithms: Vec<SigningAlgorithm>,
     pub(super) settings: Settings,
 }
 
@@ -45,6 +46,8 @@ pub(crate) struct Config {
 pub(crate) struct Settings {
     pub(super) consent: Consent,
     pub(super) state: StateParameter,
+    pub(super) dpop: Dpop,
+    pub(super) dpop_nonces: DpopNonces,
     pub(super) fields: Vec<(Document, String, Value)>,
 }
 
@@ -71,6 +74,7 @@ impl Default for Config {
             client_credentials: ClientCredentials::default(),
             assertion_algorithms: Vec::new(),
             assertion_audience: None,
+            dpop_algorithms: vec![SigningAlgorithm::Es256],
             settings: Settings::default(),
         }
     }

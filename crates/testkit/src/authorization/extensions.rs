@@ -1,7 +1,7 @@
 //! What an authorization server offers only if a test asks for it.
 
 use super::{AuthorizationServerBuilder, options::ClientCredentials};
-use crate::SigningAlgorithm;
+use crate::{Dpop, DpopNonces, SigningAlgorithm};
 
 impl AuthorizationServerBuilder {
     /// The client credentials grant (RFC 6749 §4.4): `true`, `false` or a [`ClientCredentials`].
@@ -28,6 +28,30 @@ impl AuthorizationServerBuilder {
     #[must_use]
     pub fn client_assertion_audience(mut self, audience: impl Into<String>) -> Self {
         self.config.assertion_audience = Some(audience.into());
+        self
+    }
+
+    /// What is made of DPoP proofs (RFC 9449). Default: [`Dpop::Off`].
+    #[must_use]
+    pub fn dpop(mut self, dpop: Dpop) -> Self {
+        self.config.settings.dpop = dpop;
+        self
+    }
+
+    /// The algorithms of DPoP proofs that are accepted and listed. Default: `ES256`.
+    #[must_use]
+    pub fn dpop_algorithms(
+        mut self,
+        algorithms: impl IntoIterator<Item = SigningAlgorithm>,
+    ) -> Self {
+        self.config.dpop_algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// Whether DPoP proofs need a nonce: `true`, `false` or a [`DpopNonces`]. Default: no.
+    #[must_use]
+    pub fn dpop_nonces(mut self, nonces: impl Into<DpopNonces>) -> Self {
+        self.config.settings.dpop_nonces = nonces.into();
         self
     }
 }

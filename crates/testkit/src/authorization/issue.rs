@@ -19,6 +19,8 @@ pub(super) struct Issue<'a> {
     pub(super) refreshable: bool,
     /// Whether `resource` was sent at authorization.
     pub(super) resource_sent: bool,
+    /// The key that the access token gets bound to.
+    pub(super) thumbprint: Option<String>,
     /// The refresh token that is being used.
     pub(super) spent: Option<&'a str>,
 }
@@ -30,7 +32,7 @@ pub(super) fn issue(core: &Core, issue: Issue<'_>) -> Result<Value, Refusal> {
     let refresh_token = random::opaque("rt-")?;
     let mut answer = json!({
         "access_token": access_token,
-        "token_type": "Bearer",
+        "token_type": if issue.thumbprint.is_some() { "DPoP" } else { "Bearer" },
         "expires_in": lifetime.as_secs(),
     });
     if !issue.scopes.is_empty() {
@@ -39,6 +41,7 @@ pub(super) fn issue(core: &Core, issue: Issue<'_>) -> Result<Value, Refusal> {
     let expires_at = core.clock.now() + lifetime;
     let access = Grant {
         scopes: issue.scopes,
+        bound_to: issue.thumbprint,
         ..issue.grant.clone()
     };
     let replaces = issue.spent.is_none() || core.config.rotate;

@@ -10,6 +10,7 @@ use super::{
     server::Core,
 };
 use crate::{
+    Dpop, SigningAlgorithm,
     reply::{self, Reply},
     request::Received,
 };
@@ -91,12 +92,15 @@ fn document(core: &Core, issuer: &str) -> Value {
         "revocation_endpoint_auth_methods_supported": methods,
     });
     if !config.assertion_algorithms.is_empty() {
-        let algorithms = &config.assertion_algorithms;
-        let algorithms: Vec<&str> = algorithms.iter().map(|a| a.as_str()).collect();
+        let algorithms = SigningAlgorithm::names(&config.assertion_algorithms);
         for endpoint in ["token", "revocation"] {
             let member = format!("{endpoint}_endpoint_auth_signing_alg_values_supported");
             document[member] = json!(algorithms);
         }
+    }
+    if core.settings().dpop != Dpop::Off {
+        let algorithms = SigningAlgorithm::names(&config.dpop_algorithms);
+        document["dpop_signing_alg_values_supported"] = json!(algorithms);
     }
     if config.dynamic_registration {
         document["registration_endpoint"] = json!(format!("{issuer}/register"));

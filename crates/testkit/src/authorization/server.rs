@@ -19,6 +19,7 @@ use crate::{
     Error, Leg,
     clock::Clock,
     connection::Service,
+    dpop::{NONCE_FIELD, Proofs},
     jws::Replays,
     refusals::Refusals,
     reply::{self, Reply},
@@ -53,6 +54,10 @@ pub struct Counters {
     pub client_credentials_grants: usize,
     /// Client assertions accepted, at any endpoint.
     pub client_assertions: usize,
+    /// DPoP proofs accepted.
+    pub dpop_proofs: usize,
+    /// Requests sent back for a nonce.
+    pub nonce_challenges: usize,
 }
 
 /// An authorization server apart from its port.
@@ -68,6 +73,7 @@ pub(crate) struct Core {
     counters: Mutex<Counters>,
     /// Client assertions that were used.
     pub(super) assertions: Replays,
+    pub(super) proofs: Proofs,
     refusals: Refusals,
 }
 
@@ -77,6 +83,8 @@ pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) error: &'static str,
     pub(super) description: String,
+    /// The nonce that the next DPoP proof needs.
+    pub(super) nonce: Option<String>,
 }
 
 impl Refusal {
@@ -91,6 +99,7 @@ impl Refusal {
             status,
             error,
             description: description.into(),
+            nonce: None,
         }
     }
 }
@@ -118,6 +127,7 @@ impl Core {
             pending: Mutex::default(),
             counters: Mutex::default(),
             assertions: Replays::default(),
+            proofs: Proofs::default(),
             refusals: Refusals::default(),
         }
     }
@@ -189,6 +199,9 @@ impl Core {
             "error_description": refusal.description,
         });
         let mut reply = reply::json(refusal.status, &body);
+        if let Some(nonce) = &refusal.nonce {
+            reply::append(&mut reply, NONCE_FIELD, nonce);
+        }
         if refusal.status == StatusCode::UNAUTHORIZED {
             let scheme = match endpoint {
                 Leg::Registration | Leg::ClientConfiguration => "Bearer",

@@ -7,12 +7,14 @@ use sha2::{Digest, Sha256};
 
 use super::{
     authenticate::{Posted, authenticate},
-    client::Client,
+    binding,
+    client::{Client, ClientAuthMethod},
     client_credentials,
     grant_type::GrantType,
     issue::{Issue, issue, refresh_refused, unusable, wants_refresh},
     server::{Core, Refusal, uncached},
     target::check_resource,
+    vault::Grant,
 };
 use crate::{
     Leg,
@@ -25,12 +27,17 @@ pub(super) struct TokenRequest<'a> {
     pub(super) core: &'a Core,
     pub(super) client: Client,
     pub(super) parameters: &'a Parameters,
+    /// The key that a DPoP proof was made with.
+    pub(super) thumbprint: Option<String>,
 }
 
 pub(super) fn answer(core: &Core, origin: &str, request: &Received) -> Reply {
     core.count(|c| c.token_requests += 1);
     match try_token(core, origin, request) {
-        Ok(answer) => uncached(reply::json(StatusCode::OK, &answer)),
+        Ok(answer) => {
+            let reply = uncached(reply::json(StatusCode::OK, &answer));
+            binding::renew_nonce(core, reply)
+        }
         Err(refusal) => core.refuse(Leg::Token, &refusal),
     }
 }
@@ -52,6 +59,7 @@ fn try_token(core: &Core, origin: &str, request: &Received) -> Result<Value, Ref
     }
     let request = TokenRequest {
         core,
+        thumbprint: binding::thumbprint(core, &posted, Some(&client))?,
         client,
         parameters: &posted.parameters,
     };
@@ -75,6 +83,8 @@ fn exchange_code(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
         return Err(Refusal::new("invalid_grant", why));
     }
     check_verifier(verifier, &bound.challenge)?;
+    let used = request.thumbprint.as_ref();
+    binding::check_key(core, bound.dpop_jkt.as_ref(), used, "authorization")?;
     check_resource(
         core,
         request.parameters,
@@ -86,8 +96,9 @@ fn exchange_code(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
         Issue {
             refreshable: client.may_use("refresh_token") && wants_refresh(core, &bound.grant),
             scopes: bound.grant.scopes.clone(),
-            grant: bound.grant,
+            grant: request.bound(bound.grant),
             resource_sent: bound.resource_sent,
+            thumbprint: request.thumbprint.clone(),
             spent: None,
         },
     )?;
@@ -100,6 +111,8 @@ fn refresh(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
     let token = request.required("refresh_token")?;
     let known = core.vault().refresh_token(token, &client.id);
     let known = known.map_err(|why| refresh_refused(core, why))?;
+    let used = request.thumbprint.as_ref();
+    binding::check_key(core, known.grant.bound_to.as_ref(), used, "refresh token")?;
     check_resource(
         core,
         request.parameters,
@@ -115,8 +128,9 @@ fn refresh(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
         Issue {
             refreshable: true,
             scopes,
-            grant: known.grant,
+            grant: request.bound(known.grant),
             resource_sent: known.resource_sent,
+            thumbprint: request.thumbprint.clone(),
             spent: Some(token),
         },
     )?;
@@ -127,6 +141,18 @@ fn refresh(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
 impl TokenRequest<'_> {
     pub(super) fn required(&self, name: &str) -> Result<&str, Refusal> {
         required(self.parameters, name)
+    }
+
+    /// The grant as its refresh token keeps it: that of a public client is bound to the key,
+    /// others are by the client's authentication already (RFC 9449 §5).
+    pub(super) fn bound(&self, grant: Grant) -> Grant {
+        match &self.thumbprint {
+            Some(key) if self.client.method == ClientAuthMethod::None => Grant {
+                bound_to: Some(key.clone()),
+                ..grant
+            },
+            _ => grant,
+        }
     }
 }
 

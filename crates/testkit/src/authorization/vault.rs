@@ -12,6 +12,8 @@ pub(super) struct Grant {
     pub(super) subject: String,
     pub(super) scopes: Vec<String>,
     pub(super) audience: String,
+    /// The thumbprint of the only key that may use what comes of it.
+    pub(super) bound_to: Option<String>,
     /// Everything that comes of one authorization dies together.
     pub(super) family: u64,
 }
@@ -22,6 +24,8 @@ pub(super) struct Code {
     pub(super) grant: Grant,
     pub(super) redirect_uri: String,
     pub(super) challenge: String,
+    /// `dpop_jkt` of the authorization request.
+    pub(super) dpop_jkt: Option<String>,
     /// Whether the authorization request carried `resource`.
     pub(super) resource_sent: bool,
     pub(super) expires_at: SystemTime,
@@ -54,6 +58,8 @@ pub struct TokenFacts {
     pub audience: String,
     /// When it expires, by the server's clock.
     pub expires_at: SystemTime,
+    /// The thumbprint of the key that it is bound to; `None` for a bearer token.
+    pub thumbprint: Option<String>,
     /// Whether it has neither expired nor been revoked.
     pub active: bool,
 }
@@ -172,6 +178,7 @@ impl Vault {
             scopes: token.grant.scopes.clone(),
             audience: token.grant.audience.clone(),
             expires_at: token.expires_at,
+            thumbprint: token.grant.bound_to.clone(),
             active: !token.ended && !dead && token.expires_at > now,
         })
     }

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 
 use super::{McpServer, handler::Handler};
-use crate::{AuthorizationServer, CertificateAuthority, Error, Listen, Recorder, authorization};
+use crate::{
+    AuthorizationServer, CertificateAuthority, Dpop, DpopNonces, Error, Listen, Recorder,
+    SigningAlgorithm, authorization,
+};
 
 /// The revisions of the protocol that the server speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,6 +139,9 @@ pub(super) struct Config {
     pub(super) tool_scopes: BTreeMap<String, String>,
     pub(super) same_origin_authorization: bool,
     pub(super) caching: Caching,
+    pub(super) dpop: Dpop,
+    pub(super) dpop_algorithms: Vec<SigningAlgorithm>,
+    pub(super) dpop_nonces: DpopNonces,
 }
 
 impl McpServerBuilder {
@@ -311,6 +317,30 @@ impl McpServerBuilder {
         self
     }
 
+    /// What is made of DPoP (RFC 9449): challenges, metadata and checks. Default: [`Dpop::Off`].
+    #[must_use]
+    pub fn dpop(mut self, dpop: Dpop) -> Self {
+        self.config.dpop = dpop;
+        self
+    }
+
+    /// The algorithms of DPoP proofs that are accepted and listed. Default: `ES256`.
+    #[must_use]
+    pub fn dpop_algorithms(
+        mut self,
+        algorithms: impl IntoIterator<Item = SigningAlgorithm>,
+    ) -> Self {
+        self.config.dpop_algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// Whether DPoP proofs need a nonce: `true`, `false` or a [`DpopNonces`]. Default: no.
+    #[must_use]
+    pub fn dpop_nonces(mut self, nonces: impl Into<DpopNonces>) -> Self {
+        self.config.dpop_nonces = nonces.into();
+        self
+    }
+
     /// Sets a member of the protected resource metadata; `Value::Null` removes it.
     #[must_use]
     pub fn metadata_field(mut self, name: &str, value: Value) -> Self {
@@ -342,6 +372,7 @@ impl Default for McpServerBuilder {
                 sessions: true,
                 delete: true,
                 scope_in_challenge: true,
+                dpop_algorithms: vec![SigningAlgorithm::Es256],
                 ..Config::default()
             },
             authorization: None,

@@ -1,17 +1,19 @@
-//! Who gets in: bearer tokens (RFC 6750), challenges (RFC 9728 §5.1), scopes.
+//! Who gets in: bearer tokens (RFC 6750), tokens bound to a key (RFC 9449 §7), scopes.
 
 use std::sync::Arc;
 
-use http::{StatusCode, header};
+use http::header;
 
 use super::{
-    builder::{Prm, Protect},
+    builder::Protect,
+    challenge::{self, Rejected, Scheme, invalid_request, unauthorized},
     handler::Handler,
     rpc::{Kind, Message},
 };
 use crate::{
-    TokenFacts, authorization,
-    reply::{self, Reply},
+    Dpop, TokenFacts, authorization,
+    dpop::{Flaw, Rules},
+    reply::Reply,
     request::Received,
 };
 
@@ -43,7 +45,7 @@ pub(super) fn admit(
         }
     }
     let facts =
-        check_token(handler, request, &core).map_err(|why| unauthorized(handler, Some(why)))?;
+        check_token(handler, request, &core).map_err(|r| unauthorized(handler, Some(&r)))?;
     if needed {
         check_scopes(handler, &facts, message)?;
     }
@@ -69,26 +71,89 @@ fn check_token(
     handler: &Handler,
     request: &Received,
     core: &Arc<authorization::Core>,
-) -> Result<TokenFacts, &'static str> {
-    let value = request.header(header::AUTHORIZATION.as_str());
-    let token = value
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token)
-        .ok_or("the Authorization field is no bearer token")?;
-    let facts = core
-        .inspect(token)
-        .ok_or("the token was not issued by this server's authorization server")?;
+) -> Result<TokenFacts, Rejected> {
+    let dpop = handler.state().dpop;
+    let (scheme, token) = presented(request, dpop)?;
+    let refuse = |why: &str| Err(Rejected::token(scheme, why));
+    let Some(facts) = core.inspect(token) else {
+        return refuse("the token was not issued by this server's authorization server");
+    };
     if handler.state().reject_tokens {
-        return Err("no token is accepted at the moment");
+        return refuse("no token is accepted at the moment");
     }
     if !facts.active {
-        return Err("the token has expired or was revoked");
+        return refuse("the token has expired or was revoked");
     }
     if facts.audience != handler.audience() {
-        return Err("the token is for another resource");
+        return refuse("the token is for another resource");
     }
-    Ok(facts)
+    match (scheme, &facts.thumbprint) {
+        (Scheme::Bearer, Some(_)) => refuse("the token is bound to a key and no bearer token"),
+        (Scheme::Bearer, None) if dpop == Dpop::Required => {
+            refuse("only tokens that are bound to a key are accepted")
+        }
+        (Scheme::Bearer, None) => Ok(facts),
+        (Scheme::Dpop, None) => refuse("the token is bound to no key"),
+        (Scheme::Dpop, Some(bound_to)) => {
+            if check_proof(handler, request, token)? != *bound_to {
+                return refuse("the token is bound to another key than the proof's");
+            }
+            handler.state().dpop_proofs += 1;
+            Ok(facts)
+        }
+    }
+}
+
+/// Whether the request presents a token by the scheme `DPoP`.
+pub(super) fn is_dpop(handler: &Handler, request: &Received) -> bool {
+    let dpop = handler.state().dpop;
+    matches!(presented(request, dpop), Ok((Scheme::Dpop, _)))
+}
+
+/// The scheme and the token of the only `Authorization` field.
+fn presented(request: &Received, dpop: Dpop) -> Result<(Scheme, &str), Rejected> {
+    let value = request.header(header::AUTHORIZATION.as_str());
+    let (scheme, token) = value.and_then(|v| v.split_once(' ')).unwrap_or_default();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Ok((Scheme::Bearer, token));
+    }
+    if scheme.eq_ignore_ascii_case("dpop") && dpop.is_checked() {
+        return Ok((Scheme::Dpop, token));
+    }
+    let why = "the Authorization field is no token of a scheme that is accepted";
+    Err(Rejected::token(Scheme::Bearer, why))
+}
+
+/// The thumbprint of the key that proved itself (RFC 9449 §7.1).
+fn check_proof(handler: &Handler, request: &Received, token: &str) -> Result<String, Rejected> {
+    let rules = Rules {
+        algorithms: &handler.config.dpop_algorithms,
+        now: handler.clock.now(),
+        nonces: handler.config.dpop_nonces,
+        access_token: Some(token),
+    };
+    let refuse = |error, why, nonce| Rejected {
+        scheme: Scheme::Dpop,
+        error,
+        why,
+        nonce,
+    };
+    match handler.proofs.check(request, &rules) {
+        Ok(Some(thumbprint)) => Ok(thumbprint),
+        Ok(None) => {
+            let why = "there is no DPoP proof".to_owned();
+            Err(refuse("invalid_dpop_proof", why, None))
+        }
+        Err(Flaw::Invalid(why)) => {
+            let why = format!("DPoP proof: {why}");
+            Err(refuse("invalid_dpop_proof", why, None))
+        }
+        Err(Flaw::Nonce(nonce)) => {
+            handler.state().nonce_challenges += 1;
+            let why = "the DPoP proof has not the current nonce".to_owned();
+            Err(refuse("use_dpop_nonce", why, Some(nonce)))
+        }
+    }
 }
 
 fn check_scopes(
@@ -107,63 +172,7 @@ fn check_scopes(
     if needed.is_empty() {
         return Ok(());
     }
-    let missing = needed.join(" ");
-    handler.note_refusal(format!("403: insufficient scope, {missing} is missing"));
-    let mut challenge = format!("Bearer scope=\"{missing}\"");
-    append_metadata(handler, &mut challenge);
-    challenge.push_str(", error=\"insufficient_scope\"");
-    let mut reply = reply::empty(StatusCode::FORBIDDEN);
-    reply::append(&mut reply, header::WWW_AUTHENTICATE, &challenge);
-    Err(Box::new(reply))
-}
-
-/// 401; `why` is given if a token was sent (RFC 6750 §3.1).
-fn unauthorized(handler: &Handler, why: Option<&str>) -> Box<Reply> {
-    handler.note_refusal(format!("401: {}", why.unwrap_or("there is no token")));
-    let mut reply = reply::empty(StatusCode::UNAUTHORIZED);
-    for line in challenges(handler, why) {
-        reply::append(&mut reply, header::WWW_AUTHENTICATE, &line);
-    }
-    Box::new(reply)
-}
-
-fn challenges(handler: &Handler, why: Option<&str>) -> Vec<String> {
-    let scope = handler.state().required_scopes.join(" ");
-    if let Some(lines) = &handler.config.challenges {
-        let url = handler.metadata_url().unwrap_or_default();
-        let fill = |line: &String| {
-            line.replace("{resource_metadata}", &url)
-                .replace("{scope}", &scope)
-        };
-        return lines.iter().map(fill).collect();
-    }
-    let mut challenge = "Bearer realm=\"mcp\"".to_owned();
-    if let Some(why) = why {
-        challenge.push_str(", error=\"invalid_token\", error_description=\"");
-        challenge.push_str(why);
-        challenge.push('"');
-    }
-    append_metadata(handler, &mut challenge);
-    if handler.config.scope_in_challenge && !scope.is_empty() {
-        challenge.push_str(&format!(", scope=\"{scope}\""));
-    }
-    vec![challenge]
-}
-
-fn append_metadata(handler: &Handler, challenge: &mut String) {
-    if matches!(handler.config.prm, Prm::Challenge | Prm::Custom(_))
-        && let Some(url) = handler.metadata_url()
-    {
-        challenge.push_str(&format!(", resource_metadata=\"{url}\""));
-    }
-}
-
-fn invalid_request(handler: &Handler, why: &str) -> Box<Reply> {
-    handler.note_refusal(format!("400: {why}"));
-    let mut reply = reply::empty(StatusCode::BAD_REQUEST);
-    let challenge = format!("Bearer error=\"invalid_request\", error_description=\"{why}\"");
-    reply::append(&mut reply, header::WWW_AUTHENTICATE, &challenge);
-    Box::new(reply)
+    Err(challenge::forbidden(handler, facts, &needed.join(" ")))
 }
 
 /// What needs no token under [`Protect::FromToolsList`].

@@ -17,9 +17,11 @@ use super::{
     stateful, stateless,
 };
 use crate::{
-    AuthorizationServer, Leg, TokenFacts,
+    AuthorizationServer, Dpop, DpopNonces, Leg, SigningAlgorithm, TokenFacts,
     authorization::{self, is_authorization_metadata},
+    clock::Clock,
     connection::Service,
+    dpop::Proofs,
     refusals::Refusals,
     reply::{self, Reply},
     request::Received,
@@ -33,6 +35,8 @@ pub(super) struct Handler {
     audience: String,
     /// What the metadata says, usually the same.
     published: String,
+    pub(super) clock: Clock,
+    pub(super) proofs: Proofs,
     state: Mutex<State>,
     pub(super) refusals: Refusals,
 }
@@ -43,6 +47,9 @@ pub(super) struct State {
     pub(super) authorization: Option<Arc<authorization::Core>>,
     pub(super) required_scopes: Vec<String>,
     pub(super) reject_tokens: bool,
+    pub(super) dpop: Dpop,
+    pub(super) dpop_proofs: usize,
+    pub(super) nonce_challenges: usize,
     pub(super) sessions: HashMap<String, Session>,
     pub(super) streams: Vec<Stream>,
     pub(super) tool_calls: usize,
@@ -76,6 +83,7 @@ impl Handler {
         };
         let state = State {
             required_scopes,
+            dpop: config.dpop,
             ..State::default()
         };
         Self {
@@ -83,6 +91,8 @@ impl Handler {
             origin,
             audience,
             published,
+            clock: Clock::default(),
+            proofs: Proofs::default(),
             state: Mutex::new(state),
             refusals: Refusals::default(),
         }
@@ -184,6 +194,14 @@ impl Handler {
         if !config.scopes_supported.is_empty() {
             document["scopes_supported"] = json!(config.scopes_supported);
         }
+        let dpop = self.state().dpop;
+        if dpop.is_checked() {
+            let algorithms = json!(SigningAlgorithm::names(&config.dpop_algorithms));
+            document["dpop_signing_alg_values_supported"] = algorithms;
+        }
+        if dpop == Dpop::Required {
+            document["dpop_bound_access_tokens_required"] = json!(true);
+        }
         for (name, value) in &config.metadata_fields {
             document[name] = value.clone();
         }
@@ -206,6 +224,16 @@ impl Handler {
     }
 
     fn endpoint(&self, request: &Received) -> Reply {
+        let mut reply = self.admitted(request);
+        // Nobody gets as far as this without a sound proof.
+        let proved = reply.status().is_success() && gate::is_dpop(self, request);
+        if proved && self.config.dpop_nonces == DpopNonces::OnEveryAnswer {
+            self.proofs.renew(&mut reply);
+        }
+        reply
+    }
+
+    fn admitted(&self, request: &Received) -> Reply {
         match request.method {
             Method::POST => self.post(request),
             Method::GET | Method::DELETE => {

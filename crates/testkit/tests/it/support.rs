@@ -115,15 +115,23 @@ impl World {
         code: &str,
         changes: &[Change<'_>],
     ) -> Reply {
-        let right = [
+        let right = self.exchange_fields(client_id, code);
+        self.token(&changed(&right, changes)).await
+    }
+
+    pub(crate) fn exchange_fields<'a>(
+        &'a self,
+        client_id: &'a str,
+        code: &'a str,
+    ) -> [(&'a str, &'a str); 6] {
+        [
             ("grant_type", "authorization_code"),
             ("client_id", client_id),
             ("code", code),
             ("redirect_uri", REDIRECT),
             ("code_verifier", VERIFIER),
             ("resource", self.mcp.resource()),
-        ];
-        self.token(&changed(&right, changes)).await
+        ]
     }
 
     /// The refresh of a public client.
