@@ -20,6 +20,8 @@ pub enum Leg {
     Token,
     /// Token revocation (RFC 7009).
     Revocation,
+    /// Pushed authorization requests (RFC 9126).
+    PushedAuthorization,
     /// Device authorization (RFC 8628).
     Device,
     /// An identity provider that vouches for a workload or a person.
@@ -28,13 +30,14 @@ pub enum Leg {
 
 impl Leg {
     /// Every leg, for tables and tests.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Resource,
         Self::ResourceMetadata,
         Self::AuthorizationServerMetadata,
         Self::Registration,
         Self::Token,
         Self::Revocation,
+        Self::PushedAuthorization,
         Self::Device,
         Self::IdentityProvider,
     ];
@@ -49,6 +52,7 @@ impl Leg {
             Self::Registration => "registration",
             Self::Token => "token",
             Self::Revocation => "revocation",
+            Self::PushedAuthorization => "pushed authorization request",
             Self::Device => "device authorization",
             Self::IdentityProvider => "identity provider",
         }

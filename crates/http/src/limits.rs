@@ -39,6 +39,7 @@ impl Limits {
             Leg::Registration
             | Leg::Token
             | Leg::Revocation
+            | Leg::PushedAuthorization
             | Leg::Device
             | Leg::IdentityProvider => self.endpoint,
         }

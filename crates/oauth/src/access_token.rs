@@ -8,6 +8,7 @@ use http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
+use crate::dpop::DpopKey;
 use crate::error::Error;
 
 /// An access token, borrowed from its [`TokenSource`](crate::TokenSource). Cheap to clone.
@@ -21,6 +22,8 @@ struct Inner {
     token_type: TokenType,
     expires_at: Option<SystemTime>,
     alphabet: Alphabet,
+    /// The key that it is bound to, for a `DPoP` token.
+    key: Option<DpopKey>,
 }
 
 /// How a token is presented (RFC 6749 §7.1).
@@ -29,6 +32,8 @@ struct Inner {
 pub enum TokenType {
     /// RFC 6750.
     Bearer,
+    /// RFC 9449: each request carries a proof beside it.
+    Dpop,
 }
 
 impl TokenType {
@@ -36,7 +41,9 @@ impl TokenType {
     /// token is unusable.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        text.eq_ignore_ascii_case("bearer").then_some(Self::Bearer)
+        [Self::Bearer, Self::Dpop]
+            .into_iter()
+            .find(|kind| text.eq_ignore_ascii_case(kind.scheme()))
     }
 
     /// The authentication scheme in the `Authorization` header.
@@ -44,6 +51,7 @@ impl TokenType {
     pub fn scheme(self) -> &'static str {
         match self {
             Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
         }
     }
 }
@@ -62,12 +70,14 @@ impl AccessToken {
         secret: SecretString,
         token_type: TokenType,
         expires_at: Option<SystemTime>,
+        key: Option<DpopKey>,
     ) -> Self {
         Self(Arc::new(Inner {
             secret,
             token_type,
             expires_at,
             alphabet: Alphabet::Token68,
+            key,
         }))
     }
 
@@ -77,6 +87,7 @@ impl AccessToken {
             token_type: TokenType::Bearer,
             expires_at: None,
             alphabet: Alphabet::Visible,
+            key: None,
         }))
     }
 
@@ -107,6 +118,16 @@ impl AccessToken {
         self.0.token_type
     }
 
+    /// The secret itself, for what a proof says of it.
+    pub(crate) fn secret(&self) -> &SecretString {
+        &self.0.secret
+    }
+
+    /// The key that proofs for it are signed with; `None` for a bearer token.
+    pub(crate) fn key(&self) -> Option<&DpopKey> {
+        self.0.key.as_ref()
+    }
+
     /// The same token with another expiry.
     pub(crate) fn expiring(&self, expires_at: Option<SystemTime>) -> Self {
         Self(Arc::new(Inner {
@@ -114,6 +135,7 @@ impl AccessToken {
             token_type: self.0.token_type,
             expires_at,
             alphabet: self.0.alphabet,
+            key: self.0.key.clone(),
         }))
     }
 }

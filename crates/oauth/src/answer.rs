@@ -19,6 +19,7 @@ pub(crate) struct Answer {
     pub(crate) url: RedactedUrl,
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
+    headers: HeaderMap,
     body: Bytes,
     sent: SentSecrets,
 }
@@ -37,6 +38,7 @@ impl Answer {
             sent: sent.cloned().unwrap_or_default(),
             status: response.status(),
             retry_after: retry_after(response.headers(), now),
+            headers: response.headers().clone(),
             body: response.into_body(),
         }
     }
@@ -64,6 +66,32 @@ impl Answer {
             description: description.map(|text| self.sent.strike(&text)),
             uri: uri.map(|text| self.sent.strike(&text)),
         })
+    }
+
+    /// The headers, which may hold a nonce.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The members of a success.
+    ///
+    /// # Errors
+    /// [`Error::TokenEndpoint`] for an OAuth error, whatever the status; [`Error::UnreadableResponse`].
+    pub(crate) fn success(&self) -> Result<Map<String, Value>, Error> {
+        let object = self.object()?;
+        if let Some(error) = self.protocol_error(&object) {
+            return Err(Error::TokenEndpoint {
+                leg: self.leg,
+                url: self.url.clone(),
+                status: self.status,
+                error,
+                retry_after: self.retry_after,
+            });
+        }
+        if !self.status.is_success() {
+            return Err(self.unreadable("there is no `error` in it"));
+        }
+        Ok(object)
     }
 
     /// The body as a JSON object.

@@ -7,8 +7,12 @@ use doorkey_store::{ClientAuthMethod, Grant, Registration};
 use secrecy::SecretString;
 use url::Url;
 
+use crate::clock::Clock;
 use crate::config::{AuthorizationConfig, ClientChoice};
 use crate::error::Error;
+use crate::jwt::client_assertion;
+use crate::key::{SigningAlgorithm, SigningKey};
+use crate::random::Random;
 use crate::registration::kept::Kept;
 
 /// The client as one authorization server knows it.
@@ -18,7 +22,36 @@ pub(crate) struct Client {
     pub(crate) secret: Option<SecretString>,
     pub(crate) secret_expires_at: Option<u64>,
     pub(crate) method: ClientAuthMethod,
+    /// The key of client assertions, and what they are signed with.
+    pub(crate) key: Option<SigningKey>,
+    pub(crate) algorithm: Option<SigningAlgorithm>,
+    /// Whom client assertions are for (TOK-10).
+    pub(crate) audience: String,
     pub(crate) origin: ClientOrigin,
+}
+
+/// What authenticates one request.
+pub(crate) enum Credential {
+    /// Whatever the client is known by.
+    Method(ClientAuthMethod),
+    /// A client assertion, good for this request alone.
+    Assertion(SecretString),
+}
+
+impl Credential {
+    /// What of it no answer may be shown to repeat, besides the client's own secret.
+    pub(crate) fn secret(&self) -> Option<&SecretString> {
+        match self {
+            Self::Method(_) => None,
+            Self::Assertion(assertion) => Some(assertion),
+        }
+    }
+}
+
+impl From<ClientAuthMethod> for Credential {
+    fn from(method: ClientAuthMethod) -> Self {
+        Self::Method(method)
+    }
 }
 
 /// Where the client's identifier came from.
@@ -43,11 +76,15 @@ impl Client {
             secret: grant.client_secret.clone(),
             secret_expires_at: grant.client_secret_expires_at,
             method: grant.client_auth_method,
+            key: None,
+            algorithm: None,
+            audience: audience(config, grant.assertion_audience.as_ref(), &grant.issuer),
             origin: ClientOrigin::Granted,
         };
         if let ClientChoice::Static {
             client_id,
             client_secret,
+            signing_key,
             auth_method,
             ..
         } = &config.client
@@ -57,8 +94,45 @@ impl Client {
                 client.secret.clone_from(client_secret);
             }
             client.method = auth_method.unwrap_or(client.method);
+            // What the server takes was checked at login.
+            client.algorithm = signing_key.as_ref().and_then(|key| key.algorithm(None));
+            client.key.clone_from(signing_key);
         }
         client
+    }
+
+    /// What authenticates the next request by `method`.
+    pub(crate) fn credential(
+        &self,
+        method: ClientAuthMethod,
+        clock: &dyn Clock,
+        random: &dyn Random,
+    ) -> Result<Credential, Error> {
+        match method {
+            ClientAuthMethod::PrivateKeyJwt => {
+                client_assertion(self, clock, random).map(Credential::Assertion)
+            }
+            method => Ok(Credential::Method(method)),
+        }
+    }
+
+    /// Nobody in particular: a workload that its JWT alone stands for (WIF-04).
+    pub(crate) fn anonymous() -> Self {
+        Self::public(String::new())
+    }
+
+    /// A client that is known by its name alone.
+    pub(crate) fn public(id: String) -> Self {
+        Self {
+            id,
+            secret: None,
+            secret_expires_at: None,
+            method: ClientAuthMethod::None,
+            key: None,
+            algorithm: None,
+            audience: String::new(),
+            origin: ClientOrigin::Configured,
+        }
     }
 
     /// A client registered dynamically.
@@ -69,18 +143,13 @@ impl Client {
             secret_expires_at: registration.client_secret_expires_at,
             method: registration.token_endpoint_auth_method,
             origin,
+            ..Self::public(registration.client_id.clone())
         }
     }
 
     /// A public client whose identifier is the URL of its metadata document.
     pub(crate) fn of_document(url: &Url) -> Self {
-        Self {
-            id: url.as_str().to_owned(),
-            secret: None,
-            secret_expires_at: None,
-            method: ClientAuthMethod::None,
-            origin: ClientOrigin::Configured,
-        }
+        Self::public(url.as_str().to_owned())
     }
 
     /// Whether it registered itself and may be replaced by another registration.
@@ -111,16 +180,17 @@ impl fmt::Debug for Client {
 ///
 /// `bound_to` is the issuer that an earlier login with the same client went to.
 pub(crate) fn configured(
-    choice: &ClientChoice,
+    config: &AuthorizationConfig,
     server: &AuthorizationServerMetadata,
     bound_to: Option<&Issuer>,
 ) -> Result<Option<Client>, Error> {
     let ClientChoice::Static {
         client_id,
         client_secret,
+        signing_key,
         issuer,
         auth_method,
-    } = choice
+    } = &config.client
     else {
         return Ok(None);
     };
@@ -133,28 +203,67 @@ pub(crate) fn configured(
             discovered: server.listed.clone(),
         });
     }
-    let method = auth_method.unwrap_or_else(|| {
-        confidential_method(
-            client_secret.is_some(),
-            server.token_endpoint_auth_methods_supported.as_deref(),
-        )
+    let listed = server.token_endpoint_auth_methods_supported.as_deref();
+    let method = auth_method.unwrap_or_else(|| match signing_key {
+        // The better of two that are there (CC-03).
+        Some(_) if client_secret.is_none() || lists(listed, PRIVATE_KEY_JWT) => {
+            ClientAuthMethod::PrivateKeyJwt
+        }
+        _ => confidential_method(client_secret.is_some(), listed),
     });
     Ok(Some(Client {
-        id: client_id.clone(),
         secret: client_secret.clone(),
-        secret_expires_at: None,
         method,
-        origin: ClientOrigin::Configured,
+        key: signing_key.clone(),
+        algorithm: match method {
+            ClientAuthMethod::PrivateKeyJwt => Some(algorithm(signing_key.as_ref(), server)?),
+            _ => None,
+        },
+        audience: audience(config, None, server.issuer.as_str()),
+        ..Client::public(client_id.clone())
     }))
+}
+
+/// What a key signs client assertions for this server with (TOK-11).
+pub(crate) fn algorithm(
+    key: Option<&SigningKey>,
+    server: &AuthorizationServerMetadata,
+) -> Result<SigningAlgorithm, Error> {
+    let key = key.ok_or_else(|| Error::Configuration {
+        setting: "signing_key",
+        why: format!("{PRIVATE_KEY_JWT} needs a private key"),
+    })?;
+    let listed = server
+        .token_endpoint_auth_signing_alg_values_supported
+        .as_deref();
+    key.algorithm(listed)
+        .ok_or_else(|| Error::UnsupportedServer {
+            issuer: server.listed.clone(),
+            member: "token_endpoint_auth_signing_alg_values_supported",
+            why: "lists nothing that the configured key can sign with",
+        })
+}
+
+/// Whom assertions are for: the issuer as one string, unless the user knows better (TOK-10).
+pub(crate) fn audience(
+    config: &AuthorizationConfig,
+    known: Option<&String>,
+    issuer: &str,
+) -> String {
+    let choice = config.assertion_audience.as_ref().or(known);
+    choice.map_or_else(|| issuer.to_owned(), Clone::clone)
+}
+
+fn lists(listed: Option<&[String]>, name: &str) -> bool {
+    listed.is_some_and(|methods| methods.iter().any(|method| method == name))
 }
 
 /// The method for credentials that came without one: listed by the server and possible with what
 /// we hold, else the default of RFC 8414 §2 (TOK-05).
 pub(crate) fn confidential_method(has_secret: bool, listed: Option<&[String]>) -> ClientAuthMethod {
-    let lists = |name: &str| listed.is_some_and(|methods| methods.iter().any(|m| m == name));
     if !has_secret {
         ClientAuthMethod::None
-    } else if !lists("client_secret_basic") && lists("client_secret_post") {
+    } else if !lists(listed, "client_secret_basic") && lists(listed, "client_secret_post") {
         ClientAuthMethod::Post
     } else {
         ClientAuthMethod::Basic
@@ -179,3 +288,5 @@ pub(crate) fn check_metadata_url(url: &Url) -> Result<(), Error> {
         why: why.to_owned(),
     })
 }
+
+const PRIVATE_KEY_JWT: &str = "private_key_jwt";

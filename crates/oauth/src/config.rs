@@ -10,6 +10,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::error::{Error, LoginReason};
+use crate::flow::{DpopChoice, Flow};
+use crate::key::SigningKey;
 use crate::resource;
 
 /// How one account signs in to one MCP server.
@@ -42,6 +44,17 @@ pub struct AuthorizationConfig {
     /// Repeat the requested scopes when refreshing, for a server that needs it. Default false:
     /// left out, which means "the same" (RFC 6749 §6).
     pub scopes_on_refresh: bool,
+    /// How a token is obtained. Default: by a person in a browser.
+    pub flow: Flow,
+    /// Whether tokens are bound to a key (RFC 9449). Default: where the resource asks for it.
+    pub dpop: DpopChoice,
+    /// For the flows without a person: whether credentials that name no issuer may go to the first
+    /// one that the MCP server names, and then stay with it. Default false, because an MCP server
+    /// could name its own (CC-07, WIF-08).
+    pub accept_discovered_issuer: bool,
+    /// What client assertions name as their audience in place of the issuer, for an old server that
+    /// wants its token endpoint there (CON-03). Default: the issuer.
+    pub assertion_audience: Option<String>,
 }
 
 impl AuthorizationConfig {
@@ -62,6 +75,10 @@ impl AuthorizationConfig {
             interaction_limit: Duration::from_secs(5 * 60),
             extra_authorize_params: Vec::new(),
             scopes_on_refresh: false,
+            flow: Flow::default(),
+            dpop: DpopChoice::default(),
+            accept_discovered_issuer: false,
+            assertion_audience: None,
         }
     }
 
@@ -147,6 +164,10 @@ impl fmt::Debug for AuthorizationConfig {
             .field("interaction_limit", &self.interaction_limit)
             .field("extra_authorize_params", &extra.collect::<Vec<_>>())
             .field("scopes_on_refresh", &self.scopes_on_refresh)
+            .field("flow", &self.flow)
+            .field("dpop", &self.dpop)
+            .field("accept_discovered_issuer", &self.accept_discovered_issuer)
+            .field("assertion_audience", &self.assertion_audience)
             .finish()
     }
 }
@@ -193,6 +214,8 @@ pub enum ClientChoice {
         client_id: String,
         /// Its secret, if it is a confidential client.
         client_secret: Option<SecretString>,
+        /// Its key, for `private_key_jwt` (RFC 7523 §2.2).
+        signing_key: Option<SigningKey>,
         /// The authorization server it belongs to, as the resource names it; login at any other is
         /// refused, also at one that publishes this name as a trusted one (REG-05).
         issuer: Option<Issuer>,
@@ -217,12 +240,14 @@ impl fmt::Debug for ClientChoice {
             Self::Static {
                 client_id,
                 client_secret,
+                signing_key,
                 issuer,
                 auth_method,
             } => f
                 .debug_struct("Static")
                 .field("client_id", client_id)
                 .field("client_secret", &client_secret.as_ref().map(|_| "…"))
+                .field("signing_key", signing_key)
                 .field("issuer", issuer)
                 .field("auth_method", auth_method)
                 .finish(),
@@ -248,6 +273,7 @@ mod tests {
         let client = |id: &str, issuer: Option<&str>| ClientChoice::Static {
             client_id: id.to_owned(),
             client_secret: None,
+            signing_key: None,
             issuer: issuer.map(Issuer::new),
             auth_method: None,
         };

@@ -9,7 +9,9 @@ use doorkey_http::{Leg, RedactedUrl};
 use http::StatusCode;
 use url::Url;
 
+use crate::flow::AssertionError;
 use crate::interaction::InteractionError;
+use crate::key::{KeyError, SigningError};
 use crate::protocol_error::ProtocolError;
 use crate::random::RandomError;
 use crate::shared::Shared;
@@ -95,9 +97,12 @@ pub enum Error {
         received: Option<String>,
     },
 
-    /// The token endpoint answered with an OAuth error (RFC 6749 §5.2).
-    #[error("the token endpoint {url} answered {status}: {error}")]
+    /// The token endpoint, or one that answers as it does, answered with an OAuth error (RFC 6749
+    /// §5.2).
+    #[error("the {leg} endpoint {url} answered {status}: {error}")]
     TokenEndpoint {
+        /// Which endpoint.
+        leg: Leg,
         /// The endpoint.
         url: RedactedUrl,
         /// The HTTP status; 200 for servers that send errors so.
@@ -243,6 +248,56 @@ pub enum Error {
         /// The status that asks for a repetition.
         status: StatusCode,
     },
+    /// A configured key cannot sign.
+    #[error("the key of the setting `{setting}` cannot be used")]
+    InvalidKey {
+        /// The field of [`AuthorizationConfig`](crate::AuthorizationConfig) or what it belongs to.
+        setting: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: KeyError,
+    },
+    /// A signature could not be made.
+    #[error("the request could not be signed")]
+    Signing(#[source] Shared<SigningError>),
+    /// The JWT that a flow needs could not be had from its source (WIF-06).
+    #[error("the JWT that vouches for this program could not be had")]
+    Assertion(#[source] Shared<AssertionError>),
+    /// The JWT that a flow needs has expired; its source has to deliver another one (WIF-06).
+    #[error("the JWT that vouches for this program has expired")]
+    AssertionExpired,
+    /// Credentials that name no issuer, and no leave to send them to the one that was found (CC-07,
+    /// WIF-08).
+    #[error(
+        "the credentials name no issuer, so they are not sent to {discovered}, which the server names"
+    )]
+    UnboundCredentials {
+        /// The authorization server that the MCP server names.
+        discovered: Issuer,
+    },
+    /// An identity token that does not answer our sign-on (OpenID Connect Core §3.1.3.7).
+    #[error("the identity token of {issuer} is not valid: {why}")]
+    InvalidIdToken {
+        /// The identity provider.
+        issuer: Issuer,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The resource does not take the proof of possession that went with the token (RFC 9449 §7.1).
+    /// Often the clock of one side is wrong.
+    #[error("{} refuses the DPoP proof of this client", RedactedUrl::from(.server))]
+    DpopProofRejected {
+        /// The MCP server as configured.
+        server: Url,
+        /// The challenges of its response.
+        challenges: Challenges,
+    },
+    /// A token came that is not bound to our key, although it was to be (DP-16).
+    #[error("{url} gave a bearer token where one bound to the key of this client was asked for")]
+    TokenNotBound {
+        /// The endpoint.
+        url: RedactedUrl,
+    },
     /// The access token cannot be sent in a header (RFC 6750 §2.1).
     #[error("the access token holds characters that no header may carry")]
     IllegalToken,
@@ -310,6 +365,7 @@ impl Error {
             Self::LoginRequired { challenges, .. }
             | Self::InsufficientScope { challenges, .. }
             | Self::TokenRejectedByResource { challenges, .. }
+            | Self::DpopProofRejected { challenges, .. }
             | Self::BearerRejected { challenges, .. } => Some(challenges),
             _ => None,
         }
@@ -338,6 +394,15 @@ impl Error {
                 Some(NextStep::ConfigureClientId)
             }
             Self::StaticClientIssuer { .. } => Some(NextStep::CheckClient),
+            Self::UnboundCredentials { discovered } => Some(NextStep::NameIssuer {
+                discovered: discovered.clone(),
+            }),
+            Self::DpopProofRejected { .. } => Some(NextStep::CheckClock),
+            Self::TokenEndpoint { error, .. } if error.is("invalid_dpop_proof") => {
+                Some(NextStep::CheckClock)
+            }
+            Self::Assertion(_) | Self::AssertionExpired => Some(NextStep::CheckAssertion),
+            Self::InvalidKey { setting, .. } => Some(NextStep::CheckSetting(setting)),
             Self::TokenEndpoint { error, .. } if error.is("invalid_client") => {
                 Some(NextStep::CheckClient)
             }
@@ -445,4 +510,6 @@ shared_cause! {
     Store: doorkey_store::Error,
     Interaction: InteractionError,
     Random: RandomError,
+    Signing: SigningError,
+    Assertion: AssertionError,
 }

@@ -1,6 +1,8 @@
-//! The form of a request to the token or revocation endpoint, one constructor for each grant
-//! (RFC 6749 §4.1.3 and §6, RFC 7009 §2.1, RFC 8707 §2.2).
+//! The form of a request to the token endpoint and its neighbours, one constructor for each grant
+//! (RFC 6749 §4.1.3, §4.4.2 and §6, RFC 7009 §2.1, RFC 7523 §2, RFC 8628 §3, RFC 8693 §2.1, RFC 8707
+//! §2.2).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
@@ -16,14 +18,15 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use crate::authorize::without_parameters;
-use crate::client::Client;
+use crate::client::{Client, Credential};
 use crate::error::Error;
+use crate::flow::{DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE};
 use crate::shared::Shared;
 
 /// Form parameters in order. Each name is set at most once. Holds secrets: no `Debug` of values.
 #[derive(Clone, Default)]
 pub(crate) struct Form {
-    parameters: Vec<(&'static str, SecretString)>,
+    parameters: Vec<(Cow<'static, str>, SecretString)>,
     /// Secrets that are not sent, but that the server knows and its answer may show.
     known: Vec<SecretString>,
 }
@@ -56,6 +59,58 @@ impl Form {
             .with("token_type_hint", hint)
     }
 
+    /// The client's own grant (CC-01).
+    pub(crate) fn client_credentials() -> Self {
+        Self::default().with("grant_type", "client_credentials")
+    }
+
+    /// A grant by a JWT that vouches for who asks (EMA-07, WIF-01, WIF-02).
+    pub(crate) fn jwt_bearer(assertion: &SecretString) -> Self {
+        Self::default()
+            .with("grant_type", JWT_BEARER)
+            .with("assertion", assertion.expose_secret())
+    }
+
+    /// The start of a device authorization (DEV-02).
+    pub(crate) fn device_authorization() -> Self {
+        Self::default()
+    }
+
+    /// A question whether the person has decided on the other device (DEV-05).
+    pub(crate) fn device_code(code: &SecretString) -> Self {
+        Self::default()
+            .with("grant_type", DEVICE_CODE)
+            .with("device_code", code.expose_secret())
+    }
+
+    /// An exchange of one token for another at an identity provider (RFC 8693 §2.1).
+    pub(crate) fn token_exchange(subject: &SecretString, kind: &str, wanted: &str) -> Self {
+        Self::default()
+            .with("grant_type", TOKEN_EXCHANGE)
+            .with("subject_token", subject.expose_secret())
+            .with("subject_token_type", kind)
+            .with("requested_token_type", wanted)
+    }
+
+    /// A pushed authorization request: the parameters that a browser would carry (RFC 9126 §2.1).
+    pub(crate) fn pushed<'a>(
+        parameters: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
+    ) -> Self {
+        let mut form = Self::default();
+        for (name, value) in parameters {
+            form.parameters.push((
+                Cow::Owned(name.into_owned()),
+                SecretString::from(value.as_ref()),
+            ));
+        }
+        form
+    }
+
+    /// Names the authorization server that an exchanged token is for (EMA-02).
+    pub(crate) fn audience(self, audience: &str) -> Self {
+        self.with("audience", audience)
+    }
+
     /// Binds the request to a resource; `None` sends none.
     pub(crate) fn resource(self, resource: Option<&str>) -> Self {
         match resource {
@@ -75,7 +130,8 @@ impl Form {
 
     fn with(mut self, name: &'static str, value: &str) -> Self {
         self.parameters.retain(|(known, _)| *known != name);
-        self.parameters.push((name, SecretString::from(value)));
+        self.parameters
+            .push((Cow::Borrowed(name), SecretString::from(value)));
         self
     }
 
@@ -89,7 +145,7 @@ impl Form {
     pub(crate) fn secrets(&self, client: &Client) -> Vec<SecretString> {
         self.parameters
             .iter()
-            .filter(|(name, _)| SECRET.contains(name))
+            .filter(|(name, _)| SECRET.contains(&name.as_ref()))
             .map(|(_, value)| value)
             .chain(&self.known)
             .chain(&client.secret)
@@ -105,14 +161,14 @@ impl Form {
         endpoint: &Url,
         leg: Leg,
         client: &Client,
-        method: ClientAuthMethod,
+        credential: impl Into<Credential>,
     ) -> Result<Request<Body>, Error> {
         check_endpoint(endpoint).map_err(|source| Error::Endpoint {
             leg,
             url: RedactedUrl::from(endpoint),
             source: Shared::new(source),
         })?;
-        let (form, authorization) = self.authenticated(client, method)?;
+        let (form, authorization) = self.authenticated(client, credential.into())?;
         let mut body = form_urlencoded::Serializer::new(String::new());
         for (name, value) in &form.parameters {
             body.append_pair(name, value.expose_secret());
@@ -135,19 +191,25 @@ impl Form {
     fn authenticated(
         self,
         client: &Client,
-        method: ClientAuthMethod,
+        credential: Credential,
     ) -> Result<(Self, Option<HeaderValue>), Error> {
-        match (method, &client.secret) {
-            (ClientAuthMethod::Basic, Some(secret)) => Ok((self, Some(basic(&client.id, secret)?))),
-            (ClientAuthMethod::Post, Some(secret)) => Ok((
+        match (credential, &client.secret) {
+            (Credential::Assertion(assertion), _) => Ok((
+                self.with("client_assertion_type", CLIENT_ASSERTION)
+                    .with("client_assertion", assertion.expose_secret())
+                    .with("client_id", &client.id),
+                None,
+            )),
+            (Credential::Method(ClientAuthMethod::Basic), Some(secret)) => {
+                Ok((self, Some(basic(&client.id, secret)?)))
+            }
+            (Credential::Method(ClientAuthMethod::Post), Some(secret)) => Ok((
                 self.with("client_id", &client.id)
                     .with("client_secret", secret.expose_secret()),
                 None,
             )),
-            (ClientAuthMethod::PrivateKeyJwt, _) => Err(Error::Configuration {
-                setting: "auth_method",
-                why: String::from("private_key_jwt is not supported"),
-            }),
+            // Whoever vouches for the request names no client (WIF-04).
+            _ if client.id.is_empty() => Ok((self, None)),
             // A client without a secret is a public one whatever method was agreed on (TOK-08).
             _ => Ok((self.with("client_id", &client.id), None)),
         }
@@ -183,7 +245,17 @@ pub(crate) fn uri(url: &Url) -> Result<http::Uri, Error> {
 }
 
 /// The parameters that are secrets.
-const SECRET: [&str; 4] = ["code", "code_verifier", "refresh_token", "token"];
+const SECRET: [&str; 7] = [
+    "assertion",
+    "code",
+    "code_verifier",
+    "device_code",
+    "refresh_token",
+    "subject_token",
+    "token",
+];
+/// RFC 7523 §2.2.
+const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,16 @@ pub trait Interaction: Send + Sync + fmt::Debug {
         &'a self,
         request: InteractionRequest,
     ) -> BoxFuture<'a, Result<Box<dyn Channel>, InteractionError>>;
+
+    /// Shows a code that the person types on another device (RFC 8628 §3.3), and returns: the login
+    /// then asks the authorization server whether they did. By default it cannot be shown.
+    fn present_code<'a>(
+        &'a self,
+        prompt: &'a DevicePrompt,
+    ) -> BoxFuture<'a, Result<(), InteractionError>> {
+        let _ = prompt;
+        Box::pin(async { Err(InteractionError::NoCode) })
+    }
 }
 
 /// What an [`Interaction`] is told before it opens.
@@ -110,6 +120,43 @@ impl fmt::Debug for Prompt {
     }
 }
 
+/// What a person is asked to do on another device (RFC 8628 §3.2). Its texts are the server's: they
+/// are cleaned, and the URLs are https, or http on loopback (DEV-08).
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct DevicePrompt {
+    /// The page to open there.
+    pub verification_uri: Url,
+    /// The same page with the code filled in, for a link or a QR code; the code is shown all the
+    /// same, to be compared (DEV-04).
+    pub verification_uri_complete: Option<Url>,
+    /// The code to type.
+    pub user_code: String,
+    /// The authorization server behind it.
+    pub issuer: Issuer,
+    /// The MCP server the login is for.
+    pub server: Url,
+    /// The scopes asked for; empty when the server decides.
+    pub scopes: Scopes,
+    /// How long the login waits.
+    pub expires_in: Duration,
+}
+
+impl fmt::Debug for DevicePrompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevicePrompt")
+            .field(
+                "verification_uri",
+                &RedactedUrl::from(&self.verification_uri),
+            )
+            .field("issuer", &self.issuer)
+            .field("server", &RedactedUrl::from(&self.server))
+            .field("scopes", &self.scopes)
+            .field("expires_in", &self.expires_in)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One answer that arrived at the redirect URI.
 pub struct Callback {
     query: String,
@@ -175,6 +222,9 @@ pub enum InteractionError {
     /// Policy: no login may be started from here.
     #[error("no login may be started from here")]
     Denied,
+    /// This way to a person shows no codes for another device.
+    #[error("no code for another device can be shown from here")]
+    NoCode,
     /// The person gave up.
     #[error("the login was abandoned")]
     Abandoned,

@@ -44,9 +44,11 @@ impl<S> Layer<S> for AuthorizationLayer {
 /// - The token goes only to URLs the [`TokenSource`] covers, in exactly one `Authorization` header.
 ///   A request that brings its own is passed on untouched (USE-09).
 /// - 401: one recovery through [`TokenSource::rejected`], then the same request again, byte for
-///   byte (CH-13). A second recovery happens only when the source may ask a person.
+///   byte (CH-13). A second recovery happens only when the source may sign in by itself.
 /// - 403 with `insufficient_scope`: at most two step-ups for a request (UP-04). Any other 403 is
 ///   the caller's answer.
+/// - A token that is bound to a key goes with a fresh proof in each attempt (RFC 9449 §7.1). A 401 that
+///   asks for a nonce is answered with it, twice at most, and leads to no recovery.
 /// - 307 and 308 within the origin are followed, three at most; other redirects are an error
 ///   naming the target (USE-05).
 /// - A request whose body is a stream is sent once; if it would have to be repeated, the error

@@ -10,6 +10,9 @@
 //!   ends calls [`TokenSource::drain`].
 //! - An [`AuthorizationLayer`] attaches the token to the requests it belongs to, and answers 401,
 //!   403 `insufficient_scope` and redirects. It knows no MCP.
+//! - Tokens come from a [`Flow`]: a browser, another device, the client's own credentials, a workload's
+//!   JWT or an enterprise's identity provider. They are bound to a key where the resource asks for
+//!   it (DPoP, RFC 9449, [`DpopChoice`]): the layer then signs a proof for each request.
 //! - A person is reached through an [`Interaction`], and only where the host passed one: the default
 //!   answer is [`Error::LoginRequired`], never a browser from a background task.
 //! - What goes wrong is one [`Error`]: protocol errors are data ([`ProtocolError`]), each says
@@ -57,10 +60,14 @@ mod callback;
 mod client;
 mod clock;
 mod config;
+mod dpop;
 mod error;
 mod exchange;
+mod flow;
 mod form;
 mod interaction;
+mod jwt;
+mod key;
 mod layer;
 mod protocol_error;
 mod random;
@@ -80,10 +87,14 @@ pub use config::{AuthorizationConfig, ClientChoice, ResourceChoice};
 pub use doorkey_discovery::{Challenges, Issuer, ResourceId, Scopes};
 pub use doorkey_store::ClientAuthMethod;
 pub use error::{Error, InvalidResponse, LoginReason, NextStep};
-pub use interaction::{
-    BoxFuture, Callback, CallbackVerdict, Channel, Deny, Interaction, InteractionError,
-    InteractionRequest, Prompt,
+pub use flow::{
+    AssertionError, AssertionSource, DpopChoice, EnterpriseManaged, Flow, Identity, IdentityClient,
 };
+pub use interaction::{
+    BoxFuture, Callback, CallbackVerdict, Channel, Deny, DevicePrompt, Interaction,
+    InteractionError, InteractionRequest, Prompt,
+};
+pub use key::{KeyError, SigningAlgorithm, SigningError, SigningKey};
 pub use layer::{AuthorizationLayer, AuthorizationService};
 pub use protocol_error::ProtocolError;
 pub use random::{OsRandom, Random, RandomError};

@@ -17,6 +17,7 @@ use url::Url;
 use crate::answer::Answer;
 use crate::clock::unix_seconds;
 use crate::error::Error;
+use crate::flow::DEVICE_CODE;
 use crate::protocol_error::ProtocolError;
 use crate::shared::Shared;
 
@@ -24,7 +25,8 @@ use crate::shared::Shared;
 #[derive(Clone, Debug)]
 pub(crate) struct RegistrationRequest<'a> {
     pub(crate) client_name: &'a str,
-    pub(crate) redirect_uri: &'a str,
+    /// Where a browser comes back to; without it the client is for device authorization (DEV-09).
+    pub(crate) redirect_uri: Option<&'a str>,
     pub(crate) method: ClientAuthMethod,
     /// Every scope the client may come to ask for; some servers refuse all others later.
     pub(crate) scopes: Scopes,
@@ -35,16 +37,25 @@ impl RegistrationRequest<'_> {
     fn document(&self) -> Value {
         let mut document = json!({
             "client_name": self.client_name,
-            "redirect_uris": [self.redirect_uri],
-            "grant_types": ["authorization_code", "refresh_token"],
-            "response_types": ["code"],
+            "grant_types": [self.grant_type(), "refresh_token"],
             "token_endpoint_auth_method": self.method.as_str(),
-            "application_type": application_type(self.redirect_uri),
+            "application_type": self.redirect_uri.map_or("native", application_type),
         });
+        if let Some(redirect_uri) = self.redirect_uri {
+            document["redirect_uris"] = json!([redirect_uri]);
+            document["response_types"] = json!(["code"]);
+        }
         if let (Some(object), false) = (document.as_object_mut(), self.scopes.is_empty()) {
             object.insert(String::from("scope"), json!(self.scopes.to_string()));
         }
         document
+    }
+
+    fn grant_type(&self) -> &'static str {
+        match self.redirect_uri {
+            Some(_) => "authorization_code",
+            None => DEVICE_CODE,
+        }
     }
 }
 
@@ -131,9 +142,12 @@ fn read(
         .and_then(Value::as_u64)
         .filter(|seconds| *seconds != 0);
     registration.token_endpoint_auth_method = method(&object, request, server, answer)?;
-    registration.redirect_uris =
-        list(&object, "redirect_uris").unwrap_or_else(|| vec![request.redirect_uri.to_owned()]);
-    registration.grant_types = list(&object, "grant_types").unwrap_or_default();
+    registration.redirect_uris = list(&object, "redirect_uris").unwrap_or_else(|| {
+        let asked = request.redirect_uri.map(str::to_owned);
+        asked.into_iter().collect()
+    });
+    registration.grant_types = list(&object, "grant_types")
+        .unwrap_or_else(|| vec![request.grant_type().to_owned(), "refresh_token".to_owned()]);
     registration.scope = text(&object, "scope");
     registration.registration_access_token =
         text(&object, "registration_access_token").map(SecretString::from);
@@ -208,7 +222,7 @@ pub(crate) fn preferred_method(server: &AuthorizationServerMetadata) -> ClientAu
 /// Scopes beyond those it was registered with are no hindrance: most servers do not mind.
 pub(crate) fn is_reusable(
     registration: &Registration,
-    redirect_uri: &str,
+    redirect_uri: Option<&str>,
     scopes: &Scopes,
     now: SystemTime,
 ) -> bool {
@@ -216,10 +230,21 @@ pub(crate) fn is_reusable(
     registration.kind == RegistrationKind::Dynamic
         && !is_worn_out(registration, now)
         && refused.is_none_or(|refused| !scopes.is_superset(&refused))
-        && registration
-            .redirect_uris
+        && serves(registration, redirect_uri)
+}
+
+/// Whether it is registered for this redirect URI, or without one for device authorization.
+fn serves(registration: &Registration, redirect_uri: Option<&str>) -> bool {
+    let Some(redirect_uri) = redirect_uri else {
+        return registration
+            .grant_types
             .iter()
-            .any(|registered| covers_redirect(registered, redirect_uri))
+            .any(|grant| grant == DEVICE_CODE);
+    };
+    registration
+        .redirect_uris
+        .iter()
+        .any(|registered| covers_redirect(registered, redirect_uri))
 }
 
 /// Whether its secret has expired (REG-19) or it is under suspicion: no login uses it again.

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use doorkey_discovery::{Issuer, ResourceMatchKind, Scopes, Source};
 
+use crate::access_token::TokenType;
 use crate::error::Error;
 
 /// A login that succeeded and is saved.
@@ -20,6 +21,8 @@ pub struct LoginReport {
     pub expires_at: Option<SystemTime>,
     /// Whether a refresh token came along.
     pub refreshable: bool,
+    /// How the access token is presented; `DPoP` for one that is bound to a key of this client.
+    pub token_type: TokenType,
     /// Whether a new client registration was made.
     pub registered: bool,
     /// Whether the published resource is the server's URL or a parent of it (DISC-10).

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::Error;
+use crate::exchange::Tools;
 use crate::form::Form;
 use crate::shared::Shared;
 
@@ -23,15 +24,17 @@ use crate::shared::Shared;
 /// (RFC 7009 §2.2); a server that cannot revoke this kind of token (`unsupported_token_type`) has
 /// done all it can (REV-03).
 pub(crate) async fn revoke(
-    http: &HttpClient,
+    tools: Tools<'_>,
     endpoint: &Url,
     client: &Client,
-    token: (&SecretString, &str),
-    now: SystemTime,
+    (token, hint): (&SecretString, &str),
 ) -> Result<(), Error> {
-    let form = Form::revocation(token.0, token.1);
-    let secrets = form.secrets(client);
-    let request = form.request(endpoint, Leg::Revocation, client, client.method)?;
+    let form = Form::revocation(token, hint);
+    let mut secrets = form.secrets(client);
+    let credential = client.credential(client.method, tools.clock, tools.random)?;
+    secrets.extend(credential.secret().cloned());
+    let request = form.request(endpoint, Leg::Revocation, client, credential)?;
+    let (http, now) = (tools.http, tools.clock.now());
     let response = http.send(Leg::Revocation, request).await?;
     if response.status().is_success() {
         return Ok(());

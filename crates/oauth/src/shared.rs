@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A cause shared by every caller that waited for the same request.
 ///
@@ -54,4 +54,9 @@ impl<E> From<E> for Shared<E> {
     fn from(cause: E) -> Self {
         Self::new(cause)
     }
+}
+
+/// A lock whose holder cannot have left anything half done; a poisoned one is as good.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,35 +1,38 @@
-//! The authorization code flow from discovery to tokens (MCP authorization; OAuth 2.1 §4.1).
+//! A login from discovery to tokens, whatever the flow (MCP authorization; OAuth 2.1 §4).
 
 mod client;
+mod device;
+mod enterprise;
+mod pushed;
+mod redirect;
+pub(crate) mod unattended;
 mod wait;
 
-use std::pin::pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use doorkey_discovery::{
     AuthorizationServerMetadata, Challenges, Discovered, Discovery, ResourceMatchKind, Scopes,
     Source,
 };
-use doorkey_http::HttpClient;
+use doorkey_http::{HttpClient, Leg};
 use doorkey_store::{ClientAuthMethod, Store};
+use secrecy::SecretString;
 use url::Url;
 
-use crate::authorize::{AuthorizationPlan, AuthorizationRecord};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::AuthorizationConfig;
-use crate::error::Error;
-use crate::exchange::{Exchanged, TokenEndpoint, exchange};
-use crate::form::Form;
-use crate::interaction::{Channel, Interaction, InteractionRequest, Prompt};
+use crate::dpop::{Binding, DpopKey, Nonces, decide};
+use crate::error::{Error, LoginReason};
+use crate::exchange::{Exchanged, TokenEndpoint, Tools};
+use crate::flow::Flow;
+use crate::interaction::Interaction;
 use crate::random::Random;
-use crate::registration::check_redirect_uri;
 use crate::resource;
 use crate::scope::{ScopeSources, select};
 use crate::token_response::TokenResponse;
-
-use self::wait::{Waiting, wait_for_code};
 
 /// What a login works with: the source's own parts.
 #[derive(Clone, Copy)]
@@ -39,6 +42,30 @@ pub(crate) struct Parts<'a> {
     pub(crate) store: &'a Store,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) random: &'a dyn Random,
+    pub(crate) nonces: &'a Nonces,
+    /// The JWT that an authorization server refused, and what it said (WIF-05).
+    pub(crate) refused_assertion: &'a Mutex<Option<(SecretString, Error)>>,
+}
+
+impl<'a> Parts<'a> {
+    /// What requests to an authorization server are made with.
+    pub(crate) fn tools(self) -> Tools<'a> {
+        Tools {
+            http: self.http,
+            clock: self.clock,
+            random: self.random,
+            nonces: self.nonces,
+        }
+    }
+
+    pub(crate) fn login_required(self, reason: LoginReason) -> Error {
+        Error::LoginRequired {
+            server: Box::new(resource::without_secrets(&self.config.server)),
+            reason,
+            challenges: Challenges::default(),
+            cause: None,
+        }
+    }
 }
 
 /// What this login is for.
@@ -57,9 +84,10 @@ pub(crate) struct Previous {
     pub(crate) client_id: String,
     pub(crate) resource: Option<String>,
     pub(crate) requested: Scopes,
+    pub(crate) dpop_key: Option<SecretString>,
 }
 
-/// A completed authorization code flow; nothing of it is saved yet.
+/// A completed login; nothing of it is saved yet.
 pub(crate) struct SignedIn {
     pub(crate) server: AuthorizationServerMetadata,
     pub(crate) token_endpoint: Url,
@@ -67,7 +95,11 @@ pub(crate) struct SignedIn {
     pub(crate) match_kind: ResourceMatchKind,
     pub(crate) client: Client,
     pub(crate) method: ClientAuthMethod,
-    pub(crate) record: AuthorizationRecord,
+    pub(crate) redirect_uri: Option<String>,
+    pub(crate) resource: Option<String>,
+    /// As they were asked for.
+    pub(crate) scopes: Scopes,
+    pub(crate) key: Option<DpopKey>,
     pub(crate) tokens: TokenResponse,
 }
 
@@ -92,62 +124,107 @@ impl From<Error> for Failed {
 /// What discovery and the configuration settle before anybody is asked anything.
 struct Settled {
     found: Discovered,
-    authorization_endpoint: Url,
     token_endpoint: Url,
     resource: Option<String>,
     scopes: Scopes,
+    binding: Binding,
+    /// The key that tokens are to be bound to.
+    key: Option<DpopKey>,
 }
+
+/// What a flow came to.
+struct Obtained {
+    client: Client,
+    redirect_uri: Option<String>,
+    exchanged: Exchanged,
+}
+
+/// Completes when nobody waits for the login any more.
+type Gone<'a> = Pin<&'a mut (dyn Future<Output = ()> + Send)>;
 
 /// Runs the flow once. `gone` completes when nobody waits for it any more; it is heeded from the
 /// start until a code has arrived.
 ///
-/// With dynamic registration it makes exactly four requests, without it three.
+/// A redirect flow with dynamic registration makes exactly four requests, without it three.
 pub(crate) async fn sign_in(
     parts: Parts<'_>,
     wish: &Wish,
-    gone: impl Future<Output = ()>,
+    gone: impl Future<Output = ()> + Send,
 ) -> Result<SignedIn, Failed> {
     let mut gone = pin!(gone);
-    let (settled, mut channel, client) = tokio::select! {
+    let settled = tokio::select! {
         biased;
-        prepared = prepare(parts, wish) => prepared?,
+        settled = settle_in_time(parts, wish) => settled?,
         () = gone.as_mut() => return Err(Error::LoginAbandoned.into()),
     };
-    let outcome = authorize(parts, &settled, &client, channel.as_mut(), gone).await;
-    drop(channel);
-    match outcome {
-        Ok((record, exchanged)) => Ok(SignedIn {
-            server: settled.found.server,
-            token_endpoint: settled.token_endpoint,
-            source: settled.found.source,
-            match_kind: settled.found.match_kind,
-            method: exchanged.method,
-            tokens: exchanged.tokens,
-            client,
-            record,
-        }),
-        Err(error) => Err(Failed {
-            error,
-            client: Some(client),
-            scopes: settled.scopes,
-        }),
+    let obtained = match &parts.config.flow {
+        Flow::AuthorizationCode => redirect::run(parts, wish, &settled, gone).await?,
+        Flow::Device => device::run(parts, wish, &settled, gone).await?,
+        Flow::ClientCredentials | Flow::WorkloadIdentity(_) | Flow::EnterpriseManaged(_) => {
+            unattended::run(parts, wish, &settled, gone).await?
+        }
+    };
+    if !obtained.exchanged.is_bound_as(settled.binding) {
+        let url = (&settled.token_endpoint).into();
+        return Err(Error::TokenNotBound { url }.into());
+    }
+    Ok(signed_in(settled, obtained))
+}
+
+fn signed_in(settled: Settled, obtained: Obtained) -> SignedIn {
+    let Exchanged { tokens, method } = obtained.exchanged;
+    SignedIn {
+        server: settled.found.server,
+        token_endpoint: settled.token_endpoint,
+        source: settled.found.source,
+        match_kind: settled.found.match_kind,
+        client: obtained.client,
+        method,
+        redirect_uri: obtained.redirect_uri,
+        resource: settled.resource,
+        scopes: settled.scopes,
+        key: settled.key,
+        tokens,
     }
 }
 
-/// Everything before the browser.
-async fn prepare(
-    parts: Parts<'_>,
-    wish: &Wish,
-) -> Result<(Settled, Box<dyn Channel>, Client), Error> {
-    let settled = tokio::time::timeout(DISCOVERY_LIMIT, settle(parts, wish))
+impl Settled {
+    /// The token endpoint as `client` sees it.
+    fn token_endpoint<'a>(&'a self, parts: Parts<'a>, client: &'a Client) -> TokenEndpoint<'a> {
+        TokenEndpoint {
+            tools: parts.tools(),
+            leg: Leg::Token,
+            url: &self.token_endpoint,
+            client,
+            key: self.key.as_ref(),
+        }
+    }
+
+    /// The failure of a flow that got as far as to have a client.
+    fn failed(&self, client: Client, error: Error) -> Failed {
+        Failed {
+            error,
+            client: Some(client),
+            scopes: self.scopes.clone(),
+        }
+    }
+
+    /// An endpoint that this flow cannot do without.
+    fn needed<'a>(
+        &self,
+        endpoint: Option<&'a Url>,
+        member: &'static str,
+    ) -> Result<&'a Url, Error> {
+        endpoint.ok_or_else(|| unsupported(&self.found, member, "is missing"))
+    }
+}
+
+async fn settle_in_time(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error> {
+    tokio::time::timeout(DISCOVERY_LIMIT, settle(parts, wish))
         .await
         .unwrap_or(Err(Error::DiscoveryTimedOut {
             limit: DISCOVERY_LIMIT,
-        }))?;
-    let channel = open(parts, wish, &settled).await?;
-    check_redirect_uri(channel.redirect_uri())?;
-    let client = client::obtain(parts, wish, &settled, channel.redirect_uri()).await?;
-    Ok((settled, channel, client))
+        }))
 }
 
 async fn settle(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error> {
@@ -156,25 +233,33 @@ async fn settle(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error> {
     let found = discovery
         .discover(&parts.config.server, &wish.challenges)
         .await?;
-    check_metadata(&found)?;
-    let endpoint = |url: &Option<Url>, member| {
-        url.clone()
-            .ok_or_else(|| unsupported(&found, member, "is missing"))
-    };
-    let authorization_endpoint = endpoint(
-        &found.server.authorization_endpoint,
-        "authorization_endpoint",
-    )?;
-    let token_endpoint = endpoint(&found.server.token_endpoint, "token_endpoint")?;
+    check_metadata(&parts.config.flow, &found)?;
+    let token_endpoint = found.server.token_endpoint.clone();
+    let token_endpoint =
+        token_endpoint.ok_or_else(|| unsupported(&found, "token_endpoint", "is missing"))?;
     let resource = resource::choose(&parts.config.resource, &found.resource);
     let scopes = scopes(parts.config, wish, &found, resource.as_deref());
+    let binding = decide(parts.config.dpop, &found, &wish.challenges)?;
     Ok(Settled {
         found,
-        authorization_endpoint,
         token_endpoint,
         resource,
         scopes,
+        binding,
+        key: binding.is_on().then(|| key(wish)).transpose()?,
     })
+}
+
+/// The key of this server: the one there is, else a new one.
+fn key(wish: &Wish) -> Result<DpopKey, Error> {
+    let stored = wish
+        .previous
+        .as_ref()
+        .and_then(|previous| previous.dpop_key.as_ref());
+    match stored.map(DpopKey::of_stored) {
+        Some(Ok(key)) => Ok(key),
+        Some(Err(_)) | None => DpopKey::generate(),
+    }
 }
 
 /// The scopes to ask for. Those asked for before are kept as long as issuer and resource are the
@@ -202,28 +287,35 @@ fn scopes(
         configured: Some(&config.scopes),
         previous: previous.as_ref(),
         server: found.server.scopes_supported.as_ref(),
-        offline: config.offline_access,
+        // Who needs no person to get a token needs no refresh token either (CC-08).
+        offline: config.offline_access && !config.flow.is_unattended(),
     })
 }
 
-/// What rules out the flow before a browser opens (AS-16, AS-20, AS-22, DISC-23).
-fn check_metadata(found: &Discovered) -> Result<(), Error> {
+/// What rules out the flow before a browser opens (AS-16, AS-20, AS-22, CC-06, WIF-10).
+fn check_metadata(flow: &Flow, found: &Discovered) -> Result<(), Error> {
     let server = &found.server;
     let refuse = |member, why| Err(unsupported(found, member, why));
-    if found
-        .resource_metadata
-        .as_ref()
-        .is_some_and(|metadata| metadata.dpop_bound_access_tokens_required)
+    if !server.supports_grant(flow.grant_type()) {
+        let why = match flow {
+            Flow::AuthorizationCode => "does not list `authorization_code`",
+            Flow::Device => "does not list the device code grant",
+            Flow::ClientCredentials => "does not list `client_credentials`",
+            Flow::WorkloadIdentity(_) | Flow::EnterpriseManaged(_) => {
+                "does not list the JWT bearer grant"
+            }
+        };
+        return refuse("grant_types_supported", why);
+    }
+    if !matches!(flow, Flow::AuthorizationCode) {
+        return Ok(());
+    }
+    if server.require_pushed_authorization_requests
+        && server.pushed_authorization_request_endpoint.is_none()
     {
         return refuse(
-            "dpop_bound_access_tokens_required",
-            "asks for DPoP, which this client does not speak",
-        );
-    }
-    if server.require_pushed_authorization_requests {
-        return refuse(
-            "require_pushed_authorization_requests",
-            "asks for pushed authorization requests, which this client does not send",
+            "pushed_authorization_request_endpoint",
+            "is missing, and authorization requests have to be pushed",
         );
     }
     if server.require_signed_request_object {
@@ -234,12 +326,6 @@ fn check_metadata(found: &Discovered) -> Result<(), Error> {
     }
     if !server.supports_code() {
         return refuse("response_types_supported", "does not list `code`");
-    }
-    if !server.supports_grant("authorization_code") {
-        return refuse(
-            "grant_types_supported",
-            "does not list `authorization_code`",
-        );
     }
     // Default endpoints come without metadata, so there PKCE cannot be checked (LEG-06).
     if found.source != Source::LegacyDefaults && !server.supports_s256() {
@@ -256,61 +342,6 @@ fn unsupported(found: &Discovered, member: &'static str, why: &'static str) -> E
         member,
         why,
     }
-}
-
-async fn open(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> Result<Box<dyn Channel>, Error> {
-    let request = InteractionRequest {
-        server: parts.config.server.clone(),
-        issuer: settled.found.server.listed.clone(),
-        redirect_hint: client::redirect_hint(parts, wish, settled).await?,
-    };
-    Ok(wish.interaction.open(request).await?)
-}
-
-async fn authorize(
-    parts: Parts<'_>,
-    settled: &Settled,
-    client: &Client,
-    channel: &mut dyn Channel,
-    gone: impl Future<Output = ()>,
-) -> Result<(AuthorizationRecord, Exchanged), Error> {
-    let plan = AuthorizationPlan {
-        server: &settled.found.server,
-        trusted_issuer: parts.config.discovery.trusted_issuer.as_ref(),
-        client_id: &client.id,
-        redirect_uri: channel.redirect_uri(),
-        resource: settled.resource.as_deref(),
-        scopes: &settled.scopes,
-    };
-    let record = AuthorizationRecord::new(&plan, parts.random, parts.clock.now())?;
-    let limit = wait::limit(parts.config);
-    let prompt = Prompt {
-        url: record.url(
-            &settled.authorization_endpoint,
-            settled.found.server.is_openid,
-            &parts.config.extra_authorize_params,
-        )?,
-        issuer: settled.found.server.listed.clone(),
-        server: parts.config.server.clone(),
-        scopes: record.scopes.clone(),
-        expires_in: limit,
-    };
-    let waiting = Waiting {
-        record: &record,
-        clock: parts.clock,
-        limit,
-    };
-    let code = wait_for_code(waiting, channel, &prompt, gone).await?;
-    let form = Form::authorization_code(&code, &record.redirect_uri, &record.verifier)
-        .resource(record.resource.as_deref());
-    let endpoint = TokenEndpoint {
-        http: parts.http,
-        clock: parts.clock,
-        url: &settled.token_endpoint,
-        client,
-    };
-    let exchanged = exchange(endpoint, form).await?;
-    Ok((record, exchanged))
 }
 
 impl SignedIn {

@@ -18,6 +18,8 @@ pub(crate) struct TokenResponse {
     pub(crate) token_type: TokenType,
     pub(crate) expires_in: Option<Duration>,
     pub(crate) refresh_token: Option<SecretString>,
+    /// Of use to a sign-on at an identity provider only (TOK-22).
+    pub(crate) id_token: Option<SecretString>,
     /// What was granted; `None` means "as requested" (TOK-14).
     pub(crate) scope: Option<Scopes>,
     pub(crate) received_at: SystemTime,
@@ -26,18 +28,7 @@ pub(crate) struct TokenResponse {
 impl TokenResponse {
     /// Reads an answer of the token endpoint.
     pub(crate) fn read(answer: &Answer, received_at: SystemTime) -> Result<Self, Error> {
-        let mut object = answer.object()?;
-        if let Some(error) = answer.protocol_error(&object) {
-            return Err(Error::TokenEndpoint {
-                url: answer.url.clone(),
-                status: answer.status,
-                error,
-                retry_after: answer.retry_after,
-            });
-        }
-        if !answer.status.is_success() {
-            return Err(answer.unreadable("there is no `error` in it"));
-        }
+        let mut object = answer.success()?;
         let access_token = take_text(&mut object, "access_token")
             .ok_or_else(|| answer.unreadable("there is no `access_token` in it"))?;
         if !is_legal(&access_token, Alphabet::Token68) {
@@ -48,12 +39,13 @@ impl TokenResponse {
             .and_then(Value::as_str)
             .ok_or_else(|| answer.unreadable("there is no `token_type` in it"))?;
         let token_type = TokenType::parse(token_type)
-            .ok_or_else(|| answer.unreadable("its `token_type` is not Bearer"))?;
+            .ok_or_else(|| answer.unreadable("its `token_type` is neither Bearer nor DPoP"))?;
         Ok(Self {
             access_token: SecretString::from(access_token),
             token_type,
             expires_in: object.get("expires_in").and_then(lifetime),
             refresh_token: take_text(&mut object, "refresh_token").map(SecretString::from),
+            id_token: take_text(&mut object, "id_token").map(SecretString::from),
             scope: object
                 .get("scope")
                 .and_then(Value::as_str)
@@ -79,7 +71,7 @@ impl fmt::Debug for TokenResponse {
     }
 }
 
-fn take_text(object: &mut Map<String, Value>, name: &str) -> Option<String> {
+pub(crate) fn take_text(object: &mut Map<String, Value>, name: &str) -> Option<String> {
     match object.remove(name) {
         Some(Value::String(text)) if !text.is_empty() => Some(text),
         _ => None,
@@ -88,7 +80,7 @@ fn take_text(object: &mut Map<String, Value>, name: &str) -> Option<String> {
 
 /// Seconds as a number or, from lax servers, as a numeric string. What makes no sense, and zero,
 /// which some servers mean as "never", count as unknown: the token is used until it is rejected.
-fn lifetime(value: &Value) -> Option<Duration> {
+pub(crate) fn lifetime(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,

@@ -36,6 +36,9 @@ pub(crate) fn encode_grant(grant: &Grant) -> Encoded {
         object.optional("redirect_uri", grant.redirect_uri.as_ref())?;
         object.secret("access_token", grant.access_token.as_ref())?;
         object.secret("refresh_token", grant.refresh_token.as_ref())?;
+        object.secret("dpop_key", grant.dpop_key.as_ref())?;
+        object.secret("id_token", grant.id_token.as_ref())?;
+        object.optional("assertion_audience", grant.assertion_audience.as_ref())?;
         object.field("token_type", &grant.token_type)?;
         object.optional("expires_at", grant.expires_at.as_ref())?;
         object.field("issued_at", &grant.issued_at)?;
@@ -65,6 +68,9 @@ pub(crate) fn decode_grant(bytes: &[u8]) -> Result<Grant, Defect> {
         redirect_uri: object.optional("redirect_uri")?,
         access_token: object.secret("access_token")?,
         refresh_token: object.secret("refresh_token")?,
+        dpop_key: object.secret("dpop_key")?,
+        id_token: object.secret("id_token")?,
+        assertion_audience: object.optional("assertion_audience")?,
         token_type: object.required("token_type")?,
         expires_at: object.optional("expires_at")?,
         issued_at: object.required("issued_at")?,

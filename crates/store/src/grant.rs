@@ -111,6 +111,12 @@ pub struct Grant {
     pub access_token: Option<SecretString>,
     /// The refresh token.
     pub refresh_token: Option<SecretString>,
+    /// The key that the tokens are bound to (RFC 9449), a private key in PEM; `None` for bearer tokens.
+    pub dpop_key: Option<SecretString>,
+    /// The identity token (OpenID Connect Core section 2), where the grant is a sign-on at an identity provider.
+    pub id_token: Option<SecretString>,
+    /// What assertions name as their audience, where it is not the issuer.
+    pub assertion_audience: Option<String>,
     /// The type of the access token, as the server wrote it: `Bearer`, `DPoP`.
     pub token_type: String,
     /// When the access token ends; `None` if the server did not say: then it is good until it is rejected.
@@ -155,6 +161,9 @@ impl Grant {
             redirect_uri: None,
             access_token: None,
             refresh_token: None,
+            dpop_key: None,
+            id_token: None,
+            assertion_audience: None,
             token_type: "Bearer".to_owned(),
             expires_at: None,
             issued_at: 0,
@@ -185,6 +194,9 @@ impl fmt::Debug for Grant {
             .field("redirect_uri", &self.redirect_uri)
             .field("access_token", &Redacted::of(self.access_token.as_ref()))
             .field("refresh_token", &Redacted::of(self.refresh_token.as_ref()))
+            .field("dpop_key", &Redacted::of(self.dpop_key.as_ref()))
+            .field("id_token", &Redacted::of(self.id_token.as_ref()))
+            .field("assertion_audience", &self.assertion_audience)
             .field("token_type", &self.token_type)
             .field("expires_at", &self.expires_at)
             .field("issued_at", &self.issued_at)

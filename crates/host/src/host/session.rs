@@ -129,6 +129,7 @@ pub(crate) fn authorization(
         Some(client_id) => ClientChoice::Static {
             client_id: client_id.clone(),
             client_secret,
+            signing_key: None,
             issuer: server.oauth.issuer.clone(),
             auth_method: server.oauth.token_endpoint_auth_method,
         },

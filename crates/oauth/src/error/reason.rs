@@ -55,6 +55,12 @@ pub enum LoginReason {
     /// The authorization server refuses the configured client.
     #[error("the configured client was refused ({})", .0.code)]
     ClientRefused(ProtocolError),
+    /// The key that the tokens are bound to is gone or unreadable (DP-18).
+    #[error("the key that the tokens are bound to is lost")]
+    DpopKeyLost,
+    /// The identity provider has to see the person again.
+    #[error("a sign-on at {} is needed", .0)]
+    SignOn(doorkey_discovery::Issuer),
     /// The resource refuses the token although it has not expired.
     #[error("the token was rejected")]
     TokenRejected,
@@ -79,6 +85,16 @@ pub enum NextStep {
     CheckResource,
     /// Replace the configured bearer token.
     CheckBearer,
+    /// Say in the configuration that the credentials belong to this authorization server, if it is
+    /// the right one.
+    NameIssuer {
+        /// The authorization server that the MCP server names.
+        discovered: doorkey_discovery::Issuer,
+    },
+    /// Set the clock of this machine.
+    CheckClock,
+    /// See to the source of the JWT that vouches for this program.
+    CheckAssertion,
     /// Correct this setting.
     CheckSetting(&'static str),
     /// Try again, at the earliest after the given time.

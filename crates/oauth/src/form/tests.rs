@@ -9,6 +9,9 @@ fn client(id: &str, secret: Option<&str>, method: ClientAuthMethod) -> Client {
         secret: secret.map(SecretString::from),
         secret_expires_at: None,
         method,
+        key: None,
+        algorithm: None,
+        audience: String::from("https://as.example"),
         origin: ClientOrigin::Granted,
     }
 }

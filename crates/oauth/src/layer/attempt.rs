@@ -8,6 +8,7 @@ use tower::{Service, ServiceExt as _};
 use url::Url;
 
 use crate::access_token::AccessToken;
+use crate::dpop::{DPOP, NONCE_RETRIES};
 use crate::error::Error;
 use crate::source::TokenSource;
 
@@ -52,6 +53,7 @@ struct Attempt {
     recoveries: u8,
     step_ups: u8,
     redirects: u8,
+    nonce_retries: u8,
 }
 
 impl Attempt {
@@ -63,16 +65,17 @@ impl Attempt {
             match tokens.token().await {
                 Ok(token) => token,
                 // The server's challenge says what the login needs, so it is fetched first.
-                Err(error) if error.needs_login() && tokens.may_interact() => None,
+                Err(error) if error.needs_login() && tokens.may_sign_in() => None,
                 Err(error) => return Err(error),
             }
         } else {
             None
         };
         Ok(Self {
-            recoveries: if tokens.may_interact() { 2 } else { 1 },
+            recoveries: if tokens.may_sign_in() { 2 } else { 1 },
             step_ups: 2,
             redirects: 3,
+            nonce_retries: NONCE_RETRIES,
             tokens,
             url,
             ours,
@@ -85,6 +88,9 @@ impl Attempt {
         if let Some(token) = &self.sent {
             let value = token.header_value()?;
             request.headers_mut().insert(AUTHORIZATION, value);
+            if let Some(proof) = self.tokens.proof(token, request.method(), &self.url)? {
+                request.headers_mut().insert(DPOP, proof);
+            }
         }
         Ok(request)
     }
@@ -95,7 +101,12 @@ impl Attempt {
         response: &Response<Body>,
         spare: Option<Request<Body>>,
     ) -> Result<Option<Request<Body>>, Error> {
+        let is_bound = self.sent.as_ref().is_some_and(|sent| sent.key().is_some());
+        let has_nonce = is_bound && self.tokens.note_nonce(&self.url, response.headers());
         match response.status() {
+            StatusCode::UNAUTHORIZED if is_bound && faults_proof(response) => {
+                self.proof_refused(response, spare, has_nonce)
+            }
             StatusCode::UNAUTHORIZED if self.ours => self.unauthorized(response, spare).await,
             StatusCode::FORBIDDEN if self.ours => self.forbidden(response, spare).await,
             status if is_redirect(status) => self.redirected(response, spare),
@@ -128,6 +139,27 @@ impl Attempt {
         }
         self.recoveries -= 1;
         self.again(token, response, spare)
+    }
+
+    /// The token is good, its proof is not: a nonce was missing, which is no reason to obtain
+    /// another token (CH-09, DP-12), or something that another proof would not mend (DP-17).
+    fn proof_refused(
+        &mut self,
+        response: &Response<Body>,
+        spare: Option<Request<Body>>,
+        has_nonce: bool,
+    ) -> Result<Option<Request<Body>>, Error> {
+        let challenges = Challenges::from_answer(response.headers(), response.extensions());
+        if !has_nonce || self.nonce_retries == 0 || !says(&challenges, USE_NONCE) {
+            return Err(Error::DpopProofRejected {
+                server: crate::resource::without_secrets(self.tokens.server()),
+                challenges,
+            });
+        }
+        self.nonce_retries -= 1;
+        spare
+            .map(Some)
+            .ok_or_else(|| self.not_replayable(response.status()))
     }
 
     async fn forbidden(
@@ -212,6 +244,18 @@ impl Attempt {
     }
 }
 
+/// Whether a 401 is about the proof alone (RFC 9449 §7.1, §9).
+fn faults_proof(response: &Response<Body>) -> bool {
+    let challenges = Challenges::from_answer(response.headers(), response.extensions());
+    says(&challenges, USE_NONCE) || says(&challenges, INVALID_PROOF)
+}
+
+fn says(challenges: &Challenges, error: &str) -> bool {
+    challenges
+        .iter()
+        .any(|challenge| challenge.is_scheme("DPoP") && challenge.error() == Some(error))
+}
+
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
@@ -227,3 +271,6 @@ fn replay(request: &Request<Body>) -> Option<Request<Body>> {
     *copy.extensions_mut() = request.extensions().clone();
     Some(copy)
 }
+
+const USE_NONCE: &str = "use_dpop_nonce";
+const INVALID_PROOF: &str = "invalid_dpop_proof";

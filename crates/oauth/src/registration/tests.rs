@@ -18,7 +18,7 @@ fn server(methods: Option<&[&str]>) -> AuthorizationServerMetadata {
 fn request(method: ClientAuthMethod) -> RegistrationRequest<'static> {
     RegistrationRequest {
         client_name: "host",
-        redirect_uri: "http://127.0.0.1:3118/cb",
+        redirect_uri: Some("http://127.0.0.1:3118/cb"),
         method,
         scopes: Scopes::default(),
     }
@@ -60,7 +60,7 @@ fn the_document_holds_what_reg_13_to_reg_15_ask() {
         ("http://localhost:1/cb", "native"),
         ("http://[::1]:1/cb", "native"),
     ] {
-        request.redirect_uri = redirect;
+        request.redirect_uri = Some(redirect);
         assert_eq!(request.document()["application_type"], kind, "{redirect}");
     }
 }
@@ -187,7 +187,12 @@ fn an_earlier_registration_serves_while_it_covers_the_login_reg_19_reg_22() {
         .extra
         .insert(String::from(ASKED_SCOPE), json!("a b"));
     let reusable = |registration: &Registration, redirect: &str, scopes: &str, now| {
-        is_reusable(registration, redirect, &Scopes::parse(scopes), at(now))
+        is_reusable(
+            registration,
+            Some(redirect),
+            &Scopes::parse(scopes),
+            at(now),
+        )
     };
     assert!(reusable(&registration, "http://127.0.0.1:3118/cb", "a", 99));
     assert!(!reusable(

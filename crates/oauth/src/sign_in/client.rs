@@ -7,6 +7,7 @@ use super::{Parts, Settled, Wish};
 use crate::client::{Client, ClientOrigin, configured};
 use crate::config::ClientChoice;
 use crate::error::Error;
+use crate::flow::Flow;
 use crate::registration::kept::{Kept, at_issuer, free_key, serves_others};
 use crate::registration::{
     RegistrationRequest, is_reusable, is_worn_out, preferred_method, register,
@@ -52,43 +53,82 @@ pub(super) async fn redirect_hint(
         .iter()
         .flat_map(|(_, registration)| {
             let uris = registration.redirect_uris.iter();
-            uris.filter(|uri| is_usable(parts, settled, registration, uri))
+            uris.filter(|uri| is_usable(parts, settled, registration, Some(uri)))
         })
         .take(HINTS)
         .cloned()
         .collect())
 }
 
-/// The client for this login, registered anew when nothing else serves.
+/// The client for this login, registered anew when nothing else serves. Without a redirect URI it is
+/// for a device authorization.
 pub(super) async fn obtain(
     parts: Parts<'_>,
     wish: &Wish,
     settled: &Settled,
-    redirect_uri: &str,
+    redirect_uri: Option<&str>,
 ) -> Result<Client, Error> {
+    match known(parts, wish, settled)? {
+        Some(client) => Ok(client),
+        None => registered(parts, wish, settled, redirect_uri).await,
+    }
+}
+
+/// The client of a flow without a person: one that is known already, never one that registers
+/// (CC-02, WIF-04, REG-24). Its credentials go where they are meant to go and nowhere else (CC-07,
+/// WIF-08).
+pub(super) fn bound(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> Result<Client, Error> {
+    let config = parts.config;
+    let listed = &settled.found.server.listed;
+    let named = match &config.client {
+        ClientChoice::Static { issuer, .. } => issuer.as_ref(),
+        ClientChoice::Auto { .. } => None,
+    };
+    let allowed = config.discovery.allowed.as_ref();
+    let is_meant = match (named, allowed, &wish.previous) {
+        // Another issuer than the named one is refused below.
+        (Some(_), ..) => true,
+        (None, Some(allowed), _) => allowed.contains(listed),
+        (None, None, Some(previous)) => previous.issuer == *listed,
+        (None, None, None) => config.accept_discovered_issuer,
+    };
+    if !is_meant {
+        return Err(Error::UnboundCredentials {
+            discovered: listed.clone(),
+        });
+    }
+    match known(parts, wish, settled)? {
+        Some(client) => Ok(client),
+        None if matches!(config.flow, Flow::WorkloadIdentity(_)) => Ok(Client::anonymous()),
+        None => Err(Error::NoClient {
+            issuer: listed.clone(),
+        }),
+    }
+}
+
+/// The client that needs no registration.
+fn known(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> Result<Option<Client>, Error> {
     let server = &settled.found.server;
     let bound_to = wish.previous.as_ref().filter(|previous| {
         matches!(&parts.config.client, ClientChoice::Static { client_id, .. } if *client_id == previous.client_id)
     });
     let bound_to = bound_to.map(|previous| &previous.issuer);
-    if let Some(client) = configured(&parts.config.client, server, bound_to)? {
-        return Ok(client);
+    if let Some(client) = configured(parts.config, server, bound_to)? {
+        return Ok(Some(client));
     }
-    if let ClientChoice::Auto {
-        metadata_url: Some(url),
-    } = &parts.config.client
-        && server.client_id_metadata_document_supported
-    {
-        return Ok(Client::of_document(url));
-    }
-    registered(parts, wish, settled, redirect_uri).await
+    Ok(match &parts.config.client {
+        ClientChoice::Auto {
+            metadata_url: Some(url),
+        } if server.client_id_metadata_document_supported => Some(Client::of_document(url)),
+        _ => None,
+    })
 }
 
 async fn registered(
     parts: Parts<'_>,
     wish: &Wish,
     settled: &Settled,
-    redirect_uri: &str,
+    redirect_uri: Option<&str>,
 ) -> Result<Client, Error> {
     let server = &settled.found.server;
     // One registers at a time at an issuer, whatever key its record will have.
@@ -174,7 +214,7 @@ fn is_usable(
     parts: Parts<'_>,
     settled: &Settled,
     registration: &Registration,
-    redirect_uri: &str,
+    redirect_uri: Option<&str>,
 ) -> bool {
     is_reusable(
         registration,

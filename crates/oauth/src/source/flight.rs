@@ -1,13 +1,14 @@
 //! Work in tasks of their own, shared by every caller that wants the same (law 5).
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::error::Error;
+use crate::shared::lock;
 
 /// At most one running task of a kind, and its outcome for all who wait.
 ///
@@ -198,11 +199,6 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
     }
-}
-
-/// A lock whose holder cannot have left anything half done; a poisoned one is as good.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

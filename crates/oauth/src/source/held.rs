@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use super::on_record;
 use crate::access_token::{AccessToken, TokenType, same_secret};
 use crate::clock::from_unix_seconds;
+use crate::dpop::DpopKey;
 use crate::error::LoginReason;
 
 /// One version of the grant. It is replaced as a whole, never changed, but for what is learned
@@ -23,6 +24,8 @@ pub(super) struct Held {
     pub(super) saved: bool,
     pub(super) origin: Origin,
     token: Option<AccessToken>,
+    /// The key that the tokens are bound to.
+    key: Option<DpopKey>,
     issued: Option<SystemTime>,
     accepted: AtomicBool,
     refused: OnceLock<LoginReason>,
@@ -51,17 +54,30 @@ impl Held {
 
     pub(super) fn new(grant: Grant, generation: Option<Generation>, origin: Origin) -> Self {
         let expires = grant.expires_at.and_then(from_unix_seconds);
-        let token = match (&grant.access_token, TokenType::parse(&grant.token_type)) {
-            (Some(secret), Some(kind)) => Some(AccessToken::issued(secret.clone(), kind, expires)),
+        let key = grant.dpop_key.as_ref().map(DpopKey::of_stored);
+        let kind = TokenType::parse(&grant.token_type);
+        let is_lost = match &key {
+            Some(key) => key.is_err(),
+            None => kind == Some(TokenType::Dpop),
+        };
+        let key = key.and_then(Result::ok);
+        let token = match (&grant.access_token, kind) {
+            (Some(secret), Some(kind)) if !is_lost => {
+                let key = key.clone().filter(|_| kind == TokenType::Dpop);
+                Some(AccessToken::issued(secret.clone(), kind, expires, key))
+            }
             _ => None,
         };
         let refused = OnceLock::new();
-        if let Some(reason) = on_record::login_reason(&grant) {
+        if is_lost {
+            drop(refused.set(LoginReason::DpopKeyLost));
+        } else if let Some(reason) = on_record::login_reason(&grant) {
             drop(refused.set(reason));
         }
         Self {
             issued: from_unix_seconds(grant.issued_at),
             token,
+            key,
             grant,
             generation,
             saved: true,
@@ -85,6 +101,7 @@ impl Held {
         let works = grant.proof == Proof::Accepted && self.grant.proof != Proof::Accepted;
         let copy = Self {
             token: self.token.clone(),
+            key: self.key.clone(),
             issued: self.issued,
             saved: self.saved,
             origin: self.origin,
@@ -135,6 +152,22 @@ impl Held {
 
     pub(super) fn token(&self) -> Option<&AccessToken> {
         self.token.as_ref()
+    }
+
+    /// The key that the tokens are bound to; `None` for bearer tokens.
+    pub(super) fn key(&self) -> Option<&DpopKey> {
+        self.key.as_ref()
+    }
+
+    /// Whether the token at hand is bound to a key.
+    pub(super) fn is_bound(&self) -> bool {
+        TokenType::parse(&self.grant.token_type) == Some(TokenType::Dpop)
+    }
+
+    /// Whom assertions for the authorization server are for.
+    pub(super) fn audience(&self) -> &str {
+        let grant = &self.grant;
+        grant.assertion_audience.as_ref().unwrap_or(&grant.issuer)
     }
 
     /// How long before its end a token is refreshed: a minute, or a tenth of a shorter life, so

@@ -7,21 +7,25 @@ use arc_swap::ArcSwapOption;
 use doorkey_discovery::{Challenges, Scopes};
 use doorkey_http::HttpClient;
 use doorkey_store::{Grant, GrantKey, Store, Stored};
+use http::{HeaderValue, Method};
+use secrecy::SecretString;
 use url::Url;
 
 use super::backoff::Backoff;
 use super::builder::TokenSourceBuilder;
-use super::flight::{Flights, Tasks, lock};
+use super::flight::{Flights, Tasks};
 use super::held::Held;
 use super::newest::{Newest, newest};
 use crate::access_token::AccessToken;
 use crate::clock::Clock;
 use crate::config::AuthorizationConfig;
+use crate::dpop::{Nonces, Proven};
 use crate::error::{Error, LoginReason};
-use crate::interaction::Interaction;
+use crate::interaction::{Deny, Interaction};
 use crate::random::Random;
 use crate::report::LoginReport;
 use crate::resource;
+use crate::shared::lock;
 use crate::sign_in::Parts;
 
 /// The one owner of a grant's tokens. Its behaviour lives in the modules beside this one.
@@ -37,6 +41,11 @@ pub(super) struct Inner {
     pub(super) recoveries: Arc<Flights<Arc<Held>>>,
     pub(super) logins: Arc<Flights<LoginReport>>,
     pub(super) tasks: Tasks,
+    /// The nonces of authorization servers and of the resource, apart (DP-14).
+    pub(super) server_nonces: Nonces,
+    pub(super) resource_nonces: Nonces,
+    /// The JWT that an authorization server refused: it is not sent again (WIF-05).
+    pub(super) refused_assertion: Mutex<Option<(SecretString, Error)>>,
     pub(super) backoff: Mutex<Backoff>,
     /// Scope sets a person refused lately, and when (UP-06).
     pub(super) refused_scopes: Mutex<Vec<(Scopes, SystemTime)>>,
@@ -60,6 +69,9 @@ impl Inner {
             recoveries: Arc::new(Flights::new()),
             logins: Arc::new(Flights::new()),
             tasks: Tasks::new(),
+            server_nonces: Nonces::default(),
+            resource_nonces: Nonces::default(),
+            refused_assertion: Mutex::new(None),
             backoff: Mutex::new(Backoff::default()),
             refused_scopes: Mutex::new(Vec::new()),
             current: ArcSwapOption::empty(),
@@ -203,7 +215,44 @@ impl Inner {
             store: &self.store,
             clock: self.clock.as_ref(),
             random: self.random.as_ref(),
+            nonces: &self.server_nonces,
+            refused_assertion: &self.refused_assertion,
         }
+    }
+
+    /// Whether a token can be had without asking anybody: by a person who is there, or by the
+    /// program itself.
+    pub(super) fn may_sign_in(&self) -> bool {
+        self.interaction.is_some() || self.config.flow.is_unattended()
+    }
+
+    /// Whether the token of `held` can be replaced without a login.
+    pub(super) fn is_renewable(&self, held: &Held) -> bool {
+        if self.config.flow.is_unattended() {
+            return held.refusal().is_none();
+        }
+        held.refresh_token().is_some()
+    }
+
+    /// A proof that the bearer of `token` holds its key, for one request; `None` for a bearer token.
+    pub(super) fn proof(
+        &self,
+        token: &AccessToken,
+        method: &Method,
+        url: &Url,
+    ) -> Result<Option<HeaderValue>, Error> {
+        let Some(key) = token.key() else {
+            return Ok(None);
+        };
+        let nonce = self.resource_nonces.of(url);
+        let proven = Proven {
+            method,
+            url,
+            token: Some(token.secret()),
+            nonce: nonce.as_deref(),
+        };
+        key.proof(proven, self.clock.now(), self.random.as_ref())
+            .map(Some)
     }
 
     pub(super) fn store_problem(&self) -> Option<Error> {
@@ -216,6 +265,23 @@ impl Inner {
             tracing::error!(error = %Chain(problem), "a token could not be saved; it is kept in memory");
         }
         *lock(&self.problem) = problem;
+    }
+
+    /// Notes a failure, so that the next attempt waits a while: longer each time, and as long as the
+    /// server asked. What only a person can mend is no matter of time.
+    pub(super) fn wait_after(&self, error: Error) -> Error {
+        if !error.needs_login() {
+            let now = self.clock.now();
+            lock(&self.backoff).failed(error.clone(), now, self.random.as_ref());
+        }
+        error
+    }
+
+    /// Through whom a login may go by itself: a person who is there, or nobody where none is needed.
+    pub(super) fn way_in(&self) -> Option<Arc<dyn Interaction>> {
+        let nobody = || Arc::new(Deny) as Arc<dyn Interaction>;
+        let unattended = self.config.flow.is_unattended();
+        self.interaction.clone().or_else(|| unattended.then(nobody))
     }
 
     /// The failure that says to wait with the next refresh, if it is too early for one.

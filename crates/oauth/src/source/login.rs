@@ -6,7 +6,7 @@ use std::sync::Arc;
 use doorkey_discovery::{Challenges, Issuer, Scopes};
 use doorkey_store::{Generation, Grant, Registration};
 
-use super::flight::{Interest, lock};
+use super::flight::Interest;
 use super::held::{Held, Origin};
 use super::inner::Inner;
 use crate::client::{Client, ClientOrigin};
@@ -17,6 +17,7 @@ use crate::interaction::Interaction;
 use crate::registration::kept::Kept;
 use crate::registration::{refuse_scopes, suspect};
 use crate::report::LoginReport;
+use crate::shared::lock;
 use crate::sign_in::{Failed, Previous, SignedIn, Wish, sign_in};
 
 /// See [`TokenSource::login`](crate::TokenSource::login).
@@ -102,6 +103,7 @@ async fn previous(inner: &Inner) -> Result<Option<Previous>, Error> {
             client_id: grant.client_id,
             resource: grant.resource,
             requested: grant.requested_scopes.into_iter().collect(),
+            dpop_key: grant.dpop_key,
         }
     }))
 }
@@ -244,19 +246,23 @@ fn grant_of(signed: &SignedIn) -> Grant {
         id,
         signed.token_endpoint.as_str(),
     );
-    grant.resource.clone_from(&signed.record.resource);
+    grant.resource.clone_from(&signed.resource);
     grant.revocation_endpoint = signed.server.revocation_endpoint.as_ref().map(text);
     grant.authorization_endpoint = signed.server.authorization_endpoint.as_ref().map(text);
     grant.client_auth_method = signed.method;
     grant.client_secret = secret;
     grant.client_secret_expires_at = secret_expires_at;
-    grant.redirect_uri = Some(signed.record.redirect_uri.clone());
+    grant.redirect_uri.clone_from(&signed.redirect_uri);
+    grant.dpop_key = signed.key.as_ref().map(|key| key.stored().clone());
+    let published = &signed.server.issuer;
+    grant.assertion_audience =
+        (*published != signed.server.listed).then(|| published.as_str().to_owned());
     grant.access_token = Some(tokens.access_token.clone());
     grant.refresh_token.clone_from(&tokens.refresh_token);
     tokens.token_type.scheme().clone_into(&mut grant.token_type);
     grant.expires_at = tokens.expires_at().map(unix_seconds);
     grant.issued_at = unix_seconds(tokens.received_at);
-    grant.requested_scopes = names(&signed.record.scopes);
+    grant.requested_scopes = names(&signed.scopes);
     grant.granted_scopes = tokens.scope.as_ref().map(names);
     grant.dynamic_registration = signed.client.is_dynamic();
     grant
@@ -269,10 +275,11 @@ fn names(scopes: &Scopes) -> Vec<String> {
 fn report(signed: SignedIn) -> LoginReport {
     LoginReport {
         issuer: signed.server.listed,
-        resource: signed.record.resource,
+        resource: signed.resource,
         expires_at: signed.tokens.expires_at(),
         refreshable: signed.tokens.refresh_token.is_some(),
-        scopes: signed.tokens.scope.unwrap_or(signed.record.scopes),
+        token_type: signed.tokens.token_type,
+        scopes: signed.tokens.scope.unwrap_or(signed.scopes),
         registered: matches!(signed.client.origin, ClientOrigin::Registered(_)),
         match_kind: signed.match_kind,
         source: signed.source,

@@ -7,7 +7,6 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 use url::Url;
 
-use super::flight::lock;
 use super::inner::Inner;
 use super::newest::{Newest, newest};
 use crate::client::Client;
@@ -15,6 +14,7 @@ use crate::error::Error;
 use crate::registration::kept::{of_client, serves_others};
 use crate::report::{LogoutOptions, LogoutReport, StepOutcome};
 use crate::revoke::{delete_registration, revoke};
+use crate::shared::lock;
 
 /// See [`TokenSource::logout`](crate::TokenSource::logout).
 pub(super) async fn logout(
@@ -105,8 +105,7 @@ async fn revoke_one(
     let outcome = async {
         let endpoint = Url::parse(endpoint)
             .map_err(|cause| Error::invalid_url("stored revocation endpoint", cause))?;
-        let now = inner.clock.now();
-        revoke(&inner.http, &endpoint, client, (token, hint), now).await
+        revoke(inner.parts().tools(), &endpoint, client, (token, hint)).await
     };
     outcome_of(outcome.await)
 }

@@ -22,6 +22,7 @@ use std::time::Duration;
 use doorkey_discovery::Challenges;
 use doorkey_http::HttpClient;
 use doorkey_store::{Grant, Proof, Store, Stored};
+use http::{HeaderMap, HeaderValue, Method};
 use secrecy::SecretString;
 use url::Url;
 
@@ -239,12 +240,39 @@ impl TokenSource {
     }
 
     /// Whether [`rejected`](Self::rejected) and [`insufficient_scope`](Self::insufficient_scope)
-    /// may ask a person by themselves.
+    /// may sign in by themselves: through a person who is there, or because the
+    /// [`Flow`](crate::Flow) needs none.
     #[must_use]
-    pub fn may_interact(&self) -> bool {
+    pub fn may_sign_in(&self) -> bool {
         match &self.0 {
             Kind::Fixed(_) => false,
-            Kind::Granted(inner) => inner.interaction.is_some(),
+            Kind::Granted(inner) => inner.may_sign_in(),
+        }
+    }
+
+    /// The `DPoP` header that goes with `token` in one request to `url` (RFC 9449 §7.1): another one
+    /// is made for each attempt. `None` for a bearer token, which needs none.
+    ///
+    /// # Errors
+    /// [`Error::Signing`], [`Error::Random`].
+    pub fn proof(
+        &self,
+        token: &AccessToken,
+        method: &Method,
+        url: &Url,
+    ) -> Result<Option<HeaderValue>, Error> {
+        match &self.0 {
+            Kind::Fixed(_) => Ok(None),
+            Kind::Granted(inner) => inner.proof(token, method, url),
+        }
+    }
+
+    /// Keeps the nonce that an answer of `url` brought, for the next proof there (RFC 9449 §9).
+    /// Whether there was one.
+    pub fn note_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
+        match &self.0 {
+            Kind::Fixed(_) => false,
+            Kind::Granted(inner) => inner.resource_nonces.note(url, headers),
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) async fn rejected(
     };
     match outcome {
         Ok(token) => Ok(token),
-        Err(error) => ask_a_person(inner, with_challenges(error, challenges), challenges).await,
+        Err(error) => sign_in_again(inner, with_challenges(error, challenges), challenges).await,
     }
 }
 
@@ -126,9 +126,8 @@ async fn recover(
     if current.never_worked(now) {
         return Err(never_worked(inner, &current).await);
     }
-    if current.refresh_token().is_none() {
-        let reason = LoginReason::RefreshTokenMissing;
-        return Err(needs_login(inner, &current, reason).await);
+    if !inner.is_renewable(&current) {
+        return Err(needs_login(inner, &current, current.why_login()).await);
     }
     if let Some(error) = inner.backed_off() {
         return Err(error);
@@ -259,8 +258,8 @@ fn with_challenges(error: Error, challenges: &Challenges) -> Error {
     }
 }
 
-/// Signs in where the host allowed that, for a failure that a login can mend.
-async fn ask_a_person(
+/// Signs in where the host or the flow allows that, for a failure that a login can mend.
+async fn sign_in_again(
     inner: &Arc<Inner>,
     error: Error,
     challenges: &Challenges,
@@ -268,20 +267,27 @@ async fn ask_a_person(
     // A token straight from a login that is refused would only be refused again.
     let hopeful = match &error {
         Error::LoginRequired { .. } => true,
-        Error::TokenRejectedByResource { .. } => inner
+        // Only a person can do something about it, say by choosing another account.
+        Error::TokenRejectedByResource { .. } if !inner.config.flow.is_unattended() => inner
             .current()
             .is_some_and(|held| held.origin != Origin::SignedIn),
         _ => false,
     };
-    let Some(interaction) = inner.interaction.as_ref().filter(|_| hopeful) else {
+    let Some(interaction) = inner.way_in().filter(|_| hopeful) else {
         return Err(error);
     };
-    match login::login(inner, challenges, Arc::clone(interaction)).await {
+    if inner.config.flow.is_unattended()
+        && let Some(failure) = inner.backed_off()
+    {
+        return Err(failure);
+    }
+    match login::login(inner, challenges, interaction).await {
         Ok(_) => inner
             .current()
             .and_then(|held| held.token().cloned())
             .ok_or(error),
         Err(Error::Interaction(cause)) if cause.is_denied() => Err(error),
+        Err(failure) if inner.config.flow.is_unattended() => Err(inner.wait_after(failure)),
         Err(failure) => Err(failure),
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use doorkey_http::Leg;
 use doorkey_store::{Generation, Grant, Stored};
+use secrecy::SecretString;
 use tokio::runtime::Handle;
 use url::Url;
 
@@ -16,9 +18,12 @@ use super::refusal::{self, After, Attempt};
 use crate::access_token::{AccessToken, same_secret};
 use crate::client::Client;
 use crate::clock::unix_seconds;
+use crate::dpop::Binding;
 use crate::error::{Error, LoginReason};
 use crate::exchange::{Exchanged, TokenEndpoint, exchange};
+use crate::flow::DpopChoice;
 use crate::form::Form;
+use crate::sign_in::unattended::{self, Asked};
 
 /// The token to send now; see [`TokenSource::token`](crate::TokenSource::token).
 pub(super) async fn token(inner: &Arc<Inner>) -> Result<Option<AccessToken>, Error> {
@@ -39,7 +44,7 @@ pub(super) async fn token(inner: &Arc<Inner>) -> Result<Option<AccessToken>, Err
     if let Some(token) = held.fresh_token(now) {
         return Ok(Some(token.clone()));
     }
-    let idle = held.refresh_token().is_none() || inner.backed_off().is_some();
+    let idle = !inner.is_renewable(&held) || inner.backed_off().is_some();
     if let Some(token) = held.valid_token(now).filter(|_| idle) {
         return Ok(Some(token.clone()));
     }
@@ -129,14 +134,21 @@ pub(super) async fn reread(inner: &Inner) -> Result<Arc<Held>, Error> {
 
 /// One refresh of exactly this version of the grant, under its lock.
 async fn once(inner: &Inner, held: &Arc<Held>) -> Result<After, Error> {
-    let Some(refresh_token) = held.refresh_token().cloned() else {
+    if !inner.is_renewable(held) {
         return Err(inner.login_required(held.why_login(), None));
-    };
+    }
     if let Some(error) = inner.backed_off() {
         return Err(error);
     }
     let url = Url::parse(&held.grant.token_endpoint)
         .map_err(|cause| Error::invalid_url("stored token endpoint", cause))?;
+    tracing::debug!(server = %doorkey_http::RedactedUrl::from(&inner.config.server), "refreshing");
+    if inner.config.flow.is_unattended() {
+        return renew(inner, held, &url).await;
+    }
+    let Some(refresh_token) = held.refresh_token().cloned() else {
+        return Err(inner.login_required(held.why_login(), None));
+    };
     let held = match begin(inner, held).await? {
         Begun::Held(held) => held,
         Begun::Conflict(error) => return Ok(After::Changed(Some(error))),
@@ -149,22 +161,60 @@ async fn once(inner: &Inner, held: &Arc<Held>) -> Result<After, Error> {
         form = form.scopes(&held.requested());
     }
     let endpoint = TokenEndpoint {
-        http: &inner.http,
-        clock: inner.clock.as_ref(),
+        tools: inner.parts().tools(),
+        leg: Leg::Token,
         url: &url,
         client: &client,
+        key: held.key(),
     };
-    tracing::debug!(server = %doorkey_http::RedactedUrl::from(&inner.config.server), "refreshing");
+    let attempt = Attempt {
+        held: Arc::clone(&held),
+        refresh_token: refresh_token.clone(),
+    };
     match exchange(endpoint, form).await {
-        Ok(exchanged) => complete(inner, &held, &refresh_token, &exchanged).await,
-        Err(error) => {
-            let attempt = Attempt {
-                held,
-                refresh_token,
-            };
-            refusal::settle(inner, attempt, error).await
+        Ok(exchanged) if !is_bound(inner, &held, &exchanged) => {
+            let error = not_bound(&url);
+            Err(refusal::unbound(inner, attempt, &exchanged, error).await)
         }
+        Ok(exchanged) => complete(inner, &held, Some(&refresh_token), &exchanged).await,
+        Err(error) => refusal::settle(inner, attempt, error).await,
     }
+}
+
+/// Asks for a token again, as a flow without a person does: there is nothing that could be spent
+/// (CC-08, WIF-09, EMA-13).
+async fn renew(inner: &Inner, held: &Arc<Held>, url: &Url) -> Result<After, Error> {
+    let asked = Asked {
+        client: &Client::of_grant(&held.grant, &inner.config),
+        url,
+        audience: held.audience(),
+        resource: held.grant.resource.as_deref(),
+        scopes: &held.requested(),
+        key: held.key(),
+    };
+    let exchanged = match unattended::tokens(inner.parts(), asked).await {
+        Ok(exchanged) if !is_bound(inner, held, &exchanged) => Err(not_bound(url)),
+        outcome => outcome,
+    };
+    match exchanged {
+        Ok(exchanged) => complete(inner, held, None, &exchanged).await,
+        Err(error) => Err(inner.wait_after(error)),
+    }
+}
+
+/// Whether a new token is bound to the key as the one before it was (DP-16).
+fn is_bound(inner: &Inner, held: &Held, exchanged: &Exchanged) -> bool {
+    let is_required = held.is_bound() && inner.config.dpop != DpopChoice::Prefer;
+    let binding = match held.key() {
+        Some(_) if is_required => Binding::Required,
+        Some(_) => Binding::Preferred,
+        None => Binding::Off,
+    };
+    exchanged.is_bound_as(binding)
+}
+
+pub(crate) fn not_bound(url: &Url) -> Error {
+    Error::TokenNotBound { url: url.into() }
 }
 
 enum Begun {
@@ -205,7 +255,7 @@ async fn begin(inner: &Inner, held: &Arc<Held>) -> Result<Begun, Error> {
 async fn complete(
     inner: &Inner,
     held: &Held,
-    spent: &secrecy::SecretString,
+    spent: Option<&SecretString>,
     exchanged: &Exchanged,
 ) -> Result<After, Error> {
     end_backoff(inner);
@@ -225,7 +275,7 @@ async fn complete(
             }
         }
         match winner(inner).await {
-            Ok(Some(stored)) if is_spent(&stored.value, spent) => {
+            Ok(Some(stored)) if is_same(held, &stored.value, spent) => {
                 // Only notes about the same tokens changed: ours go on top of them.
                 grant = refreshed(&stored.value, exchanged);
                 expected = Some(stored.generation);
@@ -288,8 +338,16 @@ fn refreshed(grant: &Grant, exchanged: &Exchanged) -> Grant {
     grant
 }
 
+/// Whether the stored grant still holds the tokens that were just replaced.
+fn is_same(held: &Held, stored: &Grant, spent: Option<&SecretString>) -> bool {
+    match spent {
+        Some(spent) => is_spent(stored, spent),
+        None => held.is_token_of(stored),
+    }
+}
+
 /// Whether the grant still holds the refresh token that was just used.
-pub(super) fn is_spent(grant: &Grant, spent: &secrecy::SecretString) -> bool {
+pub(super) fn is_spent(grant: &Grant, spent: &SecretString) -> bool {
     grant
         .refresh_token
         .as_ref()
@@ -297,7 +355,7 @@ pub(super) fn is_spent(grant: &Grant, spent: &secrecy::SecretString) -> bool {
 }
 
 fn end_backoff(inner: &Inner) {
-    super::flight::lock(&inner.backoff).reset();
+    crate::shared::lock(&inner.backoff).reset();
 }
 
 /// How long a caller with a valid token waits for the next one; the refresh goes on without it.

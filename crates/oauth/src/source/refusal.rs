@@ -5,16 +5,17 @@ use std::sync::Arc;
 use doorkey_store::Grant;
 use secrecy::SecretString;
 
-use super::flight::lock;
 use super::held::Held;
 use super::inner::Inner;
 use super::on_record;
 use super::refresh::is_spent;
 use crate::clock::unix_seconds;
 use crate::error::{Error, LoginReason};
+use crate::exchange::Exchanged;
 use crate::protocol_error::ProtocolError;
 use crate::registration::kept::{Kept, of_client};
 use crate::shared::Shared;
+use crate::shared::lock;
 
 /// The refresh that failed.
 pub(super) struct Attempt {
@@ -134,6 +135,26 @@ async fn passing(inner: &Inner, attempt: &Attempt, error: Error) -> Error {
         inner.publish(attempt.held.revised(grant, attempt.held.generation));
     }
     error
+}
+
+/// A refresh that brought a token which is not bound to our key (DP-16). It is not used; what
+/// replaced the refresh token is kept, because the old one may be spent.
+pub(super) async fn unbound(
+    inner: &Inner,
+    attempt: Attempt,
+    exchanged: &Exchanged,
+    error: Error,
+) -> Error {
+    note(inner, &attempt.held, |grant| {
+        if exchanged.tokens.refresh_token.is_some() {
+            grant
+                .refresh_token
+                .clone_from(&exchanged.tokens.refresh_token);
+        }
+        grant.last_error = Some(error.to_string());
+    })
+    .await;
+    inner.wait_after(error)
 }
 
 /// Whether the server, or somebody on the way to it, answered; the next answer may be another one.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use doorkey_discovery::{Challenges, Discovery, Scopes};
 
-use super::flight::lock;
 use super::held::Held;
 use super::inner::{Inner, REFUSAL_MEMORY};
 use super::login;
 use crate::access_token::AccessToken;
 use crate::error::{Error, LoginReason};
+use crate::shared::lock;
 
 /// See [`TokenSource::insufficient_scope`](crate::TokenSource::insufficient_scope).
 pub(super) async fn insufficient_scope(
@@ -29,7 +29,7 @@ pub(super) async fn insufficient_scope(
         if let Some(token) = stepped_up_already(inner, &held, sent, &challenged) {
             return Ok(token);
         }
-        let Some(interaction) = &inner.interaction else {
+        let Some(interaction) = inner.way_in() else {
             return Err(refuse());
         };
         let requested = held.requested();
@@ -46,7 +46,7 @@ pub(super) async fn insufficient_scope(
         if refused_lately(inner, &union) {
             return Err(refuse());
         }
-        match login::step_up(inner, challenges, union.clone(), Arc::clone(interaction)).await {
+        match login::step_up(inner, challenges, union.clone(), interaction).await {
             // Perhaps another caller's login was joined: look whether it brought what is missing.
             Ok(_) => {}
             Err(Error::Interaction(cause)) if cause.is_denied() => return Err(refuse()),

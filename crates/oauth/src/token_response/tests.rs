@@ -86,7 +86,7 @@ fn unusable_successes_are_refused_tok_13_use_10() {
         ),
         (r#"{"access_token":"t"}"#, "token_type"),
         (r#"{"access_token":"t","token_type":"mac"}"#, "token_type"),
-        (r#"{"access_token":"t","token_type":"DPoP"}"#, "token_type"),
+        (r#"{"access_token":"t","token_type":"N_A"}"#, "token_type"),
         (r#"{"access_token":"a b","token_type":"Bearer"}"#, "header"),
         (
             r#"{"access_token":"a\r\nb","token_type":"Bearer"}"#,

@@ -32,7 +32,7 @@ async fn metadata_that_rules_the_flow_out_does_so_before_a_browser_opens_as_16_a
         (
             "require_pushed_authorization_requests",
             json!(true),
-            "require_pushed_authorization_requests",
+            "pushed_authorization_request_endpoint",
         ),
         (
             "require_signed_request_object",
@@ -152,6 +152,7 @@ async fn a_client_of_another_issuer_is_not_tried_reg_05() {
     config.client = ClientChoice::Static {
         client_id: String::from("mine"),
         client_secret: Some(SecretString::from("s")),
+        signing_key: None,
         issuer: Some(Issuer::new("https://other.example")),
         auth_method: None,
     };
@@ -177,6 +178,7 @@ async fn a_configured_client_stays_with_the_issuer_it_first_signed_in_at_reg_04(
     config.client = ClientChoice::Static {
         client_id: String::from("mine"),
         client_secret: None,
+        signing_key: None,
         issuer: None,
         auth_method: None,
     };
@@ -212,6 +214,7 @@ async fn who_takes_a_trusted_name_gets_no_configured_client_of_it_reg_04_reg_05_
         config.client = ClientChoice::Static {
             client_id: String::from("mine"),
             client_secret: Some(SecretString::from("s")),
+            signing_key: None,
             issuer,
             auth_method: None,
         };

@@ -409,6 +409,7 @@ async fn a_configured_client_that_is_corrected_works_without_a_login() {
     config.client = ClientChoice::Static {
         client_id: String::from("mine"),
         client_secret: Some(SecretString::from("wrong")),
+        signing_key: None,
         issuer: None,
         auth_method: None,
     };

@@ -245,6 +245,7 @@ async fn a_configured_client_is_reported_and_kept_reg_23() {
         config.client = ClientChoice::Static {
             client_id: String::from("mine"),
             client_secret: Some(SecretString::from(secret)),
+            signing_key: None,
             issuer: None,
             auth_method: Some(doorkey_oauth::ClientAuthMethod::Post),
         };

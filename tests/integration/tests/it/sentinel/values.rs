@@ -62,6 +62,7 @@ async fn no_value_that_is_made_of_a_secret_shows_it() {
     config.client = ClientChoice::Static {
         client_id: "client".to_owned(),
         client_secret: Some(secret()),
+        signing_key: None,
         issuer: None,
         auth_method: None,
     };

@@ -1,0 +1,226 @@
+//! The device authorization grant (RFC 8628): the person decides on another device.
+
+use std::time::Duration;
+
+use doorkey_http::{Leg, check_endpoint, clean_text};
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+use tokio::time::{Instant, sleep, timeout};
+use url::Url;
+
+use super::{Failed, Gone, Obtained, Parts, Settled, Wish, client};
+use crate::answer::Answer;
+use crate::client::Client;
+use crate::error::Error;
+use crate::exchange::{Exchanged, TokenEndpoint, ask, exchange};
+use crate::form::Form;
+use crate::interaction::DevicePrompt;
+use crate::token_response::{lifetime, take_text};
+
+/// What the authorization server answered to the start (RFC 8628 §3.2).
+struct Started {
+    device_code: SecretString,
+    user_code: String,
+    verification_uri: Url,
+    verification_uri_complete: Option<Url>,
+    expires_in: Duration,
+    interval: Duration,
+}
+
+pub(super) async fn run(
+    parts: Parts<'_>,
+    wish: &Wish,
+    settled: &Settled,
+    mut gone: Gone<'_>,
+) -> Result<Obtained, Failed> {
+    let server = &settled.found.server;
+    let endpoint = settled.needed(
+        server.device_authorization_endpoint.as_ref(),
+        "device_authorization_endpoint",
+    )?;
+    let mut client = client::obtain(parts, wish, settled, None).await?;
+    let authorized = async {
+        let started = start(parts, settled, &mut client, endpoint).await?;
+        let prompt = prompt(parts, settled, &started);
+        wish.interaction.present_code(&prompt).await?;
+        poll(parts, settled, &client, &started).await
+    };
+    let outcome = tokio::select! {
+        biased;
+        outcome = authorized => outcome,
+        () = gone.as_mut() => Err(Error::LoginAbandoned),
+    };
+    match outcome {
+        Ok(exchanged) => Ok(Obtained {
+            client,
+            redirect_uri: None,
+            exchanged,
+        }),
+        Err(error) => Err(settled.failed(client, error)),
+    }
+}
+
+/// Asks for the codes (DEV-02). Whichever way of client authentication works here is used on.
+async fn start(
+    parts: Parts<'_>,
+    settled: &Settled,
+    client: &mut Client,
+    url: &Url,
+) -> Result<Started, Error> {
+    let endpoint = TokenEndpoint {
+        tools: parts.tools(),
+        leg: Leg::Device,
+        url,
+        client,
+        key: None,
+    };
+    let form = Form::device_authorization()
+        .scopes(&settled.scopes)
+        .resource(settled.resource.as_deref());
+    let (started, method) = ask(endpoint, form, read).await?;
+    client.method = method;
+    Ok(started)
+}
+
+fn read(answer: &Answer) -> Result<Started, Error> {
+    let mut object = answer.success()?;
+    let missing = |why| answer.unreadable(why);
+    let device_code = take_text(&mut object, "device_code")
+        .ok_or_else(|| missing("there is no `device_code` in it"))?;
+    let user_code = take_text(&mut object, "user_code")
+        .map(|code| clean_text(&code, LONGEST_CODE))
+        .filter(|code| !code.is_empty())
+        .ok_or_else(|| missing("there is no `user_code` in it"))?;
+    // Some servers keep the name that a draft had.
+    let verification_uri = page(&mut object, "verification_uri")
+        .or_else(|| page(&mut object, "verification_url"))
+        .ok_or_else(|| missing("there is no `verification_uri` in it that may be opened"))?;
+    Ok(Started {
+        device_code: SecretString::from(device_code),
+        user_code,
+        verification_uri,
+        verification_uri_complete: page(&mut object, "verification_uri_complete"),
+        expires_in: object
+            .get("expires_in")
+            .and_then(lifetime)
+            .unwrap_or(USUAL_LIFETIME)
+            .min(LONGEST_WAIT),
+        interval: object
+            .get("interval")
+            .and_then(lifetime)
+            .unwrap_or(USUAL_INTERVAL)
+            .clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL),
+    })
+}
+
+/// A page for the person: https, or http on loopback (DEV-08).
+fn page(object: &mut Map<String, Value>, name: &str) -> Option<Url> {
+    let url = Url::parse(&take_text(object, name)?).ok()?;
+    check_endpoint(&url).is_ok().then_some(url)
+}
+
+fn prompt(parts: Parts<'_>, settled: &Settled, started: &Started) -> DevicePrompt {
+    DevicePrompt {
+        verification_uri: started.verification_uri.clone(),
+        verification_uri_complete: started.verification_uri_complete.clone(),
+        user_code: started.user_code.clone(),
+        issuer: settled.found.server.listed.clone(),
+        server: parts.config.server.clone(),
+        scopes: settled.scopes.clone(),
+        expires_in: started.expires_in,
+    }
+}
+
+/// Asks until the person has decided or the codes expire (DEV-05 to DEV-07).
+async fn poll(
+    parts: Parts<'_>,
+    settled: &Settled,
+    client: &Client,
+    started: &Started,
+) -> Result<Exchanged, Error> {
+    let limit = started.expires_in;
+    let end = Instant::now() + limit;
+    let mut interval = started.interval;
+    loop {
+        if Instant::now() + interval >= end {
+            tokio::time::sleep_until(end).await;
+            return Err(Error::LoginTimedOut { limit });
+        }
+        sleep(interval).await;
+        let form = Form::device_code(&started.device_code).resource(settled.resource.as_deref());
+        let asked = exchange(settled.token_endpoint(parts, client), form);
+        let left = end.saturating_duration_since(Instant::now());
+        let Ok(answer) = timeout(left, asked).await else {
+            return Err(Error::LoginTimedOut { limit });
+        };
+        match answer {
+            Ok(exchanged) => return Ok(exchanged),
+            Err(error) => interval = next(error, interval, limit)?,
+        }
+    }
+}
+
+/// How long to wait for the next question, or why there is none.
+fn next(error: Error, interval: Duration, limit: Duration) -> Result<Duration, Error> {
+    if let Error::TokenEndpoint { error: said, .. } = &error {
+        match said.code.as_str() {
+            "authorization_pending" => return Ok(interval),
+            "slow_down" => return Ok(interval + SLOWER),
+            "access_denied" => return Err(Error::Denied(said.clone())),
+            "expired_token" => return Err(Error::LoginTimedOut { limit }),
+            _ => {}
+        }
+    }
+    match error.is_transient() {
+        true => Ok((interval * 2).min(LONGEST_INTERVAL)),
+        false => Err(error),
+    }
+}
+
+/// RFC 8628 §3.2, §3.5.
+const USUAL_INTERVAL: Duration = Duration::from_secs(5);
+const SLOWER: Duration = Duration::from_secs(5);
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// `expires_in` is required; for a server that leaves it out.
+const USUAL_LIFETIME: Duration = Duration::from_secs(10 * 60);
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+const LONGEST_CODE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use doorkey_http::RedactedUrl;
+
+    use super::*;
+    use crate::protocol_error::ProtocolError;
+
+    fn said(code: &str, status: u16) -> Error {
+        Error::TokenEndpoint {
+            leg: Leg::Token,
+            url: RedactedUrl::from(&Url::parse("https://as.example/token").unwrap()),
+            status: http::StatusCode::from_u16(status).unwrap(),
+            error: ProtocolError::new(code, None, None),
+            retry_after: None,
+        }
+    }
+
+    #[test]
+    fn each_answer_says_how_to_go_on_dev_06_dev_07() {
+        let seconds = Duration::from_secs;
+        let after = |code, status| next(said(code, status), seconds(5), seconds(600));
+        assert_eq!(after("authorization_pending", 400).unwrap(), seconds(5));
+        assert_eq!(after("slow_down", 400).unwrap(), seconds(10));
+        assert_eq!(after("server_error", 500).unwrap(), seconds(10));
+        assert!(matches!(after("access_denied", 400), Err(Error::Denied(_))));
+        assert!(matches!(
+            after("expired_token", 400),
+            Err(Error::LoginTimedOut { .. })
+        ));
+        assert!(matches!(
+            after("invalid_grant", 400),
+            Err(Error::TokenEndpoint { .. })
+        ));
+        let slowest = next(said("server_error", 503), seconds(200), seconds(600));
+        assert_eq!(slowest.unwrap(), LONGEST_INTERVAL);
+    }
+}

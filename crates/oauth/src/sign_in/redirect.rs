@@ -1,0 +1,177 @@
+//! The authorization code flow through a browser (OAuth 2.1 §4.1, RFC 7636, RFC 9126).
+
+use doorkey_discovery::{AuthorizationServerMetadata, Issuer, Scopes};
+use url::Url;
+
+use super::pushed::{self, Pushing};
+use super::wait::{self, Waiting, wait_for_code};
+use super::{Failed, Gone, Obtained, Parts, Settled, Wish, client};
+use crate::authorize::{AuthorizationPlan, AuthorizationRecord};
+use crate::client::Client;
+use crate::error::Error;
+use crate::exchange::{Exchanged, TokenEndpoint, exchange};
+use crate::form::Form;
+use crate::interaction::{Channel, InteractionRequest, Prompt};
+use crate::registration::check_redirect_uri;
+
+pub(super) async fn run(
+    parts: Parts<'_>,
+    wish: &Wish,
+    settled: &Settled,
+    mut gone: Gone<'_>,
+) -> Result<Obtained, Failed> {
+    let (mut channel, client) = tokio::select! {
+        biased;
+        prepared = prepare(parts, wish, settled) => prepared?,
+        () = gone.as_mut() => return Err(Error::LoginAbandoned.into()),
+    };
+    match authorize(parts, settled, &client, channel.as_mut(), gone).await {
+        Ok((redirect_uri, exchanged)) => Ok(Obtained {
+            client,
+            redirect_uri: Some(redirect_uri),
+            exchanged,
+        }),
+        Err(error) => Err(settled.failed(client, error)),
+    }
+}
+
+/// Everything before the browser.
+async fn prepare(
+    parts: Parts<'_>,
+    wish: &Wish,
+    settled: &Settled,
+) -> Result<(Box<dyn Channel>, Client), Error> {
+    let request = InteractionRequest {
+        server: parts.config.server.clone(),
+        issuer: settled.found.server.listed.clone(),
+        redirect_hint: client::redirect_hint(parts, wish, settled).await?,
+    };
+    let endpoint = &settled.found.server.authorization_endpoint;
+    settled.needed(endpoint.as_ref(), "authorization_endpoint")?;
+    let channel = wish.interaction.open(request).await?;
+    check_redirect_uri(channel.redirect_uri())?;
+    let client = client::obtain(parts, wish, settled, Some(channel.redirect_uri())).await?;
+    Ok((channel, client))
+}
+
+async fn authorize(
+    parts: Parts<'_>,
+    settled: &Settled,
+    client: &Client,
+    channel: &mut dyn Channel,
+    gone: Gone<'_>,
+) -> Result<(String, Exchanged), Error> {
+    let server = &settled.found.server;
+    let asking = Asking {
+        parts,
+        server,
+        trusted_issuer: parts.config.discovery.trusted_issuer.as_ref(),
+        endpoint: settled.needed(
+            server.authorization_endpoint.as_ref(),
+            "authorization_endpoint",
+        )?,
+        client,
+        resource: settled.resource.as_deref(),
+        scopes: &settled.scopes,
+        thumbprint: settled.key.as_ref().map(crate::dpop::DpopKey::thumbprint),
+        nonce: None,
+    };
+    let endpoint = settled.token_endpoint(parts, client);
+    let (record, exchanged) = asking.through(channel, gone, endpoint).await?;
+    Ok((record.redirect_uri, exchanged))
+}
+
+/// One authorization request and its code, at an MCP server's authorization server or at an identity
+/// provider.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) parts: Parts<'a>,
+    pub(super) server: &'a AuthorizationServerMetadata,
+    pub(super) trusted_issuer: Option<&'a Issuer>,
+    pub(super) endpoint: &'a Url,
+    pub(super) client: &'a Client,
+    pub(super) resource: Option<&'a str>,
+    pub(super) scopes: &'a Scopes,
+    /// The key that the tokens will be bound to (AZ-23).
+    pub(super) thumbprint: Option<&'a str>,
+    /// What the identity token has to repeat (EMA-14).
+    pub(super) nonce: Option<&'a str>,
+}
+
+impl Asking<'_> {
+    /// Sends the person to the page, waits for the code, and exchanges it at `token_endpoint`.
+    pub(super) async fn through(
+        self,
+        channel: &mut dyn Channel,
+        gone: Gone<'_>,
+        token_endpoint: TokenEndpoint<'_>,
+    ) -> Result<(AuthorizationRecord, Exchanged), Error> {
+        let parts = self.parts;
+        let plan = AuthorizationPlan {
+            server: self.server,
+            trusted_issuer: self.trusted_issuer,
+            client_id: &self.client.id,
+            redirect_uri: channel.redirect_uri(),
+            resource: self.resource,
+            scopes: self.scopes,
+        };
+        let record = AuthorizationRecord::new(&plan, parts.random, parts.clock.now())?;
+        let limit = wait::limit(parts.config);
+        let prompt = Prompt {
+            url: self.page(&record).await?,
+            issuer: self.server.listed.clone(),
+            server: parts.config.server.clone(),
+            scopes: record.scopes.clone(),
+            expires_in: limit,
+        };
+        let waiting = Waiting {
+            record: &record,
+            clock: parts.clock,
+            limit,
+        };
+        let code = wait_for_code(waiting, channel, &prompt, gone).await?;
+        let form = Form::authorization_code(&code, &record.redirect_uri, &record.verifier)
+            .resource(record.resource.as_deref());
+        let exchanged = exchange(token_endpoint, form).await?;
+        Ok((record, exchanged))
+    }
+
+    /// The page to open, with the request in it or pushed beforehand.
+    async fn page(self, record: &AuthorizationRecord) -> Result<Url, Error> {
+        let mut extra = match self.nonce {
+            // The host's own parameters are for the authorization server of the MCP server.
+            Some(nonce) => vec![("nonce".to_owned(), nonce.to_owned())],
+            None => self.parts.config.extra_authorize_params.clone(),
+        };
+        let thumbprint = self.thumbprint.map(str::to_owned);
+        extra.extend(thumbprint.map(|thumbprint| ("dpop_jkt".to_owned(), thumbprint)));
+        let is_openid = self.server.is_openid;
+        let Some(par) = &self.server.pushed_authorization_request_endpoint else {
+            return record.url(self.endpoint, is_openid, &extra);
+        };
+        let mut bare = self.endpoint.clone();
+        bare.set_query(None);
+        let pushing = Pushing {
+            parts: self.parts,
+            par,
+            client: self.client,
+            parameters: &record.url(&bare, is_openid, &extra)?,
+        };
+        match pushing.push().await {
+            Ok(request_uri) => pushed::page(self.endpoint, &self.client.id, &request_uri),
+            Err(error) if self.must_push(&error) => Err(error),
+            Err(error) => {
+                // It was an offer, and the browser can carry the request as well.
+                tracing::warn!(%error, "the authorization request could not be pushed");
+                record.url(self.endpoint, is_openid, &extra)
+            }
+        }
+    }
+
+    /// Whether the page would be of no use: the server takes pushed requests alone, or it no longer
+    /// knows a client that can register anew, which a person would only see on the page (REG-23).
+    fn must_push(self, error: &Error) -> bool {
+        let is_gone = crate::exchange::is_invalid_client(error) && self.client.is_dynamic();
+        self.server.require_pushed_authorization_requests || is_gone
+    }
+}
