@@ -167,3 +167,56 @@ async fn a_session_that_is_not_ended_and_a_stream_that_is_refused_are_told() {
     let streams = script.names().iter().filter(|name| *name == "GET").count();
     assert_eq!(streams, 1);
 }
+
+#[tokio::test]
+async fn a_stream_that_is_not_to_be_had_is_no_failure_of_login_or_session_ch_12() {
+    let refusals: [fn() -> Outcome; 5] = [
+        || status(404),
+        || html(404),
+        || status(405),
+        || html(405),
+        || html(200),
+    ];
+    for refuse in refusals {
+        let script = Script::new(move |seen, _| match seen.name() {
+            "GET" => refuse(),
+            _ => stateful(seen),
+        });
+        let client = script.client(ClientOptions::default());
+        let mut happened = client.events();
+        let options = remembering(Wire::Stateful, None);
+        let connection = connect(client, &server_url(), options, Handler)
+            .await
+            .unwrap();
+        let asked = async {
+            while !script.names().contains(&"GET".to_owned()) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let asked = tokio::time::timeout(Duration::from_secs(5), asked).await;
+        asked.unwrap();
+        for _ in 0..2 {
+            connection.service.list_all_tools().await.unwrap();
+        }
+        connection.service.cancel().await.unwrap();
+        let names = script.names();
+        let count = |name: &str| names.iter().filter(|one| *one == name).count();
+        assert_eq!((count("initialize"), count("GET")), (1, 1), "{names:?}");
+        let in_session = script.seen();
+        let in_session = in_session.iter().filter(|seen| seen.name() == "tools/list");
+        assert!(in_session.clone().count() == 2);
+        for seen in in_session {
+            assert_eq!(seen.header("mcp-session-id"), Some("session-1"));
+        }
+        while let Some(event) = happened.try_next() {
+            let told = event.to_string();
+            assert!(
+                !matches!(
+                    event,
+                    Event::StreamUnauthorized { .. } | Event::LoginRequired { .. }
+                ),
+                "{told}"
+            );
+        }
+    }
+}
