@@ -2,6 +2,7 @@
 //! can be used again.
 
 pub(crate) mod kept;
+pub(crate) mod manage;
 
 use std::time::SystemTime;
 

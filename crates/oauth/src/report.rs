@@ -62,6 +62,9 @@ pub struct LogoutReport {
     /// with [`StepOutcome::Unsupported`] and [`StepOutcome::LocalOnly`] it is gone, and the
     /// authorization server still knows the client.
     pub registration: StepOutcome,
+    /// Ending the sign-on at the identity provider, for an enterprise-managed login that no other
+    /// grant shares.
+    pub identity: StepOutcome,
 }
 
 impl LogoutReport {
@@ -73,6 +76,7 @@ impl LogoutReport {
             &self.revoked_access,
             &self.removed_local,
             &self.registration,
+            &self.identity,
         ]
         .iter()
         .all(|step| {

@@ -1,22 +1,18 @@
-//! Revoking a token (RFC 7009) and deleting a dynamic registration (RFC 7592 §2.3).
+//! Revoking a token (RFC 7009).
 
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use doorkey_http::{Body, HttpClient, Leg, RedactedUrl, check_endpoint};
-use doorkey_store::Registration;
-use http::header::{ACCEPT, AUTHORIZATION};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
+use doorkey_http::{Body, HttpClient, Leg, RedactedUrl};
+use http::Response;
+use secrecy::SecretString;
 use url::Url;
-use zeroize::Zeroizing;
 
 use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::Error;
 use crate::exchange::Tools;
 use crate::form::Form;
-use crate::shared::Shared;
 
 /// Revokes one token; `hint` is `refresh_token` or `access_token` (REV-02).
 ///
@@ -54,61 +50,8 @@ pub(crate) async fn revoke(
     }
 }
 
-/// Deletes a registration where the server offers it. `Ok(false)`: it does not.
-pub(crate) async fn delete_registration(
-    http: &HttpClient,
-    registration: &Registration,
-    now: SystemTime,
-) -> Result<bool, Error> {
-    let (Some(uri), Some(token)) = (
-        &registration.registration_client_uri,
-        &registration.registration_access_token,
-    ) else {
-        return Ok(false);
-    };
-    let url =
-        Url::parse(uri).map_err(|cause| Error::invalid_url("registration_client_uri", cause))?;
-    check_endpoint(&url).map_err(|source| Error::Endpoint {
-        leg: Leg::Registration,
-        url: RedactedUrl::from(&url),
-        source: Shared::new(source),
-    })?;
-    let mut request = Request::new(Body::empty());
-    *request.method_mut() = Method::DELETE;
-    *request.uri_mut() = crate::form::uri(&url)?;
-    let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(AUTHORIZATION, management_credential(token)?);
-    let response = http.send(Leg::Registration, request).await?;
-    // 401 and 404: the registration, or its management, is gone already (RFC 7592 §2.3).
-    let gone = [
-        StatusCode::UNAUTHORIZED,
-        StatusCode::NOT_FOUND,
-        StatusCode::GONE,
-    ];
-    if response.status().is_success() || gone.contains(&response.status()) {
-        return Ok(true);
-    }
-    let answer = refusal(http, Leg::Registration, &url, response, now)
-        .await
-        .to(std::slice::from_ref(token));
-    let error = answer
-        .object()
-        .ok()
-        .and_then(|object| answer.protocol_error(&object));
-    Err(Error::DeregistrationRefused {
-        url: answer.url.clone(),
-        status: answer.status,
-        excerpt: match error {
-            Some(_) => String::new(),
-            None => answer.excerpt(),
-        },
-        error,
-    })
-}
-
 /// A refusal with its words. What cannot be read is left out: the status says enough.
-async fn refusal(
+pub(crate) async fn refusal(
     http: &HttpClient,
     leg: Leg,
     url: &Url,
@@ -123,11 +66,4 @@ async fn refusal(
     });
     let response = Response::from_parts(parts, body);
     Answer::new(leg, RedactedUrl::from(url), response, now)
-}
-
-fn management_credential(token: &SecretString) -> Result<HeaderValue, Error> {
-    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
-    let mut value = HeaderValue::from_str(&text).map_err(|_| Error::IllegalToken)?;
-    value.set_sensitive(true);
-    Ok(value)
 }

@@ -2,7 +2,7 @@
 
 mod client;
 mod device;
-mod enterprise;
+pub(crate) mod enterprise;
 mod pushed;
 mod redirect;
 pub(crate) mod unattended;

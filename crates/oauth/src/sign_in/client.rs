@@ -9,6 +9,7 @@ use crate::config::ClientChoice;
 use crate::error::Error;
 use crate::flow::Flow;
 use crate::registration::kept::{Kept, at_issuer, free_key, serves_others};
+use crate::registration::manage::{extend, is_manageable};
 use crate::registration::{
     RegistrationRequest, is_reusable, is_worn_out, preferred_method, register,
 };
@@ -145,16 +146,19 @@ async fn registered(
         let origin = ClientOrigin::Reused(kept.clone());
         return Ok(Client::of_registration(registration, origin));
     }
-    let Some(endpoint) = &server.registration_endpoint else {
-        return Err(Error::NoClient {
-            issuer: server.listed.clone(),
-        });
-    };
     let request = RegistrationRequest {
         client_name: &parts.config.client_name,
         redirect_uri,
         method: preferred_method(server),
         scopes: registrable_scopes(settled),
+    };
+    if let Some(client) = extended(parts, settled, &all, &request).await {
+        return Ok(client);
+    }
+    let Some(endpoint) = &server.registration_endpoint else {
+        return Err(Error::NoClient {
+            issuer: server.listed.clone(),
+        });
     };
     let now = parts.clock.now();
     let registration = register(parts.http, server, endpoint, request, now).await?;
@@ -163,6 +167,46 @@ async fn registered(
         &registration,
         ClientOrigin::Registered(kept),
     ))
+}
+
+/// A registration that lacks nothing but this redirect URI, extended by it where the server lets its
+/// clients do so: no client is left behind for each port. Whatever speaks against it, another
+/// registration will do.
+async fn extended(
+    parts: Parts<'_>,
+    settled: &Settled,
+    all: &[(Kept, Registration)],
+    request: &RegistrationRequest<'_>,
+) -> Option<Client> {
+    let scopes = &settled.scopes;
+    let now = parts.clock.now();
+    request.redirect_uri?;
+    let (kept, registration) = all.iter().find(|(_, registration)| {
+        let own = registration.redirect_uris.first().map(String::as_str);
+        is_manageable(registration) && own.is_some() && is_reusable(registration, own, scopes, now)
+    })?;
+    let server = &settled.found.server;
+    let updated = match extend(parts.http, server, registration, request, now).await {
+        Ok(updated) => updated?,
+        Err(error) => {
+            tracing::info!(%error, "a registration could not be extended, another is made");
+            return None;
+        }
+    };
+    // The server may have kept the list as it was, and another process may have been faster.
+    if !is_reusable(&updated, request.redirect_uri, scopes, now) {
+        return None;
+    }
+    let saved = parts
+        .store
+        .save_registration(&kept.key, &updated, Some(kept.generation))
+        .await;
+    let key = kept.key.clone();
+    let origin = ClientOrigin::Reused(Kept {
+        key,
+        generation: saved.ok()?,
+    });
+    Some(Client::of_registration(&updated, origin))
 }
 
 /// Saves a new registration: over a record of the same client, or over one that no login and no

@@ -25,6 +25,8 @@ use crate::form::Form;
 use crate::interaction::Interaction;
 use crate::token_response::take_text;
 
+pub(crate) use identity::key as identity_key;
+
 /// Makes sure that there is an identity, through a person if need be.
 pub(super) async fn signed_on(
     parts: Parts<'_>,
@@ -54,7 +56,7 @@ pub(super) async fn grant(
 ) -> Result<SecretString, Error> {
     let subject = identity::subject(parts, enterprise).await?;
     let url = token_endpoint(parts, enterprise).await?;
-    let client = client(enterprise);
+    let client = identity_client(enterprise);
     let endpoint = at_provider(parts, &url, &client);
     let form = Form::token_exchange(&subject.token, subject.kind, ID_JAG)
         .audience(asked.audience)
@@ -111,7 +113,7 @@ async fn metadata(
 }
 
 /// This program as the identity provider knows it (EMA-05).
-fn client(enterprise: &EnterpriseManaged) -> Client {
+pub(crate) fn identity_client(enterprise: &EnterpriseManaged) -> Client {
     let known = &enterprise.client;
     let method = match (&known.signing_key, &known.client_secret) {
         (Some(_), _) => ClientAuthMethod::PrivateKeyJwt,

@@ -8,13 +8,16 @@ use doorkey_store::{Generation, Grant, Registration};
 
 use super::flight::Interest;
 use super::held::{Held, Origin};
+use super::identity::note_provider;
 use super::inner::Inner;
 use crate::client::{Client, ClientOrigin};
 use crate::clock::unix_seconds;
 use crate::error::Error;
 use crate::exchange::is_invalid_client;
+use crate::flow::Flow;
 use crate::interaction::Interaction;
 use crate::registration::kept::Kept;
+use crate::registration::manage::is_known;
 use crate::registration::{refuse_scopes, suspect};
 use crate::report::LoginReport;
 use crate::shared::lock;
@@ -125,11 +128,7 @@ async fn another_client_may_do(inner: &Inner, failed: &Failed) -> bool {
     }
     if reused && matches!(failed.error, Error::LoginTimedOut { .. }) {
         // A server that no longer knows the client says so on its page only.
-        change_registration(inner, kept, |registration| {
-            suspect(registration);
-            true
-        })
-        .await;
+        doubt(inner, kept).await;
     }
     if reused && is_invalid_scope(&failed.error) {
         return change_registration(inner, kept, |registration| {
@@ -138,6 +137,34 @@ async fn another_client_may_do(inner: &Inner, failed: &Failed) -> bool {
         .await;
     }
     false
+}
+
+/// Finds out whether a client that a person may have been refused with is still known, where the
+/// server tells; else the next login registers anew.
+async fn doubt(inner: &Inner, kept: &Kept) {
+    let asked = async {
+        let stored = inner.store.registration(&kept.key).await?;
+        match stored.filter(|stored| stored.generation == kept.generation) {
+            Some(stored) => is_known(&inner.http, &stored.value).await,
+            None => Ok(None),
+        }
+    };
+    match asked.await {
+        Ok(Some(true)) => tracing::debug!("the registration is still known"),
+        Ok(Some(false)) => {
+            let Kept { key, generation } = kept;
+            if let Err(error) = inner.store.remove_registration(key, *generation).await {
+                tracing::warn!(%error, "a registration that is gone could not be dropped");
+            }
+        }
+        Ok(None) | Err(_) => {
+            change_registration(inner, kept, |registration| {
+                suspect(registration);
+                true
+            })
+            .await;
+        }
+    }
 }
 
 fn is_unknown_client(error: &Error) -> bool {
@@ -180,7 +207,7 @@ async fn change_registration(
 /// and the failure is reported.
 async fn finish(inner: &Inner, signed: SignedIn) -> Result<LoginReport, Error> {
     remember_method(inner, &signed).await;
-    let grant = grant_of(&signed);
+    let grant = grant_of(&signed, &inner.config.flow);
     let limit = inner.config.refresh_lock_limit;
     // Held until the grant is published. A login wins over whoever holds the lock for too long;
     // compare-and-swap still guards it.
@@ -232,7 +259,7 @@ async fn remember_method(inner: &Inner, signed: &SignedIn) {
     }
 }
 
-fn grant_of(signed: &SignedIn) -> Grant {
+fn grant_of(signed: &SignedIn, flow: &Flow) -> Grant {
     let Client {
         id,
         secret,
@@ -265,6 +292,9 @@ fn grant_of(signed: &SignedIn) -> Grant {
     grant.requested_scopes = names(&signed.scopes);
     grant.granted_scopes = tokens.scope.as_ref().map(names);
     grant.dynamic_registration = signed.client.is_dynamic();
+    if let Flow::EnterpriseManaged(enterprise) = flow {
+        note_provider(&mut grant, enterprise);
+    }
     grant
 }
 

@@ -7,13 +7,15 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 use url::Url;
 
+use super::identity::sign_off;
 use super::inner::Inner;
 use super::newest::{Newest, newest};
 use crate::client::Client;
 use crate::error::Error;
 use crate::registration::kept::{of_client, serves_others};
+use crate::registration::manage::delete;
 use crate::report::{LogoutOptions, LogoutReport, StepOutcome};
-use crate::revoke::{delete_registration, revoke};
+use crate::revoke::revoke;
 use crate::shared::lock;
 
 /// See [`TokenSource::logout`](crate::TokenSource::logout).
@@ -58,6 +60,7 @@ async fn run(inner: &Inner, options: LogoutOptions) -> LogoutReport {
         revoked_access,
         removed_local,
         registration,
+        identity: sign_off(inner).await,
     }
 }
 
@@ -159,7 +162,7 @@ async fn forget_client(inner: &Inner, grant: &Grant) -> StepOutcome {
     match removed.await {
         // Still under the lock, so that nobody registers while the server is asked to forget.
         Ok((_lock, Found::Removed(registration))) => {
-            match delete_registration(&inner.http, &registration, inner.clock.now()).await {
+            match delete(&inner.http, &registration, inner.clock.now()).await {
                 Ok(true) => StepOutcome::Done,
                 Ok(false) => StepOutcome::Unsupported,
                 Err(error) => StepOutcome::LocalOnly(error),

@@ -4,6 +4,7 @@ mod backoff;
 mod builder;
 mod flight;
 mod held;
+mod identity;
 mod inner;
 mod login;
 mod logout;

@@ -267,6 +267,10 @@ impl Behaviour {
                 "scopes_supported": self.resource_scopes,
             })),
             Leg::AuthorizationServerMetadata => ok(&self.metadata),
+            // Most servers that hand out an address to manage a client at only ever delete there.
+            Leg::Registration if seen.method == "PUT" || seen.method == "GET" => {
+                response(StatusCode::METHOD_NOT_ALLOWED, String::new())
+            }
             Leg::Registration if seen.method == "DELETE" => {
                 response(StatusCode::NO_CONTENT, String::new())
             }

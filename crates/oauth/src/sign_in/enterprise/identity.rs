@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::super::unattended::assertion;
 use super::{ID_TOKEN, REFRESH_TOKEN, SAML2};
-use super::{Parts, at_provider, client, issued, sign_on_needed, token_endpoint};
+use super::{Parts, at_provider, identity_client, issued, sign_on_needed, token_endpoint};
 use crate::access_token::same_secret;
 use crate::answer::Answer;
 use crate::clock::unix_seconds;
@@ -74,7 +74,7 @@ async fn renewed(
         return Err(sign_on_needed(parts, enterprise));
     };
     let url = token_endpoint(parts, enterprise).await?;
-    let client = client(enterprise);
+    let client = identity_client(enterprise);
     let form = Form::refresh_token(&refresh_token).knowing(value.id_token.as_ref());
     let exchanged = match exchange(at_provider(parts, &url, &client), form).await {
         Ok(exchanged) => exchanged,
@@ -114,7 +114,7 @@ async fn traded(
         Some(token) => token,
         None => {
             let url = token_endpoint(parts, enterprise).await?;
-            let client = client(enterprise);
+            let client = identity_client(enterprise);
             let saml = assertion(parts, source).await?;
             let form = Form::token_exchange(&saml, SAML2, REFRESH_TOKEN);
             let read = |answer: &Answer| issued(answer, REFRESH_TOKEN);

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::super::redirect::Asking;
-use super::{Gone, Parts, at_provider, client, identity, metadata};
+use super::{Gone, Parts, at_provider, identity, identity_client, metadata};
 use crate::error::Error;
 use crate::flow::EnterpriseManaged;
 use crate::interaction::{Interaction, InteractionRequest};
@@ -39,7 +39,7 @@ pub(super) async fn sign_on(
     let request = InteractionRequest::new(parts.config.server.clone(), enterprise.issuer.clone());
     let mut channel = interaction.open(request).await?;
     check_redirect_uri(channel.redirect_uri())?;
-    let client = client(enterprise);
+    let client = identity_client(enterprise);
     let nonce = unguessable(parts.random)?;
     let scopes = scopes(enterprise, provider.scopes_supported.as_ref());
     let asking = Asking {
