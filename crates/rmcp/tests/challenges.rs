@@ -1,6 +1,7 @@
 //! A 401 anywhere in the life of a connection: one refresh, the same request again, the same session.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test may stop at whatever it did not expect"
 )]
 

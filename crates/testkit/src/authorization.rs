@@ -12,6 +12,7 @@ mod grant_type;
 mod issue;
 mod metadata;
 mod options;
+mod pushed;
 mod registration;
 mod revocation;
 mod server;
@@ -25,8 +26,8 @@ pub use builder::AuthorizationServerBuilder;
 pub use client::{ClientAuthMethod, StaticClient};
 pub(crate) use metadata::is_well_known as is_authorization_metadata;
 pub use options::{
-    ClientCredentials, Consent, Document, IssParameter, MetadataKind, RefreshTokens,
-    ResourceParameter, StateParameter,
+    ClientCredentials, Consent, Document, IssParameter, MetadataKind, PushedRequests,
+    RefreshTokens, ResourceParameter, StateParameter,
 };
 pub(crate) use server::Core;
 pub use server::Counters;
@@ -127,6 +128,11 @@ impl AuthorizationServer {
     /// Changes what the redirect back carries as `state`.
     pub fn set_state_parameter(&self, state: StateParameter) {
         self.core.settings().state = state;
+    }
+
+    /// Changes what is made of pushed authorization requests.
+    pub fn set_pushed_requests(&self, rule: PushedRequests) {
+        self.core.settings().pushed = rule;
     }
 
     /// Changes what is made of DPoP proofs; what was issued stays bound.

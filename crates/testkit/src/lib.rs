@@ -87,8 +87,8 @@ mod tls;
 
 pub use authorization::{
     AuthorizationServer, AuthorizationServerBuilder, ClientAuthMethod, ClientCredentials, Consent,
-    Counters, Document, IssParameter, MetadataKind, RefreshTokens, ResourceParameter,
-    StateParameter, StaticClient, TokenFacts,
+    Counters, Document, IssParameter, MetadataKind, PushedRequests, RefreshTokens,
+    ResourceParameter, StateParameter, StaticClient, TokenFacts,
 };
 pub use browser::{Browser, Visit};
 pub use certificate::{CertificateAuthority, Identity};

@@ -30,6 +30,8 @@ pub enum Leg {
     ClientConfiguration,
     /// The authorization endpoint and its consent page.
     Authorization,
+    /// The endpoint that takes pushed authorization requests (RFC 9126).
+    PushedAuthorization,
     /// The token endpoint, any grant.
     Token,
     /// The revocation endpoint (RFC 7009).
@@ -265,6 +267,7 @@ impl fmt::Display for Leg {
             Self::Registration => "registration",
             Self::ClientConfiguration => "client configuration",
             Self::Authorization => "authorization",
+            Self::PushedAuthorization => "pushed authorization",
             Self::Token => "token",
             Self::Revocation => "revocation",
             Self::Other => "other",

@@ -93,6 +93,10 @@ impl Parameters {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// A name that occurs more than once, other than `resource`, which has its own error.
     pub(crate) fn repeated(&self) -> Option<&str> {
         self.0

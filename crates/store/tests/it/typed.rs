@@ -220,7 +220,7 @@ fn a_description_says_what_kind_of_store_it_is() {
     assert_eq!((description.kind, description.encrypted), ("memory", false));
 }
 
-fn full_grant() -> Grant {
+pub(crate) fn full_grant() -> Grant {
     let mut grant = Grant::new("https://as.example", "client-1", "https://as.example/token");
     grant.resource = Some("https://mcp.example/mcp".to_owned());
     grant.account_label = Some("ann@example".to_owned());
@@ -232,6 +232,9 @@ fn full_grant() -> Grant {
     grant.redirect_uri = Some("http://127.0.0.1:1/callback".to_owned());
     grant.access_token = Some("s3cret-access".into());
     grant.refresh_token = Some("s3cret-refresh".into());
+    grant.dpop_key = Some("s3cret-key".into());
+    grant.id_token = Some("s3cret-id".into());
+    grant.token_type = "DPoP".to_owned();
     grant.expires_at = Some(1_800_000_000);
     grant.issued_at = 1_799_996_400;
     grant.requested_scopes = vec!["a".to_owned(), "offline_access".to_owned()];

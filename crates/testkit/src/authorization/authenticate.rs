@@ -48,12 +48,17 @@ impl<'a> Posted<'a> {
 /// The client, by exactly the method it is registered with. A header that names it and a
 /// `client_id` in the body exclude each other.
 pub(super) fn authenticate(core: &Core, posted: &Posted<'_>) -> Result<Client, Refusal> {
-    let presented = presented(core, posted)?;
-    if matches!(presented.proof, Proof::Basic(_)) && posted.parameters.first("client_id").is_some()
-    {
+    let in_header = posted.request.headers.contains_key(header::AUTHORIZATION);
+    if in_header && posted.parameters.first("client_id").is_some() {
         let why = "the client is named by header and by body";
         return Err(Refusal::new("invalid_request", why));
     }
+    authenticate_naming(core, posted)
+}
+
+/// The same where `client_id` is a parameter in its own right (RFC 9126 §2.1).
+pub(super) fn authenticate_naming(core: &Core, posted: &Posted<'_>) -> Result<Client, Refusal> {
+    let presented = presented(core, posted)?;
     let client = core.client(&presented.id)?;
     check(core, posted, &client, &presented.proof)?;
     Ok(client)

@@ -8,7 +8,8 @@ use url::form_urlencoded;
 use super::{
     binding,
     client::Client,
-    options::{Consent, StateParameter},
+    options::{Consent, PushedRequests, StateParameter},
+    pushed,
     server::{Core, Refusal, form, uncached},
     target,
     vault::{Code, Grant},
@@ -37,10 +38,28 @@ pub(crate) struct Pending {
 
 /// The way back to the client, known before anything else is checked.
 #[derive(Clone)]
-struct Back {
+pub(super) struct Back {
     redirect_uri: String,
     state: Option<String>,
     issuer: String,
+}
+
+impl Pending {
+    pub(super) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Binds the code to the key of a proof, which `dpop_jkt` must not contradict
+    /// (RFC 9449 §10.1).
+    pub(super) fn bind(&mut self, proved: Option<String>) -> Result<(), Refusal> {
+        let announced = self.dpop_jkt.take();
+        if announced.is_some() && proved.is_some() && announced != proved {
+            let why = "dpop_jkt is not the key of the DPoP proof";
+            return Err(Refusal::new("invalid_dpop_proof", why));
+        }
+        self.dpop_jkt = proved.or(announced);
+        Ok(())
+    }
 }
 
 pub(super) fn answer(core: &Core, origin: &str, request: &Received) -> Reply {
@@ -54,13 +73,20 @@ pub(super) fn answer(core: &Core, origin: &str, request: &Received) -> Reply {
 fn authorization_request(core: &Core, origin: &str, request: &Received) -> Reply {
     core.count(|c| c.authorization_requests += 1);
     let parameters = request.query_parameters();
-    let (client, back) = match way_back(core, origin, &parameters) {
-        Ok(known) => known,
-        Err(refusal) => return error_page(core, &refusal),
-    };
-    let pending = match check(core, &client, back.clone(), &parameters) {
-        Ok(pending) => pending,
-        Err(refusal) => return send_back_error(core, &back, &refusal),
+    let pending = if parameters.first("request_uri").is_some() {
+        match pushed::redeem(core, &parameters) {
+            Ok(pending) => pending,
+            Err(refusal) => return error_page(core, &refusal),
+        }
+    } else {
+        let (client, back) = match way_back(core, origin, &parameters) {
+            Ok(known) => known,
+            Err(refusal) => return error_page(core, &refusal),
+        };
+        match check_plain(core, &client, back.clone(), &parameters) {
+            Ok(pending) => pending,
+            Err(refusal) => return send_back_error(core, &back, &refusal),
+        }
     };
     let consent = core.settings().consent;
     match consent {
@@ -72,7 +98,11 @@ fn authorization_request(core: &Core, origin: &str, request: &Received) -> Reply
 
 /// Client and redirect URI: while these are in doubt nothing is sent anywhere
 /// (RFC 6749 §4.1.2.1).
-fn way_back(core: &Core, origin: &str, parameters: &Parameters) -> Result<(Client, Back), Refusal> {
+pub(super) fn way_back(
+    core: &Core,
+    origin: &str,
+    parameters: &Parameters,
+) -> Result<(Client, Back), Refusal> {
     let one = |name| exactly_one(parameters, name);
     let client = core.client(one("client_id")?)?;
     let redirect_uri = one("redirect_uri")?;
@@ -88,7 +118,25 @@ fn way_back(core: &Core, origin: &str, parameters: &Parameters) -> Result<(Clien
     Ok((client, back))
 }
 
-fn check(
+/// A request whose parameters are in the URL for everybody to see.
+fn check_plain(
+    core: &Core,
+    client: &Client,
+    back: Back,
+    parameters: &Parameters,
+) -> Result<Pending, Refusal> {
+    if core.settings().pushed == PushedRequests::Required {
+        let why = "authorization requests have to be pushed";
+        return Err(Refusal::new("invalid_request", why));
+    }
+    if parameters.first("client_secret").is_some() {
+        let why = "a client secret has no business in a URL";
+        return Err(Refusal::new("invalid_request", why));
+    }
+    check(core, client, back, parameters)
+}
+
+pub(super) fn check(
     core: &Core,
     client: &Client,
     back: Back,
@@ -108,10 +156,6 @@ fn check(
     }
     if exactly_one(parameters, "state")?.is_empty() {
         return Err(Refusal::new("invalid_request", "state is empty"));
-    }
-    if parameters.first("client_secret").is_some() {
-        let why = "a client secret has no business in a URL";
-        return Err(Refusal::new("invalid_request", why));
     }
     Ok(Pending {
         back,

@@ -13,11 +13,22 @@ use crate::{
 };
 
 /// The thumbprint of the key that tokens get bound to, `None` for bearer tokens.
-pub(super) fn thumbprint(
+pub(super) fn demanded(
     core: &Core,
     posted: &Posted<'_>,
     client: Option<&Client>,
 ) -> Result<Option<String>, Refusal> {
+    let offered = offered(core, posted)?;
+    let (dpop, _) = rules(core);
+    let wanted = client.is_some_and(Client::wants_bound_tokens) && dpop.is_checked();
+    if offered.is_none() && (dpop == Dpop::Required || wanted) {
+        return Err(invalid("there is none"));
+    }
+    Ok(offered)
+}
+
+/// The thumbprint of the key that proved itself, if one did.
+pub(super) fn offered(core: &Core, posted: &Posted<'_>) -> Result<Option<String>, Refusal> {
     let (dpop, nonces) = rules(core);
     if !dpop.is_checked() {
         return Ok(None);
@@ -29,16 +40,9 @@ pub(super) fn thumbprint(
         access_token: None,
     };
     let found = core.proofs.check(posted.request, &rules);
-    match found.map_err(|flaw| refusal(core, flaw))? {
-        Some(thumbprint) => {
-            core.count(|c| c.dpop_proofs += 1);
-            Ok(Some(thumbprint))
-        }
-        None if dpop == Dpop::Required || client.is_some_and(Client::wants_bound_tokens) => {
-            Err(invalid("there is none"))
-        }
-        None => Ok(None),
-    }
+    let found = found.map_err(|flaw| refusal(core, flaw))?;
+    core.count(|c| c.dpop_proofs += usize::from(found.is_some()));
+    Ok(found)
 }
 
 fn refusal(core: &Core, flaw: Flaw) -> Refusal {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::{
     client::{ClientAuthMethod, StaticClient},
     options::{
-        ClientCredentials, Consent, Document, IssParameter, MetadataKind, RefreshTokens,
-        ResourceParameter, StateParameter,
+        ClientCredentials, Consent, Document, IssParameter, MetadataKind, PushedRequests,
+        RefreshTokens, ResourceParameter, StateParameter,
     },
 };
 use crate::{Dpop, DpopNonces, SigningAlgorithm};
@@ -46,6 +46,7 @@ pub(crate) struct Config {
 pub(crate) struct Settings {
     pub(super) consent: Consent,
     pub(super) state: StateParameter,
+    pub(super) pushed: PushedRequests,
     pub(super) dpop: Dpop,
     pub(super) dpop_nonces: DpopNonces,
     pub(super) fields: Vec<(Document, String, Value)>,

@@ -1,6 +1,9 @@
 //! What an authorization server offers only if a test asks for it.
 
-use super::{AuthorizationServerBuilder, options::ClientCredentials};
+use super::{
+    AuthorizationServerBuilder,
+    options::{ClientCredentials, PushedRequests},
+};
 use crate::{Dpop, DpopNonces, SigningAlgorithm};
 
 impl AuthorizationServerBuilder {
@@ -28,6 +31,14 @@ impl AuthorizationServerBuilder {
     #[must_use]
     pub fn client_assertion_audience(mut self, audience: impl Into<String>) -> Self {
         self.config.assertion_audience = Some(audience.into());
+        self
+    }
+
+    /// What is made of pushed authorization requests (RFC 9126). Default:
+    /// [`PushedRequests::Off`].
+    #[must_use]
+    pub fn pushed_requests(mut self, rule: PushedRequests) -> Self {
+        self.config.settings.pushed = rule;
         self
     }
 

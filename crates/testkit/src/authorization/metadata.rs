@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     client::ClientAuthMethod,
     grant_type::GrantType,
-    options::{Document, IssParameter, MetadataKind},
+    options::{Document, IssParameter, MetadataKind, PushedRequests},
     server::Core,
 };
 use crate::{
@@ -98,7 +98,17 @@ fn document(core: &Core, issuer: &str) -> Value {
             document[member] = json!(algorithms);
         }
     }
-    if core.settings().dpop != Dpop::Off {
+    let (dpop, pushed) = {
+        let settings = core.settings();
+        (settings.dpop, settings.pushed)
+    };
+    if pushed != PushedRequests::Off {
+        document["pushed_authorization_request_endpoint"] = json!(format!("{issuer}/par"));
+    }
+    if pushed == PushedRequests::Required {
+        document["require_pushed_authorization_requests"] = json!(true);
+    }
+    if dpop != Dpop::Off {
         let algorithms = SigningAlgorithm::names(&config.dpop_algorithms);
         document["dpop_signing_alg_values_supported"] = json!(algorithms);
     }

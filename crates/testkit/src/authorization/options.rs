@@ -101,6 +101,19 @@ pub enum ClientCredentials {
     WithRefreshToken,
 }
 
+/// What the server makes of pushed authorization requests (RFC 9126).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PushedRequests {
+    /// There is no endpoint for them.
+    #[default]
+    Off,
+    /// Takes them, and plain authorization requests too.
+    Offered,
+    /// Refuses plain authorization requests.
+    Required,
+}
+
 /// A document or answer whose members a test may set or remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -12,7 +12,10 @@ use super::{
     authorize::{self, Pending},
     client::{Client, Clients},
     config::{Config, Settings},
-    metadata, registration, revocation, token,
+    metadata,
+    options::PushedRequests,
+    pushed::{self, Pushed},
+    registration, revocation, token,
     vault::{TokenFacts, Vault},
 };
 use crate::{
@@ -52,6 +55,8 @@ pub struct Counters {
     pub revocations: usize,
     /// Tokens issued for client credentials.
     pub client_credentials_grants: usize,
+    /// Authorization requests pushed, refused ones apart.
+    pub pushed_requests: usize,
     /// Client assertions accepted, at any endpoint.
     pub client_assertions: usize,
     /// DPoP proofs accepted.
@@ -69,6 +74,7 @@ pub(crate) struct Core {
     clients: Mutex<Clients>,
     vault: Mutex<Vault>,
     pending: Mutex<HashMap<String, Pending>>,
+    pushed: Mutex<HashMap<String, Pushed>>,
     resources: Mutex<BTreeSet<String>>,
     counters: Mutex<Counters>,
     /// Client assertions that were used.
@@ -125,6 +131,7 @@ impl Core {
             clients: Mutex::new(clients),
             vault: Mutex::default(),
             pending: Mutex::default(),
+            pushed: Mutex::default(),
             counters: Mutex::default(),
             assertions: Replays::default(),
             proofs: Proofs::default(),
@@ -169,6 +176,7 @@ impl Core {
             "/authorize" => Leg::Authorization,
             "/token" => Leg::Token,
             "/revoke" => Leg::Revocation,
+            "/par" if self.settings().pushed != PushedRequests::Off => Leg::PushedAuthorization,
             "/register" if self.config.dynamic_registration => Leg::Registration,
             _ if rest.starts_with("/register/") => Leg::ClientConfiguration,
             _ => Leg::Other,
@@ -183,6 +191,7 @@ impl Core {
             Leg::ClientConfiguration => registration::configure(self, request),
             Leg::Authorization => authorize::answer(self, origin, request),
             Leg::Token => token::answer(self, origin, request),
+            Leg::PushedAuthorization => pushed::answer(self, origin, request),
             Leg::Revocation => revocation::answer(self, origin, request),
             _ if request.path == format!("{}/jwks", self.config.issuer_path) => {
                 reply::json(StatusCode::OK, &json!({ "keys": [] }))
@@ -244,6 +253,10 @@ impl Core {
 
     pub(super) fn pending(&self) -> MutexGuard<'_, HashMap<String, Pending>> {
         lock(&self.pending)
+    }
+
+    pub(super) fn pushed(&self) -> MutexGuard<'_, HashMap<String, Pushed>> {
+        lock(&self.pushed)
     }
 
     /// The client of that id: registered, or described by a metadata document.

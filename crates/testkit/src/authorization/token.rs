@@ -59,7 +59,7 @@ fn try_token(core: &Core, origin: &str, request: &Received) -> Result<Value, Ref
     }
     let request = TokenRequest {
         core,
-        thumbprint: binding::thumbprint(core, &posted, Some(&client))?,
+        thumbprint: binding::demanded(core, &posted, Some(&client))?,
         client,
         parameters: &posted.parameters,
     };

@@ -228,7 +228,7 @@ async fn challenges_and_metadata_say_what_is_accepted() {
         let listed = document.get("dpop_signing_alg_values_supported").cloned();
         assert_eq!(listed, algorithms.map(|()| json!(["ES256"])), "{dpop:?}");
         let required = document.get("dpop_bound_access_tokens_required").cloned();
-        assert_eq!(required, bound_only.then(|| json!(true)), "{dpop:?}");
+        assert_eq!(required, bound_only.then_some(json!(true)), "{dpop:?}");
     }
 }
 

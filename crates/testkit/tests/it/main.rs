@@ -18,6 +18,7 @@ mod http2;
 mod metadata;
 mod proofs;
 mod proxy;
+mod pushed;
 mod recorder;
 mod registration;
 mod rmcp_client;
