@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod browser;
+mod dpop;
 mod endings;
 mod layer;
 mod login;
@@ -9,6 +10,7 @@ mod login_failures;
 mod logout;
 mod parallel;
 mod recovery;
+mod referee;
 mod refresh;
 mod refusals;
 mod registrations;
