@@ -177,74 +177,74 @@ fn a_refusal_keeps_the_reason_reg_20() {
     assert!(refuse(503, "down").is_transient());
 }
 
-#[test]
-fn an_earlier_registration_serves_while_it_covers_the_login_reg_19_reg_22() {
-    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+fn known(redirect_uri: &str) -> Registration {
     let mut registration = Registration::new("c", RegistrationKind::Dynamic);
-    registration.redirect_uris = vec![String::from("http://127.0.0.1:3118/cb")];
+    registration.redirect_uris = vec![redirect_uri.to_owned()];
     registration.client_secret_expires_at = Some(100);
     registration
         .extra
         .insert(String::from(ASKED_SCOPE), json!("a b"));
-    let reusable = |registration: &Registration, redirect: &str, scopes: &str, now| {
-        is_reusable(
-            registration,
-            Some(redirect),
-            &Scopes::parse(scopes),
-            at(now),
-        )
-    };
-    assert!(reusable(&registration, "http://127.0.0.1:3118/cb", "a", 99));
-    assert!(!reusable(
-        &registration,
-        "http://127.0.0.1:3118/cb",
-        "a",
-        100
-    ));
-    assert!(!reusable(
-        &registration,
-        "http://127.0.0.1:4000/cb",
-        "a",
-        99
-    ));
-    assert!(!reusable(
-        &registration,
-        "http://localhost:3118/cb",
-        "a",
-        99
-    ));
-    // Other scopes are tried first, and only what was refused is not tried again.
-    assert!(reusable(
-        &registration,
-        "http://127.0.0.1:3118/cb",
-        "a c",
-        99
-    ));
+    registration
+}
+
+fn serves_at(registration: &Registration, redirect: Option<&str>, scopes: &str, now: u64) -> bool {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
+    is_reusable(registration, redirect, &Scopes::parse(scopes), now)
+}
+
+#[test]
+fn an_earlier_registration_serves_while_it_covers_the_login_reg_19_reg_22() {
+    let exact = known("http://127.0.0.1:3118/cb");
+    let any_port = known("http://127.0.0.1/cb");
+    let mut under_suspicion = any_port.clone();
+    suspect(&mut under_suspicion);
+    let cases = [
+        (&exact, "http://127.0.0.1:3118/cb", 99, true),
+        (&exact, "http://127.0.0.1:3118/cb", 100, false),
+        (&exact, "http://127.0.0.1:4000/cb", 99, false),
+        (&exact, "http://localhost:3118/cb", 99, false),
+        (&any_port, "http://127.0.0.1:4000/cb", 99, true),
+        (&any_port, "http://127.0.0.1:4000/other", 99, false),
+        (&under_suspicion, "http://127.0.0.1:4000/cb", 99, false),
+    ];
+    for (registration, redirect, now, expected) in cases {
+        let serves = serves_at(registration, Some(redirect), "a", now);
+        assert_eq!(serves, expected, "{redirect} at {now}");
+    }
+}
+
+#[test]
+fn scopes_beyond_the_registered_ones_are_tried_until_they_are_refused_reg_23() {
+    let uri = "http://127.0.0.1:3118/cb";
+    let mut registration = known(uri);
+    assert!(serves_at(&registration, Some(uri), "a c", 99));
     assert!(!refuse_scopes(&mut registration, &Scopes::parse("b a")));
     assert!(refuse_scopes(&mut registration, &Scopes::parse("a c")));
     for (scopes, expected) in [("a c", false), ("a c d", false), ("a", true), ("c", true)] {
-        let uri = "http://127.0.0.1:3118/cb";
-        assert_eq!(
-            reusable(&registration, uri, scopes, 99),
-            expected,
-            "{scopes}"
-        );
+        let serves = serves_at(&registration, Some(uri), scopes, 99);
+        assert_eq!(serves, expected, "{scopes}");
     }
-    registration.redirect_uris = vec![String::from("http://127.0.0.1/cb")];
-    assert!(reusable(&registration, "http://127.0.0.1:4000/cb", "a", 99));
-    assert!(!reusable(
-        &registration,
-        "http://127.0.0.1:4000/other",
-        "a",
-        99
-    ));
-    suspect(&mut registration);
-    assert!(!reusable(
-        &registration,
-        "http://127.0.0.1:4000/cb",
-        "a",
-        99
-    ));
+}
+
+#[test]
+fn a_client_for_device_codes_asks_for_that_grant_and_no_redirect_dev_09() {
+    let request = RegistrationRequest {
+        redirect_uri: None,
+        ..request(ClientAuthMethod::None)
+    };
+    let document = request.document();
+    assert_eq!(
+        document["grant_types"],
+        json!([DEVICE_CODE, "refresh_token"])
+    );
+    assert_eq!(document["application_type"], "native");
+    for member in ["redirect_uris", "response_types"] {
+        assert_eq!(document.get(member), None, "{member}");
+    }
+    let mut registration = known("http://127.0.0.1:3118/cb");
+    assert!(!serves_at(&registration, None, "a", 99));
+    registration.grant_types = vec![DEVICE_CODE.to_owned()];
+    assert!(serves_at(&registration, None, "a", 99));
 }
 
 #[test]
