@@ -5,7 +5,7 @@ use doorkey_store::{Registration, RegistrationKey};
 
 use super::{Parts, Settled, Wish};
 use crate::client::{Client, ClientOrigin, configured};
-use crate::config::ClientChoice;
+use crate::config::{AuthorizationConfig, ClientChoice};
 use crate::error::Error;
 use crate::flow::Flow;
 use crate::registration::kept::{Kept, at_issuer, free_key, serves_others};
@@ -86,12 +86,11 @@ pub(super) fn bound(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> Result<
         ClientChoice::Auto { .. } => None,
     };
     let allowed = config.discovery.allowed.as_ref();
-    let is_meant = match (named, allowed, &wish.previous) {
+    let is_meant = match (named, allowed) {
         // Another issuer than the named one is refused below.
-        (Some(_), ..) => true,
-        (None, Some(allowed), _) => allowed.contains(listed),
-        (None, None, Some(previous)) => previous.issuer == *listed,
-        (None, None, None) => config.accept_discovered_issuer,
+        (Some(_), _) => true,
+        (None, Some(allowed)) => allowed.contains(listed),
+        (None, None) => config.accept_discovered_issuer && !has_moved(config, wish, listed),
     };
     if !is_meant {
         return Err(Error::UnboundCredentials {
@@ -105,6 +104,18 @@ pub(super) fn bound(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> Result<
             issuer: listed.clone(),
         }),
     }
+}
+
+/// Whether the same credentials went to another issuer before: the first one they were accepted for is
+/// theirs from then on.
+fn has_moved(config: &AuthorizationConfig, wish: &Wish, listed: &Issuer) -> bool {
+    let own = match &config.client {
+        ClientChoice::Static { client_id, .. } => client_id.as_str(),
+        ClientChoice::Auto { .. } => "",
+    };
+    wish.previous
+        .as_ref()
+        .is_some_and(|previous| previous.client_id == own && previous.issuer != *listed)
 }
 
 /// The client that needs no registration.

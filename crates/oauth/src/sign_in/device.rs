@@ -171,8 +171,9 @@ fn next(error: Error, interval: Duration, limit: Duration) -> Result<Duration, E
             _ => {}
         }
     }
+    let asked = error.retry_after().unwrap_or_default();
     match error.is_transient() {
-        true => Ok((interval * 2).min(LONGEST_INTERVAL)),
+        true => Ok((interval * 2).max(asked).min(LONGEST_INTERVAL)),
         false => Err(error),
     }
 }
