@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod browser;
+mod callback_errors;
 mod dpop;
 mod endings;
 mod layer;
@@ -9,6 +10,7 @@ mod login;
 mod login_failures;
 mod logout;
 mod parallel;
+mod recorded;
 mod recovery;
 mod referee;
 mod refresh;
