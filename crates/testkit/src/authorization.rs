@@ -7,6 +7,7 @@ mod builder;
 mod client;
 mod client_credentials;
 mod config;
+mod device;
 mod extensions;
 mod grant_type;
 mod issue;
@@ -24,6 +25,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use builder::AuthorizationServerBuilder;
 pub use client::{ClientAuthMethod, StaticClient};
+pub use device::DeviceGrant;
 pub(crate) use metadata::is_well_known as is_authorization_metadata;
 pub use options::{
     ClientCredentials, Consent, Document, IssParameter, MetadataKind, PushedRequests,
@@ -130,6 +132,30 @@ impl AuthorizationServer {
         self.core.settings().state = state;
     }
 
+    /// Approves the device that shows this user code; `false` if none waits with it.
+    #[must_use]
+    pub fn approve_device(&self, user_code: &str) -> bool {
+        self.decide_device(user_code, true)
+    }
+
+    /// Denies the device that shows this user code; `false` if none waits with it.
+    #[must_use]
+    pub fn deny_device(&self, user_code: &str) -> bool {
+        self.decide_device(user_code, false)
+    }
+
+    /// The user codes of the devices that wait for a decision, in no order.
+    #[must_use]
+    pub fn waiting_devices(&self) -> Vec<String> {
+        let now = self.core.clock.now();
+        self.core.devices().waiting(now)
+    }
+
+    /// Answers the next `n` polls of devices with `slow_down`, whatever their pace.
+    pub fn slow_downs(&self, n: usize) {
+        self.core.settings().slow_downs = n;
+    }
+
     /// Changes what is made of pushed authorization requests.
     pub fn set_pushed_requests(&self, rule: PushedRequests) {
         self.core.settings().pushed = rule;
@@ -193,6 +219,11 @@ impl AuthorizationServer {
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
         self.core.refusals()
+    }
+
+    fn decide_device(&self, user_code: &str, approved: bool) -> bool {
+        let now = self.core.clock.now();
+        self.core.devices().decide(user_code, approved, now)
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {

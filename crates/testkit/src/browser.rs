@@ -98,7 +98,7 @@ impl Browser {
                 reply = self.client.get(target.as_str()).await?;
                 at = target;
             } else {
-                let ticket = consent_ticket(&reply).ok_or_else(|| Error::DeadEnd {
+                let ticket = field(&reply, TICKET_FIELD).ok_or_else(|| Error::DeadEnd {
                     url: shown(at.as_str()),
                     status: reply.status.as_u16(),
                 })?;
@@ -111,9 +111,38 @@ impl Browser {
         })
     }
 
+    /// Opens the page of a device authorization, enters the code that the device shows, and
+    /// decides (RFC 8628 §3.3). `page` may be the complete URI.
+    ///
+    /// # Errors
+    /// [`Error::DeadEnd`] on a page that is none of the kit's, that has another code filled in
+    /// or that does not know the code, and what [`Client::send`] fails with.
+    pub async fn enter_code(&self, page: &str, user_code: &str) -> Result<Reply, Error> {
+        let dead_end = |status: u16| Error::DeadEnd {
+            url: shown(page),
+            status,
+        };
+        let form = self.client.get(page).await?;
+        let filled_in = field(&form, USER_CODE_FIELD);
+        if !filled_in.is_some_and(|code| code.is_empty() || code == user_code) {
+            return Err(dead_end(form.status.as_u16()));
+        }
+        let mut target = parse(page)?;
+        target.set_query(None);
+        let fields = [("user_code", user_code), ("decision", self.decision())];
+        let reply = self.client.post_form(target.as_str(), &fields).await?;
+        if !reply.status.is_success() {
+            return Err(dead_end(reply.status.as_u16()));
+        }
+        Ok(reply)
+    }
+
+    fn decision(&self) -> &'static str {
+        if self.deny { "deny" } else { "approve" }
+    }
+
     async fn decide(&self, page: &Url, ticket: &str) -> Result<Reply, Error> {
-        let decision = if self.deny { "deny" } else { "approve" };
-        let fields = [("ticket", ticket), ("decision", decision)];
+        let fields = [("ticket", ticket), ("decision", self.decision())];
         self.client.post_form(page.as_str(), &fields).await
     }
 
@@ -191,12 +220,14 @@ fn is_callback(start: &Url, target: &Url) -> bool {
     }
 }
 
-/// The hidden ticket of the kit's consent page.
-fn consent_ticket(reply: &Reply) -> Option<String> {
+/// The value that a field of one of the kit's pages has.
+fn field(reply: &Reply, begins: &str) -> Option<String> {
     let page = reply.text();
-    let (_, rest) = page.split_once(TICKET_FIELD)?;
+    let (_, rest) = page.split_once(begins)?;
     Some(rest.split('"').next()?.to_owned())
 }
 
 /// How the consent page of the kit begins the value of its ticket.
 pub(crate) const TICKET_FIELD: &str = r#"<input type="hidden" name="ticket" value=""#;
+/// How the page for devices begins the value of the user code.
+pub(crate) const USER_CODE_FIELD: &str = r#"<input name="user_code" value=""#;

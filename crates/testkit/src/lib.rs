@@ -87,7 +87,7 @@ mod tls;
 
 pub use authorization::{
     AuthorizationServer, AuthorizationServerBuilder, ClientAuthMethod, ClientCredentials, Consent,
-    Counters, Document, IssParameter, MetadataKind, PushedRequests, RefreshTokens,
+    Counters, DeviceGrant, Document, IssParameter, MetadataKind, PushedRequests, RefreshTokens,
     ResourceParameter, StateParameter, StaticClient, TokenFacts,
 };
 pub use browser::{Browser, Visit};

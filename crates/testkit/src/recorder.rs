@@ -36,6 +36,12 @@ pub enum Leg {
     Token,
     /// The revocation endpoint (RFC 7009).
     Revocation,
+    /// The device authorization endpoint (RFC 8628).
+    DeviceAuthorization,
+    /// The page on which a person decides about a device.
+    DeviceVerification,
+    /// The keys that the authorization server signs with.
+    Keys,
     /// Anything else, which the servers answer with 404.
     Other,
 }
@@ -270,6 +276,9 @@ impl fmt::Display for Leg {
             Self::PushedAuthorization => "pushed authorization",
             Self::Token => "token",
             Self::Revocation => "revocation",
+            Self::DeviceAuthorization => "device authorization",
+            Self::DeviceVerification => "device verification",
+            Self::Keys => "keys",
             Self::Other => "other",
         })
     }

@@ -74,9 +74,14 @@ async fn run(
         Ok(signed) => signed,
         Err(failed) if another_client_may_do(inner, &failed).await => {
             tracing::info!("the registration of this client does not serve, another is needed");
-            sign_in(inner.parts(), &wish, gone.as_mut())
-                .await
-                .map_err(|failed| failed.error)?
+            match sign_in(inner.parts(), &wish, gone.as_mut()).await {
+                Ok(signed) => signed,
+                Err(failed) => {
+                    // Twice is enough, but the next login shall not begin with a client that is refused.
+                    another_client_may_do(inner, &failed).await;
+                    return Err(failed.error);
+                }
+            }
         }
         Err(failed) => return Err(failed.error),
     };

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod browser;
+mod callback_errors;
+mod device;
 mod dpop;
 mod endings;
 mod keys;
@@ -11,6 +13,7 @@ mod login_failures;
 mod logout;
 mod parallel;
 mod pushed;
+mod recorded;
 mod recovery;
 mod referee;
 mod refresh;

@@ -321,4 +321,4 @@ fn consent_page(pending: &Pending, ticket: &str) -> String {
 /// How long a code lives (RFC 6749 §4.1.2 allows ten minutes at most).
 const CODE_LIFETIME: Duration = Duration::from_secs(60);
 /// Who approves when the request has no `login_hint`.
-const PERSON: &str = "alice";
+pub(super) const PERSON: &str = "alice";

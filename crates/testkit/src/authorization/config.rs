@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     client::{ClientAuthMethod, StaticClient},
+    device::DeviceGrant,
     options::{
         ClientCredentials, Consent, Document, IssParameter, MetadataKind, PushedRequests,
         RefreshTokens, ResourceParameter, StateParameter,
@@ -38,6 +39,7 @@ pub(crate) struct Config {
     pub(super) assertion_algorithms: Vec<SigningAlgorithm>,
     pub(super) assertion_audience: Option<String>,
     pub(super) dpop_algorithms: Vec<SigningAlgorithm>,
+    pub(super) device: Option<DeviceGrant>,
     pub(super) settings: Settings,
 }
 
@@ -47,6 +49,8 @@ pub(crate) struct Settings {
     pub(super) consent: Consent,
     pub(super) state: StateParameter,
     pub(super) pushed: PushedRequests,
+    /// How many polls of devices are still told to slow down whatever their pace.
+    pub(super) slow_downs: usize,
     pub(super) dpop: Dpop,
     pub(super) dpop_nonces: DpopNonces,
     pub(super) fields: Vec<(Document, String, Value)>,
@@ -76,12 +80,20 @@ impl Default for Config {
             assertion_algorithms: Vec::new(),
             assertion_audience: None,
             dpop_algorithms: vec![SigningAlgorithm::Es256],
+            device: None,
             settings: Settings::default(),
         }
     }
 }
 
 impl Settings {
+    /// Whether the script has a `slow_down` for this poll.
+    pub(super) fn takes_slow_down(&mut self) -> bool {
+        let scripted = self.slow_downs > 0;
+        self.slow_downs = self.slow_downs.saturating_sub(1);
+        scripted
+    }
+
     /// Sets and removes the members that the test asked for.
     pub(super) fn apply(&self, document: Document, to: &mut Value) {
         let Some(members) = to.as_object_mut() else {

@@ -2,6 +2,7 @@
 
 use super::{
     AuthorizationServerBuilder,
+    device::DeviceGrant,
     options::{ClientCredentials, PushedRequests},
 };
 use crate::{Dpop, DpopNonces, SigningAlgorithm};
@@ -39,6 +40,13 @@ impl AuthorizationServerBuilder {
     #[must_use]
     pub fn pushed_requests(mut self, rule: PushedRequests) -> Self {
         self.config.settings.pushed = rule;
+        self
+    }
+
+    /// The device authorization grant (RFC 8628). Default: not offered.
+    #[must_use]
+    pub fn device_grant(mut self, rules: DeviceGrant) -> Self {
+        self.config.device = Some(rules);
         self
     }
 

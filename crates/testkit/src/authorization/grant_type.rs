@@ -11,13 +11,15 @@ pub(super) enum GrantType {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    DeviceCode,
 }
 
 impl GrantType {
-    const ALL: [Self; 3] = [
+    const ALL: [Self; 4] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
+        Self::DeviceCode,
     ];
 
     pub(super) fn as_str(self) -> &'static str {
@@ -25,6 +27,7 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
         }
     }
 
@@ -55,6 +58,7 @@ impl GrantType {
             Self::AuthorizationCode => true,
             Self::RefreshToken => config.refresh_tokens != RefreshTokens::Never,
             Self::ClientCredentials => config.client_credentials != ClientCredentials::Off,
+            Self::DeviceCode => config.device.is_some(),
         }
     }
 }

@@ -108,6 +108,10 @@ fn document(core: &Core, issuer: &str) -> Value {
     if pushed == PushedRequests::Required {
         document["require_pushed_authorization_requests"] = json!(true);
     }
+    if config.device.is_some() {
+        let endpoint = format!("{issuer}/device_authorization");
+        document["device_authorization_endpoint"] = json!(endpoint);
+    }
     if dpop != Dpop::Off {
         let algorithms = SigningAlgorithm::names(&config.dpop_algorithms);
         document["dpop_signing_alg_values_supported"] = json!(algorithms);

@@ -124,6 +124,10 @@ pub enum Document {
     Registration,
     /// The answer to a successful token request.
     Token,
+    /// The answer to a pushed authorization request.
+    PushedRequest,
+    /// The answer of the device authorization endpoint.
+    DeviceAuthorization,
 }
 
 impl From<bool> for RefreshTokens {

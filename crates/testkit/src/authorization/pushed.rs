@@ -9,7 +9,7 @@ use super::{
     authenticate::{Posted, authenticate_naming},
     authorize::{self, Pending},
     binding,
-    options::PushedRequests,
+    options::{Document, PushedRequests},
     server::{Core, Refusal, uncached},
 };
 use crate::{
@@ -56,7 +56,9 @@ fn try_push(core: &Core, origin: &str, request: &Received) -> Result<Value, Refu
         expires_at: core.clock.now() + LIFETIME,
     };
     core.pushed().insert(uri.clone(), pushed);
-    Ok(json!({ "request_uri": uri, "expires_in": LIFETIME.as_secs() }))
+    let mut answer = json!({ "request_uri": uri, "expires_in": LIFETIME.as_secs() });
+    core.settings().apply(Document::PushedRequest, &mut answer);
+    Ok(answer)
 }
 
 /// The request that a `request_uri` stands for, once (RFC 9126 §4).

@@ -58,7 +58,9 @@ fn try_register(core: &Core, origin: &str, request: &Received) -> Result<Value, 
 /// Refuses what RFC 7591 §2 does not allow; returns the authentication method to grant.
 fn check_metadata(core: &Core, asked: &Value) -> Result<ClientAuthMethod, Refusal> {
     let redirect_uris = texts(&asked["redirect_uris"]);
-    if redirect_uris.is_empty() {
+    let grants = grant_types(asked);
+    let redirects = grants.iter().any(|g| g == "authorization_code");
+    if redirects && redirect_uris.is_empty() {
         return Err(Refusal::new("invalid_redirect_uri", "there is none"));
     }
     let web = match asked.get("application_type").map(Value::as_str) {
@@ -69,14 +71,13 @@ fn check_metadata(core: &Core, asked: &Value) -> Result<ClientAuthMethod, Refusa
     for uri in &redirect_uris {
         check_redirect_uri(uri, web)?;
     }
-    let grants = grant_types(asked);
     let registrable = |grant: &String| GrantType::is_registrable(core, grant);
     if grants.is_empty() || !grants.iter().all(registrable) {
         return Err(invalid("a grant type is not supported"));
     }
     let responses = asked.get("response_types").map(texts);
-    if responses.is_some_and(|types| types != ["code"]) {
-        return Err(invalid("the only response type is code"));
+    if responses.is_some_and(|types| types != *response_types(redirects)) {
+        return Err(invalid("the response types do not go with the grants"));
     }
     let asked_for = match asked.get("token_endpoint_auth_method") {
         None => ClientAuthMethod::Basic,
@@ -120,7 +121,8 @@ fn registration_answer(core: &Core, origin: &str, asked: &Value, client: &Client
     answer["client_id_issued_at"] = json!(clock::seconds(core.clock.now()));
     answer["redirect_uris"] = json!(client.redirect_uris);
     answer["grant_types"] = json!(client.grant_types);
-    answer["response_types"] = json!(["code"]);
+    let redirects = client.may_use("authorization_code");
+    answer["response_types"] = json!(response_types(redirects));
     answer["token_endpoint_auth_method"] = json!(client.method.as_str());
     if let Some(secret) = &client.secret {
         answer["client_secret"] = json!(secret);
@@ -154,6 +156,11 @@ fn try_configure(core: &Core, request: &Received) -> Result<Reply, Refusal> {
         }
         _ => Ok(reply::empty(StatusCode::METHOD_NOT_ALLOWED)),
     }
+}
+
+/// RFC 7591 §2.1: what goes with the authorization code grant, or with none that redirects.
+fn response_types(redirects: bool) -> &'static [&'static str] {
+    if redirects { &["code"] } else { &[] }
 }
 
 /// RFC 8252 §7 and OpenID Connect Registration §2: https, or for native clients loopback http

@@ -12,6 +12,7 @@ use super::{
     authorize::{self, Pending},
     client::{Client, Clients},
     config::{Config, Settings},
+    device::{self, Devices},
     metadata,
     options::PushedRequests,
     pushed::{self, Pushed},
@@ -55,6 +56,12 @@ pub struct Counters {
     pub revocations: usize,
     /// Tokens issued for client credentials.
     pub client_credentials_grants: usize,
+    /// Devices that were given codes.
+    pub device_authorizations: usize,
+    /// Token requests with a device code, refused ones included.
+    pub device_polls: usize,
+    /// Tokens issued to devices.
+    pub device_grants: usize,
     /// Authorization requests pushed, refused ones apart.
     pub pushed_requests: usize,
     /// Client assertions accepted, at any endpoint.
@@ -75,6 +82,7 @@ pub(crate) struct Core {
     vault: Mutex<Vault>,
     pending: Mutex<HashMap<String, Pending>>,
     pushed: Mutex<HashMap<String, Pushed>>,
+    devices: Mutex<Devices>,
     resources: Mutex<BTreeSet<String>>,
     counters: Mutex<Counters>,
     /// Client assertions that were used.
@@ -132,6 +140,7 @@ impl Core {
             vault: Mutex::default(),
             pending: Mutex::default(),
             pushed: Mutex::default(),
+            devices: Mutex::default(),
             counters: Mutex::default(),
             assertions: Replays::default(),
             proofs: Proofs::default(),
@@ -176,7 +185,10 @@ impl Core {
             "/authorize" => Leg::Authorization,
             "/token" => Leg::Token,
             "/revoke" => Leg::Revocation,
+            "/jwks" => Leg::Keys,
             "/par" if self.settings().pushed != PushedRequests::Off => Leg::PushedAuthorization,
+            "/device_authorization" if self.config.device.is_some() => Leg::DeviceAuthorization,
+            "/device" if self.config.device.is_some() => Leg::DeviceVerification,
             "/register" if self.config.dynamic_registration => Leg::Registration,
             _ if rest.starts_with("/register/") => Leg::ClientConfiguration,
             _ => Leg::Other,
@@ -192,10 +204,10 @@ impl Core {
             Leg::Authorization => authorize::answer(self, origin, request),
             Leg::Token => token::answer(self, origin, request),
             Leg::PushedAuthorization => pushed::answer(self, origin, request),
+            Leg::DeviceAuthorization => device::authorize(self, origin, request),
+            Leg::DeviceVerification => device::page(self, request),
             Leg::Revocation => revocation::answer(self, origin, request),
-            _ if request.path == format!("{}/jwks", self.config.issuer_path) => {
-                reply::json(StatusCode::OK, &json!({ "keys": [] }))
-            }
+            Leg::Keys => reply::json(StatusCode::OK, &json!({ "keys": [] })),
             _ => reply::text(StatusCode::NOT_FOUND, "nothing here\n"),
         }
     }
@@ -257,6 +269,10 @@ impl Core {
 
     pub(super) fn pushed(&self) -> MutexGuard<'_, HashMap<String, Pushed>> {
         lock(&self.pushed)
+    }
+
+    pub(super) fn devices(&self) -> MutexGuard<'_, Devices> {
+        lock(&self.devices)
     }
 
     /// The client of that id: registered, or described by a metadata document.

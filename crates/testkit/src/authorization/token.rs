@@ -9,7 +9,7 @@ use super::{
     authenticate::{Posted, authenticate},
     binding,
     client::{Client, ClientAuthMethod},
-    client_credentials,
+    client_credentials, device,
     grant_type::GrantType,
     issue::{Issue, issue, refresh_refused, unusable, wants_refresh},
     server::{Core, Refusal, uncached},
@@ -67,6 +67,7 @@ fn try_token(core: &Core, origin: &str, request: &Received) -> Result<Value, Ref
         GrantType::AuthorizationCode => exchange_code(&request),
         GrantType::RefreshToken => refresh(&request),
         GrantType::ClientCredentials => client_credentials::grant(&request),
+        GrantType::DeviceCode => device::grant(&request),
     }
 }
 

@@ -14,3 +14,4 @@ mod processes;
 mod sentinel;
 mod session;
 mod support;
+mod tokens;
