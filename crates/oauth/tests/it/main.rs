@@ -3,8 +3,10 @@
 
 mod browser;
 mod callback_errors;
+mod code_exchange;
 mod dpop;
 mod endings;
+mod granted;
 mod layer;
 mod login;
 mod login_failures;
