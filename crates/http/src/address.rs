@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::leg::Leg;
 use crate::origin::Origin;
 
 /// Exceptions to the address rules that the user has made.
@@ -13,6 +14,8 @@ use crate::origin::Origin;
 /// reserved) may be contacted by three ways only: the origin is the one the user configured as
 /// [`resource`](crate::HttpProfile::resource); that origin's own address is of the same class; or
 /// the origin is listed here. Without a configured resource its class counts as public.
+///
+/// A fourth way is narrow and deep: see [`workload`](Self::workload).
 ///
 /// A name is judged by the address that is connected to. Behind a proxy, which looks names up by
 /// itself, only address literals and `localhost` can be judged.
@@ -31,6 +34,11 @@ pub struct AddressPolicy {
     /// URL: leave it out when the configured host changes. Without effect when that host is an
     /// address literal or `localhost`, which say their class themselves.
     pub class: Option<AddressClass>,
+    /// Origins that the user has a workload's identity fetched from, such as a cloud's metadata
+    /// service. They are the user's own word: for [`Leg::IdentityProvider`](crate::Leg) they may
+    /// have any unicast address, and be asked over plain http, which then goes through no proxy.
+    /// For every other leg they are nobody in particular.
+    pub workload: Vec<Origin>,
 }
 
 impl AddressPolicy {
@@ -39,8 +47,22 @@ impl AddressPolicy {
     pub fn allowing(origins: impl IntoIterator<Item = Origin>) -> Self {
         Self {
             allow: origins.into_iter().collect(),
-            class: None,
+            ..Self::default()
         }
+    }
+
+    /// Takes these origins for the user's own word on a workload's identity.
+    #[must_use]
+    pub fn with_workload(self, origins: impl IntoIterator<Item = Origin>) -> Self {
+        Self {
+            workload: origins.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// Whether a request of this purpose goes where the user said that a workload's identity is.
+    pub(crate) fn is_users_workload(&self, leg: Leg, origin: &Origin) -> bool {
+        leg == Leg::IdentityProvider && self.workload.contains(origin)
     }
 
     /// Holds the resource to the class it had at login.
@@ -62,9 +84,9 @@ pub enum AddressClass {
     Private,
     /// Set aside for documentation, benchmarks, translation or the future.
     Reserved,
-    /// One link (169.254.0.0/16, fe80::/10): never contacted.
+    /// One link (169.254.0.0/16, fe80::/10): never contacted on a server's word.
     LinkLocal,
-    /// A cloud's metadata or credentials service: never contacted.
+    /// A cloud's metadata or credentials service: never contacted on a server's word.
     CloudMetadata,
     /// No address (0.0.0.0/8, `::`): never contacted.
     Unspecified,
@@ -83,7 +105,8 @@ impl AddressClass {
         }
     }
 
-    /// True for the classes that no setting allows.
+    /// True for the classes that are contacted on nobody's word but the user's, and that for a
+    /// [workload's identity](AddressPolicy::workload) alone.
     #[must_use]
     pub const fn is_never(self) -> bool {
         match self {
@@ -136,7 +159,7 @@ impl FromStr for AddressClass {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressRefused {
-    /// No setting allows this address.
+    /// No server may lead to this address.
     #[error("{host} has the address {address}, a {class} address, which is never contacted")]
     Never {
         /// The host of the URL.

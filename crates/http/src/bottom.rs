@@ -33,6 +33,8 @@ struct Clients {
     users_word: Client,
     own: Client,
     guarded: Client,
+    /// Where the user names a place for it.
+    workload: Option<Client>,
     proxied: Client,
 }
 
@@ -50,6 +52,10 @@ impl Bottom {
             users_word: direct(Reach::UsersWord)?,
             own: direct(guard.own())?,
             guarded: direct(Reach::Guarded)?,
+            workload: match profile.addresses.workload.is_empty() {
+                true => None,
+                false => Some(direct(Reach::Workload)?),
+            },
             proxied: proxied(profile, &tls)?,
         })))
     }
@@ -69,6 +75,9 @@ impl Service<Request<Body>> for Bottom {
             Some(Route::Direct(Reach::UsersWord)) => &self.0.users_word,
             Some(Route::Direct(Reach::Own(_))) => &self.0.own,
             Some(Route::Proxied) => &self.0.proxied,
+            Some(Route::Direct(Reach::Workload)) => {
+                self.0.workload.as_ref().unwrap_or(&self.0.guarded)
+            }
             Some(Route::Direct(Reach::Guarded)) | None => &self.0.guarded,
         };
         let client = client.clone();

@@ -89,7 +89,7 @@ impl HttpClient {
     /// The service takes over TLS (`roots`, `client_identity`), `proxy`, `timeouts.connect` and
     /// `addresses`: none of these settings has an effect then. Everything else stays: legs,
     /// header scopes, redirects, the other time-outs and limits, and that only https URLs, or
-    /// http on loopback, are asked.
+    /// http on loopback and where `addresses.workload` has it, are asked.
     ///
     /// # Errors
     ///
@@ -116,7 +116,9 @@ impl HttpClient {
             }))
             .layer(StepLayer::new(HeaderScopes::new(profile)?))
             .layer(StepLayer::new(HeaderLimit(profile.limits.headers)))
-            .layer(StepLayer::new(Endpoints))
+            .layer(StepLayer::new(Endpoints {
+                addresses: profile.addresses.clone(),
+            }))
             .service(bottom);
         Ok(Self {
             profile: Arc::new(profile.clone()),

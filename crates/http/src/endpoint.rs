@@ -1,13 +1,17 @@
 //! Which URLs may be asked at all: https, or plain http on the loopback interface.
+//!
+//! What the user configured for a workload's identity is the one exception.
 
 use std::sync::Arc;
 
 use http::{Request, Response};
 use url::{Host, Url};
 
+use crate::address::AddressPolicy;
 use crate::body::Body;
 use crate::error::Error;
 use crate::exchange::Exchange;
+use crate::origin::Origin;
 use crate::redact::RedactedUrl;
 use crate::stack::{Below, Step};
 
@@ -56,7 +60,9 @@ pub fn check_endpoint(url: &Url) -> Result<(), EndpointError> {
 }
 
 /// Lets a request pass whose URL may be asked.
-pub(crate) struct Endpoints;
+pub(crate) struct Endpoints {
+    pub(crate) addresses: AddressPolicy,
+}
 
 impl Step for Endpoints {
     async fn run<S: Below>(
@@ -67,8 +73,20 @@ impl Step for Endpoints {
         let exchange = Exchange::of(&request)?;
         match check_endpoint(exchange.url()) {
             Ok(()) => below.call(request).await,
+            Err(EndpointError::NotHttps { .. }) if self.is_users_word(&exchange) => {
+                below.call(request).await
+            }
             Err(source) => Err(Error::Endpoint { exchange, source }),
         }
+    }
+}
+
+impl Endpoints {
+    /// A cloud's metadata service speaks plain http, and the user said so.
+    fn is_users_word(&self, exchange: &Exchange) -> bool {
+        let url = exchange.url();
+        let origin = Origin::from(url);
+        url.scheme() == "http" && self.addresses.is_users_workload(exchange.leg(), &origin)
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) enum Reach {
     /// The MCP server that the user named: the same, but no closer than its class at login, if
     /// that is known.
     Own(Option<AddressClass>),
+    /// The user has a workload's identity fetched there: everything that is one host.
+    Workload,
     /// A server named it: public addresses and the class of the user's own URL.
     Guarded,
 }
@@ -25,7 +27,8 @@ pub(crate) fn judge(
 ) -> Result<(), AddressRefused> {
     let class = AddressClass::of(address);
     let host = || host.to_owned();
-    if class.is_never() {
+    let is_one_host = !matches!(class, AddressClass::Unspecified | AddressClass::Multicast);
+    if class.is_never() && !(reach == Reach::Workload && is_one_host) {
         return Err(AddressRefused::Never {
             host: host(),
             address,
@@ -41,7 +44,7 @@ pub(crate) fn judge(
                 at_login,
             })
         }
-        Reach::UsersWord | Reach::Own(_) => Ok(()),
+        Reach::UsersWord | Reach::Own(_) | Reach::Workload => Ok(()),
         Reach::Guarded if class == AddressClass::Public || class == user => Ok(()),
         Reach::Guarded => Err(AddressRefused::Closer {
             host: host(),
@@ -85,7 +88,7 @@ mod tests {
 
     #[test]
     fn closer_addresses_need_the_users_word_or_class() {
-        use Reach::{Guarded, UsersWord};
+        use Reach::{Guarded, UsersWord, Workload};
         for (address, reach, user, allowed) in [
             ("8.8.8.8", Guarded, Public, true),
             ("8.8.8.8", Guarded, Private, true),
@@ -104,6 +107,13 @@ mod tests {
             ("169.254.169.254", UsersWord, CloudMetadata, false),
             ("fd00:ec2::254", UsersWord, Private, false),
             ("0.0.0.0", UsersWord, Loopback, false),
+            ("169.254.169.254", Workload, Public, true),
+            ("169.254.1.1", Workload, Public, true),
+            ("fd00:ec2::254", Workload, Public, true),
+            ("127.0.0.1", Workload, Public, true),
+            ("10.0.0.1", Workload, Public, true),
+            ("0.0.0.0", Workload, Public, false),
+            ("224.0.0.1", Workload, Public, false),
         ] {
             let verdict = judge("as.example", address.parse().unwrap(), reach, user);
             assert_eq!(

@@ -10,10 +10,11 @@ use http::{Request, Response};
 use url::{Host, Url};
 
 use crate::BoxError;
-use crate::address::{AddressClass, AddressRefused};
+use crate::address::{AddressClass, AddressPolicy, AddressRefused};
 use crate::body::Body;
 use crate::error::Error;
 use crate::exchange::Exchange;
+use crate::leg::Leg;
 use crate::origin::Origin;
 use crate::profile::HttpProfile;
 use crate::proxy::ProxyRules;
@@ -55,7 +56,7 @@ pub(crate) enum Route {
 /// looked up.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    allow: Vec<Origin>,
+    policy: AddressPolicy,
     resource: Option<(Origin, Host<String>)>,
     /// Only for a name: an address literal cannot change.
     at_login: Option<AddressClass>,
@@ -76,7 +77,7 @@ impl Guard {
         let at_login = profile.addresses.class.filter(|_| literal.is_none());
         let class = literal.or(at_login);
         Self {
-            allow: profile.addresses.allow.clone(),
+            policy: profile.addresses.clone(),
             resource,
             at_login,
             class: Arc::new(class.map(OnceLock::from).unwrap_or_default()),
@@ -94,12 +95,14 @@ impl Guard {
         Reach::Own(self.at_login)
     }
 
-    fn reach(&self, origin: &Origin) -> Reach {
+    fn reach(&self, leg: Leg, origin: &Origin) -> Reach {
         let own = self
             .resource
             .as_ref()
             .is_some_and(|(resource, _)| resource == origin);
-        if self.allow.contains(origin) {
+        if self.policy.is_users_workload(leg, origin) {
+            Reach::Workload
+        } else if self.policy.allow.contains(origin) {
             Reach::UsersWord
         } else if own {
             self.own()
@@ -179,7 +182,9 @@ impl Step for Addresses {
         mut below: S,
     ) -> Result<Response<Body>, Error> {
         let exchange = Exchange::of(&request)?;
-        let reach = self.guard.reach(&Origin::from(exchange.url()));
+        let reach = self
+            .guard
+            .reach(exchange.leg(), &Origin::from(exchange.url()));
         if let Some(address) = literal_address(exchange.url()) {
             let host = exchange.url().host_str().unwrap_or_default();
             match self.guard.judge(host, address, reach).await {
@@ -193,7 +198,10 @@ impl Step for Addresses {
                 }
             }
         }
-        let route = match self.proxy.route(exchange.url()) {
+        // The identity of a workload crosses no proxy in the clear.
+        let direct = reach == Reach::Workload && exchange.url().scheme() == "http";
+        let proxy = self.proxy.route(exchange.url()).filter(|_| !direct);
+        let route = match proxy {
             Some(proxy) => {
                 request.extensions_mut().insert(exchange.through(proxy));
                 Route::Proxied

@@ -290,3 +290,6 @@ pub(crate) fn check_metadata_url(url: &Url) -> Result<(), Error> {
 }
 
 const PRIVATE_KEY_JWT: &str = "private_key_jwt";
+
+#[cfg(test)]
+mod tests;

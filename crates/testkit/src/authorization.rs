@@ -11,6 +11,7 @@ mod device;
 mod extensions;
 mod grant_type;
 mod issue;
+mod jwt_bearer;
 mod metadata;
 mod options;
 mod pushed;
@@ -26,6 +27,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 pub use builder::AuthorizationServerBuilder;
 pub use client::{ClientAuthMethod, StaticClient};
 pub use device::DeviceGrant;
+pub use jwt_bearer::TrustedIssuer;
 pub(crate) use metadata::is_well_known as is_authorization_metadata;
 pub use options::{
     ClientCredentials, Consent, Document, IssParameter, MetadataKind, PushedRequests,
@@ -130,6 +132,11 @@ impl AuthorizationServer {
     /// Changes what the redirect back carries as `state`.
     pub fn set_state_parameter(&self, state: StateParameter) {
         self.core.settings().state = state;
+    }
+
+    /// Takes assertions of `issuer` as grants from now on.
+    pub fn trust(&self, issuer: TrustedIssuer) {
+        self.core.settings().trusted.push(issuer);
     }
 
     /// Approves the device that shows this user code; `false` if none waits with it.

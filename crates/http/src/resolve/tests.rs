@@ -37,7 +37,9 @@ fn guard_since_login(resource: Option<&str>, class: Option<AddressClass>) -> (Gu
     let allowed = "https://private.example:8443".parse().unwrap();
     let profile = HttpProfile {
         resource: resource.map(|url| Url::parse(url).unwrap()),
-        addresses: AddressPolicy::allowing([allowed]).with_class(class),
+        addresses: AddressPolicy::allowing([allowed])
+            .with_class(class)
+            .with_workload(["http://metadata.example".parse().unwrap()]),
         ..HttpProfile::default()
     };
     (
@@ -172,7 +174,32 @@ fn the_users_word_is_the_resources_origin_and_the_allow_list() {
         ("https://private.example:8443", Reach::UsersWord),
         ("https://private.example", Reach::Guarded),
     ] {
-        assert_eq!(guard.reach(&origin.parse().unwrap()), reach, "{origin}");
+        for leg in Leg::ALL {
+            let found = guard.reach(leg, &origin.parse().unwrap());
+            assert_eq!(found, reach, "{leg} {origin}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_place_of_a_workloads_identity_is_exempt_for_its_leg_and_for_no_other() {
+    let (guard, _) = guard(Some("https://public.example/mcp"));
+    let (place, address) = ("http://metadata.example", "169.254.169.254");
+    for leg in Leg::ALL {
+        let reach = guard.reach(leg, &place.parse().unwrap());
+        let expected = match leg {
+            Leg::IdentityProvider => Reach::Workload,
+            _ => Reach::Guarded,
+        };
+        assert_eq!(reach, expected, "{leg}");
+        let found = guard.lookup("metadata.example", reach).await;
+        assert_eq!(is_refused(&found), leg != Leg::IdentityProvider, "{leg}");
+        let literal = guard.judge(address, address.parse().unwrap(), reach).await;
+        assert_eq!(literal.unwrap().is_ok(), leg == Leg::IdentityProvider);
+    }
+    for other in ["https://metadata.example", "http://metadata.example:8080"] {
+        let reach = guard.reach(Leg::IdentityProvider, &other.parse().unwrap());
+        assert_eq!(reach, Reach::Guarded, "{other}");
     }
 }
 

@@ -14,3 +14,4 @@ mod redirects;
 mod server;
 mod timeouts;
 mod tls;
+mod workload;

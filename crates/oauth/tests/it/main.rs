@@ -3,9 +3,11 @@
 
 mod browser;
 mod callback_errors;
+mod code_exchange;
 mod device;
 mod dpop;
 mod endings;
+mod granted;
 mod keys;
 mod layer;
 mod login;

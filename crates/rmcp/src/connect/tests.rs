@@ -1,5 +1,6 @@
 //! Whole connections over a scripted server: which requests are made, and what is made of refusals.
 
+mod declared;
 mod memory;
 mod session;
 

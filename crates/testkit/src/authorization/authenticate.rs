@@ -43,6 +43,15 @@ impl<'a> Posted<'a> {
             parameters: form(request)?,
         })
     }
+
+    /// Whether it names no client in any way.
+    pub(super) fn is_anonymous(&self) -> bool {
+        let naming = ["client_id", "client_secret", "client_assertion"];
+        !self.request.headers.contains_key(header::AUTHORIZATION)
+            && naming
+                .iter()
+                .all(|name| self.parameters.first(name).is_none())
+    }
 }
 
 /// The client, by exactly the method it is registered with. A header that names it and a

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     client::{ClientAuthMethod, StaticClient},
     device::DeviceGrant,
+    jwt_bearer::TrustedIssuer,
     options::{
         ClientCredentials, Consent, Document, IssParameter, MetadataKind, PushedRequests,
         RefreshTokens, ResourceParameter, StateParameter,
@@ -49,6 +50,7 @@ pub(crate) struct Settings {
     pub(super) consent: Consent,
     pub(super) state: StateParameter,
     pub(super) pushed: PushedRequests,
+    pub(super) trusted: Vec<TrustedIssuer>,
     /// How many polls of devices are still told to slow down whatever their pace.
     pub(super) slow_downs: usize,
     pub(super) dpop: Dpop,

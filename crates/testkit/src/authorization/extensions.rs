@@ -3,6 +3,7 @@
 use super::{
     AuthorizationServerBuilder,
     device::DeviceGrant,
+    jwt_bearer::TrustedIssuer,
     options::{ClientCredentials, PushedRequests},
 };
 use crate::{Dpop, DpopNonces, SigningAlgorithm};
@@ -47,6 +48,13 @@ impl AuthorizationServerBuilder {
     #[must_use]
     pub fn device_grant(mut self, rules: DeviceGrant) -> Self {
         self.config.device = Some(rules);
+        self
+    }
+
+    /// Takes assertions of `issuer` as grants (RFC 7523 §2.1), besides those of other issuers.
+    #[must_use]
+    pub fn jwt_bearer(mut self, issuer: TrustedIssuer) -> Self {
+        self.config.settings.trusted.push(issuer);
         self
     }
 

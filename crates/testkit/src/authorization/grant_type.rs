@@ -12,14 +12,16 @@ pub(super) enum GrantType {
     RefreshToken,
     ClientCredentials,
     DeviceCode,
+    JwtBearer,
 }
 
 impl GrantType {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
         Self::DeviceCode,
+        Self::JwtBearer,
     ];
 
     pub(super) fn as_str(self) -> &'static str {
@@ -28,6 +30,7 @@ impl GrantType {
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
         }
     }
 
@@ -59,6 +62,7 @@ impl GrantType {
             Self::RefreshToken => config.refresh_tokens != RefreshTokens::Never,
             Self::ClientCredentials => config.client_credentials != ClientCredentials::Off,
             Self::DeviceCode => config.device.is_some(),
+            Self::JwtBearer => !core.settings().trusted.is_empty(),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     client::ClientAuthMethod,
     grant_type::GrantType,
+    jwt_bearer,
     options::{Document, IssParameter, MetadataKind, PushedRequests},
     server::Core,
 };
@@ -108,6 +109,7 @@ fn document(core: &Core, issuer: &str) -> Value {
     if pushed == PushedRequests::Required {
         document["require_pushed_authorization_requests"] = json!(true);
     }
+    jwt_bearer::describe(core, &mut document);
     if config.device.is_some() {
         let endpoint = format!("{issuer}/device_authorization");
         document["device_authorization_endpoint"] = json!(endpoint);

@@ -62,6 +62,8 @@ pub struct Counters {
     pub device_polls: usize,
     /// Tokens issued to devices.
     pub device_grants: usize,
+    /// Tokens issued for assertions.
+    pub jwt_bearer_grants: usize,
     /// Authorization requests pushed, refused ones apart.
     pub pushed_requests: usize,
     /// Client assertions accepted, at any endpoint.
@@ -87,6 +89,8 @@ pub(crate) struct Core {
     counters: Mutex<Counters>,
     /// Client assertions that were used.
     pub(super) assertions: Replays,
+    /// Assertions that were used as grants.
+    pub(super) grants: Replays,
     pub(super) proofs: Proofs,
     refusals: Refusals,
 }
@@ -143,6 +147,7 @@ impl Core {
             devices: Mutex::default(),
             counters: Mutex::default(),
             assertions: Replays::default(),
+            grants: Replays::default(),
             proofs: Proofs::default(),
             refusals: Refusals::default(),
         }

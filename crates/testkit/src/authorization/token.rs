@@ -12,6 +12,7 @@ use super::{
     client_credentials, device,
     grant_type::GrantType,
     issue::{Issue, issue, refresh_refused, unusable, wants_refresh},
+    jwt_bearer,
     server::{Core, Refusal, uncached},
     target::check_resource,
     vault::Grant,
@@ -44,30 +45,19 @@ pub(super) fn answer(core: &Core, origin: &str, request: &Received) -> Reply {
 
 fn try_token(core: &Core, origin: &str, request: &Received) -> Result<Value, Refusal> {
     let posted = Posted::read(origin, request)?;
-    let client = authenticate(core, &posted)?;
     let named = required(&posted.parameters, "grant_type")?;
     let Some(grant_type) = GrantType::taken(core, named) else {
         let why = "the server does not offer this grant";
         return Err(Refusal::new("unsupported_grant_type", why));
     };
-    if grant_type == GrantType::RefreshToken {
-        core.count(|c| c.refresh_requests += 1);
-    }
-    if !client.may_use(grant_type.as_str()) {
-        let why = "the client did not register this grant";
-        return Err(Refusal::new("unauthorized_client", why));
-    }
-    let request = TokenRequest {
-        core,
-        thumbprint: binding::demanded(core, &posted, Some(&client))?,
-        client,
-        parameters: &posted.parameters,
-    };
+    let authenticated = || TokenRequest::read(core, &posted, grant_type);
     match grant_type {
-        GrantType::AuthorizationCode => exchange_code(&request),
-        GrantType::RefreshToken => refresh(&request),
-        GrantType::ClientCredentials => client_credentials::grant(&request),
-        GrantType::DeviceCode => device::grant(&request),
+        GrantType::AuthorizationCode => exchange_code(&authenticated()?),
+        GrantType::RefreshToken => refresh(&authenticated()?),
+        GrantType::ClientCredentials => client_credentials::grant(&authenticated()?),
+        GrantType::DeviceCode => device::grant(&authenticated()?),
+        // The only grant that may need no client.
+        GrantType::JwtBearer => jwt_bearer::grant(core, &posted),
     }
 }
 
@@ -139,7 +129,29 @@ fn refresh(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
     Ok(answer)
 }
 
-impl TokenRequest<'_> {
+impl<'a> TokenRequest<'a> {
+    /// Authenticates the client, checks that the grant is its own, and looks for a proof.
+    fn read(
+        core: &'a Core,
+        posted: &'a Posted<'_>,
+        grant_type: GrantType,
+    ) -> Result<Self, Refusal> {
+        let client = authenticate(core, posted)?;
+        if grant_type == GrantType::RefreshToken {
+            core.count(|c| c.refresh_requests += 1);
+        }
+        if !client.may_use(grant_type.as_str()) {
+            let why = "the client did not register this grant";
+            return Err(Refusal::new("unauthorized_client", why));
+        }
+        Ok(Self {
+            core,
+            thumbprint: binding::demanded(core, posted, Some(&client))?,
+            client,
+            parameters: &posted.parameters,
+        })
+    }
+
     pub(super) fn required(&self, name: &str) -> Result<&str, Refusal> {
         required(self.parameters, name)
     }

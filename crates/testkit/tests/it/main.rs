@@ -16,6 +16,7 @@ mod dpop_resource;
 mod faults;
 mod gate;
 mod http2;
+mod jwt_bearer;
 mod metadata;
 mod proofs;
 mod proxy;

@@ -1,0 +1,120 @@
+//! The tables of how a configured client authenticates and where a metadata document may be.
+
+use super::*;
+use crate::dpop::DpopKey;
+use crate::error::NextStep;
+
+fn url(text: &str) -> Url {
+    Url::parse(text).unwrap()
+}
+
+fn key() -> SigningKey {
+    SigningKey::parse(DpopKey::generate().unwrap().stored()).unwrap()
+}
+
+/// The client of this configuration at a server that lists these methods.
+fn at(
+    listed: Option<&[&str]>,
+    has_secret: bool,
+    has_key: bool,
+    chosen: Option<ClientAuthMethod>,
+) -> Result<Client, Error> {
+    let mut config = AuthorizationConfig::new(url("https://mcp.example/mcp"));
+    config.client = ClientChoice::Static {
+        client_id: String::from("mine"),
+        client_secret: has_secret.then(|| SecretString::from("s")),
+        signing_key: has_key.then(key),
+        issuer: None,
+        auth_method: chosen,
+    };
+    let mut server = AuthorizationServerMetadata::new(Issuer::new("https://as.example"));
+    server.token_endpoint_auth_methods_supported =
+        listed.map(|methods| methods.iter().map(|method| (*method).to_owned()).collect());
+    configured(&config, &server, None).map(Option::unwrap)
+}
+
+#[test]
+fn a_client_authenticates_as_configured_else_as_both_sides_can_else_by_basic_tok_05() {
+    use ClientAuthMethod::{Basic, None as Public, Post, PrivateKeyJwt};
+    const BASIC: &str = "client_secret_basic";
+    const POST: &str = "client_secret_post";
+    const JWT: &str = "private_key_jwt";
+    // What the server lists, whether there are a secret and a key, what is configured, and the way.
+    let cases: &[(Option<&[&str]>, bool, bool, Option<ClientAuthMethod>, _)] = &[
+        (Some(&[BASIC]), true, false, Some(Post), Post),
+        (Some(&[POST]), true, false, Some(Basic), Basic),
+        (Some(&[BASIC]), true, false, Some(Public), Public),
+        (
+            Some(&[BASIC]),
+            true,
+            true,
+            Some(PrivateKeyJwt),
+            PrivateKeyJwt,
+        ),
+        (None, true, false, None, Basic),
+        (Some(&[]), true, false, None, Basic),
+        (Some(&[BASIC]), true, false, None, Basic),
+        (Some(&[POST]), true, false, None, Post),
+        (Some(&[POST, BASIC]), true, false, None, Basic),
+        (Some(&["none", POST]), true, false, None, Post),
+        (Some(&["none"]), true, false, None, Basic),
+        (Some(&[JWT]), true, false, None, Basic),
+        (Some(&["CLIENT_SECRET_POST"]), true, false, None, Basic),
+        (None, false, false, None, Public),
+        (Some(&[BASIC, POST]), false, false, None, Public),
+        (Some(&["none"]), false, false, None, Public),
+        (Some(&[BASIC]), false, true, None, PrivateKeyJwt),
+        (None, false, true, None, PrivateKeyJwt),
+        (Some(&[BASIC, JWT]), true, true, None, PrivateKeyJwt),
+        (Some(&[BASIC]), true, true, None, Basic),
+        (Some(&[POST]), true, true, None, Post),
+    ];
+    for (listed, has_secret, has_key, chosen, expected) in cases {
+        let client = at(*listed, *has_secret, *has_key, *chosen).unwrap();
+        let case = format!("{listed:?}, secret {has_secret}, key {has_key}, {chosen:?}");
+        assert_eq!(client.method, *expected, "{case}");
+        let signs = client.algorithm.is_some();
+        assert_eq!(signs, *expected == PrivateKeyJwt, "{case}");
+    }
+}
+
+#[test]
+fn signatures_without_a_key_are_a_wrong_setting_tok_05() {
+    let chosen = Some(ClientAuthMethod::PrivateKeyJwt);
+    let error = at(None, true, false, chosen).unwrap_err();
+    let setting = NextStep::CheckSetting("signing_key");
+    assert_eq!(error.next_step(), Some(setting), "{error:?}");
+}
+
+#[test]
+fn a_metadata_document_is_at_an_https_url_with_a_path_reg_08() {
+    for fine in [
+        "https://client.example/metadata.json",
+        "https://client.example:8443/oauth/client",
+        "https://client.example/c?v=1",
+        "https://127.0.0.1/c",
+    ] {
+        assert!(check_metadata_url(&url(fine)).is_ok(), "{fine}");
+    }
+    for (wrong, why) in [
+        ("http://client.example/c.json", "https"),
+        ("http://127.0.0.1:3000/c.json", "https"),
+        ("ftp://client.example/c.json", "https"),
+        ("data:application/json,{}", "https"),
+        ("https://client.example", "path"),
+        ("https://client.example/", "path"),
+        ("https://client.example?v=1", "path"),
+        ("https://client.example/c.json#key", "fragment"),
+        ("https://client.example/c.json#", "fragment"),
+        ("https://user@client.example/c.json", "user name"),
+        ("https://user:secret@client.example/c.json", "user name"),
+        ("https://:secret@client.example/c.json", "user name"),
+    ] {
+        let error = check_metadata_url(&url(wrong)).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(why), "{wrong}: {text}");
+        assert!(!text.contains("secret"), "{text}");
+        let setting = NextStep::CheckSetting("metadata_url");
+        assert_eq!(error.next_step(), Some(setting), "{wrong}");
+    }
+}
