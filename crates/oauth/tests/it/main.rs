@@ -25,4 +25,5 @@ mod step_up;
 mod stores;
 mod unattended;
 mod wire;
+mod workload;
 mod world;
