@@ -14,6 +14,7 @@ use crate::access_token::{AccessToken, TokenType, same_secret};
 use crate::clock::from_unix_seconds;
 use crate::dpop::DpopKey;
 use crate::error::LoginReason;
+use crate::scope::OFFLINE_ACCESS;
 
 /// One version of the grant. It is replaced as a whole, never changed, but for what is learned
 /// about its token while it is in use.
@@ -236,6 +237,17 @@ impl Held {
 
     pub(super) fn requested(&self) -> Scopes {
         self.grant.requested_scopes.iter().cloned().collect()
+    }
+
+    /// What a refresh may ask for again: what was asked for, as far as it was granted (REF-03).
+    /// Whether a refresh token was granted shows in its being there, not in the list of scopes.
+    pub(super) fn repeatable(&self) -> Scopes {
+        let Some(granted) = &self.grant.granted_scopes else {
+            return self.requested();
+        };
+        let may = |scope: &&String| granted.contains(scope) || *scope == OFFLINE_ACCESS;
+        let requested = self.grant.requested_scopes.iter();
+        requested.filter(may).cloned().collect()
     }
 }
 

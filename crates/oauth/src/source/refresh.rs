@@ -158,7 +158,7 @@ async fn once(inner: &Inner, held: &Arc<Held>) -> Result<After, Error> {
         .resource(held.grant.resource.as_deref())
         .knowing(held.grant.access_token.as_ref());
     if inner.config.scopes_on_refresh {
-        form = form.scopes(&held.requested());
+        form = form.scopes(&held.repeatable());
     }
     let endpoint = TokenEndpoint {
         tools: inner.parts().tools(),
