@@ -6,6 +6,7 @@ mod callback_errors;
 mod code_exchange;
 mod dpop;
 mod endings;
+mod found;
 mod granted;
 mod layer;
 mod login;
