@@ -204,10 +204,8 @@ impl Challenges {
     pub fn from_answer(headers: &HeaderMap, extensions: &http::Extensions) -> Self {
         let challenges = Self::from_headers(headers);
         match extensions.get::<doorkey_http::SentSecrets>() {
-            Some(sent) if !challenges.is_empty() => {
-                challenges.shown_through(|text| sent.strike(text))
-            }
-            _ => challenges,
+            Some(sent) => challenges.shown_through(|text| sent.strike(text)),
+            None => challenges,
         }
     }
 

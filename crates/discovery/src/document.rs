@@ -229,10 +229,12 @@ mod tests {
     }
 
     #[test]
-    fn an_over_long_document_is_not_read_sec_12() {
-        let body = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_DOCUMENT_BYTES));
+    fn a_document_may_have_a_mebibyte_and_no_byte_more_sec_12() {
+        let body = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
+        assert_eq!(MAX_DOCUMENT_BYTES, 1_048_576);
+        assert!(Members::parse(body(MAX_DOCUMENT_BYTES).as_bytes()).is_ok());
         assert!(matches!(
-            Members::parse(body.as_bytes()),
+            Members::parse(body(MAX_DOCUMENT_BYTES + 1).as_bytes()),
             Err(DocumentError::TooLong)
         ));
     }

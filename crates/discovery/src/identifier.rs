@@ -99,8 +99,15 @@ mod tests {
             "HTTPS://H:443/%7euser",
             "https://h/a?b=c",
         ] {
-            assert_eq!(ResourceId::new(text).to_string(), text);
-            assert_eq!(Issuer::new(text).as_str(), text);
+            let (issuer, resource) = (Issuer::new(text), ResourceId::new(text));
+            assert_eq!(issuer.as_str(), text);
+            assert_eq!(resource.as_str(), text);
+            assert_eq!(issuer.as_ref(), text);
+            assert_eq!(resource.as_ref(), text);
+            assert_eq!(issuer.to_string(), text);
+            assert_eq!(resource.to_string(), text);
+            assert_eq!(String::from(issuer), text);
+            assert_eq!(String::from(resource), text);
         }
         assert_ne!(Issuer::new("https://h"), Issuer::new("https://h/"));
     }

@@ -44,3 +44,23 @@ impl fmt::Display for Source {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_has_one_name_for_machines_leg_09() {
+        for (source, name) in [
+            (Source::Challenge, "challenge"),
+            (Source::PathWellKnown, "path_well_known"),
+            (Source::RootWellKnown, "root_well_known"),
+            (Source::LegacyMetadata, "legacy_metadata"),
+            (Source::LegacyDefaults, "legacy_defaults"),
+            (Source::Configured, "configured"),
+        ] {
+            assert_eq!(source.as_str(), name);
+            assert_eq!(source.to_string(), name);
+        }
+    }
+}

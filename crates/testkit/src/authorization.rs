@@ -13,13 +13,16 @@ mod grant_type;
 mod issue;
 mod jwt_bearer;
 mod metadata;
+mod openid;
 mod options;
+mod provider;
 mod pushed;
 mod registration;
 mod revocation;
 mod server;
 mod target;
 mod token;
+mod token_exchange;
 mod vault;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

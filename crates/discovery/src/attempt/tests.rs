@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod network;
+
 fn attempt(place: &str, failure: Failure) -> Attempt {
     Attempt::at(&place.parse().unwrap(), failure)
 }
@@ -195,6 +197,16 @@ fn the_cause_of_the_lead_follows_and_those_of_others_are_told_in_the_list() {
         format!("https://h/0: {reason}; https://h/1: {reason} ({cause})")
     );
     assert_eq!(table.source().unwrap().to_string(), cause);
+}
+
+#[test]
+fn the_attempts_of_several_searches_are_one_list_in_order_as_13() {
+    let mut all = attempts(vec![status(404)]);
+    all.append(attempts(vec![status(502), status(410)]));
+    let codes = |attempt: &Attempt| attempt.failure().to_string();
+    let in_a_loop: Vec<_> = (&all).into_iter().map(codes).collect();
+    assert_eq!(in_a_loop, ["HTTP 404", "HTTP 502", "HTTP 410"]);
+    assert_eq!(all.iter().map(codes).collect::<Vec<_>>(), in_a_loop);
 }
 
 #[test]

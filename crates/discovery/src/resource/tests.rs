@@ -146,6 +146,28 @@ fn a_same_origin_parent_is_accepted_unless_the_host_wants_identity_disc_10() {
 }
 
 #[test]
+fn how_an_identifier_relates_has_one_name_for_machines_disc_10() {
+    for (kind, name) in [
+        (ResourceMatchKind::Exact, "exact"),
+        (ResourceMatchKind::Parent, "parent"),
+        (ResourceMatchKind::Derived, "derived"),
+    ] {
+        assert_eq!(kind.as_str(), name);
+    }
+}
+
+#[test]
+fn userinfo_spoils_an_identifier_even_where_both_have_it_disc_09_sec_11() {
+    for resource_match in [Exact, Parent] {
+        for url in ["https://user@h/mcp", "https://user:key@h"] {
+            for source in [Challenge, PathWellKnown, RootWellKnown] {
+                assert_eq!(judge(url, url, source, resource_match), None, "{url}");
+            }
+        }
+    }
+}
+
+#[test]
 fn siblings_children_and_other_origins_are_always_a_mismatch_disc_10() {
     for (published, server) in [
         ("https://h/api", "https://h/apiv1"),

@@ -33,6 +33,14 @@ fn at(
     configured(&config, &server, None).map(Option::unwrap)
 }
 
+type Case = (
+    Option<&'static [&'static str]>,
+    bool,
+    bool,
+    Option<ClientAuthMethod>,
+    ClientAuthMethod,
+);
+
 #[test]
 fn a_client_authenticates_as_configured_else_as_both_sides_can_else_by_basic_tok_05() {
     use ClientAuthMethod::{Basic, None as Public, Post, PrivateKeyJwt};
@@ -40,7 +48,7 @@ fn a_client_authenticates_as_configured_else_as_both_sides_can_else_by_basic_tok
     const POST: &str = "client_secret_post";
     const JWT: &str = "private_key_jwt";
     // What the server lists, whether there are a secret and a key, what is configured, and the way.
-    let cases: &[(Option<&[&str]>, bool, bool, Option<ClientAuthMethod>, _)] = &[
+    let cases: &[Case] = &[
         (Some(&[BASIC]), true, false, Some(Post), Post),
         (Some(&[POST]), true, false, Some(Basic), Basic),
         (Some(&[BASIC]), true, false, Some(Public), Public),

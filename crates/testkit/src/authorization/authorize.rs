@@ -29,6 +29,7 @@ pub(crate) struct Pending {
     client_name: String,
     client_id: String,
     challenge: String,
+    nonce: Option<String>,
     dpop_jkt: Option<String>,
     scopes: Vec<String>,
     /// `None` if the request had no `resource` and needs none.
@@ -165,6 +166,7 @@ pub(super) fn check(
             .to_owned(),
         client_id: client.id.clone(),
         challenge: challenge(parameters)?,
+        nonce: parameters.first("nonce").map(str::to_owned),
         dpop_jkt: binding::announced(core, parameters)?,
         scopes: target::scopes(core, parameters)?,
         resource: target::resource(core, parameters.all("resource"))?,
@@ -209,25 +211,22 @@ fn approve(core: &Core, pending: &Pending) -> Reply {
         Err(error) => return error_page(core, &error.into()),
     };
     let expires_at = core.clock.now() + CODE_LIFETIME;
-    let mut vault = core.vault();
+    let (client_id, subject) = (pending.client_id.clone(), pending.subject.clone());
     let grant = Grant {
-        client_id: pending.client_id.clone(),
-        subject: pending.subject.clone(),
         scopes: pending.scopes.clone(),
         audience: target::audience(core, pending.resource.as_deref()),
-        bound_to: None,
-        family: vault.new_family(),
+        ..core.new_grant(pending.back.issuer.clone(), client_id, subject)
     };
     let bound = Code {
         grant,
         redirect_uri: pending.back.redirect_uri.clone(),
         challenge: pending.challenge.clone(),
+        nonce: pending.nonce.clone(),
         dpop_jkt: pending.dpop_jkt.clone(),
         resource_sent: pending.resource.is_some(),
         expires_at,
     };
-    vault.keep_code(code.clone(), bound);
-    drop(vault);
+    core.vault().keep_code(code.clone(), bound);
     core.count(|c| c.approvals += 1);
     send_back(core, &pending.back, &[("code", &code)])
 }

@@ -20,14 +20,12 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
     }
     let scopes = target::scopes(core, request.parameters)?;
     let resource = target::resource(core, request.parameters.all("resource"))?;
+    // The client acts for itself.
+    let (client_id, subject) = (client.id.clone(), client.id.clone());
     let grant = Grant {
-        client_id: client.id.clone(),
-        // The client acts for itself.
-        subject: client.id.clone(),
         scopes: scopes.clone(),
         audience: target::audience(core, resource.as_deref()),
-        bound_to: None,
-        family: core.vault().new_family(),
+        ..core.new_grant(request.issuer(), client_id, subject)
     };
     let answer = issue(
         core,
@@ -36,6 +34,7 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
             scopes,
             refreshable: core.config.client_credentials == ClientCredentials::WithRefreshToken,
             resource_sent: resource.is_some(),
+            nonce: None,
             thumbprint: request.thumbprint.clone(),
             spent: None,
         },

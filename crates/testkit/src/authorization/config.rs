@@ -12,8 +12,9 @@ use super::{
         ClientCredentials, Consent, Document, IssParameter, MetadataKind, PushedRequests,
         RefreshTokens, ResourceParameter, StateParameter,
     },
+    token_exchange::ForeignClient,
 };
-use crate::{Dpop, DpopNonces, SigningAlgorithm};
+use crate::{Dpop, DpopNonces, SigningAlgorithm, SigningKey};
 
 /// What stays the same while the server runs.
 #[derive(Clone, Debug)]
@@ -41,6 +42,9 @@ pub(crate) struct Config {
     pub(super) assertion_audience: Option<String>,
     pub(super) dpop_algorithms: Vec<SigningAlgorithm>,
     pub(super) device: Option<DeviceGrant>,
+    /// What an OpenID provider signs with.
+    pub(super) openid: Option<SigningKey>,
+    pub(super) token_exchange: bool,
     pub(super) settings: Settings,
 }
 
@@ -51,11 +55,28 @@ pub(crate) struct Settings {
     pub(super) state: StateParameter,
     pub(super) pushed: PushedRequests,
     pub(super) trusted: Vec<TrustedIssuer>,
+    pub(super) id_token_lifetime: Option<Duration>,
+    /// Whom the registered SAML assertions speak of.
+    pub(super) saml_assertions: HashMap<String, String>,
+    pub(super) foreign_clients: Vec<ForeignClient>,
+    /// The scopes that ID-JAGs may have; `None` is any.
+    pub(super) id_jag_scopes: Option<Vec<String>>,
     /// How many polls of devices are still told to slow down whatever their pace.
     pub(super) slow_downs: usize,
     pub(super) dpop: Dpop,
     pub(super) dpop_nonces: DpopNonces,
     pub(super) fields: Vec<(Document, String, Value)>,
+}
+
+impl Config {
+    /// The scopes that exist; empty if any does.
+    pub(super) fn scopes(&self) -> Vec<String> {
+        let mut scopes = self.scopes_supported.clone();
+        if self.openid.is_some() && !scopes.is_empty() {
+            scopes.push("openid".to_owned());
+        }
+        scopes
+    }
 }
 
 impl Default for Config {
@@ -83,6 +104,8 @@ impl Default for Config {
             assertion_audience: None,
             dpop_algorithms: vec![SigningAlgorithm::Es256],
             device: None,
+            openid: None,
+            token_exchange: false,
             settings: Settings::default(),
         }
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     authenticate::{Posted, authenticate},
+    authorize::PERSON,
     grant_type::GrantType,
     issue::{Issue, issue, wants_refresh},
     options::Document,
@@ -172,12 +173,9 @@ fn try_authorize(core: &Core, origin: &str, request: &Received) -> Result<Value,
     let device = Device {
         user_code,
         grant: Grant {
-            client_id: client.id,
-            subject: super::authorize::PERSON.to_owned(),
             scopes,
             audience: target::audience(core, resource.as_deref()),
-            bound_to: None,
-            family: core.vault().new_family(),
+            ..core.new_grant(core.issuer(origin), client.id, PERSON.to_owned())
         },
         resource_sent: resource.is_some(),
         expires_at: core.clock.now() + rules.lifetime,
@@ -249,6 +247,7 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
             scopes: approved.grant.scopes.clone(),
             grant: request.bound(approved.grant),
             resource_sent: approved.resource_sent,
+            nonce: None,
             thumbprint: request.thumbprint.clone(),
             spent: None,
         },

@@ -13,15 +13,17 @@ pub(super) enum GrantType {
     ClientCredentials,
     DeviceCode,
     JwtBearer,
+    TokenExchange,
 }
 
 impl GrantType {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
         Self::DeviceCode,
         Self::JwtBearer,
+        Self::TokenExchange,
     ];
 
     pub(super) fn as_str(self) -> &'static str {
@@ -31,6 +33,7 @@ impl GrantType {
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
     }
 
@@ -63,6 +66,7 @@ impl GrantType {
             Self::ClientCredentials => config.client_credentials != ClientCredentials::Off,
             Self::DeviceCode => config.device.is_some(),
             Self::JwtBearer => !core.settings().trusted.is_empty(),
+            Self::TokenExchange => config.token_exchange,
         }
     }
 }

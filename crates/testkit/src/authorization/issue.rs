@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    openid,
     options::{Document, RefreshTokens},
     server::{Core, Refusal},
     vault::{Grant, Unusable},
@@ -19,6 +20,8 @@ pub(super) struct Issue<'a> {
     pub(super) refreshable: bool,
     /// Whether `resource` was sent at authorization.
     pub(super) resource_sent: bool,
+    /// What the ID token repeats, if there is one.
+    pub(super) nonce: Option<String>,
     /// The key that the access token gets bound to.
     pub(super) thumbprint: Option<String>,
     /// The refresh token that is being used.
@@ -37,6 +40,9 @@ pub(super) fn issue(core: &Core, issue: Issue<'_>) -> Result<Value, Refusal> {
     });
     if !issue.scopes.is_empty() {
         answer["scope"] = json!(issue.scopes.join(" "));
+    }
+    if let Some(id_token) = openid::id_token(core, &issue.grant, issue.nonce.as_deref())? {
+        answer["id_token"] = json!(id_token);
     }
     let expires_at = core.clock.now() + lifetime;
     let access = Grant {

@@ -39,13 +39,13 @@ impl TrustedIssuer {
     }
 
     /// An identity provider that issues ID-JAGs: typed JWTs for one client and one resource.
-    /// The client has to authenticate, and each of them is good for once.
+    /// The client has to be named, and authenticates as it is registered.
     #[must_use]
     pub fn id_jag(issuer: impl Into<String>, key: &PublicKey) -> Self {
-        Self::new(issuer.into(), key, Kind::IdJag).once(true)
+        Self::new(issuer.into(), key, Kind::IdJag)
     }
 
-    /// Whether assertions need a `jti` and are accepted only once.
+    /// Whether assertions need a `jti` and are accepted only once. Default: they may come again.
     #[must_use]
     pub fn once(mut self, on: bool) -> Self {
         self.once = on;
@@ -87,18 +87,17 @@ pub(super) fn grant(core: &Core, posted: &Posted<'_>) -> Result<Value, Refusal> 
     let mut scopes = target::scopes(core, &posted.parameters)?;
     if trusted.is_id_jag() {
         check_id_jag(&assertion, client.as_ref(), resource.as_deref())?;
+        check_key(&assertion, thumbprint.as_deref())?;
         resource = assertion.text("resource").map(str::to_owned);
         scopes = within(&assertion, scopes)?;
     }
     use_up(core, &trusted, &assertion)?;
     let subject = assertion.text("sub").unwrap_or_default().to_owned();
+    let client_id = client.map_or_else(|| subject.clone(), |client| client.id);
     let grant = Grant {
-        client_id: client.map_or_else(|| subject.clone(), |client| client.id),
-        subject,
         scopes: scopes.clone(),
         audience: target::audience(core, resource.as_deref()),
-        bound_to: None,
-        family: core.vault().new_family(),
+        ..core.new_grant(core.issuer(posted.origin), client_id, subject)
     };
     let answer = issue(
         core,
@@ -108,6 +107,7 @@ pub(super) fn grant(core: &Core, posted: &Posted<'_>) -> Result<Value, Refusal> 
             // Who has an assertion needs none.
             refreshable: false,
             resource_sent,
+            nonce: None,
             thumbprint,
             spent: None,
         },
@@ -135,8 +135,9 @@ fn check(core: &Core, posted: &Posted<'_>, assertion: &Jws<'_>) -> Result<Truste
         .ok_or_else(|| refuse("sub is missing"))?;
     let own = core.issuer(posted.origin);
     let audience = &assertion.claims["aud"];
-    // Platforms write lists; an ID-JAG is for one server.
-    let listed = !trusted.is_id_jag() && texts(audience).contains(&own);
+    let list = texts(audience);
+    // Platforms write long lists; an ID-JAG is for one server.
+    let listed = list.contains(&own) && (list.len() == 1 || !trusted.is_id_jag());
     if *audience != own && !listed {
         return Err(refuse("aud is not the issuer identifier"));
     }
@@ -158,6 +159,9 @@ fn check_id_jag(
     if assertion.text("client_id") != Some(&client.id) {
         return Err(refuse("its client_id is not the client that authenticated"));
     }
+    if assertion.text("jti").is_none() {
+        return Err(refuse("jti is missing"));
+    }
     let stated = assertion.text("resource");
     if stated.is_none() {
         return Err(refuse("it has no resource"));
@@ -167,6 +171,14 @@ fn check_id_jag(
         return Err(Refusal::new("invalid_target", why));
     }
     Ok(())
+}
+
+/// An ID-JAG that is bound to a key is presented with a proof of that key.
+fn check_key(assertion: &Jws<'_>, used: Option<&str>) -> Result<(), Refusal> {
+    match assertion.claims["cnf"]["jkt"].as_str() {
+        Some(bound) if used != Some(bound) => Err(refuse("it is bound to another key")),
+        _ => Ok(()),
+    }
 }
 
 /// The scopes of an ID-JAG, or those of them that the request asks for.

@@ -9,6 +9,7 @@ use super::{
     jwt_bearer,
     options::{Document, IssParameter, MetadataKind, PushedRequests},
     server::Core,
+    token_exchange,
 };
 use crate::{
     Dpop, SigningAlgorithm,
@@ -55,7 +56,7 @@ pub(super) fn answer(core: &Core, origin: &str, request: &Received) -> Reply {
     };
     let mut document = document(core, &core.issuer(origin));
     if form == Form::OpenId {
-        add_openid_members(&mut document);
+        add_openid_members(core, &mut document);
     }
     core.settings().apply(Document::Metadata, &mut document);
     reply::json(StatusCode::OK, &document)
@@ -110,6 +111,9 @@ fn document(core: &Core, issuer: &str) -> Value {
         document["require_pushed_authorization_requests"] = json!(true);
     }
     jwt_bearer::describe(core, &mut document);
+    if config.token_exchange {
+        token_exchange::describe(&mut document);
+    }
     if config.device.is_some() {
         let endpoint = format!("{issuer}/device_authorization");
         document["device_authorization_endpoint"] = json!(endpoint);
@@ -125,7 +129,7 @@ fn document(core: &Core, issuer: &str) -> Value {
         document["client_id_metadata_document_supported"] = json!(true);
     }
     if !config.scopes_supported.is_empty() {
-        document["scopes_supported"] = json!(config.scopes_supported);
+        document["scopes_supported"] = json!(config.scopes());
     }
     if config.iss.is_advertised() {
         document["authorization_response_iss_parameter_supported"] = json!(true);
@@ -153,11 +157,13 @@ pub(crate) fn is_well_known(path: &str) -> bool {
     path.starts_with(OAUTH) || path.starts_with(OPENID) || path.ends_with(OPENID)
 }
 
-fn add_openid_members(document: &mut Value) {
+fn add_openid_members(core: &Core, document: &mut Value) {
     let issuer = document["issuer"].as_str().unwrap_or_default();
     document["jwks_uri"] = json!(format!("{issuer}/jwks"));
     document["subject_types_supported"] = json!(["public"]);
-    document["id_token_signing_alg_values_supported"] = json!(["RS256"]);
+    let key = core.config.openid.as_ref();
+    let algorithm = key.map_or("RS256", |key| key.algorithm().as_str());
+    document["id_token_signing_alg_values_supported"] = json!([algorithm]);
 }
 
 /// RFC 8414 §3.

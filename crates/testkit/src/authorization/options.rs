@@ -126,6 +126,12 @@ pub enum Document {
     Token,
     /// The answer to a pushed authorization request.
     PushedRequest,
+    /// The claims of an ID token, before it is signed.
+    IdToken,
+    /// The claims of an ID-JAG, before it is signed.
+    IdJag,
+    /// The answer to a token exchange.
+    TokenExchange,
     /// The answer of the device authorization endpoint.
     DeviceAuthorization,
 }

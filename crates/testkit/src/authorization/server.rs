@@ -13,11 +13,11 @@ use super::{
     client::{Client, Clients},
     config::{Config, Settings},
     device::{self, Devices},
-    metadata,
+    metadata, openid,
     options::PushedRequests,
     pushed::{self, Pushed},
     registration, revocation, token,
-    vault::{TokenFacts, Vault},
+    vault::{Grant, TokenFacts, Vault},
 };
 use crate::{
     Error, Leg,
@@ -64,6 +64,10 @@ pub struct Counters {
     pub device_grants: usize,
     /// Tokens issued for assertions.
     pub jwt_bearer_grants: usize,
+    /// ID tokens issued.
+    pub id_tokens: usize,
+    /// Tokens exchanged (RFC 8693).
+    pub token_exchanges: usize,
     /// Authorization requests pushed, refused ones apart.
     pub pushed_requests: usize,
     /// Client assertions accepted, at any endpoint.
@@ -212,7 +216,7 @@ impl Core {
             Leg::DeviceAuthorization => device::authorize(self, origin, request),
             Leg::DeviceVerification => device::page(self, request),
             Leg::Revocation => revocation::answer(self, origin, request),
-            Leg::Keys => reply::json(StatusCode::OK, &json!({ "keys": [] })),
+            Leg::Keys => openid::keys(self, request),
             _ => reply::text(StatusCode::NOT_FOUND, "nothing here\n"),
         }
     }
@@ -278,6 +282,20 @@ impl Core {
 
     pub(super) fn devices(&self) -> MutexGuard<'_, Devices> {
         lock(&self.devices)
+    }
+
+    /// A grant to be filled in: what was approved just now, bound to nothing.
+    pub(super) fn new_grant(&self, issuer: String, client_id: String, subject: String) -> Grant {
+        Grant {
+            client_id,
+            subject,
+            scopes: Vec::new(),
+            audience: String::new(),
+            issuer,
+            approved_at: self.clock.now(),
+            bound_to: None,
+            family: self.vault().new_family(),
+        }
     }
 
     /// The client of that id: registered, or described by a metadata document.

@@ -10,15 +10,8 @@ use crate::request::Parameters;
 
 /// The scopes of a request; none if it names none.
 pub(super) fn scopes(core: &Core, parameters: &Parameters) -> Result<Vec<String>, Refusal> {
-    let Some(scope) = parameters.first("scope") else {
-        return Ok(Vec::new());
-    };
-    let scopes: Vec<String> = scope.split(' ').map(str::to_owned).collect();
-    if scopes.iter().any(|s| !is_scope_token(s)) {
-        let why = "scope is empty or not a list of scope tokens";
-        return Err(Refusal::new("invalid_scope", why));
-    }
-    let supported = &core.config.scopes_supported;
+    let scopes = scope_tokens(parameters)?;
+    let supported = core.config.scopes();
     match scopes.iter().find(|s| !supported.contains(s)) {
         Some(unknown) if !supported.is_empty() => {
             let why = format!("there is no scope {unknown}");
@@ -26,6 +19,19 @@ pub(super) fn scopes(core: &Core, parameters: &Parameters) -> Result<Vec<String>
         }
         _ => Ok(scopes),
     }
+}
+
+/// The scopes of a request, whether they exist or not.
+pub(super) fn scope_tokens(parameters: &Parameters) -> Result<Vec<String>, Refusal> {
+    let Some(scope) = parameters.first("scope") else {
+        return Ok(Vec::new());
+    };
+    let scopes: Vec<String> = scope.split(' ').map(str::to_owned).collect();
+    if scopes.iter().all(|scope| is_scope_token(scope)) {
+        return Ok(scopes);
+    }
+    let why = "scope is empty or not a list of scope tokens";
+    Err(Refusal::new("invalid_scope", why))
 }
 
 /// The one `resource` of a request, if the server wants one.

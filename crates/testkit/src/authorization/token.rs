@@ -15,6 +15,7 @@ use super::{
     jwt_bearer,
     server::{Core, Refusal, uncached},
     target::check_resource,
+    token_exchange,
     vault::Grant,
 };
 use crate::{
@@ -26,6 +27,7 @@ use crate::{
 /// A token request whose client is known.
 pub(super) struct TokenRequest<'a> {
     pub(super) core: &'a Core,
+    pub(super) origin: &'a str,
     pub(super) client: Client,
     pub(super) parameters: &'a Parameters,
     /// The key that a DPoP proof was made with.
@@ -56,6 +58,7 @@ fn try_token(core: &Core, origin: &str, request: &Received) -> Result<Value, Ref
         GrantType::RefreshToken => refresh(&authenticated()?),
         GrantType::ClientCredentials => client_credentials::grant(&authenticated()?),
         GrantType::DeviceCode => device::grant(&authenticated()?),
+        GrantType::TokenExchange => token_exchange::grant(&authenticated()?),
         // The only grant that may need no client.
         GrantType::JwtBearer => jwt_bearer::grant(core, &posted),
     }
@@ -89,6 +92,7 @@ fn exchange_code(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
             scopes: bound.grant.scopes.clone(),
             grant: request.bound(bound.grant),
             resource_sent: bound.resource_sent,
+            nonce: bound.nonce,
             thumbprint: request.thumbprint.clone(),
             spent: None,
         },
@@ -121,6 +125,8 @@ fn refresh(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
             scopes,
             grant: request.bound(known.grant),
             resource_sent: known.resource_sent,
+            // OpenID Connect Core §12.2.
+            nonce: None,
             thumbprint: request.thumbprint.clone(),
             spent: Some(token),
         },
@@ -146,10 +152,16 @@ impl<'a> TokenRequest<'a> {
         }
         Ok(Self {
             core,
+            origin: posted.origin,
             thumbprint: binding::demanded(core, posted, Some(&client))?,
             client,
             parameters: &posted.parameters,
         })
+    }
+
+    /// The issuer identifier by which the client knows the server.
+    pub(super) fn issuer(&self) -> String {
+        self.core.issuer(self.origin)
     }
 
     pub(super) fn required(&self, name: &str) -> Result<&str, Refusal> {

@@ -12,6 +12,9 @@ pub(super) struct Grant {
     pub(super) subject: String,
     pub(super) scopes: Vec<String>,
     pub(super) audience: String,
+    /// The issuer identifier by which the client knows the server.
+    pub(super) issuer: String,
+    pub(super) approved_at: SystemTime,
     /// The thumbprint of the only key that may use what comes of it.
     pub(super) bound_to: Option<String>,
     /// Everything that comes of one authorization dies together.
@@ -24,6 +27,8 @@ pub(super) struct Code {
     pub(super) grant: Grant,
     pub(super) redirect_uri: String,
     pub(super) challenge: String,
+    /// `nonce` of the authorization request, for the ID token.
+    pub(super) nonce: Option<String>,
     /// `dpop_jkt` of the authorization request.
     pub(super) dpop_jkt: Option<String>,
     /// Whether the authorization request carried `resource`.

@@ -231,7 +231,8 @@ async fn an_id_jag_is_for_its_client_and_its_resource() {
         (json!({ "resource": null }), "invalid_grant"),
         (json!({ "resource": other.resource() }), "invalid_target"),
         (json!({ "jti": null }), "invalid_grant"),
-        (json!({ "aud": [issuer] }), "invalid_grant"),
+        (json!({ "aud": [issuer] }), "ok"),
+        (json!({ "aud": [issuer, IDP] }), "invalid_grant"),
         (json!({ "scope": "mcp:admin" }), "ok"),
     ];
     for (changes, error) in claims_table {
@@ -262,7 +263,7 @@ async fn an_id_jag_is_for_its_client_and_its_resource() {
 }
 
 #[tokio::test]
-async fn an_id_jag_is_typed_used_once_and_short_lived() {
+async fn an_id_jag_is_typed_short_lived_and_used_once_where_that_is_asked_for() {
     let scene = scene().await;
     let claims = scene.id_jag();
     let untyped = signed(&scene.idp, &claims);
@@ -273,12 +274,53 @@ async fn an_id_jag_is_typed_used_once_and_short_lived() {
     let reply = scene.ask(&untyped, &as_agent).await;
     assert_eq!(refusal(&reply), (400, "invalid_grant".into()));
     assert_eq!(scene.ask_as_agent(&claims, &[]).await.status, 200);
-    let again = scene.ask_as_agent(&claims, &[]).await;
-    assert_eq!(refusal(&again), (400, "invalid_grant".into()));
+    assert_eq!(scene.ask_as_agent(&claims, &[]).await.status, 200);
     let late = scene.id_jag();
     scene.world.auth.advance(Duration::from_secs(301));
     let reply = scene.ask_as_agent(&late, &[]).await;
     assert_eq!(refusal(&reply), (400, "invalid_grant".into()));
+
+    let idp = key(SigningAlgorithm::Es256);
+    let agent = StaticClient::confidential("agent", "secret", ClientAuthMethod::Post);
+    let auth = AuthorizationServer::builder()
+        .jwt_bearer(TrustedIssuer::id_jag(IDP, idp.public_key()).once(true))
+        .static_client(agent.grant_types([GRANT]));
+    let world = World::with(auth, McpServer::builder()).await;
+    let scene = Scene {
+        world,
+        platform: idp.clone(),
+        idp,
+    };
+    let claims = scene.id_jag();
+    assert_eq!(scene.ask_as_agent(&claims, &[]).await.status, 200);
+    let again = scene.ask_as_agent(&claims, &[]).await;
+    assert_eq!(refusal(&again), (400, "invalid_grant".into()));
+}
+
+#[tokio::test]
+async fn an_id_jag_bound_to_a_key_needs_that_key() {
+    let scene = scene().await;
+    scene.world.auth.set_dpop(Dpop::Supported);
+    let (prover, other) = (Prover::new(), Prover::new());
+    let claims = with(
+        scene.id_jag(),
+        &json!({ "cnf": { "jkt": prover.thumbprint() } }),
+    );
+    let assertion = jwt(&scene.idp, &typed(&scene.idp), &claims);
+    let fields = [
+        ("grant_type", GRANT),
+        ("client_id", "agent"),
+        ("client_secret", "secret"),
+        ("assertion", assertion.as_str()),
+        ("resource", scene.world.mcp.resource()),
+    ];
+    let bare = token_with(&scene.world, &fields, &[]).await;
+    assert_eq!(refusal(&bare), (400, "invalid_grant".into()));
+    for (by, status) in [(&other, 400), (&prover, 200)] {
+        let proof = by.token_proof(&scene.world, &json!({}));
+        let reply = token_with(&scene.world, &fields, &[&proof]).await;
+        assert_eq!(reply.status, status, "{}", reply.text());
+    }
 }
 
 #[tokio::test]
