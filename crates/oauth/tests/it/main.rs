@@ -7,6 +7,7 @@ mod code_exchange;
 mod device;
 mod dpop;
 mod endings;
+mod enterprise;
 mod found;
 mod granted;
 mod keys;
