@@ -3,12 +3,14 @@
 
 mod browser;
 mod callback_errors;
+mod challenges;
 mod code_exchange;
 mod device;
 mod dpop;
 mod endings;
 mod found;
 mod granted;
+mod in_use;
 mod keys;
 mod layer;
 mod login;
