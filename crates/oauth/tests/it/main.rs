@@ -3,6 +3,7 @@
 
 mod browser;
 mod callback_errors;
+mod challenges;
 mod code_exchange;
 mod device;
 mod dpop;
@@ -10,6 +11,7 @@ mod endings;
 mod enterprise;
 mod found;
 mod granted;
+mod in_use;
 mod keys;
 mod layer;
 mod login;
