@@ -390,7 +390,7 @@ async fn fewer_scopes_than_asked_for_are_what_is_kept_and_more_are_asked_without
 }
 
 #[tokio::test]
-async fn a_client_known_by_its_document_needs_no_registration_at_the_server_ema_08_reg_24() {
+async fn a_program_without_a_client_at_the_server_is_told_and_registers_none_reg_24() {
     let scene = Scene::new().await;
     let (mut config, _) = scene.handed();
     config.client = ClientChoice::Auto { metadata_url: None };
