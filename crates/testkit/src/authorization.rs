@@ -7,6 +7,7 @@ mod builder;
 mod client;
 mod client_credentials;
 mod config;
+mod configuration;
 mod device;
 mod extensions;
 mod grant_type;
@@ -34,7 +35,7 @@ pub use jwt_bearer::TrustedIssuer;
 pub(crate) use metadata::is_well_known as is_authorization_metadata;
 pub use options::{
     ClientCredentials, Consent, Document, IssParameter, MetadataKind, PushedRequests,
-    RefreshTokens, ResourceParameter, StateParameter,
+    RefreshTokens, RegistrationUpdates, ResourceParameter, StateParameter,
 };
 pub(crate) use server::Core;
 pub use server::Counters;

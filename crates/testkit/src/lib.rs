@@ -88,7 +88,8 @@ mod tls;
 pub use authorization::{
     AuthorizationServer, AuthorizationServerBuilder, ClientAuthMethod, ClientCredentials, Consent,
     Counters, DeviceGrant, Document, IssParameter, MetadataKind, PushedRequests, RefreshTokens,
-    ResourceParameter, StateParameter, StaticClient, TokenFacts, TrustedIssuer,
+    RegistrationUpdates, ResourceParameter, StateParameter, StaticClient, TokenFacts,
+    TrustedIssuer,
 };
 pub use browser::{Browser, Visit};
 pub use certificate::{CertificateAuthority, Identity};

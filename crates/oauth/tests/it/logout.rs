@@ -57,6 +57,113 @@ async fn the_refresh_token_is_revoked_first_then_the_access_token_rev_01_rev_02(
 }
 
 #[tokio::test]
+async fn a_client_revokes_with_what_it_refreshes_with_rev_02() {
+    for (method, header, body) in [
+        ("none", false, false),
+        ("client_secret_basic", true, false),
+        ("client_secret_post", false, true),
+    ] {
+        let world = World::new();
+        world.set().registered = json!({
+            "client_id": "c", "client_secret": "s", "token_endpoint_auth_method": method,
+        });
+        let source = world.source(&Store::memory());
+        world.signed_in(&source).await;
+        world.clock().advance(3600);
+        source.token().await.unwrap().unwrap();
+        source.logout(LogoutOptions::default()).await.unwrap();
+        assert_eq!(world.legs(), [Leg::Token, Leg::Revocation, Leg::Revocation]);
+        let refresh = world.seen(Leg::Token).remove(0);
+        for seen in world.all() {
+            let credential = seen.headers.get("authorization");
+            assert_eq!(credential, refresh.headers.get("authorization"), "{method}");
+            assert_eq!(credential.is_some(), header, "{method}");
+            assert_eq!(
+                seen.form("client_secret").len(),
+                usize::from(body),
+                "{method}"
+            );
+            assert_eq!(
+                seen.form("client_id").len(),
+                usize::from(!header),
+                "{method}"
+            );
+            assert_eq!(seen.method, "POST", "{method}");
+            assert_eq!(seen.url.query(), None, "{method}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_given_back_where_it_came_from_and_over_tls_rev_05() {
+    // What is published by now counts for nothing: the tokens are of the issuer on record.
+    let world = World::new();
+    let source = world.source(&Store::memory());
+    world.signed_in(&source).await;
+    world.set().issuers = vec![String::from("https://evil.example")];
+    world.set().metadata["issuer"] = json!("https://evil.example");
+    world.set().metadata["revocation_endpoint"] = json!("https://evil.example/revoke");
+    let report = source.logout(LogoutOptions::default()).await.unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(world.legs(), [Leg::Revocation; 2]);
+    for seen in world.all() {
+        assert_eq!(seen.url.as_str(), "https://as.example/revoke");
+    }
+
+    for endpoint in [
+        "http://as.example/revoke",
+        "https://user:pass@as.example/revoke",
+        "ftp://as.example/revoke",
+        "not a URL",
+    ] {
+        let world = World::new();
+        let store = Store::memory();
+        world.signed_in(&world.source(&store)).await;
+        let key = world.config().grant_key();
+        let stored = store.grant(&key).await.unwrap().unwrap();
+        let mut grant = stored.value;
+        grant.revocation_endpoint = Some(endpoint.to_owned());
+        let generation = Some(stored.generation);
+        store.save_grant(&key, &grant, generation).await.unwrap();
+        let report = world
+            .source(&store)
+            .logout(LogoutOptions::default())
+            .await
+            .unwrap();
+        assert!(
+            matches!(report.revoked_refresh, StepOutcome::Failed(_)),
+            "{endpoint}: {report:?}"
+        );
+        assert!(world.all().is_empty(), "{endpoint}");
+        assert!(store.grant(&key).await.unwrap().is_none(), "{endpoint}");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_that_may_be_tried_later_says_when_rev_03() {
+    for (status, body) in [
+        (503, r#"{"error":"temporarily_unavailable"}"#),
+        (503, ""),
+        (429, "<html>Slow down</html>"),
+    ] {
+        let world = World::new();
+        let source = world.source(&Store::memory());
+        world.signed_in(&source).await;
+        let headers =
+            http::HeaderMap::from_iter([(http::header::RETRY_AFTER, "30".parse().unwrap())]);
+        world.script_with(Leg::Revocation, status, body, headers);
+        let report = source.logout(LogoutOptions::default()).await.unwrap();
+        assert!(
+            matches!(&report.revoked_refresh, StepOutcome::Failed(error)
+                if error.is_transient() && error.retry_after() == Some(Duration::from_secs(30))),
+            "{status} {body}: {report:?}"
+        );
+        assert!(matches!(report.revoked_access, StepOutcome::Done));
+        assert!(source.grant().await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
 async fn local_copies_go_whatever_the_network_said_rev_04() {
     for (status, body) in [
         (503, "down"),

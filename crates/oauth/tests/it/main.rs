@@ -24,6 +24,7 @@ mod recovery;
 mod referee;
 mod refresh;
 mod refusals;
+mod registering;
 mod registrations;
 mod step_up;
 mod stores;

@@ -150,6 +150,56 @@ async fn retry_after_is_heeded_and_the_grant_kept_ref_08() {
 }
 
 #[tokio::test]
+async fn a_wait_may_be_asked_for_as_a_date_and_by_any_passing_answer_ref_08() {
+    // The clock of these tests starts on 14 November 2023 at 22:13:20, and an hour goes by.
+    let cases = [
+        (503, "", "Tue, 14 Nov 2023 23:15:20 GMT", Some(120)),
+        (429, "", "Tue, 14 Nov 2023 23:15:20 GMT", Some(120)),
+        (429, r#"{"error":"slow_down"}"#, "120", Some(120)),
+        (500, "<html></html>", "120", Some(120)),
+        // A date that is past is no wait, and what is no time says nothing.
+        (503, "", "Tue, 14 Nov 2023 23:00:00 GMT", Some(0)),
+        (503, "", "soon", None),
+        (503, "", "-5", None),
+    ];
+    for (status, body, told, expected) in cases {
+        let world = World::new();
+        let source = signed_in(&world, &Store::memory()).await;
+        world.clock().advance(3600);
+        let headers = HeaderMap::from_iter([(http::header::RETRY_AFTER, told.parse().unwrap())]);
+        world.script_with(Leg::Token, status, body, headers);
+        let error = source.token().await.unwrap_err();
+        let after = expected.map(Duration::from_secs);
+        assert_eq!(error.next_step(), Some(NextStep::Retry { after }), "{told}");
+        assert!(error.is_transient() && !error.needs_login(), "{told}");
+        if expected == Some(120) {
+            world.clock().advance(119);
+            assert!(source.token().await.is_err(), "{status} {told}");
+        }
+        assert_eq!(world.seen(Leg::Token).len(), 1, "{status} {told}");
+        world.clock().advance(1);
+        assert!(source.token().await.is_ok(), "{status} {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_goes_to_the_endpoint_on_record_whatever_is_published_by_then_ref_05() {
+    let world = World::new();
+    let store = Store::memory();
+    signed_in(&world, &store).await;
+    world.set().issuers = vec![String::from("https://evil.example")];
+    world.set().metadata["issuer"] = serde_json::json!("https://evil.example");
+    world.set().metadata["token_endpoint"] = serde_json::json!("https://evil.example/token");
+    world.clock().advance(3600);
+    // A process that starts now asks nobody where to go.
+    world.source(&store).token().await.unwrap().unwrap();
+    assert_eq!(world.legs(), [Leg::Token]);
+    let request = world.seen(Leg::Token).remove(0);
+    assert_eq!(request.url.as_str(), "https://as.example/token");
+    assert_eq!(request.form("resource"), [crate::world::SERVER]);
+}
+
+#[tokio::test]
 async fn an_interrupted_refresh_is_known_for_what_it_was() {
     let world = World::new();
     let store = Store::memory();

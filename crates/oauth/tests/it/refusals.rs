@@ -40,7 +40,19 @@ const REFUSALS: &[(u16, &str, Meaning)] = &[
     (400, r#"{"error":"invalid_target"}"#, KEEPS),
     (401, r#"{"error":"invalid_client"}"#, KEEPS),
     (200, r#"{"error":"invalid_grant"}"#, DROPS),
+    // The status says nothing where the code does.
+    (500, r#"{"error":"invalid_grant"}"#, DROPS),
+    (403, r#"{"error":"invalid_client"}"#, KEEPS),
     (400, r#"{"error":"invalid_request"}"#, Meaning::Passing),
+    (
+        400,
+        r#"{"error":"unsupported_grant_type"}"#,
+        Meaning::Passing,
+    ),
+    (400, r#"{"error":"invalid_dpop_proof"}"#, Meaning::Passing),
+    (400, r#"{"error":"access_denied"}"#, Meaning::Passing),
+    (400, r#"{"error":"slow_down"}"#, Meaning::Passing),
+    (500, r#"{"error":"server_error"}"#, Meaning::Passing),
     (
         400,
         r#"{"error":"temporarily_unavailable"}"#,
@@ -63,10 +75,32 @@ const REFUSALS: &[(u16, &str, Meaning)] = &[
     (200, r#"{"access_token":7}"#, Meaning::Passing),
     (
         200,
+        r#"{"access_token":"t","token_type":"Bea"#,
+        Meaning::Passing,
+    ),
+    (400, r#"{"error":"invalid_gr"#, Meaning::Passing),
+    (200, r#"{"token_type":"Bearer"}"#, Meaning::Passing),
+    (200, r#"{"access_token":"t"}"#, Meaning::Passing),
+    (200, r#"["t"]"#, Meaning::Passing),
+    (200, "null", Meaning::Passing),
+    (
+        200,
+        r#"{"access_token":"a b","token_type":"Bearer"}"#,
+        Meaning::Passing,
+    ),
+    (
+        200,
+        r#"{"access_token":"t","token_type":"DPoP"}"#,
+        Meaning::Passing,
+    ),
+    (
+        200,
         r#"{"access_token":"t","token_type":"mac"}"#,
         Meaning::Passing,
     ),
     (302, "", Meaning::Passing),
+    (307, "", Meaning::Passing),
+    (504, "", Meaning::Passing),
 ];
 
 async fn refused(
@@ -131,6 +165,29 @@ async fn the_table_of_refusals() {
                 world.clock().advance(60);
                 assert!(source.token().await.unwrap().is_some(), "{status} {body}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_an_early_refresh_comes_to_the_token_serves_to_its_end_ref_07_ref_08_ref_15() {
+    for (status, body, meaning) in REFUSALS {
+        let world = World::new();
+        let source = world.source(&Store::memory());
+        world.signed_in(&source).await;
+        let token = source.token().await.unwrap();
+        world.clock().advance(3595);
+        world.script(Leg::Token, *status, body);
+        for _ in 0..3 {
+            let now = source.token().await.unwrap();
+            assert_eq!(now, token, "{status} {body}");
+        }
+        assert_eq!(world.seen(Leg::Token).len(), 1, "{status} {body}");
+        world.clock().advance(5);
+        let outcome = source.token().await;
+        match meaning {
+            Meaning::Login { .. } => assert!(outcome.unwrap_err().needs_login(), "{body}"),
+            Meaning::Passing => assert_ne!(outcome.unwrap(), token, "{status} {body}"),
         }
     }
 }

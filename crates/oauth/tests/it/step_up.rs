@@ -129,6 +129,76 @@ async fn a_challenge_without_scopes_falls_back_to_what_the_resource_offers_up_08
 }
 
 #[tokio::test]
+async fn the_metadata_url_of_the_403_is_the_one_that_is_asked_up_09() {
+    const ELSEWHERE: &str = "https://mcp.example/custom/metadata.json";
+    for scope in ["", r#", scope="files:write""#] {
+        let world = World::new();
+        let browser = Browser::new(&world);
+        let source = signed_in(&world, &browser).await;
+        world.set().resource_scopes = Some(vec!["files:read", "files:write"]);
+        let sent = source.token().await.unwrap().unwrap();
+        let value =
+            format!(r#"Bearer error="insufficient_scope", resource_metadata="{ELSEWHERE}"{scope}"#);
+        let challenge = Challenges::parse([value.as_str()]);
+        source.insufficient_scope(&sent, &challenge).await.unwrap();
+        let places = world.seen(Leg::ResourceMetadata);
+        assert!(!places.is_empty(), "{value}");
+        for place in places {
+            assert_eq!(place.url.as_str(), ELSEWHERE, "{value}");
+        }
+        let asked = Scopes::parse(&browser.asked("scope").concat().concat());
+        assert_eq!(asked, Scopes::parse("files:read files:write"), "{value}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_step_up_fails_with_the_old_token_serves_up_07() {
+    let at_the_page = [
+        "error=access_denied&state=STATE",
+        "error=invalid_scope&state=STATE",
+        "error=server_error&state=STATE",
+        "code=c&state=STATE&iss=https://evil.example",
+        "code=c&code=d&state=STATE",
+        "code=unknown&state=STATE",
+    ];
+    let at_the_token_endpoint = [
+        (400, r#"{"error":"invalid_scope"}"#),
+        (401, r#"{"error":"invalid_client"}"#),
+        (500, ""),
+        (200, "<html></html>"),
+        (418, ""),
+    ];
+    let pages = at_the_page.map(|answer| (Act::Answer(answer), None));
+    let tokens = at_the_token_endpoint.map(|answer| (Act::Approve, Some(answer)));
+    for (act, answer) in pages.into_iter().chain(tokens) {
+        let case = format!("{act:?} {answer:?}");
+        let world = World::new();
+        let browser = Browser::acting(&world, vec![act]);
+        let source = signed_in(&world, &browser).await;
+        let sent = source.token().await.unwrap().unwrap();
+        let before = source.grant().await.unwrap().unwrap().value;
+        if let Some((status, body)) = answer {
+            world.script(Leg::Token, status, body);
+        }
+        let outcome = source
+            .insufficient_scope(&sent, &lacking("files:write"))
+            .await;
+        if answer.is_some_and(|(_, body)| body.contains("invalid_client")) {
+            // The client registers anew, and the person is asked by its new name.
+            assert!(outcome.is_ok(), "{case}: {outcome:?}");
+            continue;
+        }
+        assert!(outcome.is_err(), "{case}");
+        assert_eq!(source.token().await.unwrap(), Some(sent), "{case}");
+        let after = source.grant().await.unwrap().unwrap().value;
+        assert_eq!(after.requested_scopes, before.requested_scopes, "{case}");
+        // Nor is its refresh token lost.
+        world.clock().advance(3600);
+        assert!(source.token().await.unwrap().is_some(), "{case}");
+    }
+}
+
+#[tokio::test]
 async fn callers_that_lack_the_same_share_one_step_up_and_late_ones_get_its_token_ch_10() {
     let world = World::new();
     let browser = Browser::new(&world);

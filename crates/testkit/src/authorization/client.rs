@@ -204,6 +204,11 @@ impl Clients {
         self.by_id.insert(client.id.clone(), client);
     }
 
+    /// Puts what is known about a client in place of what was.
+    pub(super) fn replace(&mut self, client: Client) {
+        self.by_id.insert(client.id.clone(), client);
+    }
+
     pub(super) fn find(&self, id: &str) -> Option<&Client> {
         self.by_id.get(id)
     }

@@ -10,7 +10,7 @@ use super::{
     jwt_bearer::TrustedIssuer,
     options::{
         ClientCredentials, Consent, Document, IssParameter, MetadataKind, PushedRequests,
-        RefreshTokens, ResourceParameter, StateParameter,
+        RefreshTokens, RegistrationUpdates, ResourceParameter, StateParameter,
     },
     token_exchange::ForeignClient,
 };
@@ -41,6 +41,7 @@ pub(crate) struct Config {
     pub(super) assertion_algorithms: Vec<SigningAlgorithm>,
     pub(super) assertion_audience: Option<String>,
     pub(super) dpop_algorithms: Vec<SigningAlgorithm>,
+    pub(super) registration_updates: RegistrationUpdates,
     pub(super) device: Option<DeviceGrant>,
     /// What an OpenID provider signs with.
     pub(super) openid: Option<SigningKey>,
@@ -103,6 +104,7 @@ impl Default for Config {
             assertion_algorithms: Vec::new(),
             assertion_audience: None,
             dpop_algorithms: vec![SigningAlgorithm::Es256],
+            registration_updates: RegistrationUpdates::default(),
             device: None,
             openid: None,
             token_exchange: false,

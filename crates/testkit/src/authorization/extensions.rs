@@ -4,7 +4,7 @@ use super::{
     AuthorizationServerBuilder,
     device::DeviceGrant,
     jwt_bearer::TrustedIssuer,
-    options::{ClientCredentials, PushedRequests},
+    options::{ClientCredentials, PushedRequests, RegistrationUpdates},
 };
 use crate::{Dpop, DpopNonces, SigningAlgorithm};
 
@@ -55,6 +55,13 @@ impl AuthorizationServerBuilder {
     #[must_use]
     pub fn jwt_bearer(mut self, issuer: TrustedIssuer) -> Self {
         self.config.settings.trusted.push(issuer);
+        self
+    }
+
+    /// Whether clients can update their registrations. Default: [`RegistrationUpdates::Off`].
+    #[must_use]
+    pub fn registration_updates(mut self, rule: RegistrationUpdates) -> Self {
+        self.config.registration_updates = rule;
         self
     }
 

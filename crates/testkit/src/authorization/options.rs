@@ -114,13 +114,27 @@ pub enum PushedRequests {
     Required,
 }
 
+/// Whether clients can change their registrations (RFC 7592 §2.2). Reading and deleting them is
+/// always possible.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegistrationUpdates {
+    /// They cannot: a PUT is answered with 405.
+    #[default]
+    Off,
+    /// They can, and keep their registration access token.
+    Allowed,
+    /// They can, and get a new registration access token in place of the old one.
+    RotatingToken,
+}
+
 /// A document or answer whose members a test may set or remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Document {
     /// The metadata document, every kind of it.
     Metadata,
-    /// The answer to a registration.
+    /// The answer to a registration or to its update.
     Registration,
     /// The answer to a successful token request.
     Token,

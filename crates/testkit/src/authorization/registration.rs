@@ -1,4 +1,4 @@
-//! Dynamic client registration (RFC 7591) and its management (RFC 7592).
+//! Dynamic client registration (RFC 7591).
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::{
     server::{Core, Refusal, uncached},
 };
 use crate::{
-    Leg, clock, random,
+    Error, Leg, clock, random,
     reply::{self, Reply},
     request::Received,
 };
@@ -23,17 +23,9 @@ pub(super) fn register(core: &Core, origin: &str, request: &Received) -> Reply {
     }
 }
 
-/// RFC 7592 §2: reading and deleting; there is no update.
-pub(super) fn configure(core: &Core, request: &Received) -> Reply {
-    match try_configure(core, request) {
-        Ok(reply) => uncached(reply),
-        Err(refusal) => core.refuse(Leg::ClientConfiguration, &refusal),
-    }
-}
-
 fn try_register(core: &Core, origin: &str, request: &Received) -> Result<Value, Refusal> {
-    if request.method != Method::POST || !request.has_content_type("application/json") {
-        return Err(invalid("a registration is a POST of application/json"));
+    if request.method != Method::POST {
+        return Err(invalid("a registration is a POST"));
     }
     if let Some(expected) = &core.config.initial_access_token
         && bearer(request) != Some(expected)
@@ -41,10 +33,7 @@ fn try_register(core: &Core, origin: &str, request: &Received) -> Result<Value, 
         let why = "the initial access token is missing or wrong";
         return Err(Refusal::new("invalid_token", why));
     }
-    let asked: Value = serde_json::from_slice(&request.body)
-        .ok()
-        .filter(Value::is_object)
-        .ok_or_else(|| invalid("the body is not a JSON object"))?;
+    let asked = asked(request)?;
     let method = check_metadata(core, &asked)?;
     let mut client = new_client(core, &asked, method)?;
     let mut answer = registration_answer(core, origin, &asked, &client);
@@ -56,7 +45,7 @@ fn try_register(core: &Core, origin: &str, request: &Received) -> Result<Value, 
 }
 
 /// Refuses what RFC 7591 §2 does not allow; returns the authentication method to grant.
-fn check_metadata(core: &Core, asked: &Value) -> Result<ClientAuthMethod, Refusal> {
+pub(super) fn check_metadata(core: &Core, asked: &Value) -> Result<ClientAuthMethod, Refusal> {
     let redirect_uris = texts(&asked["redirect_uris"]);
     let grants = grant_types(asked);
     let redirects = grants.iter().any(|g| g == "authorization_code");
@@ -92,11 +81,7 @@ fn check_metadata(core: &Core, asked: &Value) -> Result<ClientAuthMethod, Refusa
 }
 
 fn new_client(core: &Core, asked: &Value, method: ClientAuthMethod) -> Result<Client, Refusal> {
-    let secret = match method {
-        ClientAuthMethod::None | ClientAuthMethod::PrivateKeyJwt => None,
-        // The characters make Basic without form-encoding fail, as it should.
-        _ => Some(random::opaque("secret:%+ ")?),
-    };
+    let secret = new_secret(method)?;
     let now = core.clock.now();
     Ok(Client {
         id: random::opaque("client-")?,
@@ -114,8 +99,33 @@ fn new_client(core: &Core, asked: &Value, method: ClientAuthMethod) -> Result<Cl
     })
 }
 
+/// A secret for a client that authenticates with one.
+pub(super) fn new_secret(method: ClientAuthMethod) -> Result<Option<String>, Error> {
+    match method {
+        ClientAuthMethod::None | ClientAuthMethod::PrivateKeyJwt => Ok(None),
+        // The characters make Basic without form-encoding fail, as it should.
+        _ => random::opaque("secret:%+ ").map(Some),
+    }
+}
+
+/// The JSON object that a registration or an update is.
+pub(super) fn asked(request: &Received) -> Result<Value, Refusal> {
+    if !request.has_content_type("application/json") {
+        return Err(invalid("the body is not application/json"));
+    }
+    serde_json::from_slice(&request.body)
+        .ok()
+        .filter(Value::is_object)
+        .ok_or_else(|| invalid("the body is not a JSON object"))
+}
+
 /// RFC 7591 §3.2.1: what was registered, which need not be what was asked for.
-fn registration_answer(core: &Core, origin: &str, asked: &Value, client: &Client) -> Value {
+pub(super) fn registration_answer(
+    core: &Core,
+    origin: &str,
+    asked: &Value,
+    client: &Client,
+) -> Value {
     let mut answer = asked.clone();
     answer["client_id"] = json!(client.id);
     answer["client_id_issued_at"] = json!(clock::seconds(core.clock.now()));
@@ -133,29 +143,6 @@ fn registration_answer(core: &Core, origin: &str, asked: &Value, client: &Client
     answer["registration_client_uri"] = json!(place);
     answer["registration_access_token"] = json!(client.configuration_token);
     answer
-}
-
-fn try_configure(core: &Core, request: &Received) -> Result<Reply, Refusal> {
-    let id = request.path.rsplit('/').next().unwrap_or_default();
-    let client = core.clients().find(id).cloned();
-    // A client that is gone gets the same answer as a wrong token (RFC 7592 §2.1).
-    let client = client.filter(|client| {
-        client.configuration_token.is_some()
-            && client.configuration_token.as_deref() == bearer(request)
-    });
-    let Some(client) = client else {
-        let why = "the registration access token is not this client's";
-        return Err(Refusal::new("invalid_token", why));
-    };
-    match request.method {
-        Method::GET => Ok(reply::json(StatusCode::OK, &client.registration)),
-        Method::DELETE => {
-            core.clients().remove(id);
-            core.count(|c| c.deletions += 1);
-            Ok(reply::empty(StatusCode::NO_CONTENT))
-        }
-        _ => Ok(reply::empty(StatusCode::METHOD_NOT_ALLOWED)),
-    }
 }
 
 /// RFC 7591 §2.1: what goes with the authorization code grant, or with none that redirects.
@@ -182,11 +169,11 @@ fn check_redirect_uri(uri: &str, web: bool) -> Result<(), Refusal> {
 }
 
 /// The token of the only `Authorization: Bearer` field.
-fn bearer(request: &Received) -> Option<&str> {
+pub(super) fn bearer(request: &Received) -> Option<&str> {
     let (scheme, token) = request.header("authorization")?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-fn invalid(why: &str) -> Refusal {
+pub(super) fn invalid(why: &str) -> Refusal {
     Refusal::new("invalid_client_metadata", why)
 }

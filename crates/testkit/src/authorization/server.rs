@@ -12,6 +12,7 @@ use super::{
     authorize::{self, Pending},
     client::{Client, Clients},
     config::{Config, Settings},
+    configuration,
     device::{self, Devices},
     metadata, openid,
     options::PushedRequests,
@@ -50,6 +51,8 @@ pub struct Counters {
     pub reuses: usize,
     /// Clients registered.
     pub registrations: usize,
+    /// Registrations updated by their client.
+    pub registration_updates: usize,
     /// Registrations deleted by their client.
     pub deletions: usize,
     /// Revocations answered with 200.
@@ -209,7 +212,7 @@ impl Core {
         match self.endpoint(&request.path) {
             Leg::AuthorizationServerMetadata => metadata::answer(self, origin, request),
             Leg::Registration => registration::register(self, origin, request),
-            Leg::ClientConfiguration => registration::configure(self, request),
+            Leg::ClientConfiguration => configuration::answer(self, origin, request),
             Leg::Authorization => authorize::answer(self, origin, request),
             Leg::Token => token::answer(self, origin, request),
             Leg::PushedAuthorization => pushed::answer(self, origin, request),
