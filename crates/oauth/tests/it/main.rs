@@ -17,6 +17,7 @@ mod layer;
 mod login;
 mod login_failures;
 mod logout;
+mod managed;
 mod parallel;
 mod pushed;
 mod recorded;
