@@ -135,6 +135,8 @@ pub enum Error {
         error: Option<ProtocolError>,
         /// The start of any other body, cleaned.
         excerpt: String,
+        /// How long it asked to wait.
+        retry_after: Option<Duration>,
     },
     /// The authorization server does not delete the registration of this client (RFC 7592 §2.3).
     #[error("{url} did not delete the client registration ({status}): {}", refusal_text(.error.as_ref(), .excerpt))]
@@ -438,8 +440,10 @@ impl Error {
         match self {
             Self::TokenEndpoint { retry_after, .. }
             | Self::RevocationEndpoint { retry_after, .. }
+            | Self::RegistrationRefused { retry_after, .. }
             | Self::UnreadableResponse { retry_after, .. } => *retry_after,
             Self::RefreshFailed(cause) => cause.retry_after(),
+            Self::Discovery(cause) => cause.retry_after(),
             _ => None,
         }
     }

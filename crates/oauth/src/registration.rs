@@ -165,6 +165,7 @@ fn refused(answer: &Answer) -> Error {
     Error::RegistrationRefused {
         url: answer.url.clone(),
         status: answer.status,
+        retry_after: answer.retry_after,
         excerpt: if error.is_some() || answer.status.is_success() {
             String::new()
         } else {

@@ -2,11 +2,14 @@
 //! asked anything (DISC-14, DISC-17, DISC-18, AS-04 to AS-12, AS-20, LEG-01, REG-06, REG-07).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorkey_discovery::Error as DiscoveryError;
 use doorkey_http::Leg;
 use doorkey_oauth::{Challenges, ClientChoice, Error, Issuer, LoginReport, NextStep, TokenSource};
 use doorkey_store::Store;
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -217,6 +220,29 @@ async fn trouble_with_a_document_ends_the_login_for_now_disc_17_as_11_leg_01() {
                 // Both places were asked, and nobody guesses endpoints.
                 assert_eq!(world.seen(leg).len(), 2, "{case}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_busy_says_when_to_come_again_err_09_as_11() {
+    let after = Some(Duration::from_secs(30));
+    for leg in [
+        Leg::ResourceMetadata,
+        Leg::AuthorizationServerMetadata,
+        Leg::Registration,
+    ] {
+        for (status, body) in [(503, ""), (429, r#"{"error":"slow_down"}"#)] {
+            let world = World::new();
+            for _ in 0..2 {
+                let headers = HeaderMap::from_iter([(RETRY_AFTER, "30".parse().unwrap())]);
+                world.script_with(leg, status, body, headers);
+            }
+            let error = login(&world, &world.source(&Store::memory())).await;
+            let error = error.unwrap_err();
+            assert!(error.is_transient(), "{leg} {status}");
+            let step = Some(NextStep::Retry { after });
+            assert_eq!(error.next_step(), step, "{leg} {status}: {error:?}");
         }
     }
 }
