@@ -1,9 +1,14 @@
 //! `config.toml`: which servers there are and how to reach them.
 
+mod assertion;
+mod credentials;
 mod edit;
 mod error;
+mod flow;
+mod identity_provider;
 mod network;
 mod oauth;
+mod secret;
 mod section;
 mod server;
 
@@ -16,15 +21,20 @@ use toml_edit::Document;
 use crate::Home;
 use section::{Section, Source};
 
+pub use assertion::{AssertionPlace, AssertionSettings};
+pub use credentials::ClientCredentials;
 pub use edit::NewServer;
-pub use error::{ConfigError, ConfigWarning, WrongValue};
+pub use error::{ConfigError, ConfigWarning, KeyProblem, WrongValue};
+pub use flow::{FlowSettings, WorkloadSettings};
+pub use identity_provider::{IdentityProviderSettings, IdentitySettings};
 pub use network::NetworkSettings;
-pub use oauth::{ClientSecret, OAuthSettings};
+pub use oauth::OAuthSettings;
+pub use secret::SecretSource;
 pub use server::ServerConfig;
 
 /// A configuration as read from `config.toml`.
 ///
-/// The file may be shared with other tools: keys they own are reported by [`Config::warnings`] and
+/// The file may be shared with other tools: keys they own are among [`Config::warnings`] and
 /// otherwise left alone, and servers that are local programs (`command = …`) are named by
 /// [`Config::not_remote`]. Edits ([`Config::add_server`], [`Config::remove_server`]) keep comments
 /// and order.
@@ -76,7 +86,7 @@ impl Config {
         };
         if let Some(section) = root.section("network")? {
             config.network = NetworkSettings::read(&section, home)?;
-            config.warnings.extend(section.unknown_keys());
+            config.warnings.extend(section.warnings());
         }
         if let Some(section) = root.section("mcp_servers")? {
             for (name, server) in section.named_sections()? {
@@ -132,7 +142,7 @@ impl Config {
         &self.not_remote
     }
 
-    /// Keys that this program does not know.
+    /// Keys that do nothing: this program does not know them, or another setting rules them out.
     #[must_use]
     pub fn warnings(&self) -> &[ConfigWarning] {
         &self.warnings

@@ -1,5 +1,6 @@
 //! A configuration, its store and its servers, opened together.
 
+mod flow;
 mod logout;
 mod session;
 

@@ -47,9 +47,11 @@
 //! Features: `cli` adds the program's parts and [`Browser::platform`](Browser); `demo` adds
 //! `doorkey demo`. A program that embeds this library takes neither.
 
+mod assertion;
 mod browser;
 mod config;
 mod connection;
+mod credentials;
 mod environment;
 mod error;
 mod facts;
@@ -62,10 +64,12 @@ mod progress;
 mod remedy;
 mod status;
 
+pub use assertion::SourceError;
 pub use browser::{Browser, BrowserCommand, BrowserError, PlatformBrowser};
 pub use config::{
-    ClientSecret, Config, ConfigError, ConfigWarning, NetworkSettings, NewServer, OAuthSettings,
-    ServerConfig, WrongValue,
+    AssertionPlace, AssertionSettings, ClientCredentials, Config, ConfigError, ConfigWarning,
+    FlowSettings, IdentityProviderSettings, IdentitySettings, KeyProblem, NetworkSettings,
+    NewServer, OAuthSettings, SecretSource, ServerConfig, WorkloadSettings, WrongValue,
 };
 pub use connection::Connection;
 pub use environment::{Environment, Folders, NotText, Terminal};

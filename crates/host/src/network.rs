@@ -5,13 +5,16 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use doorkey_http::{
-    AddressPolicy, ClientIdentity, HttpProfile, NoProxy, PemError, ProxyRules, ProxyUrl,
+    AddressPolicy, ClientIdentity, HttpProfile, NoProxy, Origin, PemError, ProxyRules, ProxyUrl,
     ProxyUrlError, RootCertificate, RootFile, Roots, RootsError, Timeouts, roots_from_files,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use secrecy::{SecretSlice, SecretString};
+use url::Url;
 
-use crate::config::{NetworkSettings, ServerConfig};
+use crate::config::{
+    AssertionPlace, FlowSettings, IdentitySettings, NetworkSettings, ServerConfig,
+};
 use crate::environment::{Environment, NotText};
 
 /// What environment or configuration say about the network cannot be used.
@@ -118,8 +121,35 @@ pub(crate) fn profile(
     profile.default_headers = settings.default_headers;
     profile.origin_headers = settings.origin_headers;
     profile.resource_headers = headers;
-    profile.addresses = AddressPolicy::allowing(settings.allow_origins);
+    profile.addresses = addresses(settings.allow_origins, &server.oauth.flow);
     Ok(profile)
+}
+
+/// What an administrator says of the identity provider, and a user of a workload's identity, is
+/// their own word (EMA-11, WIF-06).
+fn addresses(allowed: Vec<Origin>, flow: &FlowSettings) -> AddressPolicy {
+    let (mut allowed, mut sources) = (allowed, Vec::new());
+    match flow {
+        FlowSettings::WorkloadIdentity(workload) => sources.push(&workload.assertion),
+        FlowSettings::EnterpriseManaged(provider) => {
+            let issuer = Url::parse(provider.issuer.as_str()).ok();
+            let endpoints = issuer.iter().chain(&provider.token_endpoint);
+            allowed.extend(endpoints.map(Origin::from));
+            if let IdentitySettings::IdToken(source) | IdentitySettings::SamlAssertion(source) =
+                &provider.identity
+            {
+                sources.push(source);
+            }
+        }
+        FlowSettings::AuthorizationCode
+        | FlowSettings::Device
+        | FlowSettings::ClientCredentials => {}
+    }
+    let places = sources.iter().filter_map(|source| match &source.place {
+        AssertionPlace::Url { url, .. } => Some(Origin::from(url)),
+        _ => None,
+    });
+    AddressPolicy::allowing(allowed).with_workload(places)
 }
 
 /// `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the system's roots, as users of other tools expect;
@@ -264,7 +294,7 @@ pub(crate) fn plain_headers(
     let mut headers = server.http_headers.clone();
     for (name, variable) in &server.env_http_headers {
         if *name != header::AUTHORIZATION {
-            let value = header_of_variable(environment, server, name, variable)?;
+            let value = header_of_variable(environment, server, env_header_key(name), variable)?;
             headers.insert(name.clone(), value);
         }
     }
@@ -289,7 +319,7 @@ pub(crate) fn bearer(
         .iter()
         .find(|(name, _)| *name == header::AUTHORIZATION);
     if let Some((name, variable)) = from_variable {
-        let value = header_of_variable(environment, server, name, variable)?;
+        let value = header_of_variable(environment, server, env_header_key(name), variable)?;
         return bearer_of(server, &env_header_key(name), &value).map(Some);
     }
     server
@@ -299,13 +329,13 @@ pub(crate) fn bearer(
         .transpose()
 }
 
-fn header_of_variable(
+/// The value of a header that is in a variable, which `key` of the configuration names.
+pub(crate) fn header_of_variable(
     environment: &Environment,
     server: &ServerConfig,
-    name: &HeaderName,
+    key: String,
     variable: &str,
 ) -> Result<HeaderValue, NetworkError> {
-    let key = env_header_key(name);
     let text = required_variable(environment, server, &key, variable)?;
     let mut value = HeaderValue::from_str(text).map_err(|_| NetworkError::Header {
         server: server.name.clone(),
@@ -352,38 +382,8 @@ pub(crate) fn required_variable<'a>(
         })
 }
 
-/// The secret of a registered client, wherever the configuration says it is.
-pub(crate) fn client_secret(
-    environment: &Environment,
-    server: &ServerConfig,
-) -> Result<Option<SecretString>, NetworkError> {
-    use crate::config::ClientSecret;
-    match &server.oauth.client_secret {
-        None => Ok(None),
-        Some(ClientSecret::Value(secret)) => Ok(Some(secret.clone())),
-        Some(ClientSecret::Variable(variable)) => {
-            let secret =
-                required_variable(environment, server, "oauth.client_secret_env", variable)?;
-            Ok(Some(SecretString::from(secret)))
-        }
-        Some(ClientSecret::File(path)) => {
-            let bytes = SecretSlice::from(read("oauth.client_secret_file", path)?);
-            let text = std::str::from_utf8(bytes.expose_secret()).map_err(|source| {
-                NetworkError::Read {
-                    setting: "oauth.client_secret_file".to_owned(),
-                    path: path.clone(),
-                    source: io::Error::new(io::ErrorKind::InvalidData, source),
-                }
-            })?;
-            Ok(Some(SecretString::from(
-                text.trim_end_matches(['\r', '\n']),
-            )))
-        }
-    }
-}
-
 /// A whole file, within reason: a device or a wrong path must not fill the memory.
-fn read(setting: &str, path: &Path) -> Result<Vec<u8>, NetworkError> {
+pub(crate) fn read(setting: &str, path: &Path) -> Result<Vec<u8>, NetworkError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(FILE_BYTES + 1).read_to_end(&mut bytes))

@@ -192,7 +192,7 @@ impl Known {
 
     /// A grant, which counts only while it is what the configuration asks for.
     fn of_grant(server: &ServerConfig, grant: Grant, now: SystemTime) -> Self {
-        let fits = authorization(server, None).check(&grant);
+        let fits = authorization(server).check(&grant);
         let (state, reason) = match fits {
             Ok(()) => state_of(&grant, now),
             Err(reason) => (LoginState::LoginRequired, Some(reason)),

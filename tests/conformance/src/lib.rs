@@ -128,7 +128,7 @@ mod tests {
             server.oauth.issuer.as_ref().unwrap().as_str(),
             "http://localhost:2"
         );
-        assert!(server.oauth.client_secret.is_some());
+        assert!(server.oauth.credentials.secret.is_some());
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
         };
         let config = read(&task);
         let oauth = &config.server(SERVER).unwrap().oauth;
-        assert!(oauth.client_id.is_none() && oauth.client_secret.is_none());
+        assert!(oauth.client_id.is_none() && oauth.credentials.secret.is_none());
         assert!(oauth.client_metadata_url.is_some());
     }
 }

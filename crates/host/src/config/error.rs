@@ -113,7 +113,7 @@ pub struct WrongValue {
     pub example: String,
 }
 
-/// A key that this program does not know: another tool's, or a slip of the keyboard.
+/// A key that does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigWarning {
@@ -123,22 +123,40 @@ pub struct ConfigWarning {
     pub line: usize,
     /// The full dotted key.
     pub key: String,
-    /// A known key that looks like it.
-    pub similar: Option<&'static str>,
+    /// Why it does nothing.
+    pub problem: KeyProblem,
+}
+
+/// Why a key does nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyProblem {
+    /// This program does not know it: another tool's key, or a slip of the keyboard.
+    Unknown {
+        /// A known key that looks like it.
+        similar: Option<&'static str>,
+    },
+    /// It is known, and another setting takes its effect away.
+    WithoutEffect {
+        /// Which.
+        because: String,
+    },
 }
 
 impl fmt::Display for ConfigWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}: unknown key {}",
-            self.path.display(),
-            self.line,
-            self.key
-        )?;
-        match self.similar {
-            Some(similar) => write!(f, ", did you mean `{similar}`?"),
-            None => Ok(()),
+        let (path, line, key) = (self.path.display(), self.line, &self.key);
+        match &self.problem {
+            KeyProblem::Unknown { similar } => {
+                write!(f, "{path}:{line}: unknown key {key}")?;
+                match similar {
+                    Some(similar) => write!(f, ", did you mean `{similar}`?"),
+                    None => Ok(()),
+                }
+            }
+            KeyProblem::WithoutEffect { because } => {
+                write!(f, "{path}:{line}: {key} has no effect: {because}")
+            }
         }
     }
 }

@@ -1,29 +1,35 @@
 //! `[mcp_servers.<name>.oauth]`.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use doorkey_discovery::Issuer;
-use doorkey_store::ClientAuthMethod;
-use secrecy::{ExposeSecret as _, SecretString};
+use doorkey_oauth::DpopChoice;
 use url::Url;
 
 use super::ConfigError;
+use super::credentials::ClientCredentials;
+use super::flow::FlowSettings;
 use super::section::Section;
 use crate::Home;
 
-/// `[mcp_servers.<name>.oauth]`: who this client is to the authorization server.
+/// `[mcp_servers.<name>.oauth]`: how tokens are obtained, and who this client is to the authorization server.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct OAuthSettings {
+    /// How a token is obtained, with the tables that this needs.
+    pub flow: FlowSettings,
     /// A client registered beforehand.
     pub client_id: Option<String>,
-    /// Its secret.
-    pub client_secret: Option<ClientSecret>,
+    /// What it shows for itself.
+    pub credentials: ClientCredentials,
     /// The issuer it was registered with; credentials go to no other.
     pub issuer: Option<Issuer>,
-    /// How it authenticates.
-    pub token_endpoint_auth_method: Option<ClientAuthMethod>,
+    /// Whether credentials without an issuer may go to the first one that the server names.
+    pub accept_discovered_issuer: bool,
+    /// What client assertions name as their audience, for a server that does not want its issuer there.
+    pub assertion_audience: Option<String>,
+    /// Whether tokens are bound to a key of this client (RFC 9449).
+    pub dpop: DpopChoice,
     /// The URL of a client metadata document.
     pub client_metadata_url: Option<Url>,
     /// The port the redirect comes back to.
@@ -36,41 +42,37 @@ pub struct OAuthSettings {
     pub authorize_params: Vec<(String, String)>,
 }
 
-/// Where the secret of a registered client is.
-#[derive(Clone)]
-#[non_exhaustive]
-pub enum ClientSecret {
-    /// In the configuration itself.
-    Value(SecretString),
-    /// In an environment variable.
-    Variable(String),
-    /// In a file.
-    File(PathBuf),
-}
-
 impl OAuthSettings {
+    /// The issuer that credentials and the JWT of a workload are bound to.
+    #[must_use]
+    pub fn bound_issuer(&self) -> Option<&Issuer> {
+        match &self.flow {
+            FlowSettings::WorkloadIdentity(workload) => {
+                self.issuer.as_ref().or(workload.issuer.as_ref())
+            }
+            _ => self.issuer.as_ref(),
+        }
+    }
+
     pub(super) fn read(section: &Section<'_>, home: &Home) -> Result<Self, ConfigError> {
         let client_id = section
             .text("client_id", "a client id", "client_id = \"my-client\"")?
             .map(str::to_owned);
         let settings = Self {
-            client_secret: read_client_secret(section, home, client_id.is_some())?,
+            flow: FlowSettings::read(section, home)?,
+            credentials: ClientCredentials::read(section, home, client_id.is_some())?,
             client_id,
             issuer: read_issuer(section, "issuer")?,
-            token_endpoint_auth_method: section.choice(
-                "token_endpoint_auth_method",
-                &[
-                    ("none", ClientAuthMethod::None),
-                    ("client_secret_basic", ClientAuthMethod::Basic),
-                    ("client_secret_post", ClientAuthMethod::Post),
-                ],
-            )?,
-            client_metadata_url: section.url(
-                "client_metadata_url",
-                "an https URL with a path",
-                "client_metadata_url = \"https://example.com/client.json\"",
-                accept_metadata_url,
-            )?,
+            accept_discovered_issuer: section.flag("accept_discovered_issuer", false)?,
+            assertion_audience: section
+                .text(
+                    "assertion_audience",
+                    "an audience",
+                    "assertion_audience = \"https://login.example/token\"",
+                )?
+                .map(str::to_owned),
+            dpop: section.choice("dpop", DPOP)?.unwrap_or_default(),
+            client_metadata_url: read_metadata_url(section)?,
             callback_port: section.port("callback_port")?,
             callback_url: section.url(
                 "callback_url",
@@ -82,6 +84,8 @@ impl OAuthSettings {
             authorize_params: section.text_pairs("authorize_params")?,
         };
         settings.check_callback(section)?;
+        settings.check_flow(section)?;
+        settings.note_idle_keys(section);
         Ok(settings)
     }
 
@@ -106,10 +110,13 @@ impl OAuthSettings {
 impl Default for OAuthSettings {
     fn default() -> Self {
         Self {
+            flow: FlowSettings::default(),
             client_id: None,
-            client_secret: None,
+            credentials: ClientCredentials::default(),
             issuer: None,
-            token_endpoint_auth_method: None,
+            accept_discovered_issuer: false,
+            assertion_audience: None,
+            dpop: DpopChoice::default(),
             client_metadata_url: None,
             callback_port: None,
             callback_url: None,
@@ -119,37 +126,18 @@ impl Default for OAuthSettings {
     }
 }
 
-impl PartialEq for ClientSecret {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Value(one), Self::Value(other)) => one.expose_secret() == other.expose_secret(),
-            (Self::Variable(one), Self::Variable(other)) => one == other,
-            (Self::File(one), Self::File(other)) => one == other,
-            _ => false,
-        }
-    }
-}
-
 impl fmt::Debug for OAuthSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OAuthSettings")
+            .field("flow", &self.flow)
             .field("client_id", &self.client_id)
-            .field("client_secret", &self.client_secret)
+            .field("credentials", &self.credentials)
             .field("issuer", &self.issuer)
+            .field("dpop", &self.dpop)
             .field("client_metadata_url", &self.client_metadata_url)
             .field("callback_port", &self.callback_port)
             .field("callback_url", &self.callback_url)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ClientSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Value(_) => f.write_str("Value([redacted])"),
-            Self::Variable(name) => f.debug_tuple("Variable").field(name).finish(),
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
-        }
     }
 }
 
@@ -171,51 +159,25 @@ pub(super) fn read_issuer(
     Ok(Some(Issuer::new(text)))
 }
 
-fn read_client_secret(
-    section: &Section<'_>,
-    home: &Home,
-    has_client: bool,
-) -> Result<Option<ClientSecret>, ConfigError> {
-    let value = section
-        .text(
-            "client_secret",
-            "a client secret",
-            "client_secret_env = \"EXAMPLE_SECRET\"",
-        )?
-        .map(|secret| ClientSecret::Value(SecretString::from(secret)));
-    let variable = section
-        .text(
-            "client_secret_env",
-            "the name of an environment variable",
-            "client_secret_env = \"EXAMPLE_SECRET\"",
-        )?
-        .map(|name| ClientSecret::Variable(name.to_owned()));
-    let file = section
-        .text(
-            "client_secret_file",
-            "the path of a file",
-            "client_secret_file = \"secret\"",
-        )?
-        .map(|path| ClientSecret::File(home.resolve(path)));
-    let mut secrets = [
-        ("client_secret", value),
-        ("client_secret_env", variable),
-        ("client_secret_file", file),
-    ]
-    .into_iter()
-    .filter_map(|(key, secret)| Some((key, secret?)));
-    let Some((key, secret)) = secrets.next() else {
-        return Ok(None);
-    };
-    if let Some((second, _)) = secrets.next() {
-        let example = format!("# only one of {key} and {second}");
-        return Err(section.wrong(second, "one client secret", "a second one", &example));
+fn read_metadata_url(section: &Section<'_>) -> Result<Option<Url>, ConfigError> {
+    let (key, expected) = ("client_metadata_url", "an https URL with a path");
+    let example = "client_metadata_url = \"https://example.com/client.json\"";
+    if let Some(text) = section.text(key, expected, example)?
+        && has_dot_segments(text)
+    {
+        let found = "a path with `.` or `..` in it";
+        return Err(section.wrong(key, expected, found, example));
     }
-    if !has_client {
-        let example = "client_id = \"my-client\"";
-        return Err(section.wrong(key, "client_id beside it", "it alone", example));
-    }
-    Ok(Some(secret))
+    section.url(key, expected, example, accept_metadata_url)
+}
+
+/// Whether the path of a URL has `.` or `..` segments as it is written: parsed, it has none (REG-08).
+fn has_dot_segments(written: &str) -> bool {
+    let path = written.split(['?', '#']).next().unwrap_or_default();
+    path.split(['/', '\\']).any(|segment| {
+        let segment = segment.to_ascii_lowercase().replace("%2e", ".");
+        segment == "." || segment == ".."
+    })
 }
 
 /// The client metadata document draft, section 3 (REG-08).
@@ -236,7 +198,14 @@ fn accept_callback_url(url: &Url) -> Result<(), String> {
     no_fragment(url)
 }
 
-fn no_fragment(url: &Url) -> Result<(), String> {
+pub(super) fn no_fragment(url: &Url) -> Result<(), String> {
     url.fragment()
         .map_or(Ok(()), |_| Err("a URL with a fragment".to_owned()))
 }
+
+const DPOP: &[(&str, DpopChoice)] = &[
+    ("auto", DpopChoice::Auto),
+    ("prefer", DpopChoice::Prefer),
+    ("require", DpopChoice::Require),
+    ("off", DpopChoice::Off),
+];

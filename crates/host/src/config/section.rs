@@ -1,6 +1,7 @@
 //! Reads one table of the configuration, remembering where each value stands.
 
 mod headers;
+mod words;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -9,9 +10,10 @@ use std::time::Duration;
 use toml_edit::{Item, Key, TableLike};
 use url::Url;
 
-use super::{ConfigError, ConfigWarning, WrongValue};
+use super::{ConfigError, ConfigWarning, KeyProblem, WrongValue};
 
 pub(super) use headers::is_framing;
+use words::{describe, is_similar, show};
 
 /// The text of the file, to turn positions into lines.
 #[derive(Clone, Copy)]
@@ -21,12 +23,13 @@ pub(super) struct Source<'a> {
 }
 
 /// One table with its dotted name. Every key that is asked for counts as known; what remains is
-/// reported by [`Section::unknown_keys`].
+/// reported by [`Section::warnings`].
 pub(super) struct Section<'a> {
     source: Source<'a>,
     name: String,
     table: &'a dyn TableLike,
     known: RefCell<Vec<&'static str>>,
+    noted: RefCell<Vec<ConfigWarning>>,
 }
 
 impl<'a> Source<'a> {
@@ -50,6 +53,7 @@ impl<'a> Section<'a> {
             name,
             table,
             known: RefCell::default(),
+            noted: RefCell::default(),
         }
     }
 
@@ -242,19 +246,38 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The keys nobody asked for.
-    pub(super) fn unknown_keys(&self) -> Vec<ConfigWarning> {
+    /// The keys nobody asked for, and what was noted of the others and of the tables within.
+    pub(super) fn warnings(&self) -> Vec<ConfigWarning> {
         let known = self.known.borrow();
-        self.table
+        let unknown = self
+            .table
             .iter()
             .filter(|(key, _)| !known.iter().any(|known| known == key))
-            .map(|(key, _)| ConfigWarning {
-                path: self.source.path.to_owned(),
-                line: self.line(key),
-                key: self.dotted(key),
-                similar: known.iter().copied().find(|known| is_similar(known, key)),
-            })
-            .collect()
+            .map(|(key, _)| {
+                let similar = known.iter().copied().find(|known| is_similar(known, key));
+                self.warning(key, KeyProblem::Unknown { similar })
+            });
+        self.noted.borrow().iter().cloned().chain(unknown).collect()
+    }
+
+    /// Notes that a key does nothing, if it is there.
+    pub(super) fn note_without_effect(&self, key: &'static str, because: &str) {
+        if self.has(key) {
+            let because = because.to_owned();
+            let warning = self.warning(key, KeyProblem::WithoutEffect { because });
+            self.noted.borrow_mut().push(warning);
+        }
+    }
+
+    /// Takes over the warnings of a table within.
+    pub(super) fn note_all_of(&self, within: &Section<'_>) {
+        self.noted.borrow_mut().extend(within.warnings());
+    }
+
+    /// Every key that was asked for.
+    #[cfg(test)]
+    pub(super) fn known_keys(&self) -> Vec<&'static str> {
+        self.known.borrow().clone()
     }
 
     /// The error of a value that does not fit.
@@ -287,6 +310,15 @@ impl<'a> Section<'a> {
         }
     }
 
+    fn warning(&self, key: &str, problem: KeyProblem) -> ConfigWarning {
+        ConfigWarning {
+            path: self.source.path.to_owned(),
+            line: self.line(key),
+            key: self.dotted(key),
+            problem,
+        }
+    }
+
     fn item(&self, key: &'static str) -> Option<&'a Item> {
         self.known.borrow_mut().push(key);
         self.table.get(key).filter(|item| !item.is_none())
@@ -314,54 +346,6 @@ fn first_span(item: &Item) -> Option<std::ops::Range<usize>> {
     item.as_table_like()?
         .iter()
         .find_map(|(_, item)| item.span())
-}
-
-/// The kind of a value, without the value.
-fn describe(item: &Item) -> String {
-    match item.type_name() {
-        kind @ ("integer" | "array" | "inline table" | "array of tables") => format!("an {kind}"),
-        kind => format!("a {kind}"),
-    }
-}
-
-/// The value itself where it is a short scalar; only for keys that cannot hold a secret.
-fn show(item: &Item) -> String {
-    match item.as_value() {
-        Some(value) if !value.is_array() && !value.is_inline_table() => {
-            let text = value.to_string();
-            let text = text.trim();
-            if text.chars().count() <= 40 {
-                text.to_owned()
-            } else {
-                describe(item)
-            }
-        }
-        _ => describe(item),
-    }
-}
-
-/// One letter more, less or other, or only separators and case differ.
-fn is_similar(known: &str, typed: &str) -> bool {
-    let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "");
-    let (known, typed) = (plain(known), plain(typed));
-    if known == typed {
-        return true;
-    }
-    let common_start = known
-        .bytes()
-        .zip(typed.bytes())
-        .take_while(|(known, typed)| known == typed)
-        .count();
-    let (known, typed) = (
-        &known.as_bytes()[common_start..],
-        &typed.as_bytes()[common_start..],
-    );
-    match known.len().abs_diff(typed.len()) {
-        0 => known.get(1..) == typed.get(1..),
-        1 if known.len() > typed.len() => known.get(1..) == Some(typed),
-        1 => typed.get(1..) == Some(known),
-        _ => false,
-    }
 }
 
 const DAY_SECONDS: f64 = 86_400.0;

@@ -146,7 +146,7 @@ impl ServerConfig {
             .into_iter()
             .flatten()
             .chain([section])
-            .flat_map(Section::unknown_keys)
+            .flat_map(Section::warnings)
             .collect();
         Ok((server, warnings))
     }
@@ -161,7 +161,7 @@ fn read_url(section: &Section<'_>) -> Result<Url, ConfigError> {
 }
 
 /// A list, or one text with blanks or commas between the scopes.
-fn read_scopes(section: &Section<'_>) -> Result<Vec<String>, ConfigError> {
+pub(super) fn read_scopes(section: &Section<'_>) -> Result<Vec<String>, ConfigError> {
     let (expected, example) = (
         "a list of scopes",
         "scopes = [\"tools:read\", \"tools:call\"]",

@@ -1,3 +1,8 @@
+//! The configuration as people write it, and as they mistype it.
+
+mod flows;
+mod page;
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

@@ -8,10 +8,10 @@ use doorkey_http::HttpClient;
 use doorkey_oauth::{AuthorizationConfig, ClientChoice, TokenSource};
 use doorkey_store::GrantKey;
 use http::HeaderMap;
-use secrecy::SecretString;
 
-use super::Host;
+use super::{Host, flow};
 use crate::config::ServerConfig;
+use crate::credentials::{Owner, credentials};
 use crate::error::Error;
 use crate::{facts, network};
 
@@ -54,8 +54,7 @@ impl Host {
         }
         let headers = network::plain_headers(&self.environment, server)?;
         let http = self.http_client(server, headers)?;
-        let secret = network::client_secret(&self.environment, server)?;
-        let config = authorization(server, secret);
+        let config = self.authorization_config(server)?;
         Ok(TokenSource::builder(config, http, self.store.clone()).build())
     }
 
@@ -66,8 +65,7 @@ impl Host {
         let tokens = match bearer {
             Some(bearer) => TokenSource::fixed(server.url.clone(), bearer),
             None => {
-                let secret = network::client_secret(&self.environment, server)?;
-                let config = authorization(server, secret);
+                let config = self.authorization_config(server)?;
                 let mut source = TokenSource::builder(config, http.clone(), self.store.clone());
                 if let Some(interaction) = &self.interaction {
                     source = source.interaction(Arc::clone(interaction));
@@ -80,6 +78,23 @@ impl Host {
             http,
             tokens,
         })
+    }
+
+    /// How a server is signed in to, secrets included.
+    fn authorization_config(&self, server: &ServerConfig) -> Result<AuthorizationConfig, Error> {
+        let mut config = authorization(server);
+        config.flow = flow::flow(&self.environment, server)?;
+        if let ClientChoice::Static {
+            client_secret,
+            signing_key,
+            ..
+        } = &mut config.client
+        {
+            let settings = &server.oauth.credentials;
+            let found = credentials(&self.environment, server, Owner::Client, settings)?;
+            (*client_secret, *signing_key) = (found.secret, found.signing_key);
+        }
+        Ok(config)
     }
 
     fn http_client(&self, server: &ServerConfig, headers: HeaderMap) -> Result<HttpClient, Error> {
@@ -103,37 +118,46 @@ fn known(sessions: &HashMap<String, Session>, server: &ServerConfig) -> Option<S
     })
 }
 
-/// How a server is signed in to.
-pub(crate) fn authorization(
-    server: &ServerConfig,
-    client_secret: Option<SecretString>,
-) -> AuthorizationConfig {
+/// How a server is signed in to, without what only a login needs: secrets, keys, and where a flow
+/// gets its tokens from.
+pub(crate) fn authorization(server: &ServerConfig) -> AuthorizationConfig {
     let mut config = AuthorizationConfig::new(server.url.clone());
     config.account.clone_from(&server.account);
     config.resource = server.resource.clone();
     config.scopes = server.scopes.iter().cloned().collect::<Scopes>();
-    config.offline_access = server.oauth.offline_access;
     config.discovery.resource_match = server.resource_match;
     config
         .discovery
         .trusted_issuer
         .clone_from(&server.trusted_issuer);
     config.discovery.legacy = server.legacy;
+    let oauth = &server.oauth;
+    config.offline_access = oauth.offline_access;
     config
         .extra_authorize_params
-        .clone_from(&server.oauth.authorize_params);
-    config.client = match &server.oauth.client_id {
+        .clone_from(&oauth.authorize_params);
+    config.dpop = oauth.dpop;
+    config.accept_discovered_issuer = oauth.accept_discovered_issuer;
+    config
+        .assertion_audience
+        .clone_from(&oauth.assertion_audience);
+    config.client = match &oauth.client_id {
         None => ClientChoice::Auto {
-            metadata_url: server.oauth.client_metadata_url.clone(),
+            metadata_url: oauth.client_metadata_url.clone(),
         },
         Some(client_id) => ClientChoice::Static {
             client_id: client_id.clone(),
-            client_secret,
+            client_secret: None,
             signing_key: None,
-            issuer: server.oauth.issuer.clone(),
-            auth_method: server.oauth.token_endpoint_auth_method,
+            issuer: oauth.bound_issuer().cloned(),
+            auth_method: oauth.credentials.auth_method,
         },
     };
+    if oauth.client_id.is_none() && oauth.flow.is_unattended() {
+        // There is no client that the issuer could stand with (WIF-08).
+        let issuer = oauth.bound_issuer();
+        config.discovery.allowed = issuer.map(|issuer| vec![issuer.clone()]);
+    }
     config
 }
 

@@ -178,28 +178,44 @@ fn another_kind_of_authorization_header_is_refused_by_the_key_it_stands_under() 
 }
 
 #[test]
-fn a_client_secret_is_read_from_where_the_configuration_says() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("secret");
-    fs::write(&file, "s3cret\n").expect("a file");
-    let environment = Environment::new([("SECRET", "s3cret")]);
-    let head = "[mcp_servers.a.oauth]\nclient_id = \"i\"\n";
-    for (text, found) in [
-        ("client_secret = \"s3cret\"".to_owned(), true),
-        ("client_secret_env = \"SECRET\"".to_owned(), true),
+fn what_the_configuration_names_is_the_users_word_and_only_for_its_leg_ema_11() {
+    let oauth = "[mcp_servers.a.oauth]\nclient_id = \"i\"\n";
+    let addresses = |lines: &str| {
+        let text = format!("{oauth}{lines}");
+        let profile = profile_of(&Environment::default(), &text).expect("a profile");
+        let shown = |origins: Vec<Origin>| {
+            let shown: Vec<_> = origins.iter().map(ToString::to_string).collect();
+            shown.join(" ")
+        };
+        let addresses = profile.addresses;
+        (shown(addresses.allow), shown(addresses.workload))
+    };
+    let provider = "flow = \"enterprise_managed\"\n[mcp_servers.a.oauth.identity_provider]\n\
+                    issuer = \"https://sso.corp/tenant\"\nclient_id = \"desk\"\n";
+    let none = String::new;
+    assert_eq!(addresses("flow = \"device\""), (none(), none()));
+    let sso = "https://sso.corp".to_owned();
+    assert_eq!(addresses(provider), (sso, none()));
+    let both = format!(
+        "{provider}token_endpoint = \"https://tokens.corp:8443/t\"\n\
+         id_token = {{ url = \"http://10.0.0.1/id\" }}"
+    );
+    assert_eq!(
+        addresses(&both),
         (
-            format!("client_secret_file = {:?}", file.display().to_string()),
-            true,
+            "https://sso.corp https://tokens.corp:8443".to_owned(),
+            "http://10.0.0.1".to_owned()
+        )
+    );
+    let workload = "flow = \"workload_identity\"\n[mcp_servers.a.oauth.workload]\n";
+    for (source, places) in [
+        (
+            "url = \"http://169.254.169.254/a?b\"",
+            "http://169.254.169.254",
         ),
-        ("client_secret_env = \"UNSET\"".to_owned(), false),
-        ("client_secret_file = \"/nonexistent\"".to_owned(), false),
+        ("env = \"T\"", ""),
     ] {
-        let config = config(&format!("{head}{text}\n"));
-        let secret = client_secret(&environment, &config.servers()[0]);
-        let secret = secret
-            .ok()
-            .flatten()
-            .map(|secret| secret.expose_secret().to_owned());
-        assert_eq!(secret, found.then(|| "s3cret".to_owned()), "{text}");
+        let found = addresses(&format!("{workload}{source}"));
+        assert_eq!(found, (none(), places.to_owned()));
     }
 }

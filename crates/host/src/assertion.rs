@@ -1,0 +1,211 @@
+//! Where tokens come from that somebody else signed (WIF-06): a file, a variable, a service, a program.
+
+mod command;
+mod file;
+mod service;
+mod variable;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorkey_http::RedactedUrl;
+use doorkey_oauth::{AssertionError, AssertionSource};
+use http::StatusCode;
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use serde_json::Value;
+
+use crate::config::{AssertionPlace, AssertionSettings, ServerConfig};
+use crate::environment::{Environment, NotText};
+use crate::network::{NetworkError, header_of_variable};
+
+use command::CommandSource;
+use file::FileSource;
+use service::ServiceSource;
+use variable::VariableSource;
+
+/// Why a token could not be had from its source. Nothing of the token is in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The variable is not set.
+    #[error("the environment variable {0} is not set")]
+    Unset(String),
+    /// The variable is not text.
+    #[error(transparent)]
+    NotText(#[from] NotText),
+    /// The program cannot be started, or its output not be read.
+    #[error("cannot run {}", program.display())]
+    Run {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The program failed. What it said is not repeated, it may hold a secret.
+    #[error("{} ended with {status}; run it by hand to see why", program.display())]
+    Failed {
+        /// The program.
+        program: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// The program did not end in time.
+    #[error("{} did not end within {} s", program.display(), limit.as_secs())]
+    TimedOut {
+        /// The program.
+        program: PathBuf,
+        /// How long it had.
+        limit: Duration,
+    },
+    /// The service could not be asked.
+    #[error(transparent)]
+    Http(#[from] doorkey_http::Error),
+    /// The service answered with something else than success.
+    #[error("{url} answered {status}")]
+    Status {
+        /// The service.
+        url: RedactedUrl,
+        /// What it answered.
+        status: StatusCode,
+    },
+    /// There is more of it than a token can be.
+    #[error("it is longer than {} KiB", TOKEN_BYTES / 1024)]
+    TooLong,
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// It is not UTF-8.
+    #[error("it is no text")]
+    Binary,
+    /// It was to be a JSON object with that member, a string.
+    #[error("there is no JSON object with a string {member:?} in it")]
+    NoMember {
+        /// What `json_member` says.
+        member: String,
+    },
+}
+
+impl SourceError {
+    /// Whether the same may succeed later without anybody doing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } => true,
+            Self::Http(error) => error.is_transient(),
+            Self::Status { status, .. } => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            _ => false,
+        }
+    }
+}
+
+impl From<SourceError> for AssertionError {
+    fn from(error: SourceError) -> Self {
+        Self::new(error)
+    }
+}
+
+/// The source that a table of the configuration describes; `table` is its name below the server's.
+pub(crate) fn source(
+    environment: &Environment,
+    server: &ServerConfig,
+    settings: &AssertionSettings,
+    table: &str,
+) -> Result<Arc<dyn AssertionSource>, NetworkError> {
+    let reading = Reading {
+        member: settings.json_member.clone(),
+    };
+    Ok(match &settings.place {
+        AssertionPlace::File(path) => Arc::new(FileSource {
+            path: path.clone(),
+            reading,
+        }),
+        AssertionPlace::Variable(name) => Arc::new(VariableSource {
+            name: name.clone(),
+            value: environment
+                .text(name)
+                .map(|text| text.map(SecretString::from)),
+            reading,
+        }),
+        AssertionPlace::Url {
+            url,
+            headers,
+            env_headers,
+        } => {
+            let mut headers = headers.clone();
+            for (name, variable) in env_headers {
+                let key = format!("{table}.env_headers.{name}");
+                let value = header_of_variable(environment, server, key, variable)?;
+                headers.insert(name.clone(), value);
+            }
+            Arc::new(ServiceSource {
+                url: url.clone(),
+                headers,
+                reading,
+            })
+        }
+        AssertionPlace::Command { program, arguments } => Arc::new(CommandSource {
+            program: program.clone(),
+            arguments: arguments.clone(),
+            reading,
+        }),
+    })
+}
+
+/// How a token is read out of what a source delivers.
+#[derive(Clone, Debug)]
+struct Reading {
+    /// The member of a JSON object that it is; `None` when it is the whole text.
+    member: Option<String>,
+}
+
+impl Reading {
+    fn of_bytes(&self, bytes: &SecretSlice<u8>) -> Result<SecretString, SourceError> {
+        let text = std::str::from_utf8(bytes.expose_secret()).map_err(|_| SourceError::Binary)?;
+        self.of_text(text)
+    }
+
+    fn of_text(&self, text: &str) -> Result<SecretString, SourceError> {
+        let token = match &self.member {
+            None => SecretString::from(text.trim()),
+            Some(member) => member_of(text, member).ok_or_else(|| SourceError::NoMember {
+                member: member.clone(),
+            })?,
+        };
+        match token.expose_secret().len() {
+            0 => Err(SourceError::Empty),
+            length if length > TOKEN_BYTES => Err(SourceError::TooLong),
+            _ => Ok(token),
+        }
+    }
+}
+
+fn member_of(text: &str, member: &str) -> Option<SecretString> {
+    let Ok(Value::Object(mut object)) = serde_json::from_str(text) else {
+        return None;
+    };
+    match object.remove(member)? {
+        Value::String(token) => Some(SecretString::from(token)),
+        _ => None,
+    }
+}
+
+/// Far more than a token that fits into a request, SAML assertions included.
+const TOKEN_BYTES: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests;

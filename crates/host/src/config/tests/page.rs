@@ -1,0 +1,115 @@
+//! The page about the configuration, held against what is read.
+
+use super::*;
+use crate::config::section::Section;
+
+/// The page; absent where this crate is built on its own.
+fn page() -> Option<String> {
+    fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/configuration.md"
+    ))
+    .ok()
+}
+
+/// The keys in the first column of the table under a heading.
+fn documented(page: &str, heading: &str) -> Vec<String> {
+    let (_, rest) = page
+        .split_once(&format!("\n## {heading}"))
+        .unwrap_or_else(|| panic!("no heading {heading}"));
+    let section = rest.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.filter_map(|row| row.split('|').nth(1));
+    let mut keys: Vec<_> = cells
+        .flat_map(str::split_whitespace)
+        .map(|key| key.trim_matches('`').to_owned())
+        .collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// The keys that `read` asks for in a table with these lines.
+fn asked(lines: &str, read: impl Fn(&Section<'_>, &Home)) -> Vec<String> {
+    let document = Document::parse(lines).expect(lines);
+    let source = Source {
+        path: Path::new("config.toml"),
+        text: lines,
+    };
+    let section = Section::new(source, "it".to_owned(), document.as_table());
+    read(&section, &Home::at("/nonexistent"));
+    let mut keys: Vec<_> = section
+        .known_keys()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+#[test]
+fn every_key_that_is_read_is_on_the_page_and_no_other() {
+    let Some(page) = page() else {
+        return;
+    };
+    let workload = asked("env = \"T\"", |section, home| {
+        drop(AssertionSettings::read(section, home).expect("a source"));
+        drop(oauth::read_issuer(section, "issuer"));
+    });
+    for (heading, keys) in [
+        (
+            "`[mcp_servers.NAME]`",
+            asked("url = \"https://m.example\"", |section, home| {
+                drop(ServerConfig::read("a".to_owned(), section, home).expect("a server"));
+            }),
+        ),
+        (
+            "`[mcp_servers.NAME.oauth]`",
+            asked("client_id = \"i\"", |section, home| {
+                drop(OAuthSettings::read(section, home).expect("settings"));
+            }),
+        ),
+        ("`[mcp_servers.NAME.oauth.workload]`", workload),
+        (
+            "`[mcp_servers.NAME.oauth.identity_provider]`",
+            asked(
+                "issuer = \"https://sso.example\"\nclient_id = \"desk\"",
+                |section, home| {
+                    let settings = IdentityProviderSettings::read(section, home);
+                    drop(settings.expect("a provider"));
+                },
+            ),
+        ),
+        (
+            "`[network]`",
+            asked("", |section, home| {
+                drop(NetworkSettings::read(section, home).expect("settings"));
+            }),
+        ),
+    ] {
+        assert_eq!(documented(&page, heading), keys, "{heading}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_page_are_read_without_a_warning() {
+    let Some(page) = page() else {
+        return;
+    };
+    let head = "[mcp_servers.work]\nurl = \"https://mcp.example.com/mcp\"\n";
+    let mut read = 0;
+    for example in page.split("```toml\n").skip(1) {
+        let example = example.split("```").next().unwrap_or_default();
+        let mut text = match example.contains("url = \"https://mcp") {
+            true => example.to_owned(),
+            false => format!("{head}{example}"),
+        };
+        if !example.contains("oauth]") && example.contains("oauth.workload]") {
+            text.push_str("[mcp_servers.work.oauth]\nflow = \"workload_identity\"\n");
+        }
+        let config = parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
+        assert!(config.warnings().is_empty(), "{:?}", config.warnings());
+        read += 1;
+    }
+    assert!(read >= 6, "{read} examples");
+}
