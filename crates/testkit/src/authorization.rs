@@ -1,4 +1,5 @@
-//! The authorization server (RFC 6749, 7009, 7591, 7592, 7636, 8414, 8707, 9207): a strict referee.
+//! The authorization server: a strict referee of RFC 6749, 7009, 7523, 7591, 7592, 7636, 8414, 8628,
+//! 8693, 8707, 9126, 9207, 9449 and OpenID Connect Core.
 
 mod authenticate;
 mod authorize;
@@ -8,6 +9,7 @@ mod client;
 mod client_credentials;
 mod config;
 mod configuration;
+mod counters;
 mod device;
 mod extensions;
 mod grant_type;
@@ -30,6 +32,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use builder::AuthorizationServerBuilder;
 pub use client::{ClientAuthMethod, StaticClient};
+pub use counters::Counters;
 pub use device::DeviceGrant;
 pub use jwt_bearer::TrustedIssuer;
 pub(crate) use metadata::is_well_known as is_authorization_metadata;
@@ -38,7 +41,6 @@ pub use options::{
     RefreshTokens, RegistrationUpdates, ResourceParameter, StateParameter,
 };
 pub(crate) use server::Core;
-pub use server::Counters;
 pub use vault::TokenFacts;
 
 use crate::{Dpop, Error, FaultRule, listen::Running};
@@ -48,7 +50,8 @@ use crate::{Dpop, Error, FaultRule, listen::Running};
 /// Its default is the strictest thing that a good client passes: PKCE S256, exact redirect URIs,
 /// `state`, `resource` exactly once and the same on every leg, one client authentication method
 /// per request, rotating refresh tokens with reuse detection. What it refuses it also writes
-/// down, see [`refusals`](Self::refusals).
+/// down, see [`refusals`](Self::refusals). Other grants, signed client assertions, pushed
+/// requests, DPoP and the part of an identity provider are there for tests that ask for them.
 #[derive(Debug)]
 pub struct AuthorizationServer {
     running: Running,

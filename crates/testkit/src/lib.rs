@@ -9,9 +9,12 @@
 //! - [`CertificateAuthority`] makes certificates, so that TLS is real: a client that was not told
 //!   to trust the authority gets no further than the handshake.
 //! - [`AuthorizationServer`] has metadata, dynamic registration, an authorization page, tokens
-//!   bound to one resource, rotation with reuse detection, and revocation.
+//!   bound to one resource, rotation with reuse detection, and revocation. On demand it also has
+//!   client credentials, signed client assertions, pushed requests, devices, assertions as
+//!   grants, tokens bound to a key (DPoP), and plays an OpenID provider with token exchange.
 //! - [`McpServer`] speaks streamable HTTP as of 2025-11-25 and 2026-07-28 and accepts only
-//!   tokens whose audience is itself.
+//!   tokens whose audience is itself, with DPoP proofs where the test wants them.
+//! - [`SigningKey`] signs what clients, platforms and identity providers of a test sign.
 //! - [`FaultRule`]s make any of them fail on cue: bad statuses, web pages, cut connections, late
 //!   and oversized answers, lost answers. `stop` and `restart` take a server down and up.
 //! - [`Proxy`] is a forward proxy that notes what it was asked for; [`Browser`] plays the person

@@ -1,6 +1,6 @@
 //! Describing an authorization server before it starts.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use super::{
 use crate::{CertificateAuthority, Error, Listen, Recorder};
 
 /// An authorization server in the making; see [`AuthorizationServer::builder`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct AuthorizationServerBuilder {
     pub(super) listen: Listen,
     pub(super) config: Config,
@@ -214,5 +214,14 @@ impl AuthorizationServerBuilder {
         let core = Arc::new(Core::new(self.config, bound.origin.clone()));
         let running = bound.serve(Arc::clone(&core) as _);
         Ok(AuthorizationServer { running, core })
+    }
+}
+
+impl fmt::Debug for AuthorizationServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationServerBuilder")
+            .field("listen", &self.listen)
+            .field("issuer_path", &self.config.issuer_path)
+            .finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{Dpop, DpopNonces, SigningAlgorithm, SigningKey};
 
 /// What stays the same while the server runs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Config {
     pub(super) issuer_path: String,
     pub(super) metadata: MetadataKind,
@@ -50,7 +50,7 @@ pub(crate) struct Config {
 }
 
 /// What a test may change while the server runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Settings {
     pub(super) consent: Consent,
     pub(super) state: StateParameter,

@@ -10,6 +10,7 @@ mod authorization;
 mod browser;
 mod client_assertions;
 mod client_credentials;
+mod client_secrets;
 mod device;
 mod dpop;
 mod dpop_resource;
