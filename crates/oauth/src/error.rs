@@ -125,14 +125,14 @@ pub enum Error {
         retry_after: Option<Duration>,
     },
     /// The authorization server does not register this client (RFC 7591 §3.2.2).
-    #[error("client registration at {url} was refused with {status}: {}", refusal_text(.error.as_ref(), .excerpt))]
+    #[error("client registration at {url} was refused with {status}: {}", refusal_text(.error.as_deref(), .excerpt))]
     RegistrationRefused {
         /// The registration endpoint.
         url: RedactedUrl,
         /// The HTTP status.
         status: StatusCode,
         /// What it said, when it said it as the protocol wants.
-        error: Option<ProtocolError>,
+        error: Option<Box<ProtocolError>>,
         /// The start of any other body, cleaned.
         excerpt: String,
         /// How long it asked to wait.

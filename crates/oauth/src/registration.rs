@@ -171,7 +171,7 @@ fn refused(answer: &Answer) -> Error {
         } else {
             answer.excerpt()
         },
-        error,
+        error: error.map(Box::new),
     }
 }
 
