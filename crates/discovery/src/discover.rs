@@ -403,3 +403,6 @@ fn warn_if_unlisted(server: &AuthorizationServerMetadata, resource: &ResourceId)
 
 /// Servers of one list that are tried; nobody lists more in earnest.
 const MAX_SERVERS: usize = 8;
+
+#[cfg(test)]
+mod tests;

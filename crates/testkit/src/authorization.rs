@@ -43,7 +43,7 @@ pub use options::{
 pub(crate) use server::Core;
 pub use vault::TokenFacts;
 
-use crate::{Dpop, Error, FaultRule, listen::Running};
+use crate::{Dpop, DpopNonces, Error, FaultRule, listen::Running};
 
 /// A running authorization server. It stops when it is dropped.
 ///
@@ -178,6 +178,11 @@ impl AuthorizationServer {
     /// Changes what is made of DPoP proofs; what was issued stays bound.
     pub fn set_dpop(&self, dpop: Dpop) {
         self.core.settings().dpop = dpop;
+    }
+
+    /// Changes when nonces for DPoP proofs are handed out: `true`, `false` or a [`DpopNonces`].
+    pub fn set_dpop_nonces(&self, nonces: impl Into<DpopNonces>) {
+        self.core.settings().dpop_nonces = nonces.into();
     }
 
     /// Makes the nonces that were handed out so far invalid.

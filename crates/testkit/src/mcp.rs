@@ -17,7 +17,7 @@ pub use builder::{
 use handler::Handler;
 use serde_json::Value;
 
-use crate::{AuthorizationServer, Dpop, Error, FaultRule, listen::Running};
+use crate::{AuthorizationServer, Dpop, DpopNonces, Error, FaultRule, listen::Running};
 
 /// A running MCP server. It stops when it is dropped.
 ///
@@ -97,6 +97,11 @@ impl McpServer {
     /// Changes what is made of DPoP.
     pub fn set_dpop(&self, dpop: Dpop) {
         self.handler.state().dpop = dpop;
+    }
+
+    /// Changes when nonces for DPoP proofs are handed out: `true`, `false` or a [`DpopNonces`].
+    pub fn set_dpop_nonces(&self, nonces: impl Into<DpopNonces>) {
+        self.handler.state().dpop_nonces = nonces.into();
     }
 
     /// Makes the nonces that were handed out so far invalid.

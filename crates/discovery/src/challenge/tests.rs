@@ -132,6 +132,10 @@ fn a_broken_part_costs_its_own_challenge_only_www_12() {
         ("caf\u{e9} realm=x, Basic", &["Basic"]),
         ("Bearer caf\u{e9}=x, Basic", &["Basic"]),
         ("=, =x, \"quoted\", Basic", &["Basic"]),
+        // What is passed over has quotes too, and backslashes that count between them only.
+        (r#"Bearer a b="x\",y", DPoP"#, &["DPoP"]),
+        (r#"Bearer a b="x\\", DPoP"#, &["DPoP"]),
+        (r#"Bearer @\"x,y", DPoP"#, &["DPoP"]),
     ] {
         assert_eq!(outline(&parse(value)), expected, "{value}");
     }

@@ -129,7 +129,7 @@ fn check_proof(handler: &Handler, request: &Received, token: &str) -> Result<Str
     let rules = Rules {
         algorithms: &handler.config.dpop_algorithms,
         now: handler.clock.now(),
-        nonces: handler.config.dpop_nonces,
+        nonces: handler.state().dpop_nonces,
         access_token: Some(token),
     };
     let refuse = |error, why, nonce| Rejected {

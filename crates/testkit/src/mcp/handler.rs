@@ -48,6 +48,7 @@ pub(super) struct State {
     pub(super) required_scopes: Vec<String>,
     pub(super) reject_tokens: bool,
     pub(super) dpop: Dpop,
+    pub(super) dpop_nonces: DpopNonces,
     pub(super) dpop_proofs: usize,
     pub(super) nonce_challenges: usize,
     pub(super) sessions: HashMap<String, Session>,
@@ -84,6 +85,7 @@ impl Handler {
         let state = State {
             required_scopes,
             dpop: config.dpop,
+            dpop_nonces: config.dpop_nonces,
             ..State::default()
         };
         Self {
@@ -227,7 +229,7 @@ impl Handler {
         let mut reply = self.admitted(request);
         // Nobody gets as far as this without a sound proof.
         let proved = reply.status().is_success() && gate::is_dpop(self, request);
-        if proved && self.config.dpop_nonces == DpopNonces::OnEveryAnswer {
+        if proved && self.state().dpop_nonces == DpopNonces::OnEveryAnswer {
             self.proofs.renew(&mut reply);
         }
         reply

@@ -202,7 +202,13 @@ async fn a_nonce_is_demanded_before_the_code_is_used() {
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.header("dpop-nonce"), None);
 
-    // The nonce holds until it is rotated.
+    // The nonce holds until it is rotated, or is not wanted any more.
+    world.auth.set_dpop_nonces(false);
+    for nonces in [json!({}), json!({ "nonce": nonce })] {
+        let proof = prover.token_proof(&world, &nonces);
+        assert_eq!(ask(&world, &[&proof]).await.status, 200);
+    }
+    world.auth.set_dpop_nonces(true);
     let proof = prover.token_proof(&world, &json!({ "nonce": nonce }));
     assert_eq!(ask(&world, &[&proof]).await.status, 200);
     world.auth.rotate_nonces();

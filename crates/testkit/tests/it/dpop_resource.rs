@@ -183,7 +183,10 @@ async fn a_nonce_is_demanded_renewed_and_rotated() {
 
 #[tokio::test]
 async fn a_new_nonce_comes_with_every_answer_where_that_is_asked_for() {
-    let scene = scene(required().dpop_nonces(DpopNonces::OnEveryAnswer)).await;
+    let scene = scene(required()).await;
+    assert_eq!(scene.ping(&json!({})).await.status, 200);
+    let renewed = DpopNonces::OnEveryAnswer;
+    scene.world.mcp.set_dpop_nonces(renewed);
     let mut reply = scene.ping(&json!({})).await;
     assert_eq!(reply.status, 401);
     for _ in 0..3 {
