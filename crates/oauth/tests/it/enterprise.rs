@@ -424,3 +424,27 @@ async fn a_logout_ends_the_sign_on_unless_another_server_lives_on_it_rev_04_rev_
     assert!(scene.identity().await.is_none());
     assert_eq!(scene.provider.counters().revocations, 1);
 }
+
+#[tokio::test]
+async fn an_identity_that_the_provider_no_longer_takes_is_renewed_at_the_next_request_ema_13() {
+    for code in ["invalid_request", "invalid_grant"] {
+        let scene = Scene::new().await;
+        let day = Duration::from_secs(24 * 3600);
+        scene.provider.set_id_token_lifetime(day);
+        let tokens = scene.referee.source(scene.config(|_| {}));
+        login(&scene.referee, &tokens, &Person::at(3118))
+            .await
+            .unwrap();
+        let refusal = Fault::oauth_error(400, code, "that subject is no more");
+        let rule = FaultRule::on(Leg::Token).grant(EXCHANGE).times(1);
+        scene.provider.fault(rule.respond(refusal));
+        scene.referee.advance(Duration::from_secs(3600));
+        scene.provider.advance(Duration::from_secs(3600));
+        let error = scene.referee.call(&tokens).await.unwrap_err();
+        assert!(error.to_string().contains(code), "{error}");
+        assert!(scene.identity().await.unwrap().id_token.is_none());
+        scene.referee.clock.advance(Duration::from_secs(120));
+        scene.referee.calls(&tokens).await;
+        assert_eq!(scene.provider.refreshes(), 1, "{code}");
+    }
+}

@@ -143,7 +143,9 @@ pub(super) async fn refused(
     error: Error,
 ) -> Error {
     let is_ours = !matches!(enterprise.identity, Identity::IdToken(_));
-    let is_dead = matches!(&error, Error::TokenEndpoint { error, .. } if error.is("invalid_grant"));
+    // RFC 8693 §2.2.2 says the one, the draft's example and refresh tokens the other.
+    let is_dead = matches!(&error, Error::TokenEndpoint { error, .. }
+        if error.is("invalid_grant") || error.is("invalid_request") && subject.kind == ID_TOKEN);
     if !is_ours || !is_dead {
         return error;
     }
