@@ -49,71 +49,73 @@ fn places(world: &World) -> Vec<String> {
         .collect()
 }
 
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource/mcp";
+/// The lines of a challenge for `files:write`, and where the metadata is asked for then.
+const MANY: &[(&[&str], &str)] = &[
+    (&[r#"Bearer scope="files:write""#], WELL_KNOWN),
+    (&[r#"Negotiate, Bearer scope="files:write""#], WELL_KNOWN),
+    (&["Negotiate", r#"Bearer scope="files:write""#], WELL_KNOWN),
+    (&[r#"Bearer scope="files:write""#, "Negotiate"], WELL_KNOWN),
+    (
+        &[r#"Negotiate YII=, Basic realm="a, b", Bearer realm="x", scope="files:write""#],
+        WELL_KNOWN,
+    ),
+    // Of two for the same scheme the first that says something counts.
+    (
+        &[
+            r#"Bearer realm="one""#,
+            r#"Bearer realm="two", scope="files:write""#,
+        ],
+        WELL_KNOWN,
+    ),
+    (
+        &[r#"Bearer scope="files:write", Bearer scope="admin""#],
+        WELL_KNOWN,
+    ),
+    (
+        &[
+            r#"Bearer realm="one", resource_metadata="https://mcp.example/one""#,
+            r#"Bearer scope="files:write", resource_metadata="https://mcp.example/two""#,
+        ],
+        "/one",
+    ),
+    // A scheme that is none of OAuth has no say.
+    (
+        &[
+            r#"Basic scope="admin", resource_metadata="https://mcp.example/no", Bearer scope="files:write""#,
+        ],
+        WELL_KNOWN,
+    ),
+    // Who takes either is given a bearer token.
+    (
+        &[r#"DPoP algs="ES256", scope="admin", Bearer scope="files:write""#],
+        WELL_KNOWN,
+    ),
+    (
+        &[
+            r#"DPoP algs="ES256", resource_metadata="https://mcp.example/dpop""#,
+            r#"Bearer scope="files:write", resource_metadata="https://mcp.example/bearer""#,
+        ],
+        "/bearer",
+    ),
+    (&[r#", ,bEaReR ScOpE = "files\:write" , ,"#], WELL_KNOWN),
+    (
+        &[r#"Bearer error_description="a, Basic b=\"c\", scope=x", scope="files:write""#],
+        WELL_KNOWN,
+    ),
+    // One that says a thing twice says nothing.
+    (
+        &[
+            r#"Bearer scope="admin", scope="files:read""#,
+            r#"Bearer scope="files:write""#,
+        ],
+        WELL_KNOWN,
+    ),
+];
+
 #[tokio::test]
 async fn several_challenges_in_one_line_or_many_say_what_to_ask_for_ch_01_www_02_www_03() {
-    const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource/mcp";
-    let cases: &[(&[&str], &str)] = &[
-        (&[r#"Bearer scope="files:write""#], WELL_KNOWN),
-        (&[r#"Negotiate, Bearer scope="files:write""#], WELL_KNOWN),
-        (&["Negotiate", r#"Bearer scope="files:write""#], WELL_KNOWN),
-        (&[r#"Bearer scope="files:write""#, "Negotiate"], WELL_KNOWN),
-        (
-            &[r#"Negotiate YII=, Basic realm="a, b", Bearer realm="x", scope="files:write""#],
-            WELL_KNOWN,
-        ),
-        // Of two for the same scheme the first that says something counts.
-        (
-            &[
-                r#"Bearer realm="one""#,
-                r#"Bearer realm="two", scope="files:write""#,
-            ],
-            WELL_KNOWN,
-        ),
-        (
-            &[r#"Bearer scope="files:write", Bearer scope="admin""#],
-            WELL_KNOWN,
-        ),
-        (
-            &[
-                r#"Bearer realm="one", resource_metadata="https://mcp.example/one""#,
-                r#"Bearer scope="files:write", resource_metadata="https://mcp.example/two""#,
-            ],
-            "/one",
-        ),
-        // A scheme that is none of OAuth has no say.
-        (
-            &[
-                r#"Basic scope="admin", resource_metadata="https://mcp.example/no", Bearer scope="files:write""#,
-            ],
-            WELL_KNOWN,
-        ),
-        // Who takes either is given a bearer token.
-        (
-            &[r#"DPoP algs="ES256", scope="admin", Bearer scope="files:write""#],
-            WELL_KNOWN,
-        ),
-        (
-            &[
-                r#"DPoP algs="ES256", resource_metadata="https://mcp.example/dpop""#,
-                r#"Bearer scope="files:write", resource_metadata="https://mcp.example/bearer""#,
-            ],
-            "/bearer",
-        ),
-        (&[r#", ,bEaReR ScOpE = "files\:write" , ,"#], WELL_KNOWN),
-        (
-            &[r#"Bearer error_description="a, Basic b=\"c\", scope=x", scope="files:write""#],
-            WELL_KNOWN,
-        ),
-        // One that says a thing twice says nothing.
-        (
-            &[
-                r#"Bearer scope="admin", scope="files:read""#,
-                r#"Bearer scope="files:write""#,
-            ],
-            WELL_KNOWN,
-        ),
-    ];
-    for (values, place) in cases {
+    for (values, place) in MANY {
         let world = World::new();
         let browser = Browser::new(&world);
         let source = world.interactive(&Store::memory(), browser.clone());
@@ -144,7 +146,7 @@ async fn every_challenge_reaches_who_has_to_sign_in_www_02() {
         .challenges()
         .unwrap()
         .iter()
-        .map(|challenge| challenge.scheme())
+        .map(doorkey_discovery::Challenge::scheme)
         .collect();
     assert_eq!(schemes, ["Negotiate", "Bearer", "Basic"]);
 }
@@ -173,8 +175,7 @@ async fn a_challenge_that_cannot_be_read_or_is_not_there_hides_no_401_www_12_ch_
         let case = values.concat();
         let case = case.get(..40).unwrap_or(&case);
         assert_eq!(asked(&browser), Scopes::parse("files:read"), "{case}");
-        let place = "/.well-known/oauth-protected-resource/mcp";
-        assert_eq!(places(&world), [place], "{case}");
+        assert_eq!(places(&world), [WELL_KNOWN], "{case}");
     }
 }
 

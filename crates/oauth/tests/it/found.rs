@@ -292,24 +292,24 @@ async fn documents_that_cannot_be_right_end_the_login_for_good_as_07_as_12_as_14
     }
     let cases: [(&str, Change); 10] = [
         ("another resource", |world| {
-            world.set().resource = String::from("https://evil.example/mcp")
+            world.set().resource = String::from("https://evil.example/mcp");
         }),
         ("a sibling", |world| {
-            world.set().resource = String::from("https://mcp.example/other")
+            world.set().resource = String::from("https://mcp.example/other");
         }),
         ("nobody listed", |world| world.set().issuers = Vec::new()),
         ("another issuer", |world| {
-            member(world, "issuer", json!("https://evil.example"))
+            member(world, "issuer", json!("https://evil.example"));
         }),
         ("an issuer with a slash", |world| {
-            member(world, "issuer", json!("https://as.example/"))
+            member(world, "issuer", json!("https://as.example/"));
         }),
         ("no issuer", |world| member(world, "issuer", json!(null))),
         ("no token endpoint", |world| {
-            member(world, "token_endpoint", json!(null))
+            member(world, "token_endpoint", json!(null));
         }),
         ("a token endpoint of no URL", |world| {
-            member(world, "token_endpoint", json!(7))
+            member(world, "token_endpoint", json!(7));
         }),
         ("a token endpoint in the clear", |world| {
             member(world, "token_endpoint", json!("http://as.example/token"));

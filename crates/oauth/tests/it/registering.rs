@@ -38,95 +38,96 @@ async fn what_is_registered_is_what_is_used_reg_12_reg_13_reg_14_reg_26() {
     assert_eq!(browser.asked("client_id"), [["client-1"]]);
 }
 
+/// Status, body, how often it was tried, whether it may pass, and what a person reads.
+const REFUSALS: &[(u16, &str, usize, bool, &str)] = &[
+    (
+        400,
+        r#"{"error":"invalid_redirect_uri","error_description":"no loopback"}"#,
+        1,
+        false,
+        "invalid_redirect_uri: no loopback",
+    ),
+    // Without scopes it is tried once more.
+    (
+        400,
+        r#"{"error":"invalid_client_metadata"}"#,
+        2,
+        false,
+        "invalid_client_metadata",
+    ),
+    (
+        400,
+        r#"{"error":"invalid_scope"}"#,
+        2,
+        false,
+        "invalid_scope",
+    ),
+    (
+        400,
+        r#"{"error":"invalid_software_statement"}"#,
+        1,
+        false,
+        "invalid_software_statement",
+    ),
+    (
+        400,
+        r#"{"error":"unapproved_software_statement"}"#,
+        1,
+        false,
+        "unapproved_software",
+    ),
+    (
+        401,
+        r#"{"error":"invalid_token"}"#,
+        1,
+        false,
+        "invalid_token",
+    ),
+    (403, "Forbidden", 1, false, "Forbidden"),
+    (
+        403,
+        "<html><h1>Trusted hosts</h1></html>",
+        1,
+        false,
+        "Trusted hosts",
+    ),
+    (404, "", 1, false, "404"),
+    (405, "", 1, false, "405"),
+    (422, r#"{"message":"no"}"#, 1, false, "422"),
+    (429, "", 1, true, "429"),
+    (500, "<html>Internal</html>", 1, true, "500"),
+    (503, "", 1, true, "503"),
+    (418, "", 1, true, "register"),
+    (
+        200,
+        r#"{"error":"invalid_redirect_uri"}"#,
+        1,
+        false,
+        "invalid_redirect_uri",
+    ),
+    (201, "", 1, false, "empty"),
+    (201, "<html>Welcome</html>", 1, false, "not JSON"),
+    (201, r#"{"client_id":"sentinel"#, 1, false, "not JSON"),
+    (201, r#"["sentinel"]"#, 1, false, "not an object"),
+    (201, "{}", 1, false, "client_id"),
+    (201, r#"{"client_id":""}"#, 1, false, "client_id"),
+    (201, r#"{"client_id":7}"#, 1, false, "client_id"),
+    (
+        201,
+        r#"{"client_id":"c","token_endpoint_auth_method":"tls_client_auth"}"#,
+        1,
+        false,
+        "token_endpoint_auth_method",
+    ),
+];
+
 #[tokio::test]
 async fn a_refused_registration_opens_no_page_and_says_why_reg_20() {
-    // Status, body, how often it was tried, whether it may pass, and what a person reads.
-    let cases = [
-        (
-            400,
-            r#"{"error":"invalid_redirect_uri","error_description":"no loopback"}"#,
-            1,
-            false,
-            "invalid_redirect_uri: no loopback",
-        ),
-        // Without scopes it is tried once more.
-        (
-            400,
-            r#"{"error":"invalid_client_metadata"}"#,
-            2,
-            false,
-            "invalid_client_metadata",
-        ),
-        (
-            400,
-            r#"{"error":"invalid_scope"}"#,
-            2,
-            false,
-            "invalid_scope",
-        ),
-        (
-            400,
-            r#"{"error":"invalid_software_statement"}"#,
-            1,
-            false,
-            "invalid_software_statement",
-        ),
-        (
-            400,
-            r#"{"error":"unapproved_software_statement"}"#,
-            1,
-            false,
-            "unapproved_software",
-        ),
-        (
-            401,
-            r#"{"error":"invalid_token"}"#,
-            1,
-            false,
-            "invalid_token",
-        ),
-        (403, "Forbidden", 1, false, "Forbidden"),
-        (
-            403,
-            "<html><h1>Trusted hosts</h1></html>",
-            1,
-            false,
-            "Trusted hosts",
-        ),
-        (404, "", 1, false, "404"),
-        (405, "", 1, false, "405"),
-        (422, r#"{"message":"no"}"#, 1, false, "422"),
-        (429, "", 1, true, "429"),
-        (500, "<html>Internal</html>", 1, true, "500"),
-        (503, "", 1, true, "503"),
-        (418, "", 1, true, "register"),
-        (
-            200,
-            r#"{"error":"invalid_redirect_uri"}"#,
-            1,
-            false,
-            "invalid_redirect_uri",
-        ),
-        (201, "", 1, false, "empty"),
-        (201, "<html>Welcome</html>", 1, false, "not JSON"),
-        (201, r#"{"client_id":"sentinel"#, 1, false, "not JSON"),
-        (201, r#"["sentinel"]"#, 1, false, "not an object"),
-        (201, "{}", 1, false, "client_id"),
-        (201, r#"{"client_id":""}"#, 1, false, "client_id"),
-        (201, r#"{"client_id":7}"#, 1, false, "client_id"),
-        (
-            201,
-            r#"{"client_id":"c","token_endpoint_auth_method":"tls_client_auth"}"#,
-            1,
-            false,
-            "token_endpoint_auth_method",
-        ),
-    ];
-    for (status, body, tries, passing, told) in cases {
+    for (status, body, tries, passing, told) in REFUSALS {
         let case = format!("{status} {body}");
         let world = World::new();
-        world.script(Leg::Registration, status, body);
-        world.script(Leg::Registration, status, body);
+        world.script(Leg::Registration, *status, body);
+        world.script(Leg::Registration, *status, body);
         let store = Store::memory();
         let source = world.source(&store);
         let browser = Arc::new(Browser::new(&world));
@@ -134,7 +135,7 @@ async fn a_refused_registration_opens_no_page_and_says_why_reg_20() {
             .login(&Challenges::default(), browser.clone())
             .await
             .unwrap_err();
-        assert_eq!(error.is_transient(), passing, "{case}: {error:?}");
+        assert_eq!(error.is_transient(), *passing, "{case}: {error:?}");
         assert!(!error.needs_login(), "{case}");
         let text = error.to_string();
         assert!(text.contains(told), "{case}: {text}");
@@ -143,7 +144,7 @@ async fn a_refused_registration_opens_no_page_and_says_why_reg_20() {
             let step = Some(NextStep::ConfigureClientId);
             assert_eq!(error.next_step(), step, "{case}");
         }
-        assert_eq!(world.seen(Leg::Registration).len(), tries, "{case}");
+        assert_eq!(world.seen(Leg::Registration).len(), *tries, "{case}");
         assert!(browser.prompts().is_empty(), "{case}");
         assert_eq!(browser.open_channels(), 0, "{case}");
         assert!(world.seen(Leg::Token).is_empty(), "{case}");
