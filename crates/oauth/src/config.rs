@@ -97,6 +97,10 @@ impl AuthorizationConfig {
         if !resource::is_wanted(&self.resource, grant.resource.as_deref()) {
             return Err(LoginReason::ResourceChanged);
         }
+        let allowed = self.discovery.allowed.as_ref();
+        if allowed.is_some_and(|all| all.iter().all(|issuer| issuer.as_str() != grant.issuer)) {
+            return Err(LoginReason::IssuerChanged);
+        }
         let ClientChoice::Static {
             client_id, issuer, ..
         } = &self.client
@@ -292,5 +296,29 @@ mod tests {
         );
         let elsewhere = client("client", Some("https://other.example"));
         assert_eq!(of(auto(), elsewhere), Err(LoginReason::IssuerChanged));
+    }
+
+    #[test]
+    fn a_grant_of_an_issuer_that_is_not_allowed_is_not_used_wif_08() {
+        let grant = Grant::new("https://as.example", "client", "https://as.example/token");
+        let mut config = AuthorizationConfig::new(Url::parse("https://mcp.example/mcp").unwrap());
+        config.resource = ResourceChoice::Omit;
+        for (allowed, fits) in [
+            (None, Ok(())),
+            (Some(vec!["https://as.example"]), Ok(())),
+            (
+                Some(vec!["https://other.example", "https://as.example"]),
+                Ok(()),
+            ),
+            (
+                Some(vec!["https://other.example"]),
+                Err(LoginReason::IssuerChanged),
+            ),
+            (Some(Vec::new()), Err(LoginReason::IssuerChanged)),
+        ] {
+            config.discovery.allowed =
+                allowed.map(|all| all.into_iter().map(Issuer::new).collect());
+            assert_eq!(config.check(&grant), fits, "{:?}", config.discovery.allowed);
+        }
     }
 }

@@ -350,6 +350,7 @@ impl Error {
             | Self::DeregistrationRefused { status, .. }
             | Self::UnreadableResponse { status, .. } => is_transient_status(*status),
             Self::AuthorizationResponse(error) => error.is_transient(),
+            Self::Assertion(cause) => cause.is_transient(),
             _ => false,
         }
     }

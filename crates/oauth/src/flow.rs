@@ -89,12 +89,32 @@ pub trait AssertionSource: Send + Sync + fmt::Debug {
 /// A source could not deliver a JWT.
 #[derive(Debug, thiserror::Error)]
 #[error("the JWT could not be had")]
-pub struct AssertionError(#[source] Box<dyn std::error::Error + Send + Sync>);
+pub struct AssertionError {
+    #[source]
+    cause: Box<dyn std::error::Error + Send + Sync>,
+    is_transient: bool,
+}
 
 impl AssertionError {
     /// Wraps the cause an [`AssertionSource`] met. Nothing secret may be in its text.
     pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self(cause.into())
+        Self {
+            cause: cause.into(),
+            is_transient: false,
+        }
+    }
+
+    /// The same, with whether the source may deliver later without anybody doing anything.
+    #[must_use]
+    pub fn transient(mut self, is_transient: bool) -> Self {
+        self.is_transient = is_transient;
+        self
+    }
+
+    /// Whether the source may deliver later without anybody doing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.is_transient
     }
 }
 
@@ -200,3 +220,23 @@ pub enum DpopChoice {
 pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+#[cfg(test)]
+mod tests {
+    use crate::error::{Error, NextStep};
+
+    use super::*;
+
+    #[test]
+    fn a_source_that_only_fails_for_now_is_worth_another_try_err_09() {
+        for (is_transient, step) in [
+            (true, NextStep::Retry { after: None }),
+            (false, NextStep::CheckAssertion),
+        ] {
+            let cause = AssertionError::new("the service is busy").transient(is_transient);
+            let error = Error::from(cause);
+            assert_eq!(error.is_transient(), is_transient);
+            assert_eq!(error.next_step(), Some(step));
+        }
+    }
+}

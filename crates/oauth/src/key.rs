@@ -147,6 +147,23 @@ impl SigningKey {
         self.algorithms().iter().find(takes).copied()
     }
 
+    /// The public half as a JSON Web Key for a key set (RFC 7517 §4): with its use, its algorithm and,
+    /// if it has one, its id.
+    ///
+    /// # Errors
+    /// [`SigningError`] for a key that the library cannot take apart.
+    pub fn public_key(&self) -> Result<serde_json::Value, SigningError> {
+        let mut jwk = self.public_jwk()?;
+        jwk.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
+        jwk.common.key_id.clone_from(&self.0.id);
+        let mut jwk = serde_json::to_value(jwk).map_err(|error| SigningError(error.into()))?;
+        // An RSA key signs by more than one.
+        if let [algorithm] = self.algorithms() {
+            jwk["alg"] = algorithm.as_str().into();
+        }
+        Ok(jwk)
+    }
+
     fn new(kind: Kind, key: EncodingKey, id: Option<String>) -> Self {
         Self(Arc::new(Inner { key, kind, id }))
     }

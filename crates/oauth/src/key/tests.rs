@@ -189,3 +189,23 @@ fn no_debug_shows_a_key_use_08() {
     assert!(!shown.contains(jwk["d"].as_str().unwrap()), "{shown}");
     assert_eq!(shown, r#"SigningKey { kind: P256, id: Some("key-1"), .. }"#);
 }
+
+#[test]
+fn the_public_half_is_published_without_the_private_one_reg_10() {
+    let pair = p256();
+    let key = SigningKey::parse(&secret(p256_jwk(&pair).to_string())).unwrap();
+    let jwk = key.public_key().unwrap();
+    let point = pair.public_key().as_ref();
+    let expected = json!({
+        "kty": "EC", "crv": "P-256", "kid": "key-1", "use": "sig", "alg": "ES256",
+        "x": b64(&point[1..33]), "y": b64(&point[33..]),
+    });
+    assert_eq!(jwk, expected);
+
+    let rsa = RsaPair::generate(KeySize::Rsa2048).unwrap();
+    let pkcs8: Pkcs8V1Der<'_> = rsa.as_der().unwrap();
+    let key = SigningKey::parse(&pem("PRIVATE KEY", pkcs8.as_ref())).unwrap();
+    let jwk = key.public_key().unwrap();
+    let members: Vec<_> = jwk.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(members, ["e", "kty", "n", "use"]);
+}

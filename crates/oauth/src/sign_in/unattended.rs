@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::dpop::DpopKey;
 use crate::error::Error;
 use crate::exchange::{Exchanged, TokenEndpoint, exchange};
-use crate::flow::{AssertionSource, Flow};
+use crate::flow::{AssertionError, AssertionSource, Flow};
 use crate::form::Form;
 use crate::jwt::has_expired;
 use crate::shared::lock;
@@ -113,7 +113,8 @@ pub(super) async fn assertion(
     source: &dyn AssertionSource,
 ) -> Result<SecretString, Error> {
     let delivered = tokio::time::timeout(SOURCE_LIMIT, source.assertion(parts.http)).await;
-    let jwt = delivered.unwrap_or_else(|elapsed| Err(crate::flow::AssertionError::new(elapsed)))?;
+    let jwt =
+        delivered.unwrap_or_else(|elapsed| Err(AssertionError::new(elapsed).transient(true)))?;
     let jwt = SecretString::from(jwt.expose_secret().trim());
     if has_expired(&jwt, parts.clock.now()) {
         return Err(Error::AssertionExpired);

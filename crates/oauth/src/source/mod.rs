@@ -251,6 +251,17 @@ impl TokenSource {
         }
     }
 
+    /// Whether the token at hand is bound to a key (RFC 9449). Makes no request; where nothing was
+    /// read from the store yet, it is read.
+    pub async fn is_bound(&self) -> bool {
+        match &self.0 {
+            Kind::Fixed(_) => false,
+            // Trouble with the store is told to whoever asks for the token.
+            Kind::Granted(inner) => matches!(inner.current_or_stored().await,
+                Ok(Some(held)) if held.is_bound()),
+        }
+    }
+
     /// The `DPoP` header that goes with `token` in one request to `url` (RFC 9449 §7.1): another one
     /// is made for each attempt. `None` for a bearer token, which needs none.
     ///

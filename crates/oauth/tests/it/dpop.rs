@@ -30,6 +30,12 @@ async fn signed_in(referee: &Referee) -> doorkey_oauth::TokenSource {
     let tokens = referee.source(referee.config());
     let report = login(referee, &tokens, &Person::at(3118)).await.unwrap();
     assert_eq!(report.token_type, TokenType::Dpop);
+    assert!(tokens.is_bound().await);
+    let later = referee.source(referee.config());
+    assert!(
+        later.is_bound().await,
+        "another process knows it from the store"
+    );
     referee.spotless();
     tokens
 }
