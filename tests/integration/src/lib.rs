@@ -2,8 +2,10 @@
 //!
 //! - [`World`] is a private certificate authority, an authorization server and a resource-bound MCP server, both over
 //!   real TLS, and a record of every request that they saw.
+//! - [`IdentityProvider`] is an enterprise's, on an origin of its own, for the tests that need one.
 //! - [`Person`] approves in a browser: in process through [`Person::interaction`], and for the program through
-//!   `$BROWSER`, where the small program `integration-browser` hands the page to the same person.
+//!   `$BROWSER`, where the small program `integration-browser` hands the page to the same person. The code of a device
+//!   is typed by [`Person::typing`].
 //! - [`Home`] is a `DOORKEY_HOME`: [`Home::host`] opens it as a library does, [`Home::run`] runs the program on it, and
 //!   [`Home::records`] are its stored bytes.
 //! - [`network`] measures which network setting holds on which leg.
@@ -18,6 +20,7 @@
 
 mod clock;
 mod home;
+mod identity_provider;
 pub mod network;
 mod person;
 mod program;
@@ -26,7 +29,8 @@ mod world;
 
 pub use clock::HandClock;
 pub use home::{Home, Records};
-pub use person::Person;
+pub use identity_provider::IdentityProvider;
+pub use person::{Person, Typing};
 pub use program::Run;
 pub use world::World;
 

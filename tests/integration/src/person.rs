@@ -8,8 +8,11 @@ use std::{
 };
 
 use doorkey::{Browser, CallbackSettings, LoopbackInteraction, PlatformBrowser, Silent};
-use doorkey_testkit::CertificateAuthority;
-use tokio::{io::AsyncReadExt as _, net::TcpListener, runtime::Handle};
+use doorkey_oauth::{
+    BoxFuture, Channel, DevicePrompt, Interaction, InteractionError, InteractionRequest,
+};
+use doorkey_testkit::{CertificateAuthority, Error, Visit};
+use tokio::{io::AsyncReadExt as _, net::TcpListener, runtime::Handle, time::error::Elapsed};
 
 use crate::LIMIT;
 
@@ -29,6 +32,31 @@ pub struct Person {
 struct Page {
     url: String,
     outcome: Option<Result<String, String>>,
+}
+
+/// A person who types the code of a device into their browser, and opens no other page.
+#[derive(Debug)]
+pub struct Typing(Person);
+
+impl Interaction for Typing {
+    fn open<'a>(
+        &'a self,
+        _: InteractionRequest,
+    ) -> BoxFuture<'a, Result<Box<dyn Channel>, InteractionError>> {
+        Box::pin(async { Err(InteractionError::Denied) })
+    }
+
+    fn present_code<'a>(
+        &'a self,
+        prompt: &'a DevicePrompt,
+    ) -> BoxFuture<'a, Result<(), InteractionError>> {
+        let (person, prompt) = (self.0.clone(), prompt.clone());
+        Handle::current().spawn(async move {
+            let page = prompt.verification_uri.as_str();
+            person.type_code(page, &prompt.user_code).await;
+        });
+        Box::pin(async { Ok(()) })
+    }
 }
 
 impl Person {
@@ -94,6 +122,11 @@ impl Person {
         Arc::new(interaction.with_callback(CallbackSettings::default()))
     }
 
+    /// A login on another device in this process: the person types the code that is shown.
+    pub fn typing(&self) -> Arc<Typing> {
+        Arc::new(Typing(self.clone()))
+    }
+
     /// Where `integration-browser` brings its page.
     pub(crate) fn desk(&self) -> SocketAddr {
         self.desk
@@ -111,21 +144,35 @@ impl Person {
     }
 
     async fn open(self, url: String) {
-        let at = {
-            let mut pages = self.pages();
-            pages.push(Page {
-                url: url.clone(),
-                outcome: None,
-            });
-            pages.len() - 1
-        };
+        let at = self.note(&url);
         let visit = tokio::time::timeout(LIMIT, self.browser.open(&url)).await;
-        let outcome = match visit {
-            Ok(Ok(visit)) => Ok(visit.page.map(|page| page.text()).unwrap_or_default()),
-            Ok(Err(error)) => Err(error.to_string()),
+        let text = |visit: Visit| visit.page.map(|page| page.text()).unwrap_or_default();
+        self.conclude(at, visit.map(|visit| visit.map(text)));
+    }
+
+    /// Writes down that a page was opened, and returns which one it is.
+    fn note(&self, url: &str) -> usize {
+        let mut pages = self.pages();
+        pages.push(Page {
+            url: url.to_owned(),
+            outcome: None,
+        });
+        pages.len() - 1
+    }
+
+    fn conclude(&self, at: usize, outcome: Result<Result<String, Error>, Elapsed>) {
+        let outcome = match outcome {
+            Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).to_string()),
         };
         self.pages()[at].outcome = Some(outcome);
+    }
+
+    /// Opens the page of a device authorization, types the code, and approves.
+    pub async fn type_code(&self, page: &str, user_code: &str) {
+        let at = self.note(page);
+        let entered = tokio::time::timeout(LIMIT, self.browser.enter_code(page, user_code)).await;
+        self.conclude(at, entered.map(|entered| entered.map(|reply| reply.text())));
     }
 
     /// Waits until every page that was opened came to its end.

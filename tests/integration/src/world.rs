@@ -7,12 +7,12 @@ use doorkey_oauth::{AuthorizationConfig, TokenSource, TokenSourceBuilder};
 use doorkey_rmcp::{AuthorizedClient, ClientOptions};
 use doorkey_store::Store;
 use doorkey_testkit::{
-    AuthorizationServer, AuthorizationServerBuilder, CertificateAuthority, Leg, McpServer,
-    McpServerBuilder, Recorder,
+    AuthorizationServer, AuthorizationServerBuilder, CertificateAuthority, DeviceGrant, Leg,
+    Listen, McpServer, McpServerBuilder, PushedRequests, Recorder,
 };
 use url::Url;
 
-use crate::{LIMIT, Person};
+use crate::{IdentityProvider, LIMIT, Person};
 
 /// Two servers, the authority of their certificates, the record of their requests, and somebody who approves.
 #[derive(Debug)]
@@ -56,6 +56,19 @@ impl World {
             .recorder(&recorder);
         let mcp = mcp(base).start().await.expect("a free port");
         Self::of(ca, recorder, auth, mcp).await
+    }
+
+    /// Servers that also let devices sign in and take grants of the identity provider beside them, and want
+    /// authorization requests to be pushed.
+    ///
+    /// # Panics
+    /// When no port can be opened.
+    pub async fn with_every_endpoint() -> (Self, IdentityProvider) {
+        let world = Self::with(every_endpoint, |mcp| mcp).await;
+        let listen = Listen::new().tls(&world.ca).recorder(&world.recorder);
+        let provider = IdentityProvider::start(listen).await;
+        provider.introduce(&world.auth);
+        (world, provider)
     }
 
     /// A world of servers that were started otherwise.
@@ -171,4 +184,11 @@ impl World {
                     .replace(&address.replace(':', "%3A"), name)
             })
     }
+}
+
+/// An authorization server with everything that [`World::with_every_endpoint`] tells.
+pub(crate) fn every_endpoint(auth: AuthorizationServerBuilder) -> AuthorizationServerBuilder {
+    auth.pushed_requests(PushedRequests::Required)
+        .device_grant(DeviceGrant::new().interval(Duration::from_secs(1)))
+        .static_client(IdentityProvider::client_there())
 }

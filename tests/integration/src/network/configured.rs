@@ -5,28 +5,34 @@ use std::time::Duration;
 use doorkey::{Environment, Home as Place, Host};
 use doorkey_oauth::LogoutOptions;
 use doorkey_testkit::{
-    AuthorizationServer, CertificateAuthority, Document, Identity, Listen, McpServer, Proxy,
-    RecordedRequest, Recorder, Wire,
+    AuthorizationServer, CertificateAuthority, Document, Fault, FaultRule, Identity, Listen,
+    McpServer, Proxy, RecordedRequest, Recorder, Wire,
 };
 use serde_json::json;
 
 use super::{Leg, Matrix, Setting};
-use crate::{Home, LIMIT, World};
+use crate::{Home, IdentityProvider, LIMIT, World, world::every_endpoint};
 
 /// Goes over every leg and reads the record. `configured` is false for the walk without any setting.
 pub(super) async fn walk(configured: bool) -> Matrix {
-    let (world, identity) = servers(configured).await;
+    let (world, provider, identity) = servers(configured).await;
     let proxy = Proxy::builder()
         .route(authority(world.mcp.origin()), world.mcp.addr())
         .route(authority(world.auth.url()), world.auth.addr())
+        .route(authority(provider.server.url()), provider.server.addr())
         .start()
         .await
         .expect("a free port");
     let home = Home::new(&world, "");
-    if configured {
-        configure(&home, &identity, &proxy);
-    }
+    home.write("client.pem", identity.certificate_pem().as_bytes());
+    home.write("client-key.pem", identity.key_pem().as_bytes());
+    home.configure(&configuration(
+        &world,
+        &provider,
+        configured.then_some(&proxy),
+    ));
     session(&world, &home).await;
+    other_logins(&world, &home).await;
 
     let mut matrix = Matrix::default();
     let requests = world.recorder.requests();
@@ -80,7 +86,7 @@ fn columns(proxy: &Proxy) -> [(Setting, Column<'_>); 5] {
 }
 
 /// Servers that ask for a client certificate; with names that only a proxy knows if `named`.
-async fn servers(named: bool) -> (World, Identity) {
+async fn servers(named: bool) -> (World, IdentityProvider, Identity) {
     let ca = CertificateAuthority::new().expect("a certificate authority");
     let clients = CertificateAuthority::named("clients").expect("a certificate authority");
     let identity = clients.issue_client("somebody").expect("a certificate");
@@ -96,11 +102,12 @@ async fn servers(named: bool) -> (World, Identity) {
             listen
         }
     };
-    let auth = AuthorizationServer::builder()
-        .listen(listen("as"))
+    let provider = IdentityProvider::start(listen("idp")).await;
+    let auth = every_endpoint(AuthorizationServer::builder().listen(listen("as")))
         .start()
         .await
         .expect("a free port");
+    provider.introduce(&auth);
     // The wire that has a stream and a session to end.
     let mcp = McpServer::builder()
         .listen(listen("mcp"))
@@ -110,36 +117,88 @@ async fn servers(named: bool) -> (World, Identity) {
         .await
         .expect("a free port");
     // The browser of the test knows no proxy.
-    let page = format!("https://{}/authorize", auth.addr());
-    auth.set_field(Document::Metadata, "authorization_endpoint", json!(page));
+    for server in [&auth, &provider.server] {
+        let page = format!("https://{}/authorize", server.addr());
+        server.set_field(Document::Metadata, "authorization_endpoint", json!(page));
+    }
+    let page = json!(format!("https://{}/device", auth.addr()));
+    auth.set_field(Document::DeviceAuthorization, "verification_uri", page);
+    // A service that hands an identity over, as clouds have them for what runs there.
+    let token = provider.identity_token();
+    let hands_over = Fault::Status(200, Vec::new(), token);
+    provider
+        .server
+        .fault(FaultRule::on(SERVICE).respond(hands_over));
     let world = World::of(ca, recorder, auth, mcp).await;
-    (world, identity)
+    (world, provider, identity)
 }
 
-fn configure(home: &Home, identity: &Identity, proxy: &Proxy) {
-    home.write("client.pem", identity.certificate_pem().as_bytes());
-    home.write("client-key.pem", identity.key_pem().as_bytes());
-    home.configure(&format!(
+/// A server for each way to sign in, all of them the same MCP server, with every network setting if there is a proxy.
+fn configuration(world: &World, provider: &IdentityProvider, proxy: Option<&Proxy>) -> String {
+    let (there, secret) = IdentityProvider::CLIENT_THERE;
+    let issuer = provider.server.issuer();
+    let enterprise = |name: &str| {
+        format!(
+            r#"flow = "enterprise_managed"
+client_id = {there:?}
+client_secret = {secret:?}
+issuer = {:?}
+[mcp_servers.{name}.oauth.identity_provider]
+issuer = {issuer:?}
+client_id = {:?}
+"#,
+            world.auth.issuer(),
+            IdentityProvider::CLIENT,
+        )
+    };
+    let service = format!("id_token = {{ url = \"{issuer}{SERVICE}\" }}\n");
+    let logins = [
+        (DEVICE, "flow = \"device\"\n".to_owned()),
+        (SIGN_ON, enterprise(SIGN_ON)),
+        (HANDED, enterprise(HANDED) + &service),
+    ];
+    let mut text = settings(Home::SERVER, proxy);
+    for (name, login) in logins {
+        text += &format!(
+            "[mcp_servers.{name}]\nurl = {:?}\naccount = {name:?}\n",
+            world.mcp.url()
+        );
+        text += &settings(name, proxy);
+        text += &format!("[mcp_servers.{name}.oauth]\n{login}");
+    }
+    text
+}
+
+/// What the table of a server goes on with, and its own network.
+fn settings(name: &str, proxy: Option<&Proxy>) -> String {
+    let Some(proxy) = proxy else {
+        return String::new();
+    };
+    format!(
         r#"http_headers = {{ X-Server = "resource-value" }}
-[mcp_servers.{}.network]
+[mcp_servers.{name}.network]
 client_certificate = "client.pem"
 client_key = "client-key.pem"
 default_headers = {{ X-Everybody = "default-value" }}
 proxy = "{}"
 user_agent = "{USER_AGENT}"
 "#,
-        Home::SERVER,
         proxy.url()
-    ));
+    )
 }
 
-/// Every leg once: login, connect, stream, refresh, end of the session, logout with the registration.
-async fn session(world: &World, home: &Home) {
+/// A home where the private authority is one more, as the configuration has it.
+fn environment(home: &Home) -> Environment {
     let ca = home.path().join("ca.pem");
-    let environment = Environment::new([
+    Environment::new([
         ("DOORKEY_HOME", home.path()),
         ("DOORKEY_CA_CERTIFICATE", ca.as_path()),
-    ]);
+    ])
+}
+
+/// A session with each of its legs: login, connect, stream, refresh, end of the session, logout with the registration.
+async fn session(world: &World, home: &Home) {
+    let environment = environment(home);
     let place = Place::from_environment(&environment).expect("a home");
     assert!(place.config_file().is_file());
     let host = Host::open(environment.clone()).expect("a host");
@@ -163,6 +222,31 @@ async fn session(world: &World, home: &Home) {
     host.logout(Home::SERVER, options).await.expect("a logout");
 }
 
+/// The logins that go elsewhere: on another device, by a sign-on at the identity provider, and with an identity that a
+/// service hands over.
+async fn other_logins(world: &World, home: &Home) {
+    let host = Host::open(environment(home)).expect("a host");
+    let login = host.login(DEVICE, world.person.typing(), &doorkey::Silent);
+    login.await.expect("a login on another device");
+    let login = host.login(SIGN_ON, world.person.interaction(), &doorkey::Silent);
+    login.await.expect("a sign-on");
+    host.check(HANDED).await.expect("an identity");
+    assert_went_to_the_provider(&world.recorder);
+}
+
+/// One row has every kind of request to an identity provider.
+fn assert_went_to_the_provider(recorder: &Recorder) {
+    let mut requests = recorder.requests();
+    requests.retain(|request| Leg::of(request) == Some(Leg::IdentityProvider));
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    for grant in ["authorization_code", exchange] {
+        let made = requests.iter().any(|it| it.form("grant_type") == [grant]);
+        assert!(made, "no {grant}: {requests:?}");
+    }
+    let served = requests.iter().any(|request| request.path() == SERVICE);
+    assert!(served, "nobody asked the service: {requests:?}");
+}
+
 /// Host and port of an origin.
 fn authority(origin: &str) -> &str {
     origin.strip_prefix("https://").unwrap_or(origin)
@@ -171,3 +255,9 @@ fn authority(origin: &str) -> &str {
 /// The end of names that no resolver knows (RFC 6761 §6.4).
 const UNREACHABLE: &str = ".invalid";
 const USER_AGENT: &str = "matrix/1.0";
+/// Where the identity provider hands an identity over.
+const SERVICE: &str = "/identity";
+/// The servers of the configuration, besides [`Home::SERVER`].
+const DEVICE: &str = "device";
+const SIGN_ON: &str = "sign-on";
+const HANDED: &str = "handed";

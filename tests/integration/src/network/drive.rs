@@ -3,34 +3,40 @@
 use std::{collections::HashMap, error::Error as StdError, sync::Arc};
 
 use doorkey_http::HttpClient;
-use doorkey_oauth::{Challenges, LogoutOptions, StepOutcome, TokenSource};
+use doorkey_oauth::{
+    AssertionError, AssertionSource, AuthorizationConfig, BoxFuture, Challenges, EnterpriseManaged,
+    Flow, Identity, Interaction, LogoutOptions, StepOutcome, TokenSource,
+};
 use doorkey_rmcp::rmcp::{
     model::{ClientCapabilities, ClientConfig, Implementation},
     transport::streamable_http_client::{StreamableHttpClient as _, StreamableHttpError},
 };
 use doorkey_rmcp::{AuthorizedClient, ClientError, ClientOptions, ConnectOptions};
 use doorkey_store::Store;
+use secrecy::SecretString;
 
 use super::Leg;
-use crate::{HandClock, World};
+use crate::{HandClock, IdentityProvider, World};
 
 /// A client of the whole stack on a network that can be spoilt.
 pub(super) struct Rig {
     pub(super) world: World,
+    pub(super) provider: IdentityProvider,
     clock: Arc<HandClock>,
     tokens: TokenSource,
     http: HttpClient,
 }
 
 impl Rig {
-    pub(super) fn new(world: World, http: HttpClient) -> Self {
+    pub(super) fn new(world: World, provider: IdentityProvider, http: HttpClient) -> Self {
         let clock = Arc::new(HandClock::default());
-        let config = doorkey_oauth::AuthorizationConfig::new(world.url());
+        let config = AuthorizationConfig::new(world.url());
         let tokens = TokenSource::builder(config, http.clone(), Store::memory())
             .clock(Arc::clone(&clock) as _)
             .build();
         Self {
             world,
+            provider,
             clock,
             tokens,
             http,
@@ -59,6 +65,11 @@ impl Rig {
                 token.err().map(|error| Failure::of(&error))
             }
             Leg::Revocation | Leg::Deregistration => self.logout(leg).await,
+            Leg::DeviceAuthorization => {
+                self.failure_of(Flow::Device, self.world.person.typing())
+                    .await
+            }
+            Leg::IdentityProvider => self.identity().await,
             _ => self.login().await.err().map(|error| Failure::of(&error)),
         }
     }
@@ -67,6 +78,33 @@ impl Rig {
         let challenges = Challenges::default();
         let person = self.world.person.interaction();
         self.tokens.login(&challenges, person).await.map(drop)
+    }
+
+    /// How a login by another flow fails, with a store of its own.
+    async fn failure_of(&self, flow: Flow, person: Arc<dyn Interaction>) -> Option<Failure> {
+        let mut config = AuthorizationConfig::new(self.world.url());
+        if matches!(flow, Flow::EnterpriseManaged(_)) {
+            config.client = IdentityProvider::client_choice(&self.world.auth);
+        }
+        config.flow = flow;
+        let tokens = TokenSource::builder(config, self.http.clone(), Store::memory()).build();
+        let login = tokens.login(&Challenges::default(), person).await;
+        login.err().map(|error| Failure::of(&error))
+    }
+
+    /// The exchange of an identity that was handed over, and the sign-on that brings one: it fails as both do.
+    async fn identity(&self) -> Option<Failure> {
+        let mut handed = self.provider.settings();
+        let token = self.provider.identity_token();
+        handed.identity = Identity::IdToken(Arc::new(Handed(token.into())));
+        let exchange = self.signing_on(handed).await?;
+        let sign_on = self.signing_on(self.provider.settings()).await?;
+        Some(exchange.and(&sign_on))
+    }
+
+    async fn signing_on(&self, settings: EnterpriseManaged) -> Option<Failure> {
+        let flow = Flow::EnterpriseManaged(Arc::new(settings));
+        self.failure_of(flow, self.world.person.interaction()).await
     }
 
     async fn logout(&self, leg: Leg) -> Option<Failure> {
@@ -124,6 +162,19 @@ impl Rig {
     }
 }
 
+/// An identity token of somebody who signed on elsewhere.
+#[derive(Debug)]
+struct Handed(SecretString);
+
+impl AssertionSource for Handed {
+    fn assertion<'a>(
+        &'a self,
+        _: &'a HttpClient,
+    ) -> BoxFuture<'a, Result<SecretString, AssertionError>> {
+        Box::pin(async { Ok(self.0.clone()) })
+    }
+}
+
 /// How a leg failed.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -140,6 +191,14 @@ impl Failure {
             leg: http.and_then(doorkey_http::Error::leg),
             is_tls: http.is_some_and(doorkey_http::Error::is_tls),
             is_timeout: http.is_some_and(doorkey_http::Error::is_timeout),
+        }
+    }
+    /// What two failures have in common.
+    fn and(self, other: &Self) -> Self {
+        Self {
+            leg: self.leg.filter(|leg| other.leg == Some(*leg)),
+            is_tls: self.is_tls && other.is_tls,
+            is_timeout: self.is_timeout && other.is_timeout,
         }
     }
 }

@@ -16,14 +16,19 @@ pub(super) async fn walk() -> Vec<(Leg, bool)> {
 }
 
 async fn is_ended(leg: Leg) -> bool {
-    let world = World::new().await;
+    let (world, provider) = World::with_every_endpoint().await;
     let mut profile = world.profile();
     profile.timeouts = Timeouts::new(ANSWER, ANSWER, PATIENCE);
     let http = HttpClient::new(&profile).expect("a client");
-    let rig = Rig::new(world, http);
+    let rig = Rig::new(world, provider, http);
     rig.prepare(leg).await;
-    rig.world.auth.fault(rule(leg));
-    rig.world.mcp.fault(rule(leg));
+    match leg {
+        Leg::IdentityProvider => rig.provider.server.fault(rule(leg)),
+        _ => {
+            rig.world.auth.fault(rule(leg));
+            rig.world.mcp.fault(rule(leg));
+        }
+    }
     rig.world.recorder.clear();
     let start = Instant::now();
     let failure = rig.failure(leg).await;
@@ -46,6 +51,9 @@ fn rule(leg: Leg) -> FaultRule {
         Leg::Refresh => FaultRule::on(Recorded::Token).grant("refresh_token"),
         Leg::Revocation => FaultRule::on(Recorded::Revocation),
         Leg::Deregistration => FaultRule::on(Recorded::ClientConfiguration),
+        Leg::PushedAuthorization => FaultRule::on(Recorded::PushedAuthorization),
+        Leg::DeviceAuthorization => FaultRule::on(Recorded::DeviceAuthorization),
+        Leg::IdentityProvider => FaultRule::on(Recorded::Token),
     };
     rule.respond(Fault::Slow(ANSWER))
 }

@@ -17,6 +17,8 @@ use std::{collections::BTreeMap, fmt};
 use doorkey_testkit::RecordedRequest;
 use http::Method;
 
+use crate::IdentityProvider;
+
 /// The requests of the stack, as finely as the servers can tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Leg {
@@ -40,6 +42,12 @@ pub enum Leg {
     Revocation,
     /// The end of a dynamic registration.
     Deregistration,
+    /// An authorization request that is pushed before the browser opens.
+    PushedAuthorization,
+    /// The start of a login on another device.
+    DeviceAuthorization,
+    /// An identity provider: sign-on, exchange of tokens, and the service that hands an identity over.
+    IdentityProvider,
 }
 
 /// What a person can say about the network.
@@ -66,8 +74,8 @@ pub enum Setting {
 pub struct Matrix(BTreeMap<(Leg, Setting), bool>);
 
 impl Leg {
-    /// All of them, in the order of a session.
-    pub const ALL: [Self; 10] = [
+    /// All of them: a session from its start to its end, then what only some logins need.
+    pub const ALL: [Self; 13] = [
         Self::McpPost,
         Self::McpStream,
         Self::McpDelete,
@@ -78,6 +86,9 @@ impl Leg {
         Self::Refresh,
         Self::Revocation,
         Self::Deregistration,
+        Self::PushedAuthorization,
+        Self::DeviceAuthorization,
+        Self::IdentityProvider,
     ];
 
     /// The leg of a request that a server recorded; `None` for the browser's.
@@ -89,17 +100,22 @@ impl Leg {
             Recorded::Resource => Self::McpPost,
             Recorded::ResourceMetadata => Self::ResourceMetadata,
             Recorded::AuthorizationServerMetadata => Self::AuthorizationServerMetadata,
+            Recorded::Token | Recorded::Other if IdentityProvider::saw(request) => {
+                Self::IdentityProvider
+            }
             Recorded::Registration => Self::Registration,
             Recorded::ClientConfiguration => Self::Deregistration,
             Recorded::Token if request.form("grant_type") == ["refresh_token"] => Self::Refresh,
             Recorded::Token => Self::Token,
             Recorded::Revocation => Self::Revocation,
+            Recorded::PushedAuthorization => Self::PushedAuthorization,
+            Recorded::DeviceAuthorization => Self::DeviceAuthorization,
             _ => return None,
         })
     }
 
     /// How the HTTP crate calls it.
-    pub(crate) fn tag(self) -> doorkey_http::Leg {
+    pub fn tag(self) -> doorkey_http::Leg {
         use doorkey_http::Leg as Tag;
         match self {
             Self::McpPost | Self::McpStream | Self::McpDelete => Tag::Resource,
@@ -108,6 +124,9 @@ impl Leg {
             Self::Registration | Self::Deregistration => Tag::Registration,
             Self::Token | Self::Refresh => Tag::Token,
             Self::Revocation => Tag::Revocation,
+            Self::PushedAuthorization => Tag::PushedAuthorization,
+            Self::DeviceAuthorization => Tag::Device,
+            Self::IdentityProvider => Tag::IdentityProvider,
         }
     }
 }
@@ -203,6 +222,9 @@ impl fmt::Display for Leg {
             Self::Refresh => "refresh",
             Self::Revocation => "revocation",
             Self::Deregistration => "registration deletion",
+            Self::PushedAuthorization => "pushed authorization request",
+            Self::DeviceAuthorization => "device authorization",
+            Self::IdentityProvider => "identity provider",
         })
     }
 }

@@ -19,7 +19,7 @@ pub(super) async fn walk() -> Vec<(Leg, bool)> {
 }
 
 async fn is_refused(leg: Leg) -> bool {
-    let world = World::new().await;
+    let (world, provider) = World::with_every_endpoint().await;
     let mut stranger = world.profile();
     stranger.roots = Roots::Only(world_without());
     let switch = Switch {
@@ -28,7 +28,7 @@ async fn is_refused(leg: Leg) -> bool {
         spoilt: Arc::default(),
     };
     let http = HttpClient::with_service(&world.profile(), switch.clone()).expect("a client");
-    let rig = Rig::new(world, http);
+    let rig = Rig::new(world, provider, http);
     rig.prepare(leg).await;
     rig.world.recorder.clear();
     switch.spoil(leg);

@@ -32,6 +32,14 @@ async fn without_settings_the_same_measurement_says_no() {
     }
 }
 
+#[test]
+fn every_leg_of_the_http_client_has_a_row() {
+    for tag in doorkey_http::Leg::ALL {
+        let has_row = Leg::ALL.into_iter().any(|leg| leg.tag() == tag);
+        assert!(has_row, "{tag}: measure it in integration::network");
+    }
+}
+
 /// The MCP server publishes its metadata on its own origin, so the document is asked for with the headers of that origin.
 fn is_at_the_resource(leg: Leg) -> bool {
     matches!(
