@@ -205,6 +205,85 @@ mod tests {
         }
     }
 
+    fn started(changes: &Value) -> Result<Started, Error> {
+        let mut body = serde_json::json!({
+            "device_code": "code", "user_code": "WDJB-MJHT",
+            "verification_uri": "https://as.example/device",
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let bytes = bytes::Bytes::from(body.to_string());
+        let url =
+            RedactedUrl::from(&Url::parse("https://as.example/device_authorization").unwrap());
+        let now = std::time::SystemTime::UNIX_EPOCH;
+        read(&Answer::new(
+            Leg::Device,
+            url,
+            http::Response::new(bytes),
+            now,
+        ))
+    }
+
+    #[test]
+    fn what_a_server_leaves_out_has_a_bounded_default_dev_03_err_13() {
+        let seconds = Duration::from_secs;
+        for (changes, interval, expires_in) in [
+            (r"{}", seconds(5), seconds(600)),
+            (
+                r#"{"interval":2,"expires_in":1800}"#,
+                seconds(2),
+                seconds(1800),
+            ),
+            (
+                r#"{"interval":"7","expires_in":"60"}"#,
+                seconds(7),
+                seconds(60),
+            ),
+            (r#"{"interval":0,"expires_in":0}"#, seconds(5), seconds(600)),
+            (r#"{"interval":0.1}"#, seconds(1), seconds(600)),
+            (
+                r#"{"interval":1e9,"expires_in":1e12}"#,
+                seconds(300),
+                seconds(3600),
+            ),
+        ] {
+            let started = started(&serde_json::from_str(changes).unwrap()).unwrap();
+            assert_eq!(
+                (started.interval, started.expires_in),
+                (interval, expires_in),
+                "{changes}"
+            );
+        }
+    }
+
+    #[test]
+    fn codes_and_pages_are_read_as_they_may_be_shown_dev_03_dev_08_sec_13() {
+        let plain = started(&serde_json::json!({ "user_code": "A\u{1b}[31mB" })).unwrap();
+        assert!(!plain.user_code.contains('\u{1b}'), "{}", plain.user_code);
+        assert!(plain.verification_uri_complete.is_none());
+        let complete = "https://as.example/device?user_code=WDJB-MJHT";
+        let both = started(&serde_json::json!({ "verification_uri_complete": complete })).unwrap();
+        assert_eq!(both.verification_uri_complete.unwrap().as_str(), complete);
+        // A complete page that may not be opened is done without.
+        let unsafe_page = serde_json::json!({ "verification_uri_complete": "javascript:1" });
+        assert!(
+            started(&unsafe_page)
+                .unwrap()
+                .verification_uri_complete
+                .is_none()
+        );
+        let older = serde_json::json!({
+            "verification_uri": null, "verification_url": "https://as.example/activate",
+        });
+        let older = started(&older).unwrap().verification_uri;
+        assert_eq!(older.as_str(), "https://as.example/activate");
+        for member in ["device_code", "user_code", "verification_uri"] {
+            let error = started(&serde_json::json!({ member: null })).err().unwrap();
+            assert!(error.to_string().contains(member), "{error}");
+        }
+    }
+
     #[test]
     fn each_answer_says_how_to_go_on_dev_06_dev_07() {
         let seconds = Duration::from_secs;
