@@ -115,7 +115,8 @@ impl SourceError {
 
 impl From<SourceError> for AssertionError {
     fn from(error: SourceError) -> Self {
-        Self::new(error)
+        let is_transient = error.is_transient();
+        Self::new(error).transient(is_transient)
     }
 }
 

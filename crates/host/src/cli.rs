@@ -119,7 +119,10 @@ async fn execute(
     if let Command::Add(add) = &command {
         return add.run(&environment, output);
     }
-    let host = Host::open(environment)?.with_standalone_stream(false);
+    let on_device = matches!(&command, Command::Login(login) if login.device);
+    let host = Host::open(environment)?
+        .with_standalone_stream(false)
+        .with_device_logins(on_device);
     for warning in host.config().warnings() {
         output.warn(&warning.to_string());
     }

@@ -206,6 +206,17 @@ impl Error {
         })
     }
 
+    /// Whether the settings of the server cannot be used, so that nothing could be attempted.
+    pub(crate) fn is_of_settings(&self) -> bool {
+        match self {
+            Self::Network(_) | Self::Client { .. } => true,
+            Self::Authorization { source, .. } => {
+                matches!(**source, doorkey_oauth::Error::InvalidKey { .. })
+            }
+            _ => false,
+        }
+    }
+
     /// What the transport said, through rmcp's wrapping.
     fn transport(&self) -> Option<&TransportError> {
         match self {

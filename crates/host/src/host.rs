@@ -25,7 +25,7 @@ use crate::home::Home;
 
 pub use logout::Logout;
 pub use session::Session;
-pub(crate) use session::{authorization, grant_key};
+pub(crate) use session::{authorization, grant_key, identity_key};
 
 /// An opened installation: its configuration, its store, and the sessions made from them.
 ///
@@ -38,6 +38,7 @@ pub struct Host {
     store: Store,
     standalone_stream: bool,
     interaction: Option<Arc<dyn Interaction>>,
+    on_device: bool,
     sessions: Mutex<HashMap<String, Session>>,
 }
 
@@ -63,6 +64,7 @@ impl Host {
             store,
             standalone_stream: true,
             interaction: None,
+            on_device: false,
             sessions: Mutex::default(),
         }
     }
@@ -84,6 +86,14 @@ impl Host {
     #[must_use]
     pub fn with_interaction(mut self, interaction: Arc<dyn Interaction>) -> Self {
         self.interaction = Some(interaction);
+        self
+    }
+
+    /// The same for a place without a browser: where the configuration says that a person signs in in
+    /// a browser, they do so on another device (RFC 8628). To be set before the first session is made.
+    #[must_use]
+    pub fn with_device_logins(mut self, on_device: bool) -> Self {
+        self.on_device = on_device;
         self
     }
 

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use doorkey_oauth::{
-    BoxFuture, Callback, Channel, Interaction, InteractionError, InteractionRequest, Prompt,
+    BoxFuture, Callback, Channel, DevicePrompt, Interaction, InteractionError, InteractionRequest,
+    Prompt,
 };
 use tokio::sync::{Semaphore, mpsc};
 use url::Url;
@@ -26,7 +27,8 @@ use listener::{CONNECTIONS, Listener};
 ///
 /// It listens on loopback only while a login runs, answers nothing but a GET of the exact path with
 /// the expected `Host`, and shows a fixed page that repeats nothing of the request. What happens is
-/// told to a [`Progress`]; the URL to open is always among it, so that a person can copy it.
+/// told to a [`Progress`]; the URL to open is always among it, so that a person can copy it, and so is
+/// the code of a login on another device (RFC 8628).
 pub struct LoopbackInteraction {
     browser: Browser,
     callback: CallbackSettings,
@@ -113,6 +115,22 @@ impl LoopbackInteraction {
         }
     }
 
+    /// Opens the page of a code where there is a browser to open it with. The code can be typed
+    /// anywhere, so that the login goes on whatever becomes of that.
+    fn open_beside(&self, prompt: &DevicePrompt) {
+        let filled_in = prompt.verification_uri_complete.as_ref();
+        let url = filled_in.unwrap_or(&prompt.verification_uri).clone();
+        let (browser, progress) = (self.browser.clone(), Arc::clone(&self.progress));
+        tokio::spawn(async move {
+            let failure = match browser.open(&url).await {
+                Ok(true) => return,
+                Ok(false) => None,
+                Err(error) => Some(error),
+            };
+            progress.report(&LoginStep::NoBrowser { cause: failure });
+        });
+    }
+
     async fn listen(&self, hints: &[String]) -> Result<LoopbackChannel, LoopbackError> {
         let bound = address::bind(&self.callback, hints).await?;
         self.progress.report(&LoginStep::Listening {
@@ -157,6 +175,23 @@ impl Interaction for LoopbackInteraction {
                 .await
                 .map_err(InteractionError::other)?;
             Ok(Box::new(channel) as Box<dyn Channel>)
+        })
+    }
+
+    fn present_code<'a>(
+        &'a self,
+        prompt: &'a DevicePrompt,
+    ) -> BoxFuture<'a, Result<(), InteractionError>> {
+        Box::pin(async move {
+            self.progress.report(&LoginStep::Code {
+                page: prompt.verification_uri.clone(),
+                filled_in: prompt.verification_uri_complete.clone(),
+                code: prompt.user_code.clone(),
+                issuer: prompt.issuer.as_str().to_owned(),
+                expires_in: prompt.expires_in,
+            });
+            self.open_beside(prompt);
+            Ok(())
         })
     }
 }

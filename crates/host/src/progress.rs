@@ -39,6 +39,20 @@ pub enum LoginStep {
         /// How long the login waits.
         expires_in: Duration,
     },
+    /// The person is to open a page on another device and type a code there. The code is always to
+    /// be shown, also beside a page that has it filled in: it is compared (RFC 8628 section 3.3.1).
+    Code {
+        /// The page.
+        page: Url,
+        /// The same page with the code filled in.
+        filled_in: Option<Url>,
+        /// The code, cleaned.
+        code: String,
+        /// The authorization server.
+        issuer: String,
+        /// How long the login waits.
+        expires_in: Duration,
+    },
     /// No browser was opened; the person has to open the page.
     NoBrowser {
         /// Why, unless that was wanted.

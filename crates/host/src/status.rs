@@ -1,11 +1,12 @@
 //! What is known of each server's login, without asking the network.
 
+mod known;
+
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use doorkey_discovery::{ResourceId, ResourceMatch, ResourceRule, Source, validate_resource};
-use doorkey_oauth::LoginReason;
-use doorkey_store::{Error as StoreError, Grant, Proof, StoreDescription};
+use doorkey_store::{Error as StoreError, StoreDescription};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -13,8 +14,9 @@ use time::format_description::well_known::Rfc3339;
 use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::facts;
-use crate::host::{Host, authorization, grant_key};
-use crate::remedy;
+use crate::host::{Host, grant_key};
+
+use known::{Known, Renewal};
 
 /// One server and its login, as `doorkey list --json` prints it.
 #[derive(Clone, Debug, Serialize)]
@@ -36,12 +38,16 @@ pub struct ServerStatus {
 pub struct AuthStatus {
     /// Where it stands.
     pub status: LoginState,
+    /// How tokens are obtained, as in the configuration; none with a configured bearer token.
+    pub flow: Option<&'static str>,
     /// Why a person has to sign in, or why nothing can be said.
     pub reason: Option<String>,
     /// When the access token expires (RFC 3339, UTC), as far as its issuer said.
     pub expires_at: Option<String>,
     /// Whether there is a refresh token.
     pub refreshable: bool,
+    /// How the access token is presented: `Bearer`, or `DPoP` when it is bound to a key.
+    pub token_type: Option<String>,
     /// The scopes granted, else those asked for.
     pub scopes: Vec<String>,
     /// The authorization server.
@@ -82,8 +88,10 @@ pub struct StoreStatus {
 pub enum LoginState {
     /// There is a token that has not expired and was not rejected.
     LoggedIn,
-    /// The token has expired; the next request refreshes it without a person.
+    /// The token has expired; the next request gets another one without a person.
     ExpiredRefreshable,
+    /// There is no token yet; the next request gets one without a person.
+    Unattended,
     /// A person has to sign in.
     LoginRequired,
     /// The server answered without a login.
@@ -101,6 +109,7 @@ impl LoginState {
         match self {
             Self::LoggedIn => "logged_in",
             Self::ExpiredRefreshable => "expired_refreshable",
+            Self::Unattended => "unattended",
             Self::LoginRequired => "login_required",
             Self::NotRequired => "not_required",
             Self::BearerEnv => "bearer_env",
@@ -150,15 +159,18 @@ impl Host {
         if server.bearer_key().is_some() {
             return Ok(Known::of_state(LoginState::BearerEnv));
         }
+        let now = SystemTime::now();
+        let renewal = known::renewal(self.store(), server, now).await?;
         if let Some(stored) = self.store().grant(&grant_key(server)).await? {
-            return Ok(Known::of_grant(server, stored.value, SystemTime::now()));
+            return Ok(Known::of_grant(server, stored.value, renewal, now));
         }
         let facts = self.store().facts(&facts::server_key(server)).await?;
         let needs_login = facts.and_then(|stored| stored.value.needs_login);
-        Ok(Known::of_state(match needs_login {
-            Some(true) => LoginState::LoginRequired,
-            Some(false) => LoginState::NotRequired,
-            None => LoginState::Unknown,
+        Ok(Known::of_state(match (needs_login, renewal) {
+            (Some(false), _) => LoginState::NotRequired,
+            (_, Renewal::Itself) => LoginState::Unattended,
+            (Some(true), _) => LoginState::LoginRequired,
+            (None, _) => LoginState::Unknown,
         }))
     }
 
@@ -171,65 +183,6 @@ impl Host {
             StoreError::InTheWay { .. } | StoreError::LockTimeout { .. } => true,
             _ => false,
         }
-    }
-}
-
-/// What the store says of one login.
-struct Known {
-    state: LoginState,
-    reason: Option<String>,
-    grant: Option<Grant>,
-}
-
-impl Known {
-    fn of_state(state: LoginState) -> Self {
-        Self {
-            state,
-            reason: None,
-            grant: None,
-        }
-    }
-
-    /// A grant, which counts only while it is what the configuration asks for.
-    fn of_grant(server: &ServerConfig, grant: Grant, now: SystemTime) -> Self {
-        let fits = authorization(server).check(&grant);
-        let (state, reason) = match fits {
-            Ok(()) => state_of(&grant, now),
-            Err(reason) => (LoginState::LoginRequired, Some(reason)),
-        };
-        Self {
-            state,
-            reason: reason.as_ref().map(ToString::to_string),
-            grant: Some(grant),
-        }
-    }
-
-    fn unreadable(error: &StoreError) -> Self {
-        let first: &(dyn std::error::Error + 'static) = error;
-        let causes = std::iter::successors(Some(first), |&error| error.source());
-        let causes: Vec<_> = causes.map(ToString::to_string).collect();
-        let mut reason = causes.join(": ");
-        if let Some(remedy) = remedy::of_store(error) {
-            reason = format!("{reason}; {remedy}");
-        }
-        Self {
-            reason: Some(reason),
-            ..Self::of_state(LoginState::Unknown)
-        }
-    }
-}
-
-fn state_of(grant: &Grant, now: SystemTime) -> (LoginState, Option<LoginReason>) {
-    let fresh = grant.access_token.is_some()
-        && grant
-            .expires_at
-            .is_none_or(|expiry| UNIX_EPOCH + Duration::from_secs(expiry) > now);
-    let required = |reason| (LoginState::LoginRequired, Some(reason));
-    match (grant.proof, fresh, grant.refresh_token.is_some()) {
-        (Proof::Rejected, ..) => required(LoginReason::TokenRejected),
-        (_, true, _) => (LoginState::LoggedIn, None),
-        (_, false, true) => (LoginState::ExpiredRefreshable, None),
-        (_, false, false) => required(LoginReason::RefreshTokenMissing),
     }
 }
 
@@ -248,9 +201,13 @@ fn auth_status(server: &ServerConfig, known: Known, store: StoreDescription) -> 
     });
     AuthStatus {
         status: state,
+        flow: (state != LoginState::BearerEnv).then(|| server.oauth.flow.as_str()),
         reason,
         expires_at: grant.and_then(|grant| grant.expires_at).and_then(rfc3339),
         refreshable: grant.is_some_and(|grant| grant.refresh_token.is_some()),
+        token_type: grant
+            .filter(|grant| grant.access_token.is_some())
+            .map(|grant| grant.token_type.clone()),
         scopes: scopes.unwrap_or_default(),
         issuer: grant.map(|grant| grant.issuer.clone()),
         resource: grant.and_then(|grant| grant.resource.clone()),
@@ -284,32 +241,7 @@ fn rfc3339(seconds: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LoginState as S, Proof as P, *};
-    use secrecy::SecretString;
-
-    #[test]
-    fn the_state_of_a_login_follows_from_its_grant() {
-        let now = UNIX_EPOCH + Duration::from_secs(1_000);
-        // proof, expires_at, access token, refresh token
-        let table = [
-            (P::Accepted, Some(2_000), true, false, S::LoggedIn),
-            (P::Accepted, None, true, false, S::LoggedIn),
-            (P::Unproven, Some(2_000), true, true, S::LoggedIn),
-            (P::Accepted, Some(1_000), true, true, S::ExpiredRefreshable),
-            (P::Accepted, Some(500), true, false, S::LoginRequired),
-            (P::Accepted, Some(2_000), false, true, S::ExpiredRefreshable),
-            (P::Accepted, None, false, false, S::LoginRequired),
-            (P::Rejected, Some(2_000), true, true, S::LoginRequired),
-        ];
-        for (proof, expires_at, access, refresh, expected) in table {
-            let mut grant = Grant::new("https://as.example", "client", "https://as.example/token");
-            grant.proof = proof;
-            grant.expires_at = expires_at;
-            grant.access_token = access.then(|| SecretString::from("access"));
-            grant.refresh_token = refresh.then(|| SecretString::from("refresh"));
-            assert_eq!(state_of(&grant, now).0, expected, "{grant:?}");
-        }
-    }
+    use super::*;
 
     #[test]
     fn times_are_written_in_utc() {

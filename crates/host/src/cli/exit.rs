@@ -93,6 +93,12 @@ impl Exit {
             | E::Configuration { .. }
             | E::NoClient { .. }
             | E::StaticClientIssuer { .. }
+            | E::UnboundCredentials { .. }
+            | E::InvalidKey { .. }
+            | E::Assertion(_)
+            | E::AssertionExpired
+            | E::DpopProofRejected { .. }
+            | E::TokenNotBound { .. }
             | E::RegistrationRefused { .. } => Self::Configuration,
             _ => Self::Other,
         }

@@ -1,13 +1,15 @@
 //! `doorkey get`: one server, its settings and its login.
 
+mod credentials;
+mod shown;
+
 use clap::Args;
-use doorkey::{Host, ServerConfig, ServerStatus};
-use doorkey_oauth::ResourceChoice;
-use serde::Serialize;
+use doorkey::Host;
 
 use super::exit::{Exit, Failure};
 use super::list;
 use super::output::{Output, clean};
+use shown::Shown;
 
 #[derive(Args, Debug)]
 pub(crate) struct Get {
@@ -16,23 +18,6 @@ pub(crate) struct Get {
     /// As JSON
     #[arg(long)]
     json: bool,
-}
-
-/// What is shown of the settings: names of headers and variables, never a value that may be secret.
-#[derive(Serialize)]
-struct Shown<'a> {
-    #[serde(flatten)]
-    status: &'a ServerStatus,
-    protocol: &'a str,
-    scopes: &'a [String],
-    oauth_resource: &'a str,
-    client_id: Option<&'a str>,
-    client_metadata_url: Option<&'a str>,
-    bearer_token_env_var: Option<&'a str>,
-    http_headers: Vec<&'a str>,
-    env_http_headers: Vec<&'a str>,
-    startup_timeout_sec: f64,
-    tool_timeout_sec: f64,
 }
 
 impl Get {
@@ -49,93 +34,5 @@ impl Get {
             }
         }
         Ok(Exit::Done)
-    }
-}
-
-impl<'a> Shown<'a> {
-    fn new(server: &'a ServerConfig, status: &'a ServerStatus) -> Self {
-        Self {
-            status,
-            protocol: server.protocol.as_str(),
-            scopes: &server.scopes,
-            oauth_resource: match &server.resource {
-                ResourceChoice::Omit => "omit",
-                ResourceChoice::Value(value) => value,
-                _ => "auto",
-            },
-            client_id: server.oauth.client_id.as_deref(),
-            client_metadata_url: server
-                .oauth
-                .client_metadata_url
-                .as_ref()
-                .map(url::Url::as_str),
-            bearer_token_env_var: server.bearer_token_env_var.as_deref(),
-            http_headers: server
-                .http_headers
-                .keys()
-                .map(http::HeaderName::as_str)
-                .collect(),
-            env_http_headers: server
-                .env_http_headers
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .collect(),
-            startup_timeout_sec: server.startup_timeout.as_secs_f64(),
-            tool_timeout_sec: server.tool_timeout.as_secs_f64(),
-        }
-    }
-
-    fn lines(&self) -> Vec<(&'static str, String)> {
-        let auth = &self.status.auth;
-        let optional = [
-            ("reason", auth.reason.clone()),
-            ("expires_at", auth.expires_at.clone()),
-            ("issuer", auth.issuer.clone()),
-            ("resource", auth.resource.clone()),
-            ("resource_match", auth.resource_match.map(str::to_owned)),
-            (
-                "granted scopes",
-                Some(auth.scopes.join(" ")).filter(|scopes| !scopes.is_empty()),
-            ),
-            ("client", auth.client_id.clone()),
-            ("proof", auth.proof.map(str::to_owned)),
-            ("last_error", auth.last_error.clone()),
-            ("client_id", self.client_id.map(str::to_owned)),
-            (
-                "client_metadata_url",
-                self.client_metadata_url.map(str::to_owned),
-            ),
-            (
-                "bearer_token_env_var",
-                self.bearer_token_env_var.map(str::to_owned),
-            ),
-            (
-                "http_headers",
-                Some(self.http_headers.join(" ")).filter(|names| !names.is_empty()),
-            ),
-            (
-                "env_http_headers",
-                Some(self.env_http_headers.join(" ")).filter(|names| !names.is_empty()),
-            ),
-        ];
-        let mut lines = vec![
-            ("name", self.status.name.clone()),
-            ("url", self.status.url.clone()),
-            ("enabled", self.status.enabled.to_string()),
-            ("login", auth.status.as_str().to_owned()),
-            ("account", auth.account.clone()),
-            (
-                "store",
-                format!("{} {}", auth.store.kind, auth.store.location),
-            ),
-            ("protocol", self.protocol.to_owned()),
-            ("oauth_resource", self.oauth_resource.to_owned()),
-        ];
-        lines.extend(
-            optional
-                .into_iter()
-                .filter_map(|(label, value)| Some((label, value?))),
-        );
-        lines
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 use doorkey::{
-    Browser, CallbackSettings, Environment, Host, LoginOutcome, LoopbackInteraction, Progress,
+    Browser, CallbackSettings, Environment, FlowSettings, Host, LoginOutcome, LoopbackInteraction,
+    OAuthSettings, Progress,
 };
 use doorkey_discovery::Source;
-use doorkey_oauth::LoginReport;
+use doorkey_oauth::{LoginReport, TokenType};
 use tokio::sync::mpsc;
 
 use super::exit::{Exit, Failure};
@@ -22,11 +23,21 @@ pub(crate) struct Login {
     /// Show the page to open and wait; open no browser
     #[arg(long)]
     no_browser: bool,
+    /// Sign in on another device: shows a code to type there
+    #[arg(long)]
+    pub(crate) device: bool,
 }
 
 impl Login {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let oauth = &host.config().server(&self.name)?.oauth;
+        if self.device && oauth.flow.is_unattended() {
+            output.warn(&format!(
+                "--device has no effect: {} has flow = {:?}",
+                self.name,
+                oauth.flow.as_str()
+            ));
+        }
         let callback = CallbackSettings::new(oauth.callback_port, oauth.callback_url.clone());
         let narrator = Arc::new(Narrator::new(&self.name, output));
         let progress: Arc<dyn Progress> = narrator.clone();
@@ -48,10 +59,11 @@ impl Login {
             }
             LoginOutcome::SignedIn { report, tools, .. } => {
                 output.note(&format!(
-                    "signed in to {}; the server takes the token",
-                    self.name
+                    "signed in to {}{}; the server takes the token",
+                    self.name,
+                    as_whom(oauth)
                 ));
-                describe(&report, tools, output);
+                describe(&report, tools, oauth.flow.is_unattended(), output);
             }
             _ => {}
         }
@@ -98,7 +110,24 @@ fn is_unattended(environment: &Environment) -> bool {
     !terminal.stdin && !terminal.stderr
 }
 
-fn describe(report: &LoginReport, tools: Option<usize>, output: &Output) {
+/// Who signed in, where no person did.
+fn as_whom(oauth: &OAuthSettings) -> String {
+    let client = match &oauth.client_id {
+        Some(client_id) => format!(" as client {}", clean(client_id)),
+        None => String::new(),
+    };
+    match &oauth.flow {
+        FlowSettings::ClientCredentials => format!("{client} by client credentials"),
+        FlowSettings::WorkloadIdentity(_) => format!("{client} by workload identity"),
+        FlowSettings::EnterpriseManaged(provider) => format!(
+            "{client} by the identity provider {}",
+            clean(provider.issuer.as_str())
+        ),
+        _ => String::new(),
+    }
+}
+
+fn describe(report: &LoginReport, tools: Option<usize>, unattended: bool, output: &Output) {
     output.note(&format!("  issuer    {}", clean(report.issuer.as_str())));
     let resource = report
         .resource
@@ -120,10 +149,15 @@ fn describe(report: &LoginReport, tools: Option<usize>, output: &Output) {
              authorization server (set legacy = false to refuse that)",
         );
     }
+    if report.token_type == TokenType::Dpop {
+        output.note("  token     DPoP, bound to a key of this machine");
+    }
     if let Some(tools) = tools {
         output.note(&format!("  tools     {tools}"));
     }
-    if !report.refreshable {
+    if unattended {
+        output.note("  when the token expires, another one is asked for");
+    } else if !report.refreshable {
         output.note("  there is no refresh token: when the token expires, sign in again");
     }
 }

@@ -23,6 +23,14 @@ impl Logout {
         let options = LogoutOptions::default().forget_client(self.forget_client);
         let outcome = host.logout(&self.name, options).await?;
         let exit = tell(&self.name, &outcome, output);
+        let oauth = &host.config().server(&self.name)?.oauth;
+        if oauth.flow.is_unattended() {
+            output.note(&format!(
+                "{}: flow = {:?} signs in again with the next request that needs it",
+                self.name,
+                oauth.flow.as_str()
+            ));
+        }
         for other in host.sharing_login(&self.name)? {
             output.note(&format!(
                 "{other}: had the same login, and is signed out too"
@@ -69,6 +77,7 @@ fn tell_steps(name: &str, report: &LogoutReport, output: &Output) -> Exit {
         ("refresh token at the server", &report.revoked_refresh),
         ("access token at the server", &report.revoked_access),
         ("login on this machine", &report.removed_local),
+        ("sign-on at the identity provider", &report.identity),
         (REGISTRATION, &report.registration),
     ] {
         let text = match outcome {
@@ -80,7 +89,12 @@ fn tell_steps(name: &str, report: &LogoutReport, output: &Output) -> Exit {
             StepOutcome::Unsupported => {
                 "the authorization server offers no way to revoke it".to_owned()
             }
-            StepOutcome::LocalOnly(error) => format!("{FORGOTTEN}: {}", clean(&chain(error))),
+            StepOutcome::LocalOnly(error) if step == REGISTRATION => {
+                format!("{FORGOTTEN}: {}", clean(&chain(error)))
+            }
+            StepOutcome::LocalOnly(error) => {
+                format!("removed here, not there: {}", clean(&chain(error)))
+            }
             StepOutcome::Failed(error) => format!("not removed: {}", clean(&chain(error))),
             _ => continue,
         };

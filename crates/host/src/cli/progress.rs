@@ -38,6 +38,32 @@ impl Narrator {
         }
     }
 
+    /// Named before anything is opened: the server chose it.
+    fn lead_to(&self, issuer: &str) {
+        let (server, host) = (&self.server, host_of(issuer));
+        self.say(&format!("{server} sends you to {host} to sign in."));
+    }
+
+    fn page(&self, url: &url::Url) {
+        let url = clean_url(url);
+        self.say(&format!("Open this page if no browser does:\n\n  {url}\n"));
+        if self.output.terminal().stdin {
+            self.say("From another machine: paste the address its browser ends at.");
+        }
+    }
+
+    /// The code is shown beside the page that has it filled in, to be compared (DEV-04).
+    fn code(&self, page: &url::Url, filled_in: Option<&url::Url>, code: &str) {
+        let (page, code) = (clean_url(page), clean(code));
+        self.say(&format!(
+            "On any device, open\n\n  {page}\n\nand type the code\n\n  {code}\n"
+        ));
+        if let Some(filled_in) = filled_in {
+            let url = clean_url(filled_in);
+            self.say(&format!("Or open this, and compare the code:\n\n  {url}\n"));
+        }
+    }
+
     /// What is going on now: it passes by on a terminal.
     fn state(&self, text: String) {
         match &self.spinner {
@@ -73,22 +99,22 @@ impl Progress for Narrator {
                 issuer,
                 expires_in,
             } => {
-                self.say(&format!(
-                    "{} sends you to {} to sign in.",
-                    self.server,
-                    host_of(issuer)
-                ));
-                self.say(&format!(
-                    "Open this page if no browser does:\n\n  {}\n",
-                    clean_url(url)
-                ));
-                if self.output.terminal().stdin {
-                    self.say("From another machine: paste the address its browser ends at.");
-                }
-                self.state(format!(
-                    "waiting for the browser, at most {}",
-                    minutes(*expires_in)
-                ));
+                self.lead_to(issuer);
+                self.page(url);
+                let limit = minutes(*expires_in);
+                self.state(format!("waiting for the browser, at most {limit}"));
+            }
+            LoginStep::Code {
+                page,
+                filled_in,
+                code,
+                issuer,
+                expires_in,
+            } => {
+                self.lead_to(issuer);
+                self.code(page, filled_in.as_ref(), code);
+                let limit = minutes(*expires_in);
+                self.state(format!("waiting for you, at most {limit}"));
             }
             LoginStep::NoBrowser { cause: Some(cause) } => {
                 let cause = clean(&cause.to_string());

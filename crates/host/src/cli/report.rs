@@ -145,6 +145,14 @@ fn word(step: &NextStep, name: &str) -> Option<String> {
             "compare resource in doorkey get {name} --json with what the server expects; write \
              oauth_resource = \"URI\" or \"omit\" in [mcp_servers.{name}], then doorkey login {name}"
         ),
+        NextStep::NameIssuer { discovered } => format!(
+            "if that is the right one, write issuer = {:?} in [mcp_servers.{name}.oauth]",
+            clean(discovered.as_str())
+        ),
+        NextStep::CheckClock => "set the clock of this machine, then try again".to_owned(),
+        NextStep::CheckAssertion => {
+            format!("see to what [mcp_servers.{name}.oauth] names as its source, then try again")
+        }
         NextStep::CheckSetting(setting) => {
             format!("correct {} in [mcp_servers.{name}]", key_of(setting))
         }

@@ -18,6 +18,8 @@ pub(crate) fn key_of(setting: &str) -> &str {
         "metadata_url" => "oauth.client_metadata_url",
         "auth_method" => "oauth.token_endpoint_auth_method",
         "client_secret" => "oauth.client_secret",
+        "signing_key" => "oauth.private_key",
+        "identity_provider.signing_key" => "oauth.identity_provider.private_key",
         "resource" => "oauth_resource",
         other => other,
     }
@@ -63,6 +65,11 @@ const NAMES: &[(&str, &str)] = &[
         "setting `token_endpoint_auth_method`",
     ),
     ("setting `resource`", "setting `oauth_resource`"),
+    ("setting `signing_key`", "setting `private_key`"),
+    (
+        "setting `identity_provider.signing_key`",
+        "setting `identity_provider.private_key`",
+    ),
 ];
 
 #[cfg(test)]

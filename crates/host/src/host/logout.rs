@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use doorkey_oauth::{Error as AuthorizationError, LogoutOptions, LogoutReport, StepOutcome};
 use doorkey_store::{Error as StoreError, UnsafeFile};
 
-use super::{Host, grant_key};
-use crate::config::ServerConfig;
+use super::{Host, grant_key, identity_key};
+use crate::config::{FlowSettings, ServerConfig};
 use crate::error::Error;
 use crate::facts;
 
@@ -18,7 +18,7 @@ use crate::facts;
 pub enum Logout {
     /// Each step with its outcome.
     Complete(Box<LogoutReport>),
-    /// The network settings cannot be used, so that nothing could be revoked; the local copy is gone.
+    /// The settings cannot be used, so that nothing could be revoked; the local copy is gone.
     LocalOnly {
         /// Whether there was a login.
         removed: bool,
@@ -56,9 +56,7 @@ impl Host {
                         })?;
                 self.without_link(report)?
             }
-            Err(cause @ (Error::Network(_) | Error::Client { .. })) => {
-                self.remove_local(server, cause).await?
-            }
+            Err(cause) if cause.is_of_settings() => self.remove_local(server, cause).await?,
             Err(error) => return Err(error),
         };
         facts::forget_private(&self.store, server).await;
@@ -98,7 +96,28 @@ impl Host {
             },
         };
         self.store.discard_set_aside_grants(&key).await?;
+        self.remove_sign_on(server).await?;
         Ok(Logout::LocalOnly { removed, cause })
+    }
+
+    /// The sign-on at an identity provider goes too, unless another server of the configuration
+    /// lives on it.
+    async fn remove_sign_on(&self, server: &ServerConfig) -> Result<(), Error> {
+        let key_of = |server: &ServerConfig| match &server.oauth.flow {
+            FlowSettings::EnterpriseManaged(provider) => Some(identity_key(server, provider)),
+            _ => None,
+        };
+        let Some(key) = key_of(server) else {
+            return Ok(());
+        };
+        let mut others = self.config.servers().iter();
+        if others.any(|other| other.name != server.name && key_of(other).as_ref() == Some(&key)) {
+            return Ok(());
+        }
+        if let Some(stored) = self.store.grant(&key).await? {
+            self.store.remove_grant(&key, stored.generation).await?;
+        }
+        Ok(())
     }
 
     fn without_link(&self, report: LogoutReport) -> Result<Logout, Error> {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use doorkey_discovery::Scopes;
 use doorkey_http::HttpClient;
-use doorkey_oauth::{AuthorizationConfig, ClientChoice, TokenSource};
+use doorkey_oauth::{AuthorizationConfig, ClientChoice, Flow, TokenSource};
 use doorkey_store::GrantKey;
 use http::HeaderMap;
 
 use super::{Host, flow};
-use crate::config::ServerConfig;
+use crate::config::{IdentityProviderSettings, ServerConfig};
 use crate::credentials::{Owner, credentials};
 use crate::error::Error;
 use crate::{facts, network};
@@ -83,7 +83,10 @@ impl Host {
     /// How a server is signed in to, secrets included.
     fn authorization_config(&self, server: &ServerConfig) -> Result<AuthorizationConfig, Error> {
         let mut config = authorization(server);
-        config.flow = flow::flow(&self.environment, server)?;
+        config.flow = match flow::flow(&self.environment, server)? {
+            Flow::AuthorizationCode if self.on_device => Flow::Device,
+            flow => flow,
+        };
         if let ClientChoice::Static {
             client_secret,
             signing_key,
@@ -164,6 +167,12 @@ pub(crate) fn authorization(server: &ServerConfig) -> AuthorizationConfig {
 /// Where the grant of a server is kept; the same key that the token source uses.
 pub(crate) fn grant_key(server: &ServerConfig) -> GrantKey {
     GrantKey::new(facts::server_key(server), server.account.clone())
+}
+
+/// Where the sign-on of a person at an identity provider is kept; the same key that the token source
+/// uses.
+pub(crate) fn identity_key(server: &ServerConfig, provider: &IdentityProviderSettings) -> GrantKey {
+    GrantKey::new(provider.issuer.as_str(), server.account.clone())
 }
 
 #[cfg(test)]
