@@ -1,23 +1,25 @@
 // An MCP server built with a third-party SDK: it accepts only tokens that the authorization server signed for its own URL.
+//
+// Options: `dpop` (nothing but DPoP is accepted, RFC 9449).
 
-import { McpServer, OAuthError, OAuthErrorCode, createMcpHandler, getOAuthProtectedResourceMetadataUrl, oauthMetadataResponse, requireBearerAuth } from '@modelcontextprotocol/server';
-import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { McpServer, createMcpHandler, getOAuthProtectedResourceMetadataUrl, oauthMetadataResponse } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 
+import { bearerGate, dpopGate } from './gates.mjs';
+
 /** Answers a handler for the MCP server at `url`, guarded by `issuer`. */
-export async function mcpServer(url, issuer) {
+export async function mcpServer(url, issuer, options, log) {
   const oauthMetadata = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
   const discovery = { oauthMetadata, resourceServerUrl: new URL(url), scopesSupported: ['mcp:tools'] };
-  const gate = requireBearerAuth({
-    verifier: tokenVerifier(url, issuer, new URL(oauthMetadata.jwks_uri)),
-    requiredScopes: ['mcp:tools'],
-    resourceMetadataUrl: getOAuthProtectedResourceMetadataUrl(new URL(url)),
-    expectedResource: url,
-  });
+  const guarded = { url, authorizationServer: oauthMetadata, resourceMetadataUrl: getOAuthProtectedResourceMetadataUrl(new URL(url)) };
+  const gate = options.dpop ? dpopGate(guarded) : bearerGate(guarded);
   const handler = createMcpHandler(tools);
-  return async (request, response, record) => {
-    const incoming = await webRequest(request, new URL(url).origin, record);
-    await reply(response, oauthMetadataResponse(incoming, discovery) ?? (await guarded(incoming, gate, handler)));
+  return async (request, response) => {
+    const body = await collect(request);
+    const incoming = webRequest(request, body, new URL(url).origin);
+    const answer = oauthMetadataResponse(incoming, discovery) ?? (await answerTo(incoming, gate, handler));
+    log.request(request, body.toString('utf8'), { status: answer.status, challenge: answer.headers.get('www-authenticate') });
+    await reply(response, answer);
   };
 }
 
@@ -33,31 +35,21 @@ function tools() {
   return server;
 }
 
-function tokenVerifier(audience, issuer, keysUrl) {
-  const keys = createRemoteJWKSet(keysUrl);
-  return {
-    async verifyAccessToken(token) {
-      try {
-        const { payload } = await jwtVerify(token, keys, { issuer, audience, typ: 'at+jwt' });
-        return { token, clientId: payload.client_id, scopes: (payload.scope ?? '').split(' '), expiresAt: payload.exp, resource: new URL(payload.aud) };
-      } catch (cause) {
-        throw new OAuthError(OAuthErrorCode.InvalidToken, `token refused: ${cause.code ?? cause.message}`);
-      }
-    },
-  };
-}
-
-async function guarded(request, gate, handler) {
+async function answerTo(request, gate, handler) {
   if (new URL(request.url).pathname !== '/mcp') return new Response('no such page', { status: 404 });
-  const outcome = await gate(request);
-  return outcome instanceof Response ? outcome : handler.fetch(request, { authInfo: outcome });
+  const { refusal, authInfo, headers } = await gate(request);
+  if (refusal) return refusal;
+  const answer = await handler.fetch(request, { authInfo });
+  return new Response(answer.body, { status: answer.status, headers: [...answer.headers, ...headers] });
 }
 
-async function webRequest(request, origin, record) {
+async function collect(request) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
-  const body = Buffer.concat(chunks);
-  record(body.toString('utf8'));
+  return Buffer.concat(chunks);
+}
+
+function webRequest(request, body, origin) {
   const bodyless = request.method === 'GET' || request.method === 'HEAD';
   return new Request(new URL(request.url, origin), { method: request.method, headers: request.headers, body: bodyless ? undefined : body });
 }

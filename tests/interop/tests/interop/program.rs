@@ -4,7 +4,7 @@ use std::{
     fmt,
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -75,6 +75,29 @@ impl Person {
         log.lines().filter(|url| url.contains(part)).count()
     }
 
+    /// The last page the browser opened.
+    pub(crate) fn last_visit(&self) -> String {
+        let log = std::fs::read_to_string(self.home.path().join("visits")).unwrap_or_default();
+        log.lines().last().unwrap_or_default().to_owned()
+    }
+
+    /// Opens a page in the browser without the program.
+    pub(crate) fn browse(&self, arguments: &[&str]) -> Output {
+        let mut browser = Command::new(self.browser());
+        browser.args(arguments).env_clear().env("PATH", path());
+        browser.output().expect("a browser that runs")
+    }
+
+    /// Writes the configuration of the server `work`: the table `oauth` has these lines.
+    pub(crate) fn configure(&self, servers: &Servers, oauth: &str) {
+        let folder = self.home.path().join("doorkey");
+        std::fs::create_dir_all(&folder).expect("a writable home");
+        let url = servers.mcp();
+        let text =
+            format!("[mcp_servers.work]\nurl = {url:?}\n\n[mcp_servers.work.oauth]\n{oauth}\n");
+        std::fs::write(folder.join("config.toml"), text).expect("a writable home");
+    }
+
     /// Edits the configuration as a person with an editor would.
     pub(crate) fn set_protocol(&self, name: &str, protocol: &str) {
         let file = self.home.path().join("doorkey/config.toml");
@@ -104,7 +127,7 @@ impl Person {
             .to_string_lossy()
             .into_owned();
         let text = format!(
-            "#!/bin/sh\nNODE_EXTRA_CA_CERTS='{}' BROWSER_LOG='{}' exec node '{script}' \"$1\"\n",
+            "#!/bin/sh\nNODE_EXTRA_CA_CERTS='{}' BROWSER_LOG='{}' exec node '{script}' \"$@\"\n",
             self.ca_certificate.display(),
             self.home.path().join("visits").display(),
         );

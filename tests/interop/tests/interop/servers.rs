@@ -6,10 +6,13 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use doorkey_testkit::CertificateAuthority;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use url::Url;
 
 /// Both servers, in one Node process that ends with this value.
 pub(crate) struct Servers {
@@ -26,9 +29,24 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) url: String,
     pub(crate) body: String,
-    pub(crate) has_bearer: bool,
-    /// The scripted browser sent it, not the program (nor a server asking the other one for keys).
-    pub(crate) by_browser: bool,
+    /// Of its `Authorization`; empty without one.
+    pub(crate) scheme: String,
+    /// What followed the scheme.
+    pub(crate) credential: String,
+    /// The claims of its DPoP proof; null without one.
+    pub(crate) proof: Value,
+    /// The program sent it, not the browser (nor a server asking the other one for keys).
+    pub(crate) by_program: bool,
+    pub(crate) answer: Answer,
+}
+
+/// What a request was answered.
+pub(crate) struct Answer {
+    pub(crate) status: u64,
+    /// The members of a JSON body of the authorization server.
+    pub(crate) members: Value,
+    /// The `WWW-Authenticate` of the MCP server.
+    pub(crate) challenge: String,
 }
 
 impl Request {
@@ -48,11 +66,50 @@ impl Request {
             .into_owned()
             .collect()
     }
+
+    /// Every value of a parameter.
+    pub(crate) fn values(&self, name: &str) -> Vec<String> {
+        self.parameters()
+            .into_iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value)
+            .collect()
+    }
+
+    /// The client that it says it is from, in its form or by HTTP Basic.
+    pub(crate) fn client_id(&self) -> String {
+        if self.scheme == "Basic" {
+            let pair = STANDARD.decode(&self.credential).unwrap_or_default();
+            let pair = String::from_utf8_lossy(&pair).into_owned();
+            return pair.split(':').next().unwrap_or_default().to_owned();
+        }
+        self.values("client_id").concat()
+    }
+
+    pub(crate) fn succeeded(&self) -> bool {
+        (200..300).contains(&self.answer.status)
+    }
 }
 
 impl Servers {
     pub(crate) fn start() -> Self {
+        Self::with(&json!({}))
+    }
+
+    /// With clients that were registered beforehand, as `servers/machines.mjs` has them.
+    pub(crate) fn with_machines() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let options = json!({ "machines": folder.path() });
+        Self::start_in(folder, &options)
+    }
+
+    /// With options, which `servers/*.mjs` list.
+    pub(crate) fn with(options: &Value) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::start_in(folder, options)
+    }
+
+    fn start_in(folder: TempDir, options: &Value) -> Self {
         let authority = CertificateAuthority::new().expect("a private CA");
         let identity = authority
             .issue_server(&["localhost", "127.0.0.1"])
@@ -64,13 +121,15 @@ impl Servers {
         write("cert.pem", identity.certificate_pem());
         write("key.pem", identity.key_pem());
         write("requests.log", "");
+        let said = std::fs::File::create(folder.path().join("said")).expect("a writable folder");
         let mut process = node(folder.path(), "servers/main.mjs")
             .env("TLS_CERT", folder.path().join("cert.pem"))
             .env("TLS_KEY", folder.path().join("key.pem"))
             .env("REQUEST_LOG", folder.path().join("requests.log"))
+            .env("OPTIONS", options.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(said)
             .spawn()
             .expect("node starts: `cargo xtask setup` installs it");
         let commands = process.stdin.take();
@@ -99,8 +158,17 @@ impl Servers {
         &self.mcp
     }
 
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// A file that the servers left: what a client shows for itself.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     pub(crate) fn ca_certificate(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
+        self.file("ca.pem")
     }
 
     /// Access tokens issued from now on live so many seconds.
@@ -115,10 +183,17 @@ impl Servers {
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
-        let log = std::fs::read_to_string(self.log()).expect("a readable log");
-        log.lines()
-            .map(|line| request(&serde_json::from_str(line).expect("JSON")))
+        let entries = self.entries().into_iter();
+        entries
+            .filter(|entry| entry["event"].is_null())
+            .map(|entry| request(&entry))
             .collect()
+    }
+
+    /// How often the authorization server said that something happened.
+    pub(crate) fn events(&self, name: &str) -> usize {
+        let entries = self.entries().into_iter();
+        entries.filter(|entry| entry["event"] == name).count()
     }
 
     pub(crate) fn requests_to(&self, path: &str) -> Vec<Request> {
@@ -145,8 +220,25 @@ impl Servers {
         self.token_requests("refresh_token")
     }
 
+    /// Does what somebody with a stolen token would do; `servers/thief.mjs` has the terms.
+    pub(crate) fn thief(&self, deed: &Value) -> Value {
+        let output = node(self.folder.path(), "servers/thief.mjs")
+            .arg(deed.to_string())
+            .output()
+            .expect("node runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
+    }
+
+    fn entries(&self) -> Vec<Value> {
+        let log = std::fs::read_to_string(self.log()).expect("a readable log");
+        log.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    }
+
     fn log(&self) -> PathBuf {
-        self.folder.path().join("requests.log")
+        self.file("requests.log")
     }
 
     fn answer(&mut self) -> Value {
@@ -155,7 +247,8 @@ impl Servers {
             .read_line(&mut line)
             .expect("the servers answer");
         serde_json::from_str(&line).unwrap_or_else(|error| {
-            panic!("the servers said {line:?}: {error} (is `npm ci` done? `cargo xtask interop` does it)")
+            let said = std::fs::read_to_string(self.file("said")).unwrap_or_default();
+            panic!("the servers said {line:?}: {error} (is `npm ci` done? `cargo xtask interop` does it)\n{said}")
         })
     }
 }
@@ -184,16 +277,30 @@ pub(crate) fn node(folder: &Path, script: &str) -> Command {
     command
 }
 
+/// The header and the claims of a JWT.
+pub(crate) fn jwt(text: &str) -> (Value, Value) {
+    let mut parts = text.split('.').map(|part| {
+        let json = URL_SAFE_NO_PAD.decode(part).unwrap_or_default();
+        serde_json::from_slice(&json).unwrap_or_default()
+    });
+    let mut next = || parts.next().unwrap_or_default();
+    (next(), next())
+}
+
 fn request(logged: &Value) -> Request {
-    let text = |name: &str| logged[name].as_str().unwrap_or_default().to_owned();
-    let agent = text("agent");
-    // A server that keeps full URLs and one that keeps paths are read alike.
-    let url = Url::parse(&text("url")).map_or_else(|_| text("url"), |url| url.path().to_owned());
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     Request {
-        method: text("method"),
-        url,
-        body: text("body"),
-        has_bearer: logged["bearer"] == json!(true),
-        by_browser: agent == "node" || agent.is_empty() || agent.contains("jose"),
+        method: text(&logged["method"]),
+        url: text(&logged["url"]),
+        body: text(&logged["body"]),
+        scheme: text(&logged["scheme"]),
+        credential: text(&logged["credential"]),
+        proof: logged["proof"].clone(),
+        by_program: text(&logged["agent"]).starts_with("doorkey/"),
+        answer: Answer {
+            status: logged["answer"]["status"].as_u64().unwrap_or_default(),
+            members: logged["answer"]["members"].clone(),
+            challenge: text(&logged["answer"]["challenge"]),
+        },
     }
 }
