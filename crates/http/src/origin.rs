@@ -113,26 +113,66 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        for (text, scheme, host, port) in [
+            ("HTTPS://As.Example", "https", "as.example", 443),
+            ("http://127.0.0.1", "http", "127.0.0.1", 80),
+            ("https://[::1]:8443/", "https", "[::1]", 8443),
+        ] {
+            let origin: Origin = text.parse().unwrap();
+            assert_eq!(
+                (origin.scheme(), origin.host(), origin.port()),
+                (scheme, host, port),
+                "{text}"
+            );
+        }
+        let nowhere = Origin::from(&Url::parse("urn:example:as").unwrap());
+        assert_eq!((nowhere.host(), nowhere.port()), ("", 0));
+    }
+
+    #[test]
     fn an_origin_is_shown_as_it_is_written() {
         for text in [
             "https://as.example",
             "http://127.0.0.1:8080",
             "https://[::1]:8443",
+            "http://as.example",
+            "http://as.example:443",
+            "https://as.example:80",
         ] {
             assert_eq!(text.parse::<Origin>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn more_or_less_than_an_origin_is_refused() {
+    fn less_than_an_origin_is_refused() {
+        for text in ["as.example", "//as.example", ""] {
+            let refused = text.parse::<Origin>();
+            assert!(matches!(refused, Err(OriginError::Url(_))), "{text}");
+        }
+        for (text, found) in [("urn:example:as", "urn"), ("ftp://as.example", "ftp")] {
+            let refused = text.parse::<Origin>();
+            assert!(
+                matches!(&refused, Err(OriginError::Scheme(scheme)) if scheme == found),
+                "{text}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn more_than_an_origin_is_refused_and_what_is_left_of_it_told() {
         for text in [
-            "as.example",
-            "urn:example:as",
             "https://as.example/token",
             "https://as.example?x",
+            "https://as.example#x",
             "https://user@as.example",
+            "https://:password@as.example",
         ] {
-            assert!(text.parse::<Origin>().is_err(), "{text}");
+            let refused = text.parse::<Origin>();
+            assert!(
+                matches!(&refused, Err(OriginError::More(origin)) if origin.to_string() == "https://as.example"),
+                "{text}: {refused:?}"
+            );
         }
     }
 }

@@ -30,6 +30,7 @@ async fn answering(answer: ResponseTemplate) -> World {
 
 #[tokio::test]
 async fn a_401_is_a_challenge_whatever_its_header_and_body_www_01_www_12_ch_14() {
+    assert_eq!(MAX_CHALLENGE_BODY_BYTES, 16_384);
     let long = "x".repeat(3 * MAX_CHALLENGE_BODY_BYTES);
     for (values, body, count) in [
         (
