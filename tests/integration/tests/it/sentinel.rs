@@ -7,7 +7,10 @@
 
 mod echo;
 mod evidence;
+mod flows;
 mod library;
+mod log;
+mod logins;
 mod program;
 mod search;
 mod secrets;

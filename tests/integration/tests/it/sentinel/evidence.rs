@@ -1,6 +1,7 @@
 //! What a program or library left behind, and where a secret may be in it after all.
 
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt as _,
@@ -8,7 +9,7 @@ use std::{
 };
 
 use super::{
-    search::{Hit, Search},
+    search::Search,
     secrets::{Kind, Secret},
 };
 
@@ -63,6 +64,27 @@ const EXCEPTIONS: &[(Kind, &str, &str)] = &[
         "client-key.pem",
         "the person put it there; only its path is configured",
     ),
+    (
+        Kind::SigningKey,
+        "signing-key.pem",
+        "the person put it there; only its path is configured",
+    ),
+    (Kind::SigningKey, "config.toml", "the person wrote it there"),
+    (
+        Kind::WorkloadJwt,
+        "workload.jwt",
+        "the platform keeps it there",
+    ),
+    (
+        Kind::WorkloadJwt,
+        "print-jwt",
+        "a program that prints it, in place of one that asks for it",
+    ),
+    (
+        Kind::IdToken,
+        "identity.jwt",
+        "whoever signed the person on put it there",
+    ),
 ];
 
 /// What was found where it must not be; empty is good.
@@ -70,8 +92,8 @@ pub(super) fn leaks(secrets: &[Secret], evidence: &[Evidence]) -> Vec<String> {
     let search = Search::new(secrets);
     let mut leaks = Vec::new();
     for said in evidence {
-        for hit in search.find(&said.bytes) {
-            if !is_excepted(&hit, &said.place) {
+        for hit in search.find(&without_excepted(secrets, said)) {
+            if !is_excepted(hit.secret, &said.place) {
                 leaks.push(format!("{} ({:?}): {hit:?}", said.from, said.place));
             }
         }
@@ -79,13 +101,28 @@ pub(super) fn leaks(secrets: &[Secret], evidence: &[Evidence]) -> Vec<String> {
     leaks
 }
 
-fn is_excepted(hit: &Hit<'_>, place: &Place) -> bool {
+fn is_excepted(secret: &Secret, place: &Place) -> bool {
     let Place::File(name) = place else {
         return false;
     };
     EXCEPTIONS
         .iter()
-        .any(|(kind, file, _)| *kind == hit.secret.kind && file == name)
+        .any(|(kind, file, _)| *kind == secret.kind && file == name)
+}
+
+/// Without the secrets that may be there, as they are: one JWT has parts of another.
+fn without_excepted<'a>(secrets: &[Secret], said: &'a Evidence) -> Cow<'a, [u8]> {
+    let mut rest = Cow::Borrowed(said.bytes.as_slice());
+    for secret in secrets {
+        let length = secret.bytes.len();
+        let at = |text: &[u8]| text.windows(length).position(|part| part == secret.bytes);
+        while is_excepted(secret, &said.place)
+            && let Some(start) = at(&rest)
+        {
+            rest.to_mut().splice(start..start + length, *b"(excepted)");
+        }
+    }
+    rest
 }
 
 impl Evidence {

@@ -1,29 +1,23 @@
 //! The library at TRACE: what every crate logs, and what errors and values show of themselves.
 
-use std::{
-    error::Error as StdError,
-    io,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use doorkey::{Environment, Host, LoginOutcome, Silent};
 use doorkey_oauth::{Interaction, LogoutOptions};
 use doorkey_testkit::{ClientAuthMethod, Fault, FaultRule, Leg, Proxy};
 use integration::{Home, LIMIT, World};
-use tokio::runtime::Runtime;
-use tracing::{Dispatch, dispatcher};
 
 use super::{
     echo::{Echo, Manner},
     evidence::{Evidence, Place, leaks},
+    log::{Log, runtime, shown},
     secrets::{Crossed, Kind, Secret},
     values,
 };
 
 #[test]
 fn login_refresh_and_every_failure_log_and_show_no_secret() {
-    let servers = runtime(&mut tokio::runtime::Builder::new_multi_thread());
+    let servers = runtime();
     let (world, proxy) = servers.block_on(async {
         let world = World::with(
             |auth| auth.registration_auth_method(ClientAuthMethod::Basic),
@@ -91,7 +85,7 @@ fn login_refresh_and_every_failure_log_and_show_no_secret() {
 
 #[test]
 fn a_token_endpoint_that_repeats_the_request_is_not_repeated_by_the_error() {
-    let servers = runtime(&mut tokio::runtime::Builder::new_multi_thread());
+    let servers = runtime();
     for manner in Manner::ALL {
         let (echo, sent) = servers.block_on(Echo::start(manner));
         let home = Home::new(&echo.world, "");
@@ -115,23 +109,6 @@ fn a_token_endpoint_that_repeats_the_request_is_not_repeated_by_the_error() {
     }
 }
 
-#[test]
-fn the_log_under_test_hears_every_thread_and_both_ways_of_logging() {
-    let log = Log::default();
-    log.listen(|| async {
-        tracing::trace!("here");
-        log::trace!("by the log crate");
-        let task = tokio::spawn(async { tracing::trace!("in a task") });
-        let thread = tokio::task::spawn_blocking(|| log::trace!("in a thread"));
-        assert!(task.await.is_ok() && thread.await.is_ok());
-    });
-    let bytes = log.evidence().bytes;
-    let text = String::from_utf8_lossy(&bytes);
-    for said in ["here", "by the log crate", "in a task", "in a thread"] {
-        assert!(text.contains(said), "{said}: {text}");
-    }
-}
-
 /// A whole life: login, calls, refresh, failures of every kind, logout.
 async fn session(
     world: &World,
@@ -146,7 +123,7 @@ async fn session(
     let outcome = host.login(Home::SERVER, overheard.clone(), &progress).await;
     let outcome = outcome.expect("a login");
     assert!(matches!(outcome, LoginOutcome::SignedIn { .. }));
-    let mut evidence = values::of_host(&host).await;
+    let mut evidence = values::of_host(&host, Home::SERVER).await;
     evidence.push(values::debug("the outcome of a login", &outcome));
     evidence.push(values::debug("the loopback listener", &person));
     evidence.push(overheard.evidence());
@@ -209,95 +186,6 @@ async fn failures(world: &World, home: &Home, open: &dyn Fn() -> Host) -> Vec<Ev
         world.auth.clear_faults();
     }
     evidence
-}
-
-/// An error as programs show it: each cause as text, and the whole as programmers see it.
-fn shown(name: &str, error: &(dyn StdError + 'static)) -> Vec<Evidence> {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    let mut evidence: Vec<_> = causes
-        .map(|cause| Evidence::new(Place::Text, name, cause.to_string()))
-        .collect();
-    evidence.push(values::debug(name, &error));
-    evidence
-}
-
-/// Everything that is logged while it listens: on all threads of a runtime of its own, through `tracing` and `log`.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn listen<F: Future>(&self, start: impl FnOnce() -> F) -> F::Output {
-        // Records of the log crate go to whatever this thread's subscriber is. The second time it is there already.
-        drop(log::set_logger(&Bridge));
-        log::set_max_level(log::LevelFilter::Trace);
-        let writer = self.clone();
-        let dispatch = Dispatch::new(
-            tracing_subscriber::fmt()
-                .with_max_level(tracing::Level::TRACE)
-                .with_ansi(false)
-                .with_writer(move || writer.clone())
-                .finish(),
-        );
-        let of_thread = dispatch.clone();
-        let runtime = runtime(
-            tokio::runtime::Builder::new_multi_thread()
-                .on_thread_start(move || std::mem::forget(dispatcher::set_default(&of_thread))),
-        );
-        dispatcher::with_default(&dispatch, || runtime.block_on(async { start().await }))
-    }
-
-    fn evidence(&self) -> Evidence {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Evidence::new(Place::Log, "the log", bytes.clone())
-    }
-
-    /// # Panics
-    /// When the log has nothing of one of these crates.
-    fn assert_from(&self, crates: &[&str]) {
-        let bytes = self.evidence().bytes;
-        let text = String::from_utf8_lossy(&bytes);
-        for name in crates {
-            let by_tracing = [
-                format!(" {name}::"),
-                format!(" {name}_"),
-                format!(" {name}: "),
-            ];
-            let found = by_tracing.iter().any(|target| text.contains(target));
-            assert!(found, "nothing of {name} is in the log");
-        }
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        log.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Hands records of the log crate to `tracing`.
-struct Bridge;
-
-impl log::Log for Bridge {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        tracing::trace!(target: "log", "{}: {}", record.target(), record.args());
-    }
-
-    fn flush(&self) {}
-}
-
-fn runtime(builder: &mut tokio::runtime::Builder) -> Runtime {
-    let runtime = builder.worker_threads(2).enable_all().build();
-    runtime.expect("a runtime")
 }
 
 const HEADER: &str = "library-header-6Rf1Wc8Ka3Tz9Qp5";

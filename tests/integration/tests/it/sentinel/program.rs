@@ -239,7 +239,7 @@ fn crossed(world: &World, identity: &Identity) -> Vec<Secret> {
     ];
     let crossed = Crossed::of(&requests, &headers)
         .and(Secret::new(Kind::ProxyPassword, PROXY_PASSWORD))
-        .and(Secret::of_client_key(identity));
+        .and(Secret::of_key(Kind::ClientKey, identity.key_pem()));
     let count = crossed.count(Kind::RefreshToken);
     assert!(count >= 4, "rotation: {crossed:?}");
     crossed.proven(&[

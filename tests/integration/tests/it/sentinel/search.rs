@@ -1,6 +1,9 @@
 //! Finds secrets in what was said: as they are, in the encodings that logs and protocols use, and in parts of them.
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use url::form_urlencoded;
@@ -109,10 +112,16 @@ impl<'a> Search<'a> {
         for (index, secret) in secrets.iter().enumerate() {
             assert!(secret.bytes.len() >= PART, "{secret:?} is too short");
             // A secret within Basic credentials is form-encoded before it is anything else.
-            for text in [secret.bytes.clone(), form(&secret.bytes).into_bytes()] {
+            let mut texts = vec![secret.bytes.clone(), form(&secret.bytes).into_bytes()];
+            texts.dedup();
+            // Where nothing has to be encoded, several encodings are the same.
+            let mut known = HashSet::new();
+            for text in &texts {
                 for encoding in Encoding::ALL {
-                    for encoded in encoding.of(&text) {
-                        search.add(index, encoding, &encoded);
+                    for encoded in encoding.of(text) {
+                        if known.insert(encoded.clone()) {
+                            search.add(index, encoding, &encoded);
+                        }
                     }
                 }
             }

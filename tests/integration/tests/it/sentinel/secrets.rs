@@ -2,8 +2,13 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use doorkey_testkit::{Identity, Leg, RecordedRequest};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use doorkey_testkit::{Leg, RecordedRequest};
+use integration::IdentityProvider;
+use serde_json::Value;
 use url::form_urlencoded;
 
 use super::search::Search;
@@ -25,7 +30,47 @@ pub(super) enum Kind {
     /// Of `bearer_token_env_var`.
     Bearer,
     ProxyPassword,
+    /// Of a client certificate.
     ClientKey,
+    /// What client assertions are signed with.
+    SigningKey,
+    ClientAssertion,
+    /// What tokens are bound to.
+    DpopKey,
+    DpopProof,
+    WorkloadJwt,
+    IdToken,
+    /// Of a sign-on.
+    IdentityRefreshToken,
+    IdJag,
+    Nonce,
+    DeviceCode,
+    /// Of a pushed authorization request.
+    RequestUri,
+}
+
+impl Kind {
+    /// Those that the browser carries: they are in the address of the authorization page, and only tie an answer to its
+    /// question.
+    pub(super) const OF_THE_PAGE: [Self; 3] = [Self::State, Self::Nonce, Self::RequestUri];
+
+    /// What a parameter of a request holds; `None` if it is no secret.
+    fn of(name: &str, value: &str) -> Option<Self> {
+        Some(match name {
+            "code" => Self::AuthorizationCode,
+            "code_verifier" => Self::Verifier,
+            "client_secret" => Self::ClientSecret,
+            "client_assertion" => Self::ClientAssertion,
+            "device_code" => Self::DeviceCode,
+            "refresh_token" => Self::RefreshToken,
+            "request_uri" => Self::RequestUri,
+            "state" => Self::State,
+            "nonce" => Self::Nonce,
+            "assertion" if is_id_jag(value) => Self::IdJag,
+            "assertion" => Self::WorkloadJwt,
+            _ => return None,
+        })
+    }
 }
 
 /// A secret that must be nowhere but where it is kept and sent.
@@ -43,29 +88,40 @@ impl Secret {
         }
     }
 
-    /// The private number of a client key: the same bytes in every form the key may take.
+    /// The private number of a key: the same bytes in every form the key may take.
     ///
     /// # Panics
     /// When the key is not a P-256 key in PKCS #8, or the search does not see it in its own file.
-    pub(super) fn of_client_key(identity: &Identity) -> Self {
-        let base64: String = identity
-            .key_pem()
-            .lines()
-            .filter(|line| !line.starts_with("-----"))
-            .collect();
-        let der = STANDARD.decode(base64).expect("base64");
+    pub(super) fn of_key(kind: Kind, pem: &str) -> Self {
+        let der = der(pem);
         // OCTET STRING of 32 bytes (RFC 5915).
         let at = der.windows(2).position(|tag| tag == [0x04, 0x20]);
         let at = at.expect("a P-256 key") + 2;
         let secret = Self {
-            kind: Kind::ClientKey,
+            kind,
             bytes: der[at..at + 32].to_vec(),
         };
         let found = Search::new(std::slice::from_ref(&secret))
-            .find(identity.key_pem().as_bytes())
+            .find(pem.as_bytes())
             .len();
         assert!(found > 0, "the key is not found in its own file");
         secret
+    }
+
+    /// The private number of a key that tokens are bound to.
+    ///
+    /// # Panics
+    /// When none of the proofs was made with it.
+    pub(super) fn of_dpop_key(pem: &str, proofs: &[Self]) -> Self {
+        let der = der(pem);
+        // The point in full ends the key (RFC 5480 §2.2).
+        let x = URL_SAFE_NO_PAD.encode(&der[der.len() - 64..der.len() - 32]);
+        let made = proofs.iter().any(|proof| {
+            let text = String::from_utf8_lossy(&proof.bytes);
+            proof.kind == Kind::DpopProof && header_of(&text)["jwk"]["x"] == x.as_str()
+        });
+        assert!(made, "no proof was made with this key");
+        Self::of_key(Kind::DpopKey, pem)
     }
 }
 
@@ -109,37 +165,55 @@ impl Crossed {
     }
 
     fn read(&mut self, request: &RecordedRequest) {
-        let bearer = request
-            .header("authorization")
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .map(str::to_owned);
+        let of_provider = IdentityProvider::saw(request);
+        let authorization = request.header("authorization");
+        let token = authorization
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| ["Bearer", "DPoP"].contains(scheme))
+            .map(|(_, token)| token.to_owned());
         match request.leg {
-            Leg::Resource => self.note(Kind::AccessToken, bearer),
-            Leg::ClientConfiguration => self.note(Kind::RegistrationAccessToken, bearer),
-            Leg::Authorization => self.note(Kind::State, request.query("state").pop()),
-            Leg::Token => {
-                self.note(Kind::RefreshToken, request.form("refresh_token").pop());
-                self.note(Kind::AuthorizationCode, request.form("code").pop());
-                self.note(Kind::Verifier, request.form("code_verifier").pop());
-                self.client_secret(request);
-            }
+            Leg::Resource => self.note(Kind::AccessToken, token),
+            Leg::ClientConfiguration => self.note(Kind::RegistrationAccessToken, token),
             Leg::Revocation => {
                 let hint = request.form("token_type_hint");
-                let kind = if hint == ["refresh_token"] {
-                    Kind::RefreshToken
-                } else {
-                    Kind::AccessToken
+                let kind = match hint.first().map(String::as_str) {
+                    Some("refresh_token") if of_provider => Kind::IdentityRefreshToken,
+                    Some("refresh_token") => Kind::RefreshToken,
+                    _ => Kind::AccessToken,
                 };
                 self.note(kind, request.form("token").pop());
-                self.client_secret(request);
             }
             _ => {}
         }
+        self.note(Kind::DpopProof, request.header("dpop").map(str::to_owned));
+        self.note(Kind::ClientSecret, authorization.and_then(basic_password));
+        if request.leg != Leg::Resource {
+            self.parameters(&request.body, of_provider);
+            let query = request.url.split_once('?').map_or("", |(_, query)| query);
+            self.parameters(query.as_bytes(), of_provider);
+        }
     }
 
-    fn client_secret(&mut self, request: &RecordedRequest) {
-        self.note(Kind::ClientSecret, request.form("client_secret").pop());
-        self.note(Kind::ClientSecret, basic_password(request));
+    /// The secrets among form-encoded parameters; an identity provider has refresh tokens of its own.
+    pub(super) fn parameters(&mut self, encoded: &[u8], of_provider: bool) {
+        let pairs: Vec<_> = form_urlencoded::parse(encoded).collect();
+        let value_of = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted);
+        for (name, value) in &pairs {
+            let kind = match Kind::of(name, value) {
+                Some(Kind::RefreshToken) if of_provider => Kind::IdentityRefreshToken,
+                Some(kind) => kind,
+                None if name == "subject_token" => match value_of("subject_token_type") {
+                    Some((_, kind)) if kind.ends_with(":refresh_token") => {
+                        Kind::IdentityRefreshToken
+                    }
+                    _ => Kind::IdToken,
+                },
+                None => continue,
+            };
+            // What comes before is the same for everybody (RFC 9126 §2.2).
+            let value = value.strip_prefix(REQUEST_URI).unwrap_or(value);
+            self.note(kind, Some(value.to_owned()));
+        }
     }
 
     fn note(&mut self, kind: Kind, text: Option<String>) {
@@ -156,10 +230,32 @@ impl fmt::Debug for Secret {
 }
 
 /// The password of Basic credentials, form-decoded (RFC 6749 §2.3.1).
-fn basic_password(request: &RecordedRequest) -> Option<String> {
-    let encoded = request.header("authorization")?.strip_prefix("Basic ")?;
+fn basic_password(authorization: &str) -> Option<String> {
+    let encoded = authorization.strip_prefix("Basic ")?;
     let pair = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
     let query = format!("v={}", pair.split_once(':')?.1);
     let mut values = form_urlencoded::parse(query.as_bytes());
     values.next().map(|(_, value)| value.into_owned())
 }
+
+/// draft-ietf-oauth-identity-assertion-authz-grant §3.
+fn is_id_jag(jwt: &str) -> bool {
+    header_of(jwt)["typ"] == "oauth-id-jag+jwt"
+}
+
+/// The header of a JWT; `null` if it is none.
+fn header_of(jwt: &str) -> Value {
+    let header = jwt.split('.').next().unwrap_or_default();
+    let bytes = URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+fn der(pem: &str) -> Vec<u8> {
+    let base64: String = pem
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
+    STANDARD.decode(base64).expect("base64")
+}
+
+const REQUEST_URI: &str = "urn:ietf:params:oauth:request_uri:";

@@ -8,12 +8,11 @@ use std::{
 use doorkey::{Host, LoginStep, Progress};
 use doorkey_http::{Body, ClientIdentity, HttpProfile, ProxyUrl, SentSecrets};
 use doorkey_oauth::{
-    AuthorizationConfig, BoxFuture, Callback, Channel, ClientChoice, Interaction, InteractionError,
-    InteractionRequest, Prompt, TokenSource,
+    AuthorizationConfig, BoxFuture, Callback, Channel, ClientChoice, DevicePrompt, Interaction,
+    InteractionError, InteractionRequest, Prompt, TokenSource,
 };
 use doorkey_store::{Grant, GrantKey, Registration, RegistrationKind, Store};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
-use integration::Home;
 use secrecy::{SecretSlice, SecretString};
 
 use super::{
@@ -26,9 +25,9 @@ pub(super) fn debug(name: &str, value: &dyn Debug) -> Evidence {
     Evidence::new(Place::Text, name, format!("{value:?}\n{value:#?}"))
 }
 
-/// A host that has signed in, with everything in it that holds a secret.
-pub(super) async fn of_host(host: &Host) -> Vec<Evidence> {
-    let session = host.session(Home::SERVER).expect("a session");
+/// A host that has signed in to `server`, with everything in it that holds a secret.
+pub(super) async fn of_host(host: &Host, server: &str) -> Vec<Evidence> {
+    let session = host.session(server).expect("a session");
     let store = host.store();
     let token = session.tokens.token().await.expect("a token");
     let grant = session.tokens.grant().await.expect("a grant");
@@ -162,6 +161,14 @@ impl Overheard {
 }
 
 impl Interaction for Overheard {
+    fn present_code<'a>(
+        &'a self,
+        prompt: &'a DevicePrompt,
+    ) -> BoxFuture<'a, Result<(), InteractionError>> {
+        hear(&self.heard, prompt);
+        self.person.present_code(prompt)
+    }
+
     fn open<'a>(
         &'a self,
         request: InteractionRequest,

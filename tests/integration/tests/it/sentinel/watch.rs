@@ -137,7 +137,7 @@ impl<'a> Watch<'a> {
         let pages = self.world.person.urls();
         let others: Vec<_> = secrets
             .iter()
-            .filter(|secret| secret.kind != Kind::State)
+            .filter(|secret| !Kind::OF_THE_PAGE.contains(&secret.kind))
             .cloned()
             .collect();
         for page in &pages {
