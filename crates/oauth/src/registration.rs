@@ -41,10 +41,11 @@ impl RegistrationRequest<'_> {
             "grant_types": [self.grant_type(), "refresh_token"],
             "token_endpoint_auth_method": self.method.as_str(),
             "application_type": self.redirect_uri.map_or("native", application_type),
+            // Left out, it would be `code` (RFC 7591 §2), which a client without redirects has no use for.
+            "response_types": self.redirect_uri.map_or(&[][..], |_| &["code"]),
         });
         if let Some(redirect_uri) = self.redirect_uri {
             document["redirect_uris"] = json!([redirect_uri]);
-            document["response_types"] = json!(["code"]);
         }
         if let (Some(object), false) = (document.as_object_mut(), self.scopes.is_empty()) {
             object.insert(String::from("scope"), json!(self.scopes.to_string()));
