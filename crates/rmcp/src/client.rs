@@ -25,6 +25,7 @@ use crate::{
     ClientError, ClientOptions, Event, EventStream, Exchange, Limits,
     answer::{Answer, Question},
     connection::{Connection, MessageKey},
+    declared::declaring,
     refusal::{Cause, Place},
     reply::{Failure, Reply, SESSION_ID, auth_required, insufficient_scope},
     sse::{answering, bounded_events},
@@ -39,6 +40,9 @@ use crate::{
 /// A 401 is answered below this type: the request is replayed with a renewed token where there is one. What comes
 /// up here are requests that need a person (`AuthRequired`, `InsufficientScope`), each with all the challenges of the
 /// response as one list (RFC 9110 §11.6.1).
+///
+/// The MCP extension that the tokens are obtained by, and DPoP while they are bound to a key, are declared in the capabilities
+/// of the client, on top of what the handler declares.
 #[derive(Clone)]
 pub struct AuthorizedClient {
     inner: Arc<Inner>,
@@ -46,6 +50,8 @@ pub struct AuthorizedClient {
 
 struct Inner {
     service: ResourceService,
+    /// Whose flow is declared; `None` for a probe, which asks as nobody.
+    tokens: Option<TokenSource>,
     options: ClientOptions,
     /// What holds where the options say nothing.
     general: Timeouts,
@@ -75,8 +81,9 @@ impl AuthorizedClient {
     #[must_use]
     pub fn new(http: HttpClient, tokens: TokenSource, options: ClientOptions) -> Self {
         let general = http.profile().timeouts;
-        let service = AuthorizationLayer::new(tokens).layer(http);
-        Self::over(BoxCloneSyncService::new(service), general, options)
+        let service = AuthorizationLayer::new(tokens.clone()).layer(http);
+        let service = BoxCloneSyncService::new(service);
+        Self::made_of(service, Some(tokens), general, options)
     }
 
     /// A client over any service, whose own time limits are `general`.
@@ -85,10 +92,20 @@ impl AuthorizedClient {
         general: Timeouts,
         options: ClientOptions,
     ) -> Self {
+        Self::made_of(service, None, general, options)
+    }
+
+    fn made_of(
+        service: ResourceService,
+        tokens: Option<TokenSource>,
+        general: Timeouts,
+        options: ClientOptions,
+    ) -> Self {
         let (events, _) = broadcast::channel(EVENT_CAPACITY);
         Self {
             inner: Arc::new(Inner {
                 service,
+                tokens,
                 options,
                 general,
                 events,
@@ -116,6 +133,7 @@ impl AuthorizedClient {
         Self {
             inner: Arc::new(Inner {
                 service: self.inner.service.clone(),
+                tokens: self.inner.tokens.clone(),
                 options: self.inner.options.clone(),
                 general: self.inner.general,
                 events: self.inner.events.clone(),
@@ -137,7 +155,8 @@ impl AuthorizedClient {
 
     /// Sends one message and reads what came back, without regard to what was settled or remembered.
     pub(crate) async fn post(&self, post: &Post) -> Result<Answer, Failure> {
-        let body = serde_json::to_vec(&post.message)
+        let message = declaring(&post.message, self.inner.tokens.as_ref()).await;
+        let body = serde_json::to_vec(message.as_ref())
             .map_err(|error| StreamableHttpError::Client(ClientError::Encode(error)))?;
         let mut request = Request::builder()
             .method(Method::POST)

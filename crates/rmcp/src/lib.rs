@@ -63,6 +63,7 @@ mod answer;
 mod client;
 mod connect;
 mod connection;
+mod declared;
 mod discovery;
 mod error;
 mod event;

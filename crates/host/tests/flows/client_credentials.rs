@@ -2,9 +2,9 @@
 
 use doorkey_testkit::{
     AuthorizationServer, CertificateAuthority, ClientAuthMethod, Dpop, Leg, McpServer,
-    SigningAlgorithm, StaticClient,
+    RecordedRequest, SigningAlgorithm, StaticClient,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::{World, key};
 
@@ -65,6 +65,33 @@ async fn the_first_request_signs_in_and_an_expired_token_is_no_login_required_cc
     world.run(&["tools", "one"]).await.expect(0, &["echo"]);
     assert_eq!(world.recorder.count(Leg::Token), 2);
     world.spotless();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_is_told_which_extension_is_in_use_cc_10() {
+    let world = by_secret().await;
+    world.run(&["tools", "one"]).await.expect(0, &["echo"]);
+    let told: Vec<_> = world
+        .recorder
+        .of(Leg::Resource)
+        .iter()
+        .filter_map(capabilities)
+        .collect();
+    assert!(!told.is_empty());
+    for capabilities in told {
+        let extensions = json!({ "io.modelcontextprotocol/oauth-client-credentials": {} });
+        assert_eq!(capabilities["extensions"], extensions);
+    }
+}
+
+/// What a request tells of the client.
+fn capabilities(request: &RecordedRequest) -> Option<Value> {
+    let params = &request.json()?["params"];
+    let meta = &params["_meta"]["io.modelcontextprotocol/clientCapabilities"];
+    let told = [&params["capabilities"], meta]
+        .into_iter()
+        .find(|told| told.is_object());
+    told.cloned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
