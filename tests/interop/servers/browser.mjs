@@ -1,6 +1,8 @@
-// The scripted browser that $BROWSER names: signs in, consents, and follows the redirect to the program's own listener.
+// The scripted browser that $BROWSER names: signs in, consents, and follows the redirect to the program's own listener, or goes on
+// until the page says that the sign-in is done.
 //
-// One argument, the authorization URL. NODE_EXTRA_CA_CERTS has to name the private CA. BROWSER_LOG, if set, gets each page's URL.
+// Arguments: the URL; a code to type where a page asks for one; `abort`, to say no where a page asks to compare the code.
+// NODE_EXTRA_CA_CERTS has to name the private CA. BROWSER_LOG, if set, gets each page's URL.
 
 import { appendFileSync } from 'node:fs';
 
@@ -33,12 +35,25 @@ function form(page, base) {
   const fields = new URLSearchParams();
   for (const [input] of page.matchAll(/<input[^>]*>/g)) {
     const name = /name="([^"]*)"/.exec(input)?.[1];
-    if (name) fields.set(name, /value="([^"]*)"/.exec(input)?.[1] ?? 'person');
+    if (name) fields.set(name, /value="([^"]*)"/.exec(input)?.[1] ?? typed(name));
   }
   return { url: new URL(action[1].replaceAll('&amp;', '&'), base).href, fields };
 }
 
-let url = process.argv[2];
+function typed(name) {
+  if (name !== 'user_code') return 'person';
+  if (!code) throw new Error('a code is asked for, and there is none');
+  return code;
+}
+
+/** The person's answer to a page that shows the code. */
+function decide(fields) {
+  if (decision !== 'abort' || !fields.has('confirm')) return;
+  fields.delete('confirm');
+  fields.set('abort', 'yes');
+}
+
+let [url, code, decision] = process.argv.slice(2);
 let options = {};
 for (let step = 0; step < limit; step += 1) {
   const response = await visit(url, options);
@@ -51,7 +66,9 @@ for (let step = 0; step < limit; step += 1) {
   const page = await response.text();
   if (new URL(url).protocol === 'http:') process.exit(response.ok ? 0 : 1);
   if (!response.ok) throw new Error(`${response.status} at ${new URL(url).pathname}: ${page.slice(0, 400)}`);
+  if (page.includes('<h1>Sign-in Success</h1>') || page.includes('The Sign-in request was interrupted')) process.exit(0);
   const next = form(page, url);
+  decide(next.fields);
   url = next.url;
   options = { method: 'POST', body: next.fields, headers: { 'content-type': 'application/x-www-form-urlencoded' } };
 }

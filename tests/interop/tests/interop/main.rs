@@ -10,6 +10,7 @@
 
 mod checks;
 mod day;
+mod device;
 mod dpop;
 mod program;
 mod pushed;

@@ -21,6 +21,14 @@ pub(crate) struct Person {
     ca_certificate: PathBuf,
 }
 
+/// A run of the program that has not come to its end; it ends with this value.
+pub(crate) struct Running {
+    child: Child,
+    what: String,
+    started: Instant,
+    output: TempDir,
+}
+
 /// What one run of the program came to.
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -44,6 +52,11 @@ impl Person {
     /// # Panics
     /// When it takes longer than a minute.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        self.start(arguments).finish()
+    }
+
+    /// Starts the program.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let output = tempfile::tempdir().expect("a temporary folder");
         let file = |name: &str| std::fs::File::create(output.path().join(name)).expect("a file");
         let child = Command::new(program())
@@ -59,13 +72,11 @@ impl Person {
             .stderr(file("err"))
             .spawn()
             .expect("the program is built: `cargo build -p doorkey`");
-        let code = wait(child, arguments);
-        let read =
-            |name: &str| std::fs::read_to_string(output.path().join(name)).expect("UTF-8 output");
-        Run {
-            code,
-            stdout: read("out"),
-            stderr: read("err"),
+        Running {
+            child,
+            what: format!("doorkey {arguments:?}"),
+            started: Instant::now(),
+            output,
         }
     }
 
@@ -137,6 +148,54 @@ impl Person {
     }
 }
 
+impl Running {
+    /// Waits until something can be made of what the program has written to standard error.
+    pub(crate) fn said<T>(&mut self, read: impl Fn(&str) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = read(&self.read("err")) {
+                return found;
+            }
+            assert!(self.ended().is_none(), "it ended: {}", self.read("err"));
+            self.pause();
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Run {
+        loop {
+            if let Some(code) = self.ended() {
+                return Run {
+                    code,
+                    stdout: self.read("out"),
+                    stderr: self.read("err"),
+                };
+            }
+            self.pause();
+        }
+    }
+
+    fn pause(&self) {
+        let so_long = self.started.elapsed() < LIMIT;
+        assert!(so_long, "{} took longer than {LIMIT:?}", self.what);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+
+    fn ended(&mut self) -> Option<i32> {
+        let status = self.child.try_wait().expect("a child to wait for");
+        status.map(|status| status.code().unwrap_or(-1))
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.output.path().join(name)).expect("UTF-8 output")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
 impl Run {
     pub(crate) fn succeeded(self) -> Self {
         assert_eq!(self.code, 0, "{self}");
@@ -160,19 +219,6 @@ impl fmt::Display for Run {
             "exit code {code}\n-- stdout\n{stdout}\n-- stderr\n{stderr}"
         )
     }
-}
-
-fn wait(mut child: Child, arguments: &[&str]) -> i32 {
-    let started = Instant::now();
-    while started.elapsed() < LIMIT {
-        if let Some(status) = child.try_wait().expect("a child to wait for") {
-            return status.code().unwrap_or(-1);
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let _ended = child.kill();
-    let _reaped = child.wait();
-    panic!("doorkey {arguments:?} took longer than {LIMIT:?}");
 }
 
 /// The program beside this test: Cargo puts both below the same profile's folder.
