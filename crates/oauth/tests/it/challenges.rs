@@ -309,3 +309,18 @@ async fn who_sent_no_token_lacks_no_scope_ch_07() {
     assert!(browser.prompts().is_empty());
     assert_eq!(world.legs(), [Leg::Resource]);
 }
+
+#[tokio::test]
+async fn a_401_that_names_other_scopes_has_them_asked_for_besides_ch_11() {
+    let world = World::new();
+    world.set().issues_refresh_tokens = false;
+    let browser = Browser::new(&world);
+    let source = world.interactive(&Store::memory(), browser.clone());
+    world.signed_in(&source).await;
+    send(&world, &source).await.unwrap();
+    let value = r#"Bearer error="invalid_token", scope="mail""#;
+    world.script_with(Leg::Resource, 401, "", lines(&[value]));
+    let response = send(&world, &source).await.unwrap();
+    assert_eq!(text(response).await, "call");
+    assert_eq!(asked(&browser), Scopes::parse("files:read mail"));
+}

@@ -2,15 +2,19 @@
 //! outlives it (USE-01, USE-02, USE-04, CH-02 to CH-04, REF-07, REF-08, REF-15, UP-05).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use doorkey_http::{Body, Leg};
 use doorkey_oauth::{AuthorizationLayer, Challenges, Error, TokenSource};
-use doorkey_store::Store;
+use doorkey_store::{GrantKey, Store};
 use http::header::{LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, Response};
+use secrecy::ExposeSecret as _;
 use tower::{Layer as _, ServiceExt as _};
 
 use crate::browser::Browser;
+use crate::stores::Fickle;
 use crate::world::{SERVER, World};
 
 /// What a session consists of: calls, notifications, its stream, a resumed stream, its end.
@@ -320,4 +324,53 @@ async fn a_step_up_that_is_granted_less_is_not_tried_again_up_05_tok_14() {
     // Nor by the next request.
     assert!(send(&world, &source, call()).await.is_err());
     assert_eq!(browser.prompts().len(), 1);
+}
+
+/// Sends a request and tells whether the store had its token by then.
+async fn is_on_record(world: &World, source: &TokenSource, store: &Store) -> bool {
+    let on_record = Arc::new(AtomicBool::new(false));
+    let (http, noted, store) = (world.http(), Arc::clone(&on_record), store.clone());
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (http, noted, store) = (http.clone(), Arc::clone(&noted), store.clone());
+        async move {
+            let sent = request.headers().get("authorization").cloned();
+            let key = GrantKey::new(SERVER, "default");
+            let stored = store.grant(&key).await.unwrap();
+            let secret = stored.and_then(|stored| stored.value.access_token);
+            let expected = secret.map(|secret| format!("Bearer {}", secret.expose_secret()));
+            let sent = sent.map(|value| value.to_str().unwrap().to_owned());
+            noted.store(sent == expected, Ordering::SeqCst);
+            http.oneshot(request).await
+        }
+    });
+    let layer = AuthorizationLayer::new(source.clone());
+    layer.layer(service).oneshot(call()).await.unwrap();
+    on_record.load(Ordering::SeqCst)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_token_is_on_record_before_anybody_uses_it_ref_04_law_5() {
+    let world = World::new();
+    let records = Fickle::default();
+    let store = Store::new(records.clone());
+    let source = world.source(&store);
+    world.signed_in(&source).await;
+    records.save_slowly();
+    world.set().token_delay = Duration::from_millis(20);
+    for seconds in [3600, 3550] {
+        // The old token is spent, or good for a while yet.
+        world.clock().advance(seconds);
+        world.start_over();
+        let callers = (0..30).map(|caller| {
+            let (world, source, store) = (world.clone(), source.clone(), store.clone());
+            async move {
+                // One comes after the other, all through the refresh and the saves around it.
+                tokio::time::sleep(Duration::from_millis(3 * caller)).await;
+                is_on_record(&world, &source, &store).await
+            }
+        });
+        let on_record = futures_util::future::join_all(callers).await;
+        assert_eq!(on_record, [true; 30], "{seconds}");
+        assert_eq!(world.seen(Leg::Token).len(), 1, "{seconds}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The crate against a scripted authorization server and resource, one recorder for every leg.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod asked;
 mod browser;
 mod callback_errors;
 mod challenges;

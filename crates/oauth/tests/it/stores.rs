@@ -33,6 +33,7 @@ struct State {
     /// The next record that is read is delivered only after a while.
     late: Mutex<Option<Gate>>,
     slow_removes: AtomicBool,
+    slow_saves: AtomicBool,
 }
 
 /// Tells that it was reached, and opens when it is told to.
@@ -61,6 +62,10 @@ impl Fickle {
 
     pub(crate) fn remove_slowly(&self) {
         self.0.slow_removes.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn save_slowly(&self) {
+        self.0.slow_saves.store(true, Ordering::SeqCst);
     }
 
     fn refuses(&self) -> bool {
@@ -116,7 +121,12 @@ impl Backend for Fickle {
             return Box::pin(async { Err(broken("save")) });
         }
         self.0.saves.fetch_add(1, Ordering::SeqCst);
-        self.0.memory.save(id, bytes, expected)
+        Box::pin(async move {
+            if self.0.slow_saves.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            self.0.memory.save(id, bytes, expected).await
+        })
     }
 
     fn remove<'a>(
