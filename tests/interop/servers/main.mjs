@@ -29,7 +29,8 @@ const log = {
     const { method, url, headers } = request;
     const [scheme, credential] = headers.authorization?.split(' ') ?? [];
     const proof = headers.dpop && decodeJwt(headers.dpop);
-    write({ method, url, scheme, credential, proof, agent: headers['user-agent'], body, answer });
+    const content = Object.fromEntries(Object.entries(headers).filter(([name]) => /^(mcp-|accept$|content-type$)/.test(name)));
+    write({ method, url, scheme, credential, proof, agent: headers['user-agent'], content, body, answer });
   },
   /** Something that the authorization server says has happened. */
   event(name) {

@@ -81,6 +81,13 @@ pub(crate) fn before_the_proof(servers: &Servers) -> Vec<String> {
         .collect()
 }
 
+/// Whether the MCP server was told that the client uses an extension.
+pub(crate) fn is_declared(servers: &Servers, extension: &str) -> bool {
+    let name = json!(extension).to_string();
+    let mut messages = servers.requests_to("/mcp").into_iter();
+    messages.any(|message| message.by_program && message.body.contains(&name))
+}
+
 /// The token requests that were answered with a token.
 pub(crate) fn granted(requests: Vec<Request>) -> Vec<Request> {
     requests.into_iter().filter(Request::succeeded).collect()

@@ -1,7 +1,5 @@
 //! Device authorization (RFC 8628): the person types a code on the provider's own pages, elsewhere.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use crate::checks::{assert_every_refresh_is_bound, assert_tools_work, granted, wait_for_expiry};
@@ -21,16 +19,14 @@ fn signing_in_by_device() -> (Servers, Person) {
 fn a_person_types_the_code_elsewhere_and_the_login_is_refreshed_like_any_other() {
     let (mut servers, person) = signing_in_by_device();
     let mut login = person.start(&["login", "work", "--no-browser"]);
-    let (page, code) = login.said(page_and_code);
+    let (page, code) = login.until(page_and_code);
     let started = &servers.requests_to("/device/auth")[0];
     assert_eq!(started.answer.members["user_code"], code);
     assert_eq!(started.answer.members["verification_uri"], page);
     assert_eq!(started.values("resource"), [servers.mcp()]);
 
     // Not at once: the program is told to be patient.
-    while polls(&servers).is_empty() {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    login.until(|_| polls(&servers).first().map(|_| ()));
     let typed = person.browse(&[&page, &code]);
     let said = String::from_utf8_lossy(&typed.stderr);
     assert!(typed.status.success(), "{said}");
@@ -69,7 +65,7 @@ fn a_browser_on_this_machine_opens_the_page_with_the_code_filled_in() {
 fn a_person_who_says_no_elsewhere_ends_the_login() {
     let (servers, person) = signing_in_by_device();
     let mut login = person.start(&["login", "work", "--no-browser"]);
-    let (page, code) = login.said(page_and_code);
+    let (page, code) = login.until(page_and_code);
     let typed = person.browse(&[&page, &code, "abort"]);
     let said = String::from_utf8_lossy(&typed.stderr);
     assert!(typed.status.success(), "{said}");

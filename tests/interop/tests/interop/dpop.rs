@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::checks::{
     assert_call_works, assert_every_refresh_is_bound, assert_pushed_login_is_bound,
-    assert_tools_work, granted, wait_for_expiry,
+    assert_tools_work, granted, is_declared, wait_for_expiry,
 };
 use crate::program::Person;
 use crate::servers::{Request, Servers, jwt};
@@ -53,6 +53,11 @@ fn a_challenge_for_dpop_alone_gives_tokens_bound_to_a_key_that_are_refreshed_wit
     );
     assert_call_works(&person);
     assert_eq!(granted(servers.refreshes()).len(), 1, "one refresh in all");
+    let extension = "io.modelcontextprotocol/auth/dpop";
+    assert!(
+        is_declared(&servers, extension),
+        "the client says what it uses"
+    );
     assert_every_call_is_proven(&servers);
     assert_eq!(person.browser_visits("/auth?"), 1, "one login in all");
 }
@@ -60,24 +65,14 @@ fn a_challenge_for_dpop_alone_gives_tokens_bound_to_a_key_that_are_refreshed_wit
 #[test]
 fn what_was_stolen_of_a_bound_login_is_of_no_use() {
     let (servers, person) = signed_in(UNHURRIED);
-    servers.forget_requests();
-    assert_call_works(&person);
-    let calls = servers.requests_to("/mcp");
-    let call = calls.iter().rfind(|call| call.succeeded()).expect("a call");
-    let token = call.credential.as_str();
+    let call = last_call(&servers, &person);
     for (scheme, proof) in [
         ("Bearer", false),
+        ("Bearer", true),
         ("DPoP", false),
         ("DPoP", true),
-        ("Bearer", true),
     ] {
-        let refused = servers.thief(&json!({
-            "url": servers.mcp(),
-            "headers": { "authorization": format!("{scheme} {token}"), "content-type": "application/json" },
-            "body": call.body,
-            "token": token,
-            "proof": proof,
-        }));
+        let refused = replayed(&servers, &call, scheme, proof);
         assert_eq!(refused["status"], 401, "{scheme}, {proof}: {refused}");
         let challenge = refused["challenge"].as_str().expect("a challenge");
         assert!(
@@ -86,6 +81,38 @@ fn what_was_stolen_of_a_bound_login_is_of_no_use() {
         );
     }
     assert_tools_work(&person);
+
+    // What is stolen of a bearer login is of use: the same request gets past the gate.
+    let servers = Servers::start();
+    let person = Person::new(&servers);
+    person
+        .run(&["add", "work", "--url", servers.mcp()])
+        .succeeded();
+    person.run(&["login", "work"]).succeeded();
+    let call = last_call(&servers, &person);
+    let accepted = replayed(&servers, &call, "Bearer", false);
+    assert_eq!(accepted["status"], 200, "{accepted}");
+}
+
+/// The program calls a tool; its request.
+fn last_call(servers: &Servers, person: &Person) -> Request {
+    assert_call_works(person);
+    let calls = servers.requests_to("/mcp").into_iter();
+    let mut calls = calls.filter(|call| call.succeeded() && call.body.contains("tools/call"));
+    calls.next_back().expect("a call")
+}
+
+/// What the MCP server says to somebody else with the token of a request.
+fn replayed(servers: &Servers, call: &Request, scheme: &str, proof: bool) -> Value {
+    let mut headers = call.headers.clone();
+    headers["authorization"] = json!(format!("{scheme} {}", call.credential));
+    servers.thief(&json!({
+        "url": servers.mcp(),
+        "headers": headers,
+        "body": call.body,
+        "token": call.credential,
+        "proof": proof,
+    }))
 }
 
 #[test]

@@ -149,10 +149,10 @@ impl Person {
 }
 
 impl Running {
-    /// Waits until something can be made of what the program has written to standard error.
-    pub(crate) fn said<T>(&mut self, read: impl Fn(&str) -> Option<T>) -> T {
+    /// Waits until there is something, which may be in what the program has written to standard error.
+    pub(crate) fn until<T>(&mut self, look: impl Fn(&str) -> Option<T>) -> T {
         loop {
-            if let Some(found) = read(&self.read("err")) {
+            if let Some(found) = look(&self.read("err")) {
                 return found;
             }
             assert!(self.ended().is_none(), "it ended: {}", self.read("err"));

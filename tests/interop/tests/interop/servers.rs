@@ -33,6 +33,8 @@ pub(crate) struct Request {
     pub(crate) scheme: String,
     /// What followed the scheme.
     pub(crate) credential: String,
+    /// Those of MCP and of its content.
+    pub(crate) headers: Value,
     /// The claims of its DPoP proof; null without one.
     pub(crate) proof: Value,
     /// The program sent it, not the browser (nor a server asking the other one for keys).
@@ -232,7 +234,9 @@ impl Servers {
 
     fn entries(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.log()).expect("a readable log");
-        log.lines()
+        // A line without its end is still being written.
+        log.split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'))
             .map(|line| serde_json::from_str(line).expect("JSON"))
             .collect()
     }
@@ -295,6 +299,7 @@ fn request(logged: &Value) -> Request {
         body: text(&logged["body"]),
         scheme: text(&logged["scheme"]),
         credential: text(&logged["credential"]),
+        headers: logged["content"].clone(),
         proof: logged["proof"].clone(),
         by_program: text(&logged["agent"]).starts_with("doorkey/"),
         answer: Answer {

@@ -1,6 +1,6 @@
 //! Client credentials: a secret or a key signs in, and nobody is asked.
 
-use crate::checks::{assert_call_works, assert_tools_work, wait_for_expiry};
+use crate::checks::{assert_call_works, assert_tools_work, is_declared, wait_for_expiry};
 use crate::program::Person;
 use crate::servers::{Request, Servers, jwt};
 use crate::{BRIEF, UNHURRIED};
@@ -128,6 +128,11 @@ fn work_by_themselves(servers: &mut Servers, machines: &[Machine]) -> Vec<Vec<Re
     });
     let first: Vec<_> = first.collect();
     assert_eq!(servers.requests_to("/reg").len(), 0, "nobody registers");
+    let extension = "io.modelcontextprotocol/oauth-client-credentials";
+    assert!(
+        is_declared(servers, extension),
+        "the client says what it uses"
+    );
 
     wait_for_expiry();
     servers.set_token_lifetime(UNHURRIED);
