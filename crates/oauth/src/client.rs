@@ -27,6 +27,8 @@ pub(crate) struct Client {
     pub(crate) algorithm: Option<SigningAlgorithm>,
     /// Whom client assertions are for (TOK-10).
     pub(crate) audience: String,
+    /// Whether it proves itself in one way alone, whatever the server says (CC-04, WIF-05).
+    pub(crate) sticks: bool,
     pub(crate) origin: ClientOrigin,
 }
 
@@ -79,6 +81,7 @@ impl Client {
             key: None,
             algorithm: None,
             audience: audience(config, grant.assertion_audience.as_ref(), &grant.issuer),
+            sticks: config.flow.is_unattended(),
             origin: ClientOrigin::Granted,
         };
         if let ClientChoice::Static {
@@ -94,8 +97,9 @@ impl Client {
                 client.secret.clone_from(client_secret);
             }
             client.method = auth_method.unwrap_or(client.method);
-            // What the server takes was checked at login.
-            client.algorithm = signing_key.as_ref().and_then(|key| key.algorithm(None));
+            client.algorithm = signing_key
+                .as_ref()
+                .and_then(|key| remembered(key, grant.assertion_algorithm.as_deref()));
             client.key.clone_from(signing_key);
         }
         client
@@ -131,6 +135,7 @@ impl Client {
             key: None,
             algorithm: None,
             audience: String::new(),
+            sticks: false,
             origin: ClientOrigin::Configured,
         }
     }
@@ -220,6 +225,7 @@ pub(crate) fn configured(
             _ => None,
         },
         audience: audience(config, None, server.issuer.as_str()),
+        sticks: config.flow.is_unattended(),
         ..Client::public(client_id.clone())
     }))
 }
@@ -242,6 +248,13 @@ pub(crate) fn algorithm(
             member: "token_endpoint_auth_signing_alg_values_supported",
             why: "lists nothing that the configured key can sign with",
         })
+}
+
+/// The algorithm that the server was found to take, if the key still is one that signs with it.
+pub(crate) fn remembered(key: &SigningKey, name: Option<&str>) -> Option<SigningAlgorithm> {
+    let listed = name.map(|name| [name.to_owned()]);
+    let listed = listed.as_ref().map(<[String; 1]>::as_slice);
+    key.algorithm(listed).or_else(|| key.algorithm(None))
 }
 
 /// Whom assertions are for: the issuer as one string, unless the user knows better (TOK-10).

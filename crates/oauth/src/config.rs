@@ -9,6 +9,7 @@ use doorkey_store::{ClientAuthMethod, Grant, GrantKey};
 use secrecy::SecretString;
 use url::Url;
 
+use crate::access_token::TokenType;
 use crate::error::{Error, LoginReason};
 use crate::flow::{DpopChoice, Flow};
 use crate::key::SigningKey;
@@ -94,6 +95,16 @@ impl AuthorizationConfig {
     /// # Errors
     /// Why a person has to sign in before this configuration can be used.
     pub fn check(&self, grant: &Grant) -> Result<(), LoginReason> {
+        // Another flow has other credentials, which were not meant for whoever gave this grant.
+        if !self.flow.renews(grant.flow.as_deref()) {
+            return Err(LoginReason::FlowChanged);
+        }
+        let is_bound = TokenType::parse(&grant.token_type) == Some(TokenType::Dpop);
+        match self.dpop {
+            DpopChoice::Require if !is_bound => return Err(LoginReason::BindingChanged),
+            DpopChoice::Off if is_bound => return Err(LoginReason::BindingChanged),
+            _ => {}
+        }
         if !resource::is_wanted(&self.resource, grant.resource.as_deref()) {
             return Err(LoginReason::ResourceChanged);
         }
@@ -127,7 +138,27 @@ impl AuthorizationConfig {
         {
             crate::client::check_metadata_url(url)?;
         }
+        self.check_credentials()?;
         self.check_extra_params()
+    }
+
+    /// A client that signs in by itself has something to prove itself with (CC-02, CC-03).
+    fn check_credentials(&self) -> Result<(), Error> {
+        let has_credentials = match &self.client {
+            ClientChoice::Static {
+                client_secret,
+                signing_key,
+                ..
+            } => client_secret.is_some() || signing_key.is_some(),
+            ClientChoice::Auto { .. } => false,
+        };
+        if matches!(self.flow, Flow::ClientCredentials) && !has_credentials {
+            return Err(Error::Configuration {
+                setting: "client",
+                why: "client credentials are a client id with a secret or a key".to_owned(),
+            });
+        }
+        Ok(())
     }
 
     fn check_extra_params(&self) -> Result<(), Error> {

@@ -115,7 +115,10 @@ fn is_refusal(error: &Error, code: &str) -> bool {
 }
 
 fn may_switch(client: &Client, error: &Error) -> bool {
-    client.method == ClientAuthMethod::Basic && client.secret.is_some() && is_invalid_client(error)
+    client.method == ClientAuthMethod::Basic
+        && client.secret.is_some()
+        && !client.sticks
+        && is_invalid_client(error)
 }
 
 /// One request; repeated when nothing but a nonce was missing, which is no use of a grant (DP-11).

@@ -62,6 +62,28 @@ impl Flow {
         }
     }
 
+    /// What a stored grant calls it.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => BROWSER,
+            Self::Device => "device",
+            Self::ClientCredentials => "client_credentials",
+            Self::WorkloadIdentity(_) => "workload_identity",
+            Self::EnterpriseManaged(_) => "enterprise_managed",
+        }
+    }
+
+    /// Whether a grant of the flow `stored` (`None`: by a browser) is one of this flow. What a person
+    /// granted in a browser and what they granted on another device are refreshed alike.
+    pub(crate) fn renews(&self, stored: Option<&str>) -> bool {
+        let stored = stored.unwrap_or(BROWSER);
+        match self {
+            Self::AuthorizationCode | Self::Device => stored == BROWSER || stored == "device",
+            _ => stored == self.as_str(),
+        }
+    }
+
     /// Whether the source obtains tokens by itself. A sign-on at an identity provider may still
     /// need a person once in a while.
     #[must_use]
@@ -216,6 +238,8 @@ pub enum DpopChoice {
     /// Never: a resource that asks for it cannot be used.
     Off,
 }
+
+const BROWSER: &str = "authorization_code";
 
 pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";

@@ -20,8 +20,17 @@ pub trait Interaction: Send + Sync + fmt::Debug {
         request: InteractionRequest,
     ) -> BoxFuture<'a, Result<Box<dyn Channel>, InteractionError>>;
 
+    /// Whether [`present_code`](Self::present_code) can do it: asked before a server is. By default it
+    /// cannot.
+    ///
+    /// # Errors
+    /// Why no code can be shown.
+    fn shows_codes(&self) -> Result<(), InteractionError> {
+        Err(InteractionError::NoCode)
+    }
+
     /// Shows a code that the person types on another device (RFC 8628 §3.3), and returns: the login
-    /// then asks the authorization server whether they did. By default it cannot be shown.
+    /// then asks the authorization server whether they did.
     fn present_code<'a>(
         &'a self,
         prompt: &'a DevicePrompt,
@@ -256,5 +265,9 @@ impl Interaction for Deny {
         _: InteractionRequest,
     ) -> BoxFuture<'a, Result<Box<dyn Channel>, InteractionError>> {
         Box::pin(async { Err(InteractionError::Denied) })
+    }
+
+    fn shows_codes(&self) -> Result<(), InteractionError> {
+        Err(InteractionError::Denied)
     }
 }

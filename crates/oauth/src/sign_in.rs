@@ -85,6 +85,7 @@ pub(crate) struct Previous {
     pub(crate) resource: Option<String>,
     pub(crate) requested: Scopes,
     pub(crate) dpop_key: Option<SecretString>,
+    pub(crate) flow: Option<String>,
 }
 
 /// A completed login; nothing of it is saved yet.

@@ -39,6 +39,8 @@ pub(crate) fn encode_grant(grant: &Grant) -> Encoded {
         object.secret("dpop_key", grant.dpop_key.as_ref())?;
         object.secret("id_token", grant.id_token.as_ref())?;
         object.optional("assertion_audience", grant.assertion_audience.as_ref())?;
+        object.optional("assertion_algorithm", grant.assertion_algorithm.as_ref())?;
+        object.optional("flow", grant.flow.as_ref())?;
         object.field("token_type", &grant.token_type)?;
         object.optional("expires_at", grant.expires_at.as_ref())?;
         object.field("issued_at", &grant.issued_at)?;
@@ -71,6 +73,8 @@ pub(crate) fn decode_grant(bytes: &[u8]) -> Result<Grant, Defect> {
         dpop_key: object.secret("dpop_key")?,
         id_token: object.secret("id_token")?,
         assertion_audience: object.optional("assertion_audience")?,
+        assertion_algorithm: object.optional("assertion_algorithm")?,
+        flow: object.optional("flow")?,
         token_type: object.required("token_type")?,
         expires_at: object.optional("expires_at")?,
         issued_at: object.required("issued_at")?,

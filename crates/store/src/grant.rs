@@ -117,6 +117,10 @@ pub struct Grant {
     pub id_token: Option<SecretString>,
     /// What assertions name as their audience, where it is not the issuer.
     pub assertion_audience: Option<String>,
+    /// What client assertions are signed with, as the server was found to take it: `ES256`, `PS256`.
+    pub assertion_algorithm: Option<String>,
+    /// By which flow the tokens were obtained; `None` in records that are older than the choice: by a browser.
+    pub flow: Option<String>,
     /// The type of the access token, as the server wrote it: `Bearer`, `DPoP`.
     pub token_type: String,
     /// When the access token ends; `None` if the server did not say: then it is good until it is rejected.
@@ -164,6 +168,8 @@ impl Grant {
             dpop_key: None,
             id_token: None,
             assertion_audience: None,
+            assertion_algorithm: None,
+            flow: None,
             token_type: "Bearer".to_owned(),
             expires_at: None,
             issued_at: 0,
@@ -197,6 +203,8 @@ impl fmt::Debug for Grant {
             .field("dpop_key", &Redacted::of(self.dpop_key.as_ref()))
             .field("id_token", &Redacted::of(self.id_token.as_ref()))
             .field("assertion_audience", &self.assertion_audience)
+            .field("assertion_algorithm", &self.assertion_algorithm)
+            .field("flow", &self.flow)
             .field("token_type", &self.token_type)
             .field("expires_at", &self.expires_at)
             .field("issued_at", &self.issued_at)

@@ -55,6 +55,12 @@ pub enum LoginReason {
     /// The authorization server refuses the configured client.
     #[error("the configured client was refused ({})", .0.code)]
     ClientRefused(ProtocolError),
+    /// The grant was obtained by another flow than the configured one.
+    #[error("the grant was obtained in another way than the configured one")]
+    FlowChanged,
+    /// The token is bound to a key and is not to be, or the other way round.
+    #[error("the token is not bound to a key as the configuration wants it")]
+    BindingChanged,
     /// The key that the tokens are bound to is gone or unreadable (DP-18).
     #[error("the key that the tokens are bound to is lost")]
     DpopKeyLost,

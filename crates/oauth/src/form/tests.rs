@@ -12,6 +12,7 @@ fn client(id: &str, secret: Option<&str>, method: ClientAuthMethod) -> Client {
         key: None,
         algorithm: None,
         audience: String::from("https://as.example"),
+        sticks: false,
         origin: ClientOrigin::Granted,
     }
 }

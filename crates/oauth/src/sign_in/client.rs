@@ -106,16 +106,33 @@ pub(super) fn bound(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> Result<
     }
 }
 
-/// Whether the same credentials went to another issuer before: the first one they were accepted for is
-/// theirs from then on.
+/// Whether the same flow went to another issuer before: the first one that its credentials were accepted
+/// for is theirs until a logout.
 fn has_moved(config: &AuthorizationConfig, wish: &Wish, listed: &Issuer) -> bool {
-    let own = match &config.client {
-        ClientChoice::Static { client_id, .. } => client_id.as_str(),
-        ClientChoice::Auto { .. } => "",
+    wish.previous.as_ref().is_some_and(|previous| {
+        previous.issuer != *listed && config.flow.renews(previous.flow.as_deref())
+    })
+}
+
+/// Whether a client secret would go to an authorization server that nobody but the MCP server named,
+/// before a person has seen that server's page (REG-04, REG-05).
+pub(super) fn is_unmeant(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> bool {
+    let config = parts.config;
+    let listed = &settled.found.server.listed;
+    let ClientChoice::Static {
+        client_id,
+        client_secret: Some(_),
+        issuer: None,
+        ..
+    } = &config.client
+    else {
+        return false;
     };
-    wish.previous
+    let is_known = wish
+        .previous
         .as_ref()
-        .is_some_and(|previous| previous.client_id == own && previous.issuer != *listed)
+        .is_some_and(|previous| previous.client_id == *client_id && previous.issuer == *listed);
+    !is_known && config.discovery.allowed.is_none() && !config.accept_discovered_issuer
 }
 
 /// The client that needs no registration.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use doorkey_http::{Leg, check_endpoint, clean_text};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use url::Url;
 
 use super::{Failed, Gone, Obtained, Parts, Settled, Wish, client};
@@ -38,17 +38,29 @@ pub(super) async fn run(
         server.device_authorization_endpoint.as_ref(),
         "device_authorization_endpoint",
     )?;
+    wish.interaction.shows_codes().map_err(Error::from)?;
+    if client::is_unmeant(parts, wish, settled) {
+        let discovered = server.listed.clone();
+        return Err(Error::UnboundCredentials { discovered }.into());
+    }
     let mut client = client::obtain(parts, wish, settled, None).await?;
-    let authorized = async {
+    let shown = async {
         let started = start(parts, settled, &mut client, endpoint).await?;
         let prompt = prompt(parts, settled, &started);
-        wish.interaction.present_code(&prompt).await?;
-        poll(parts, settled, &client, &started).await
+        let limit = started.expires_in;
+        match timeout(limit, wish.interaction.present_code(&prompt)).await {
+            Ok(shown) => shown.map(|()| started).map_err(Error::from),
+            Err(_) => Err(Error::LoginTimedOut { limit }),
+        }
     };
-    let outcome = tokio::select! {
+    let shown = tokio::select! {
         biased;
-        outcome = authorized => outcome,
+        shown = shown => shown,
         () = gone.as_mut() => Err(Error::LoginAbandoned),
+    };
+    let outcome = match shown {
+        Ok(started) => poll(parts, settled, &client, &started, gone).await,
+        Err(error) => Err(error),
     };
     match outcome {
         Ok(exchanged) => Ok(Obtained {
@@ -131,31 +143,33 @@ fn prompt(parts: Parts<'_>, settled: &Settled, started: &Started) -> DevicePromp
     }
 }
 
-/// Asks until the person has decided or the codes expire (DEV-05 to DEV-07).
+/// Asks until the person has decided or the codes have expired (DEV-05 to DEV-07). Who went away is
+/// heeded between two questions only: an answer on its way may carry the tokens.
 async fn poll(
     parts: Parts<'_>,
     settled: &Settled,
     client: &Client,
     started: &Started,
+    mut gone: Gone<'_>,
 ) -> Result<Exchanged, Error> {
     let limit = started.expires_in;
     let end = Instant::now() + limit;
     let mut interval = started.interval;
     loop {
-        if Instant::now() + interval >= end {
-            tokio::time::sleep_until(end).await;
-            return Err(Error::LoginTimedOut { limit });
+        // The last question comes as the codes expire, however long the wait had become.
+        let next_at = (Instant::now() + interval).min(end);
+        tokio::select! {
+            biased;
+            () = gone.as_mut() => return Err(Error::LoginAbandoned),
+            () = sleep_until(next_at) => {}
         }
-        sleep(interval).await;
         let form = Form::device_code(&started.device_code).resource(settled.resource.as_deref());
-        let asked = exchange(settled.token_endpoint(parts, client), form);
-        let left = end.saturating_duration_since(Instant::now());
-        let Ok(answer) = timeout(left, asked).await else {
-            return Err(Error::LoginTimedOut { limit });
-        };
-        match answer {
+        match exchange(settled.token_endpoint(parts, client), form).await {
             Ok(exchanged) => return Ok(exchanged),
             Err(error) => interval = next(error, interval, limit)?,
+        }
+        if Instant::now() >= end {
+            return Err(Error::LoginTimedOut { limit });
         }
     }
 }
@@ -173,7 +187,7 @@ fn next(error: Error, interval: Duration, limit: Duration) -> Result<Duration, E
     }
     let asked = error.retry_after().unwrap_or_default();
     match error.is_transient() {
-        true => Ok((interval * 2).max(asked).min(LONGEST_INTERVAL)),
+        true => Ok((interval * 2).min(interval.max(LONGEST_PAUSE)).max(asked).min(LONGEST_INTERVAL)),
         false => Err(error),
     }
 }
@@ -183,6 +197,8 @@ const USUAL_INTERVAL: Duration = Duration::from_secs(5);
 const SLOWER: Duration = Duration::from_secs(5);
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// How long an outage makes the pauses: a person who has decided meanwhile is not kept waiting.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// `expires_in` is required; for a server that leaves it out.
 const USUAL_LIFETIME: Duration = Duration::from_secs(10 * 60);
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
@@ -300,7 +316,9 @@ mod tests {
             after("invalid_grant", 400),
             Err(Error::TokenEndpoint { .. })
         ));
-        let slowest = next(said("server_error", 503), seconds(200), seconds(600));
-        assert_eq!(slowest.unwrap(), LONGEST_INTERVAL);
+        for (interval, expected) in [(40, 60), (60, 60), (200, 200)] {
+            let slower = next(said("server_error", 503), seconds(interval), seconds(600));
+            assert_eq!(slower.unwrap(), seconds(expected));
+        }
     }
 }

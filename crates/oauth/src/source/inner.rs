@@ -268,12 +268,10 @@ impl Inner {
     }
 
     /// Notes a failure, so that the next attempt waits a while: longer each time, and as long as the
-    /// server asked. What only a person can mend is no matter of time.
+    /// server asked.
     pub(super) fn wait_after(&self, error: Error) -> Error {
-        if !error.needs_login() {
-            let now = self.clock.now();
-            lock(&self.backoff).failed(error.clone(), now, self.random.as_ref());
-        }
+        let now = self.clock.now();
+        lock(&self.backoff).failed(error.clone(), now, self.random.as_ref());
         error
     }
 

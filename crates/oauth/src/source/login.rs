@@ -112,6 +112,7 @@ async fn previous(inner: &Inner) -> Result<Option<Previous>, Error> {
             resource: grant.resource,
             requested: grant.requested_scopes.into_iter().collect(),
             dpop_key: grant.dpop_key,
+            flow: grant.flow,
         }
     }))
 }
@@ -296,6 +297,9 @@ fn grant_of(signed: &SignedIn, flow: &Flow) -> Grant {
     grant.issued_at = unix_seconds(tokens.received_at);
     grant.requested_scopes = names(&signed.scopes);
     grant.granted_scopes = tokens.scope.as_ref().map(names);
+    let algorithm = signed.client.algorithm.map(|algorithm| algorithm.as_str());
+    grant.assertion_algorithm = algorithm.map(str::to_owned);
+    grant.flow = Some(flow.as_str().to_owned());
     grant.dynamic_registration = signed.client.is_dynamic();
     if let Flow::EnterpriseManaged(enterprise) = flow {
         note_provider(&mut grant, enterprise);

@@ -64,6 +64,8 @@ fn name(reason: &LoginReason) -> Option<&'static str> {
         LoginReason::NoGrant
         | LoginReason::ClientChanged
         | LoginReason::ClientRefused(_)
+        | LoginReason::FlowChanged
+        | LoginReason::BindingChanged
         | LoginReason::DpopKeyLost
         | LoginReason::SignOn(_)
         | LoginReason::TokenRejected => None,

@@ -10,7 +10,7 @@ use super::inner::Inner;
 use super::on_record;
 use super::refresh::is_spent;
 use crate::clock::unix_seconds;
-use crate::error::{Error, LoginReason};
+use crate::error::{Error, LoginReason, NextStep};
 use crate::exchange::Exchanged;
 use crate::protocol_error::ProtocolError;
 use crate::registration::kept::{Kept, of_client};
@@ -117,7 +117,9 @@ async fn passing(inner: &Inner, attempt: &Attempt, error: Error) -> Error {
     let now = inner.clock.now();
     let unsent = matches!(&error, Error::Http(cause) if cause.is_connect());
     let told = unsent || matches!(error, Error::TokenEndpoint { .. });
-    let error = if error.is_transient() || !is_answer(&error) {
+    // Trying again would not help against a clock that is wrong (DP-17).
+    let is_clock = error.next_step() == Some(NextStep::CheckClock);
+    let error = if error.is_transient() || !is_answer(&error) || is_clock {
         error
     } else {
         Error::RefreshFailed(Shared::new(error))

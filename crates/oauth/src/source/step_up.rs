@@ -104,8 +104,11 @@ fn refused_lately(inner: &Inner, scopes: &Scopes) -> bool {
 
 /// Remembers that a person or the server said no, so that the page does not open again (UP-06).
 fn remember_refusal(inner: &Inner, scopes: Scopes, error: &Error) {
-    if matches!(error, Error::Denied(_) | Error::AuthorizationResponse(_)) && !error.is_transient()
-    {
+    let is_refusal = matches!(
+        error,
+        Error::Denied(_) | Error::AuthorizationResponse(_) | Error::TokenEndpoint { .. }
+    );
+    if is_refusal && !error.is_transient() {
         lock(&inner.refused_scopes).push((scopes, inner.clock.now()));
     }
 }

@@ -200,6 +200,10 @@ impl Interaction for Person {
         })
     }
 
+    fn shows_codes(&self) -> Result<(), InteractionError> {
+        Ok(())
+    }
+
     fn present_code<'a>(
         &'a self,
         prompt: &'a DevicePrompt,
