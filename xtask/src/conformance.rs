@@ -55,7 +55,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     for set in SETS {
         rows.push(shown(suite.judged_set(set)));
     }
-    let mut notes = notes(&rows);
+    let mut notes = left_alone();
     notes.push(format!(
         "{installed}; {} runs in {:.0} s",
         rows.len(),
@@ -71,8 +71,7 @@ fn passed(rows: &[Row]) -> impl Iterator<Item = (String, Verdict)> {
     rows.iter().map(|row| {
         let verdict = match row.outcome {
             Outcome::Passed => Verdict::Passed,
-            Outcome::NotYet(_) => Verdict::Ignored,
-            Outcome::Failed(_) | Outcome::Stale => Verdict::Failed,
+            Outcome::Failed(_) => Verdict::Failed,
         };
         (row.name.to_owned(), verdict)
     })
@@ -85,19 +84,10 @@ fn shown(row: Row) -> Row {
 }
 
 /// What was left alone, and why.
-fn notes(rows: &[Row]) -> Vec<String> {
-    let not_yet = rows.iter().filter_map(|row| match &row.outcome {
-        Outcome::NotYet(reason) => Some(format!("not yet: {}: {reason}", row.name)),
-        _ => None,
-    });
-    let mut notes: Vec<String> = not_yet.collect();
-    notes.dedup();
-    notes.extend(
-        OUT_OF_SCOPE
-            .iter()
-            .map(|(name, reason)| format!("not run: {name}: {reason}")),
-    );
-    notes
+fn left_alone() -> Vec<String> {
+    let left = OUT_OF_SCOPE.iter();
+    left.map(|(name, reason)| format!("not run: {name}: {reason}"))
+        .collect()
 }
 
 /// The report, or the failure with the objections to each run; `before` is what ran before them.
@@ -135,29 +125,18 @@ mod tests {
     #[test]
     fn one_failing_run_fails_the_step_and_all_are_counted() {
         let row = |name: &'static str, outcome| Row::new(name, "2026-07-28", outcome);
-        let mut rows = vec![
-            row("one", Outcome::Passed),
-            row("two", Outcome::NotYet("no key")),
-            row("two", Outcome::NotYet("no key")),
-        ];
-        assert_eq!(
-            notes(&rows).iter().filter(|n| n.contains("no key")).count(),
-            1
-        );
+        let mut rows = vec![row("one", Outcome::Passed), row("two", Outcome::Passed)];
         let report = conclude(&rows, Counts::default(), Vec::new()).unwrap();
-        assert_eq!(report.counts.to_string(), "1 passed, 0 failed, 2 skipped");
+        assert_eq!(report.counts.to_string(), "2 passed, 0 failed, 0 skipped");
 
         rows.push(row("three", Outcome::Failed(vec!["too late".to_owned()])));
         let failure = conclude(&rows, Counts::default(), Vec::new()).unwrap_err();
-        assert_eq!(
-            failure.counts().to_string(),
-            "1 passed, 1 failed, 2 skipped"
-        );
-        assert!(failure.report().contains("three"), "{}", failure.report());
+        let counts = failure.counts().to_string();
+        assert_eq!(counts, "2 passed, 1 failed, 0 skipped");
+        let report = failure.report();
         assert!(
-            failure.report().contains("too late"),
-            "{}",
-            failure.report()
+            report.contains("three") && report.contains("too late"),
+            "{report}"
         );
     }
 }

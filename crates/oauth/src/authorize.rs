@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use doorkey_discovery::{AuthorizationServerMetadata, Issuer, Scopes};
-use doorkey_http::{Leg, RedactedUrl, check_endpoint};
+use doorkey_http::{Leg, RedactedUrl, SentSecrets, check_endpoint};
 use oauth2::basic::BasicClient;
 use oauth2::{
     AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
@@ -32,6 +32,8 @@ pub(crate) struct AuthorizationRecord {
     pub(crate) resource: Option<String>,
     pub(crate) scopes: Scopes,
     pub(crate) created_at: SystemTime,
+    /// What no answer may be shown to repeat.
+    pub(crate) sent: SentSecrets,
 }
 
 /// What the caller settled before the record is made.
@@ -51,18 +53,25 @@ impl AuthorizationRecord {
         random: &dyn Random,
         now: SystemTime,
     ) -> Result<Self, Error> {
+        let state = unguessable(random)?;
         Ok(Self {
             issuer: plan.server.issuer.clone(),
             trusted_issuer: plan.trusted_issuer.cloned(),
             iss_advertised: plan.server.authorization_response_iss_parameter_supported,
             verifier: unguessable(random)?,
-            state: unguessable(random)?,
+            sent: SentSecrets::default().and(&state),
+            state,
             redirect_uri: plan.redirect_uri.to_owned(),
             client_id: plan.client_id.to_owned(),
             resource: plan.resource.map(str::to_owned),
             scopes: plan.scopes.clone(),
             created_at: now,
         })
+    }
+
+    /// Notes another secret that goes with the request.
+    pub(crate) fn note_sent(&mut self, secret: &SecretString) {
+        self.sent = std::mem::take(&mut self.sent).and(secret);
     }
 
     /// The URL to send the browser to. Parameters the endpoint already has are kept, except those

@@ -72,11 +72,11 @@ fn settle(
     match (response.code.first(), response.error.first()) {
         (Some(_), Some(_)) => invalid(InvalidResponse::CodeAndError),
         (Some(code), None) if !code.is_empty() => Ok(SecretString::from(code.clone())),
-        (None, Some(error)) if !error.is_empty() => Err(refusal(ProtocolError::new(
-            error,
-            response.single(&response.description),
-            response.single(&response.uri),
-        ))),
+        (None, Some(error)) if !error.is_empty() => {
+            let description = response.single(&response.description);
+            let said = ProtocolError::new(error, description, response.single(&response.uri));
+            Err(refusal(said.without(&record.sent)))
+        }
         _ => invalid(InvalidResponse::Neither),
     }
 }
@@ -86,7 +86,7 @@ fn check_issuer(record: &AuthorizationRecord, response: &Response) -> Result<(),
     let mismatch = |received: Option<&String>| {
         Err(Error::IssuerMismatch {
             expected: record.issuer.clone(),
-            received: received.map(|iss| clean_text(iss, 200)),
+            received: received.map(|iss| record.sent.strike(&clean_text(iss, 200))),
         })
     };
     match response.iss.as_slice() {

@@ -245,12 +245,14 @@ pub(crate) fn uri(url: &Url) -> Result<http::Uri, Error> {
 }
 
 /// The parameters that are secrets.
-const SECRET: [&str; 7] = [
+const SECRET: [&str; 9] = [
     "assertion",
     "code",
     "code_verifier",
     "device_code",
+    "nonce",
     "refresh_token",
+    "state",
     "subject_token",
     "token",
 ];

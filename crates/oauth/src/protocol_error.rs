@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use doorkey_http::clean_text;
+use doorkey_http::{SentSecrets, clean_text};
 use serde_json::Value;
 
 /// What an authorization server said went wrong, cleaned of control characters and bounded.
@@ -60,6 +60,24 @@ impl ProtocolError {
         Self::new(&code, inner.get("message").and_then(Value::as_str), None)
     }
 
+    /// The same without the secrets of a request, which servers repeat. The code tells what to do, so one
+    /// that the protocol knows stays as it came, whatever a secret happens to be.
+    pub(crate) fn without(self, sent: &SentSecrets) -> Self {
+        let Self {
+            code,
+            description,
+            uri,
+        } = self;
+        Self {
+            code: match CODES.contains(&code.as_str()) {
+                true => code,
+                false => sent.strike(&code),
+            },
+            description: description.map(|text| sent.strike(&text)),
+            uri: uri.map(|text| sent.strike(&text)),
+        }
+    }
+
     /// Whether this is the code `code`.
     #[must_use]
     pub fn is(&self, code: &str) -> bool {
@@ -86,5 +104,66 @@ impl fmt::Display for ProtocolError {
     }
 }
 
+/// The error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 7591 §3.2.2,
+/// RFC 8628 §3.5, RFC 8707 §2, RFC 9396 §5 and RFC 9449 §5 and §8, those of OpenID Connect Core
+/// §3.1.2.6 that may come without a person, and what [`ProtocolError`] says when there is none.
+const CODES: [&str; 28] = [
+    "access_denied",
+    "authorization_pending",
+    "consent_required",
+    "expired_token",
+    "insufficient_scope",
+    "interaction_required",
+    "invalid_authorization_details",
+    "invalid_client",
+    "invalid_client_metadata",
+    "invalid_dpop_proof",
+    "invalid_grant",
+    "invalid_redirect_uri",
+    "invalid_request",
+    "invalid_scope",
+    "invalid_software_statement",
+    "invalid_target",
+    "invalid_token",
+    "login_required",
+    "server_error",
+    "slow_down",
+    "temporarily_unavailable",
+    "unapproved_software_statement",
+    "unauthorized_client",
+    "unspecified",
+    "unsupported_grant_type",
+    "unsupported_response_type",
+    "unsupported_token_type",
+    "use_dpop_nonce",
+];
+
 const CODE_LIMIT: usize = 100;
 const TEXT_LIMIT: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_of_the_protocol_is_never_struck_err_11() {
+        let secrets = [
+            "client",
+            "invalid_grant",
+            "invalid_client_metadata_and_more",
+            "error",
+        ];
+        let sent = secrets.iter().fold(SentSecrets::default(), |sent, secret| {
+            sent.and(&(*secret).into())
+        });
+        let error = |code: &str| ProtocolError::new(code, Some(code), None).without(&sent);
+        for code in CODES {
+            assert!(error(code).is(code), "{code}");
+        }
+        let grant = error("invalid_grant");
+        assert_eq!(grant.description.as_deref(), Some("…"));
+        let client = error("invalid_client").description.unwrap();
+        assert!(!client.contains("invalid_clie"), "{client}");
+        assert_eq!(error("no invalid_grant").code, "no …");
+    }
+}

@@ -7,8 +7,9 @@
 use std::error::Error;
 use std::time::Duration;
 
+use doorkey::Environment;
 use serde_json::Value;
-use toml_edit::{DocumentMut, table, value};
+use toml_edit::{DocumentMut, Item, table, value};
 
 /// Whatever ends a client early.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -26,9 +27,7 @@ impl Task {
     /// # Errors
     /// There is no URL, or the context is not JSON: the suite did not start this process.
     pub fn of_this_process() -> Result<Self, Failure> {
-        let url = std::env::args()
-            .next_back()
-            .ok_or("the suite gave no URL")?;
+        let url = std::env::args().next_back().ok_or("no URL is given")?;
         let context = variable("MCP_CONFORMANCE_CONTEXT")
             .map_or(Ok(Value::Null), |text| serde_json::from_str(&text))?;
         Ok(Self { url, context })
@@ -40,24 +39,62 @@ impl Task {
         &self.context
     }
 
+    /// The environment of that user: what the context says, under its own names.
+    #[must_use]
+    pub fn environment(&self) -> Environment {
+        let said = self.context.as_object().into_iter().flatten();
+        Environment::new(said.filter_map(|(name, value)| Some((name, value.as_str()?))))
+    }
+
     /// The configuration of a user with one server, [`SERVER`].
     #[must_use]
     pub fn config(&self) -> String {
         let mut config = DocumentMut::new();
         let mut server = table();
         server["url"] = value(&self.url);
-        let mut oauth = table();
-        oauth["client_metadata_url"] = value(METADATA_URL);
-        for key in ["client_id", "client_secret", "issuer"] {
-            if let Some(text) = self.context[key].as_str() {
-                oauth[key] = value(text);
-            }
-        }
-        server["oauth"] = oauth;
+        server["oauth"] = self.oauth();
         let mut servers = table();
         servers[SERVER] = server;
         config["mcp_servers"] = servers;
         config.to_string()
+    }
+
+    /// Which grant is meant is in the name of a scenario and nowhere else.
+    fn oauth(&self) -> Item {
+        let mut oauth = table();
+        oauth["client_metadata_url"] = value(METADATA_URL);
+        self.copy(&["client_id", "client_secret", "issuer"], "", &mut oauth);
+        let flow = match self.context["name"].as_str() {
+            Some("auth/client-credentials-basic") => "client_credentials",
+            Some("auth/client-credentials-jwt") => {
+                oauth["private_key_env"] = value("private_key_pem");
+                "client_credentials"
+            }
+            Some("auth/wif-jwt-bearer") => {
+                oauth["workload"]["env"] = value("valid_jwt");
+                "workload_identity"
+            }
+            Some("auth/enterprise-managed-authorization") => {
+                let keys = ["issuer", "token_endpoint", "client_id"];
+                self.copy(&keys, "idp_", &mut oauth["identity_provider"]);
+                oauth["identity_provider"]["id_token"]["env"] = value("idp_id_token");
+                "enterprise_managed"
+            }
+            _ => return oauth,
+        };
+        oauth["flow"] = value(flow);
+        // The suite says of no such credentials whose they are.
+        oauth["accept_discovered_issuer"] = value(true);
+        oauth
+    }
+
+    /// Copies what the context has under these keys, which have a prefix there.
+    fn copy(&self, keys: &[&str], prefix: &str, to: &mut Item) {
+        for key in keys {
+            if let Some(text) = self.context[format!("{prefix}{key}")].as_str() {
+                to[key] = value(text);
+            }
+        }
     }
 }
 
@@ -77,13 +114,10 @@ pub async fn within_limit(
 /// The failure and its chain of causes, one to a line.
 #[must_use]
 pub fn report(failure: &(dyn Error + 'static)) -> String {
-    let mut text = format!("error: {failure}");
-    let mut cause = failure.source();
-    while let Some(error) = cause {
-        text.push_str(&format!("\n  caused by: {error}"));
-        cause = error.source();
-    }
-    text
+    let causes = std::iter::successors(failure.source(), |&cause| cause.source());
+    causes.fold(format!("error: {failure}"), |text, cause| {
+        format!("{text}\n  caused by: {cause}")
+    })
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -113,13 +147,16 @@ mod tests {
         Config::parse(&Home::at("/nowhere"), &task.config()).unwrap()
     }
 
+    fn task(context: Value) -> Task {
+        let url = "http://localhost:1".to_owned();
+        Task { url, context }
+    }
+
     #[test]
     fn every_key_of_the_configuration_is_known_to_the_host() {
-        let task = Task {
-            url: "http://localhost:1".to_owned(),
-            context: json!({"client_id": "a\"b", "client_secret": "c", "issuer": "http://localhost:2"}),
-        };
-        let config = read(&task);
+        let config = read(&task(
+            json!({"client_id": "a\"b", "client_secret": "c", "issuer": "http://localhost:2"}),
+        ));
         assert!(config.warnings().is_empty(), "{:?}", config.warnings());
         let server = config.server(SERVER).unwrap();
         assert_eq!(server.url.as_str(), "http://localhost:1/");
@@ -129,17 +166,50 @@ mod tests {
             "http://localhost:2"
         );
         assert!(server.oauth.credentials.secret.is_some());
+        assert!(!server.oauth.accept_discovered_issuer);
     }
 
     #[test]
     fn without_a_context_there_is_no_client_to_be() {
-        let task = Task {
-            url: "http://localhost:1/mcp".to_owned(),
-            context: Value::Null,
-        };
-        let config = read(&task);
+        let config = read(&task(Value::Null));
         let oauth = &config.server(SERVER).unwrap().oauth;
         assert!(oauth.client_id.is_none() && oauth.credentials.secret.is_none());
         assert!(oauth.client_metadata_url.is_some());
+    }
+
+    #[test]
+    fn a_scenario_of_an_extension_is_a_flow_that_a_user_could_write() {
+        let idp = "http://localhost:2";
+        for (context, flow) in [
+            (
+                json!({"name": "auth/client-credentials-basic", "client_id": "a", "client_secret": "b"}),
+                "client_credentials",
+            ),
+            (
+                json!({"name": "auth/client-credentials-jwt", "client_id": "a", "private_key_pem": "b"}),
+                "client_credentials",
+            ),
+            (
+                json!({"name": "auth/wif-jwt-bearer", "client_id": "a", "valid_jwt": "b"}),
+                "workload_identity",
+            ),
+            (
+                json!({"name": "auth/enterprise-managed-authorization", "client_id": "a", "client_secret": "b",
+                    "idp_client_id": "c", "idp_id_token": "d", "idp_issuer": idp, "idp_token_endpoint": idp}),
+                "enterprise_managed",
+            ),
+            (
+                json!({"name": "auth/pre-registration", "client_id": "a", "client_secret": "b"}),
+                "authorization_code",
+            ),
+        ] {
+            let task = task(context);
+            let config = read(&task);
+            assert!(config.warnings().is_empty(), "{:?}", config.warnings());
+            let oauth = &config.server(SERVER).unwrap().oauth;
+            assert_eq!(oauth.flow.as_str(), flow);
+            assert_eq!(oauth.accept_discovered_issuer, oauth.flow.is_unattended());
+            assert_eq!(task.environment().text("client_id"), Ok(Some("a")));
+        }
     }
 }

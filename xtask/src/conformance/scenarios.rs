@@ -21,8 +21,6 @@ pub(super) struct Scenario {
     stages: &'static [&'static [Required]],
     own: &'static [Required],
     required_at_newest: &'static [Required],
-    /// Why it cannot pass yet.
-    pub(super) not_yet: Option<&'static str>,
 }
 
 /// A scenario at one revision.
@@ -96,7 +94,6 @@ impl Scenario {
             stages,
             own,
             required_at_newest: &[],
-            not_yet: None,
         }
     }
 
@@ -115,12 +112,6 @@ impl Scenario {
     /// With more checks at the newest revision.
     const fn at_newest(mut self, required: &'static [Required]) -> Self {
         self.required_at_newest = required;
-        self
-    }
-
-    /// One that cannot pass yet. It runs all the same, and has to fail.
-    const fn not_yet(mut self, reason: &'static str) -> Self {
-        self.not_yet = Some(reason);
         self
     }
 

@@ -22,20 +22,14 @@ pub(super) enum Outcome {
     Passed,
     /// What speaks against it.
     Failed(Vec<String>),
-    /// It failed as was expected, for this reason.
-    NotYet(&'static str),
-    /// It passed although it was expected to fail.
-    Stale,
 }
 
 impl Outcome {
-    /// The outcome of a run with these objections, which may be one that cannot pass yet.
-    pub(super) fn of(objections: Vec<String>, not_yet: Option<&'static str>) -> Self {
-        match (objections.is_empty(), not_yet) {
-            (true, None) => Self::Passed,
-            (true, Some(_)) => Self::Stale,
-            (false, None) => Self::Failed(objections),
-            (false, Some(reason)) => Self::NotYet(reason),
+    /// The outcome of a run with these objections.
+    pub(super) fn of(objections: Vec<String>) -> Self {
+        match objections.is_empty() {
+            true => Self::Passed,
+            false => Self::Failed(objections),
         }
     }
 }
@@ -65,21 +59,17 @@ impl Row {
         let mut counts = Counts::default();
         match self.outcome {
             Outcome::Passed => counts.passed = 1,
-            Outcome::Failed(_) | Outcome::Stale => counts.failed = 1,
-            Outcome::NotYet(_) => counts.skipped = 1,
+            Outcome::Failed(_) => counts.failed = 1,
         }
         counts
     }
 
     /// What to read when the run failed.
     pub(super) fn failure(&self) -> Option<String> {
-        let objections = match &self.outcome {
-            Outcome::Passed | Outcome::NotYet(_) => return None,
-            Outcome::Stale => {
-                "passes, and is listed as one that cannot yet: take it off the list".to_owned()
-            }
-            Outcome::Failed(objections) => objections.join("\n      "),
+        let Outcome::Failed(objections) = &self.outcome else {
+            return None;
         };
+        let objections = objections.join("\n      ");
         Some(format!(
             "{} at {}:\n      {objections}",
             self.name, self.version
@@ -92,8 +82,6 @@ impl fmt::Display for Row {
         let word = match self.outcome {
             Outcome::Passed => "ok",
             Outcome::Failed(_) => "FAILED",
-            Outcome::NotYet(_) => "not yet",
-            Outcome::Stale => "FAILED (no longer `not yet`)",
         };
         let tally = self.tally.map(|tally| tally.to_string());
         write!(
@@ -111,40 +99,23 @@ impl fmt::Display for Row {
 mod tests {
     use super::*;
 
-    fn row(objections: &[&str], not_yet: Option<&'static str>) -> Row {
-        let objections = objections.iter().map(|text| (*text).to_owned()).collect();
-        Row::new("auth/dpop", "2026-07-28", Outcome::of(objections, not_yet))
-    }
-
     #[test]
-    fn what_cannot_pass_yet_is_skipped_while_it_fails_and_fails_once_it_passes() {
-        let cases = [
-            (row(&[], None), "1 passed, 0 failed, 0 skipped", None),
-            (
-                row(&["no proof"], None),
-                "0 passed, 1 failed, 0 skipped",
-                Some("no proof"),
-            ),
-            (
-                row(&["no proof"], Some("no key")),
-                "0 passed, 0 failed, 1 skipped",
-                None,
-            ),
-            (
-                row(&[], Some("no key")),
-                "0 passed, 1 failed, 0 skipped",
-                Some("take it off the list"),
-            ),
-        ];
-        for (row, counts, failure) in cases {
-            assert_eq!(row.counts().to_string(), counts);
-            match (row.failure(), failure) {
-                (Some(said), Some(expected)) => {
-                    assert!(said.contains(expected), "{said}");
-                    assert!(said.starts_with("auth/dpop at 2026-07-28"), "{said}");
-                }
-                (said, expected) => assert_eq!(said.as_deref(), expected),
-            }
-        }
+    fn a_run_without_an_objection_passes_and_any_other_fails_with_all_of_them() {
+        let row = |objections: &[&str]| {
+            let objections = objections.iter().map(|text| (*text).to_owned()).collect();
+            Row::new("auth/dpop", "2026-07-28", Outcome::of(objections))
+        };
+        let passed = row(&[]);
+        assert_eq!(passed.counts().to_string(), "1 passed, 0 failed, 0 skipped");
+        assert_eq!(passed.failure(), None);
+
+        let failed = row(&["no proof", "too late"]);
+        assert_eq!(failed.counts().to_string(), "0 passed, 1 failed, 0 skipped");
+        let said = failed.failure().unwrap();
+        assert!(said.starts_with("auth/dpop at 2026-07-28"), "{said}");
+        assert!(
+            said.contains("no proof") && said.contains("too late"),
+            "{said}"
+        );
     }
 }

@@ -227,3 +227,24 @@ fn the_code_is_in_no_debug_of_a_judgement_law_9() {
     let foreign = judge(&record, "code=secret-code", NOW);
     assert_eq!(format!("{foreign:?}"), "Foreign");
 }
+
+#[test]
+fn what_an_answer_repeats_of_the_request_is_not_shown_err_11() {
+    let mut record = record(false);
+    record.note_sent(&SecretString::from("urn:example:a-pushed-request-4711"));
+    let state = record.state.expose_secret().to_owned();
+    for query in [
+        "error=invalid_request&error_description=no+use+for+SENT&error_uri=https://as.example/SENT",
+        "error=about+SENT",
+        "code=c&iss=https://as.example/SENT",
+    ] {
+        for sent in [state.as_str(), "urn:example:a-pushed-request-4711"] {
+            let query = format!("{}&state={state}", query.replace("SENT", sent));
+            let Judgement::Ended(error) = judge(&record, &query, NOW) else {
+                panic!("{query}");
+            };
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains(&sent[..12]), "{shown}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The authorization code flow through a browser (OAuth 2.1 §4.1, RFC 7636, RFC 9126).
 
 use doorkey_discovery::{AuthorizationServerMetadata, Issuer, Scopes};
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::pushed::{self, Pushing};
@@ -95,7 +96,7 @@ pub(super) struct Asking<'a> {
     /// The key that the tokens will be bound to (AZ-23).
     pub(super) thumbprint: Option<&'a str>,
     /// What the identity token has to repeat (EMA-14).
-    pub(super) nonce: Option<&'a str>,
+    pub(super) nonce: Option<&'a SecretString>,
 }
 
 impl Asking<'_> {
@@ -115,10 +116,10 @@ impl Asking<'_> {
             resource: self.resource,
             scopes: self.scopes,
         };
-        let record = AuthorizationRecord::new(&plan, parts.random, parts.clock.now())?;
+        let mut record = AuthorizationRecord::new(&plan, parts.random, parts.clock.now())?;
         let limit = wait::limit(parts.config);
         let prompt = Prompt {
-            url: self.page(&record).await?,
+            url: self.page(&mut record).await?,
             issuer: self.server.listed.clone(),
             server: parts.config.server.clone(),
             scopes: record.scopes.clone(),
@@ -137,10 +138,13 @@ impl Asking<'_> {
     }
 
     /// The page to open, with the request in it or pushed beforehand.
-    async fn page(self, record: &AuthorizationRecord) -> Result<Url, Error> {
+    async fn page(self, record: &mut AuthorizationRecord) -> Result<Url, Error> {
         let mut extra = match self.nonce {
             // The host's own parameters are for the authorization server of the MCP server.
-            Some(nonce) => vec![("nonce".to_owned(), nonce.to_owned())],
+            Some(nonce) => {
+                record.note_sent(nonce);
+                vec![("nonce".to_owned(), nonce.expose_secret().to_owned())]
+            }
             None => self.parts.config.extra_authorize_params.clone(),
         };
         let thumbprint = self.thumbprint.map(str::to_owned);
@@ -158,7 +162,10 @@ impl Asking<'_> {
             parameters: &record.url(&bare, is_openid, &extra)?,
         };
         match pushing.push().await {
-            Ok(request_uri) => pushed::page(self.endpoint, &self.client.id, &request_uri),
+            Ok(request_uri) => {
+                record.note_sent(&request_uri);
+                pushed::page(self.endpoint, &self.client.id, &request_uri)
+            }
             Err(error) if self.must_push(&error) => Err(error),
             Err(error) => {
                 // It was an offer, and the browser can carry the request as well.

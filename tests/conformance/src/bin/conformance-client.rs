@@ -14,9 +14,7 @@ use std::time::Duration;
 
 use conformance::{Failure, SERVER, Task, report, within_limit};
 use doorkey::store::Store;
-use doorkey::{
-    Browser, Config, Environment, Home, Host, LoopbackInteraction, PlatformBrowser, Silent,
-};
+use doorkey::{Browser, Config, Home, Host, LoopbackInteraction, PlatformBrowser, Silent};
 use tokio::runtime::Handle;
 
 #[tokio::main]
@@ -37,7 +35,7 @@ async fn run() -> Result<(), Failure> {
     let home = Home::at("unused");
     let config = Config::parse(&home, &task.config())?;
     let host =
-        Host::new(Environment::default(), home, config, Store::memory()).with_interaction(person);
+        Host::new(task.environment(), home, config, Store::memory()).with_interaction(person);
 
     let connection = host.connect(SERVER).await?;
     let outcome = use_it(&connection).await;

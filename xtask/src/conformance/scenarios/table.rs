@@ -180,49 +180,45 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         &[once("sep-2468-client-no-normalization")],
     )
     .at_newest(NATIVE),
-    // Extensions.
+    // Extensions. Of what would be wrong with a grant the suite tells only when it is.
     Scenario::auth(
         "auth/client-credentials-jwt",
         EXTENSION,
-        &[USED],
+        GRANTED,
         &[once("client-credentials-jwt-verified")],
-    )
-    .not_yet(NO_CREDENTIALS_YET),
+    ),
     Scenario::auth(
         "auth/client-credentials-basic",
         EXTENSION,
-        &[USED],
+        GRANTED,
         &[once("client-credentials-basic-auth")],
-    )
-    .not_yet(NO_CREDENTIALS_YET),
+    ),
     Scenario::auth(
         "auth/enterprise-managed-authorization",
         EXTENSION,
-        &[USED],
+        GRANTED,
         &[
             once("complete-flow-token-exchange"),
             once("complete-flow-jwt-bearer"),
         ],
-    )
-    .not_yet(NO_ENTERPRISE_YET),
-    Scenario::auth("auth/dpop", EXTENSION, &[REGISTERED, PROOF], &[]).not_yet(NO_PROOF_YET),
+    ),
+    Scenario::auth("auth/dpop", EXTENSION, BOUND, &[]).at_newest(NATIVE),
     Scenario::auth(
         "auth/dpop-nonce",
         EXTENSION,
-        &[REGISTERED, PROOF],
+        BOUND,
         &[
             once("sep-1932-client-as-nonce"),
             once("sep-1932-client-rs-nonce"),
         ],
     )
-    .not_yet(NO_PROOF_YET),
+    .at_newest(NATIVE),
     Scenario::auth(
         "auth/wif-jwt-bearer",
         EXTENSION,
-        &[USED],
+        GRANTED,
         &[once("wif-assertion-verified")],
-    )
-    .not_yet(NO_WORKLOAD_YET),
+    ),
     // The wire.
     Scenario::wire("initialize", TWO, &[once("mcp-client-initialization")]),
     Scenario::wire(
@@ -334,11 +330,6 @@ pub(crate) const OUT_OF_SCOPE: &[(&str, &str)] = &[
 
 const SKILLS: &str = "about skills, which are the business of an agent";
 
-const NO_CREDENTIALS_YET: &str = "the library has no client credentials grant";
-const NO_ENTERPRISE_YET: &str = "the library has no enterprise-managed authorization";
-const NO_PROOF_YET: &str = "the library has no DPoP";
-const NO_WORKLOAD_YET: &str = "the library has no workload identity";
-
 const OLDEST: &[&str] = &["2025-03-26"];
 const STABLE: &[&str] = &["2025-11-25"];
 const TWO: &[&str] = &["2025-06-18", "2025-11-25"];
@@ -356,6 +347,11 @@ const SIGNED_IN_TWICE: &[&[Required]] = &[METADATA, REGISTERED, ASKED, EXCHANGED
 /// A page was opened, and what came back was not believed.
 const STOPPED: &[&[Required]] = &[METADATA, REGISTERED, ASKED];
 
+/// A token was had without a page, and used.
+const GRANTED: &[&[Required]] = &[METADATA, ASKED_ITSELF, USED];
+/// A token was had that is bound to a key. The suite counts no uses of such.
+const BOUND: &[&[Required]] = &[METADATA, REGISTERED, ASKED, EXCHANGED, PROOF];
+
 /// The resource metadata was asked for where RFC 9728 puts it.
 const METADATA: &[Required] = &[once("prm-pathbased-requested")];
 const REGISTERED: &[Required] = &[once("client-registration")];
@@ -367,6 +363,8 @@ const ASKED: &[Required] = &[
     once("pkce-code-challenge-sent"),
     once("pkce-s256-method-used"),
 ];
+/// The authorization server was found, and asked for a token.
+const ASKED_ITSELF: &[Required] = &[once("authorization-server-metadata"), once("token-request")];
 const EXCHANGED: &[Required] = &[
     once("token-request"),
     once("pkce-code-verifier-sent"),

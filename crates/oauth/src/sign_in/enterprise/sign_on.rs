@@ -51,7 +51,7 @@ pub(super) async fn sign_on(
         resource: None,
         scopes: &scopes,
         thumbprint: None,
-        nonce: Some(nonce.expose_secret()),
+        nonce: Some(&nonce),
     };
     let endpoint = at_provider(parts, token_endpoint, &client);
     let (record, exchanged) = asking.through(channel.as_mut(), gone, endpoint).await?;
