@@ -17,7 +17,7 @@ use doorkey_discovery::{
     Source,
 };
 use doorkey_http::{HttpClient, Leg};
-use doorkey_store::{ClientAuthMethod, Store};
+use doorkey_store::{ClientAuthMethod, Grant, Store};
 use secrecy::SecretString;
 use url::Url;
 
@@ -45,6 +45,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) nonces: &'a Nonces,
     /// The JWT that an authorization server refused, and what it said (WIF-05).
     pub(crate) refused_assertion: &'a Mutex<Option<(SecretString, Error)>>,
+    /// A sign-on at an identity provider that the store did not take.
+    pub(crate) unsaved_identity: &'a Mutex<Option<Grant>>,
 }
 
 impl<'a> Parts<'a> {
@@ -311,6 +313,25 @@ fn check_metadata(flow: &Flow, found: &Discovered) -> Result<(), Error> {
     if !matches!(flow, Flow::AuthorizationCode) {
         return Ok(());
     }
+    check_redirect(server)?;
+    // Default endpoints come without metadata, so there PKCE cannot be checked (LEG-06).
+    if found.source != Source::LegacyDefaults && !server.supports_s256() {
+        return Err(Error::PkceUnsupported {
+            issuer: server.listed.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// What rules out a page, at whatever server (AS-16, AS-22).
+fn check_redirect(server: &AuthorizationServerMetadata) -> Result<(), Error> {
+    let refuse = |member, why| {
+        Err(Error::UnsupportedServer {
+            issuer: server.listed.clone(),
+            member,
+            why,
+        })
+    };
     if server.require_pushed_authorization_requests
         && server.pushed_authorization_request_endpoint.is_none()
     {
@@ -327,12 +348,6 @@ fn check_metadata(flow: &Flow, found: &Discovered) -> Result<(), Error> {
     }
     if !server.supports_code() {
         return refuse("response_types_supported", "does not list `code`");
-    }
-    // Default endpoints come without metadata, so there PKCE cannot be checked (LEG-06).
-    if found.source != Source::LegacyDefaults && !server.supports_s256() {
-        return Err(Error::PkceUnsupported {
-            issuer: server.listed.clone(),
-        });
     }
     Ok(())
 }

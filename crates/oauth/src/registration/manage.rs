@@ -30,24 +30,36 @@ pub(crate) fn is_manageable(registration: &Registration) -> bool {
         && registration.registration_access_token.is_some()
 }
 
-/// Whether the authorization server still knows the client (RFC 7592 §2.1). `None`: it does not say.
+/// What an authorization server says of a client.
+pub(crate) enum Known {
+    /// It is there; the token that manages it may have been replaced by this one (RFC 7592 §3).
+    There(Option<SecretString>),
+    Gone,
+    /// The server does not say.
+    Unsaid,
+}
+
+/// Whether the authorization server still knows the client (RFC 7592 §2.1).
 ///
 /// # Errors
 /// What kept the question from being answered.
-pub(crate) async fn is_known(
-    http: &HttpClient,
-    registration: &Registration,
-) -> Result<Option<bool>, Error> {
+pub(crate) async fn known(http: &HttpClient, registration: &Registration) -> Result<Known, Error> {
     let Some(place) = Place::of(registration)? else {
-        return Ok(None);
+        return Ok(Known::Unsaid);
     };
     let request = place.request(Method::GET, Body::empty())?;
-    let status = http.send(Leg::Registration, request).await?.status();
-    Ok(match status {
-        _ if status.is_success() => Some(true),
+    let response = http.send_collected(Leg::Registration, request).await?;
+    Ok(match response.status() {
+        status if status.is_success() => {
+            let body: Option<Value> = serde_json::from_slice(response.body()).ok();
+            let token = body
+                .as_ref()
+                .and_then(|body| body["registration_access_token"].as_str());
+            Known::There(token.map(SecretString::from))
+        }
         // A client that is gone takes its access token with it.
-        StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND | StatusCode::GONE => Some(false),
-        _ => None,
+        StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND | StatusCode::GONE => Known::Gone,
+        _ => Known::Unsaid,
     })
 }
 

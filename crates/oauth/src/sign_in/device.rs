@@ -187,7 +187,10 @@ fn next(error: Error, interval: Duration, limit: Duration) -> Result<Duration, E
     }
     let asked = error.retry_after().unwrap_or_default();
     match error.is_transient() {
-        true => Ok((interval * 2).min(interval.max(LONGEST_PAUSE)).max(asked).min(LONGEST_INTERVAL)),
+        true => Ok((interval * 2)
+            .min(interval.max(LONGEST_PAUSE))
+            .max(asked)
+            .min(LONGEST_INTERVAL)),
         false => Err(error),
     }
 }

@@ -2,14 +2,13 @@
 //! for an MCP server's authorization server (RFC 8693 §2; draft-ietf-oauth-identity-assertion-authz-grant
 //! §4; MCP enterprise-managed authorization).
 
+mod id_token;
 mod identity;
+mod keep;
+mod provider;
 mod sign_on;
 
-use std::borrow::Cow;
-
-use doorkey_discovery::{AuthorizationServerMetadata, Discovery, DiscoveryOptions};
 use doorkey_http::Leg;
-use doorkey_store::ClientAuthMethod;
 use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
@@ -25,7 +24,8 @@ use crate::form::Form;
 use crate::interaction::Interaction;
 use crate::token_response::take_text;
 
-pub(crate) use identity::key as identity_key;
+pub(crate) use keep::key as identity_key;
+pub(crate) use provider::of_record as provider_of_record;
 
 /// Makes sure that there is an identity, through a person if need be.
 pub(super) async fn signed_on(
@@ -55,17 +55,16 @@ pub(super) async fn grant(
     asked: &Asked<'_>,
 ) -> Result<SecretString, Error> {
     let subject = identity::subject(parts, enterprise).await?;
-    let url = token_endpoint(parts, enterprise).await?;
-    let client = identity_client(enterprise);
-    let endpoint = at_provider(parts, &url, &client);
     let form = Form::token_exchange(&subject.token, subject.kind, ID_JAG)
         .audience(asked.audience)
         .resource(asked.resource)
         .scopes(asked.scopes);
+    let provider = &subject.provider;
+    let endpoint = at_provider(parts, &provider.token_endpoint, &provider.client);
     let read = |answer: &Answer| issued(answer, ID_JAG);
     match ask(endpoint, form, read).await {
         Ok((id_jag, _)) => Ok(id_jag),
-        Err(error) => Err(identity::refused(parts, enterprise, &subject, error).await),
+        Err(error) => Err(identity::refused(parts, enterprise, subject, error).await),
     }
 }
 
@@ -85,54 +84,6 @@ fn issued(answer: &Answer, wanted: &str) -> Result<SecretString, Error> {
         .ok_or_else(|| answer.unreadable("there is no `access_token` in it"))
 }
 
-/// Where tokens are exchanged: as configured, else as the identity provider says (EMA-11).
-async fn token_endpoint<'a>(
-    parts: Parts<'_>,
-    enterprise: &'a EnterpriseManaged,
-) -> Result<Cow<'a, Url>, Error> {
-    if let Some(url) = &enterprise.token_endpoint {
-        return Ok(Cow::Borrowed(url));
-    }
-    let provider = metadata(parts, enterprise).await?;
-    provider
-        .token_endpoint
-        .map(Cow::Owned)
-        .ok_or_else(|| Error::UnsupportedServer {
-            issuer: enterprise.issuer.clone(),
-            member: "token_endpoint",
-            why: "is missing",
-        })
-}
-
-async fn metadata(
-    parts: Parts<'_>,
-    enterprise: &EnterpriseManaged,
-) -> Result<AuthorizationServerMetadata, Error> {
-    let discovery = Discovery::new(parts.http.clone(), DiscoveryOptions::default());
-    Ok(discovery.authorization_server(&enterprise.issuer).await?)
-}
-
-/// This program as the identity provider knows it (EMA-05).
-pub(crate) fn identity_client(enterprise: &EnterpriseManaged) -> Client {
-    let known = &enterprise.client;
-    let method = match (&known.signing_key, &known.client_secret) {
-        (Some(_), _) => ClientAuthMethod::PrivateKeyJwt,
-        (None, Some(_)) => ClientAuthMethod::Basic,
-        (None, None) => ClientAuthMethod::None,
-    };
-    Client {
-        secret: known.client_secret.clone(),
-        method: known.auth_method.unwrap_or(method),
-        algorithm: known
-            .signing_key
-            .as_ref()
-            .and_then(|key| key.algorithm(None)),
-        key: known.signing_key.clone(),
-        audience: enterprise.issuer.as_str().to_owned(),
-        ..Client::public(known.client_id.clone())
-    }
-}
-
 /// An endpoint of the identity provider. Its tokens are bound to nothing of ours.
 fn at_provider<'a>(parts: Parts<'a>, url: &'a Url, client: &'a Client) -> TokenEndpoint<'a> {
     TokenEndpoint {
@@ -146,6 +97,10 @@ fn at_provider<'a>(parts: Parts<'a>, url: &'a Url, client: &'a Client) -> TokenE
 
 fn sign_on_needed(parts: Parts<'_>, enterprise: &EnterpriseManaged) -> Error {
     parts.login_required(LoginReason::SignOn(enterprise.issuer.clone()))
+}
+
+fn is_dead(error: &Error) -> bool {
+    matches!(error, Error::TokenEndpoint { error, .. } if error.is("invalid_grant"))
 }
 
 const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";

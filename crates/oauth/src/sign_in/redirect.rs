@@ -26,7 +26,12 @@ pub(super) async fn run(
         prepared = prepare(parts, wish, settled) => prepared?,
         () = gone.as_mut() => return Err(Error::LoginAbandoned.into()),
     };
-    match authorize(parts, settled, &client, channel.as_mut(), gone).await {
+    let may_push = !client::is_unmeant(parts, wish, settled);
+    if !may_push && settled.found.server.require_pushed_authorization_requests {
+        let discovered = settled.found.server.listed.clone();
+        return Err(Error::UnboundCredentials { discovered }.into());
+    }
+    match authorize(parts, settled, &client, may_push, channel.as_mut(), gone).await {
         Ok((redirect_uri, exchanged)) => Ok(Obtained {
             client,
             redirect_uri: Some(redirect_uri),
@@ -59,6 +64,7 @@ async fn authorize(
     parts: Parts<'_>,
     settled: &Settled,
     client: &Client,
+    may_push: bool,
     channel: &mut dyn Channel,
     gone: Gone<'_>,
 ) -> Result<(String, Exchanged), Error> {
@@ -76,6 +82,7 @@ async fn authorize(
         scopes: &settled.scopes,
         thumbprint: settled.key.as_ref().map(crate::dpop::DpopKey::thumbprint),
         nonce: None,
+        may_push,
     };
     let endpoint = settled.token_endpoint(parts, client);
     let (record, exchanged) = asking.through(channel, gone, endpoint).await?;
@@ -97,6 +104,8 @@ pub(super) struct Asking<'a> {
     pub(super) thumbprint: Option<&'a str>,
     /// What the identity token has to repeat (EMA-14).
     pub(super) nonce: Option<&'a SecretString>,
+    /// Whether the client's credentials may go to this server before the person has seen its page.
+    pub(super) may_push: bool,
 }
 
 impl Asking<'_> {
@@ -150,7 +159,8 @@ impl Asking<'_> {
         let thumbprint = self.thumbprint.map(str::to_owned);
         extra.extend(thumbprint.map(|thumbprint| ("dpop_jkt".to_owned(), thumbprint)));
         let is_openid = self.server.is_openid;
-        let Some(par) = &self.server.pushed_authorization_request_endpoint else {
+        let offered = self.server.pushed_authorization_request_endpoint.as_ref();
+        let Some(par) = offered.filter(|_| self.may_push) else {
             return record.url(self.endpoint, is_openid, &extra);
         };
         let mut bare = self.endpoint.clone();
@@ -175,10 +185,10 @@ impl Asking<'_> {
         }
     }
 
-    /// Whether the page would be of no use: the server takes pushed requests alone, or it no longer
-    /// knows a client that can register anew, which a person would only see on the page (REG-23).
+    /// Whether the page would be of no use: the server takes pushed requests alone, or it does not know
+    /// the client, which a person would only see on the page (REG-23).
     fn must_push(self, error: &Error) -> bool {
-        let is_gone = crate::exchange::is_invalid_client(error) && self.client.is_dynamic();
-        self.server.require_pushed_authorization_requests || is_gone
+        self.server.require_pushed_authorization_requests
+            || crate::exchange::is_invalid_client(error)
     }
 }

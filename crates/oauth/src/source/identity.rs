@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::flow::{EnterpriseManaged, Flow};
 use crate::report::StepOutcome;
 use crate::revoke::revoke;
-use crate::sign_in::enterprise::{identity_client, identity_key};
+use crate::shared::lock;
+use crate::sign_in::enterprise::{identity_key, provider_of_record};
 
 /// Notes in a grant whose identity it was obtained with.
 pub(super) fn note_provider(grant: &mut Grant, enterprise: &EnterpriseManaged) {
@@ -40,8 +41,10 @@ async fn end(inner: &Inner, enterprise: &EnterpriseManaged) -> Result<StepOutcom
     }
     let revoked = revoke_sign_on(inner, enterprise, &stored.value).await;
     inner.store.remove_grant(&key, stored.generation).await?;
+    *lock(&inner.unsaved_identity) = None;
     Ok(match revoked {
-        Ok(()) => StepOutcome::Done,
+        Ok(true) => StepOutcome::Done,
+        Ok(false) => StepOutcome::Unsupported,
         Err(error) => StepOutcome::LocalOnly(error),
     })
 }
@@ -65,15 +68,19 @@ async fn revoke_sign_on(
     inner: &Inner,
     enterprise: &EnterpriseManaged,
     grant: &Grant,
-) -> Result<(), Error> {
-    let (Some(token), Some(endpoint)) = (&grant.refresh_token, &grant.revocation_endpoint) else {
-        return Ok(());
+) -> Result<bool, Error> {
+    let Some(token) = &grant.refresh_token else {
+        return Ok(true);
+    };
+    let provider = provider_of_record(enterprise, grant)?;
+    let Some(endpoint) = &provider.revocation_endpoint else {
+        return Ok(false);
     };
     let endpoint = Url::parse(endpoint)
         .map_err(|cause| Error::invalid_url("stored revocation endpoint", cause))?;
-    let client = identity_client(enterprise);
     let tools = inner.parts().tools();
-    revoke(tools, &endpoint, &client, (token, "refresh_token")).await
+    revoke(tools, &endpoint, &provider.client, (token, "refresh_token")).await?;
+    Ok(true)
 }
 
 /// The member of a stored grant with the issuer of the identity provider.

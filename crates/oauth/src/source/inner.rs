@@ -46,6 +46,8 @@ pub(super) struct Inner {
     pub(super) resource_nonces: Nonces,
     /// The JWT that an authorization server refused: it is not sent again (WIF-05).
     pub(super) refused_assertion: Mutex<Option<(SecretString, Error)>>,
+    /// A sign-on at an identity provider that the store did not take.
+    pub(super) unsaved_identity: Mutex<Option<Grant>>,
     pub(super) backoff: Mutex<Backoff>,
     /// Scope sets a person refused lately, and when (UP-06).
     pub(super) refused_scopes: Mutex<Vec<(Scopes, SystemTime)>>,
@@ -72,6 +74,7 @@ impl Inner {
             server_nonces: Nonces::default(),
             resource_nonces: Nonces::default(),
             refused_assertion: Mutex::new(None),
+            unsaved_identity: Mutex::new(None),
             backoff: Mutex::new(Backoff::default()),
             refused_scopes: Mutex::new(Vec::new()),
             current: ArcSwapOption::empty(),
@@ -217,6 +220,7 @@ impl Inner {
             random: self.random.as_ref(),
             nonces: &self.server_nonces,
             refused_assertion: &self.refused_assertion,
+            unsaved_identity: &self.unsaved_identity,
         }
     }
 

@@ -16,8 +16,9 @@ use crate::error::Error;
 use crate::exchange::is_invalid_client;
 use crate::flow::Flow;
 use crate::interaction::Interaction;
+use crate::key::SigningAlgorithm;
 use crate::registration::kept::Kept;
-use crate::registration::manage::is_known;
+use crate::registration::manage::{Known, known};
 use crate::registration::{refuse_scopes, suspect};
 use crate::report::LoginReport;
 use crate::shared::lock;
@@ -151,19 +152,26 @@ async fn doubt(inner: &Inner, kept: &Kept) {
     let asked = async {
         let stored = inner.store.registration(&kept.key).await?;
         match stored.filter(|stored| stored.generation == kept.generation) {
-            Some(stored) => is_known(&inner.http, &stored.value).await,
-            None => Ok(None),
+            Some(stored) => known(&inner.http, &stored.value).await,
+            None => Ok(Known::Unsaid),
         }
     };
     match asked.await {
-        Ok(Some(true)) => tracing::debug!("the registration is still known"),
-        Ok(Some(false)) => {
+        Ok(Known::There(None)) => tracing::debug!("the registration is still known"),
+        Ok(Known::There(Some(token))) => {
+            change_registration(inner, kept, |registration| {
+                registration.registration_access_token = Some(token);
+                true
+            })
+            .await;
+        }
+        Ok(Known::Gone) => {
             let Kept { key, generation } = kept;
             if let Err(error) = inner.store.remove_registration(key, *generation).await {
                 tracing::warn!(%error, "a registration that is gone could not be dropped");
             }
         }
-        Ok(None) | Err(_) => {
+        Ok(Known::Unsaid) | Err(_) => {
             change_registration(inner, kept, |registration| {
                 suspect(registration);
                 true
@@ -297,7 +305,7 @@ fn grant_of(signed: &SignedIn, flow: &Flow) -> Grant {
     grant.issued_at = unix_seconds(tokens.received_at);
     grant.requested_scopes = names(&signed.scopes);
     grant.granted_scopes = tokens.scope.as_ref().map(names);
-    let algorithm = signed.client.algorithm.map(|algorithm| algorithm.as_str());
+    let algorithm = signed.client.algorithm.map(SigningAlgorithm::as_str);
     grant.assertion_algorithm = algorithm.map(str::to_owned);
     grant.flow = Some(flow.as_str().to_owned());
     grant.dynamic_registration = signed.client.is_dynamic();

@@ -278,6 +278,8 @@ async fn sign_in_again(
     };
     if inner.config.flow.is_unattended()
         && let Some(failure) = inner.backed_off()
+        // A person who is there is not kept waiting for what only they can do.
+        && !(failure.needs_login() && inner.interaction.is_some())
     {
         return Err(failure);
     }

@@ -207,13 +207,18 @@ async fn pages_that_may_not_be_opened_are_refused_dev_08() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_ask_a_person_is_refused_before_the_first_poll() {
+async fn whoever_may_not_ask_a_person_is_refused_before_a_server_is_asked() {
     let referee = Referee::with(auth(), McpServer::builder()).await;
     let tokens = referee.source(by_device(&referee));
     let challenges = doorkey_oauth::Challenges::default();
     let error = tokens.login(&challenges, Arc::new(Deny)).await.unwrap_err();
-    assert!(matches!(error, Error::Interaction(_)), "{error}");
-    assert_eq!(referee.tokens().len(), 0);
+    assert!(
+        matches!(&error, Error::Interaction(cause) if cause.is_denied()),
+        "{error}"
+    );
+    for leg in [Leg::Registration, Leg::DeviceAuthorization, Leg::Token] {
+        assert_eq!(referee.recorder.count(leg), 0, "{leg}");
+    }
 }
 
 #[tokio::test]

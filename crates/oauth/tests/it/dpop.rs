@@ -391,3 +391,19 @@ async fn concurrent_requests_each_have_a_proof_of_their_own_dp_10() {
     ids.dedup();
     assert_eq!(ids.len(), all);
 }
+
+#[tokio::test]
+async fn a_proof_that_is_refused_at_a_refresh_is_told_with_the_clock_in_mind_dp_17() {
+    let referee = Referee::with(auth(), mcp()).await;
+    let tokens = signed_in(&referee).await;
+    referee.clock.advance(Duration::from_secs(3600));
+    let error = referee.call(&tokens).await.unwrap_err();
+    assert_eq!(error.next_step(), Some(NextStep::CheckClock), "{error}");
+    assert!(!error.is_transient() && !error.needs_login());
+    assert!(referee.grant().await.value.refresh_token.is_some());
+    // Once the clocks agree again, it works.
+    referee.auth.advance(Duration::from_secs(3600));
+    referee.mcp.advance(Duration::from_secs(3600));
+    referee.clock.advance(Duration::from_secs(120));
+    referee.calls(&tokens).await;
+}

@@ -1,5 +1,6 @@
 //! Pushed authorization requests (RFC 9126): sent where they are taken, and no hindrance elsewhere.
 
+use doorkey_discovery::Issuer;
 use doorkey_oauth::{ClientChoice, Error};
 use doorkey_testkit::{
     AuthorizationServer, AuthorizationServerBuilder, ClientAuthMethod, Document, Fault, FaultRule,
@@ -70,7 +71,7 @@ async fn a_pushed_request_is_authenticated_as_a_token_request_is() {
             client_id: "c".to_owned(),
             client_secret: secret,
             signing_key: key,
-            issuer: None,
+            issuer: Some(Issuer::new(referee.auth.issuer())),
             auth_method: None,
         };
         let tokens = referee.source(config);

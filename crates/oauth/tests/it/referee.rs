@@ -138,19 +138,31 @@ pub(crate) async fn login(
     tokens.login(&challenges, person.clone()).await
 }
 
-/// The system's clock, put ahead.
-#[derive(Debug, Default)]
-pub(crate) struct Shifted(AtomicU64);
+/// A clock that stands still between two changes, so that no brake runs out while a test is slow.
+#[derive(Debug)]
+pub(crate) struct Shifted {
+    start: SystemTime,
+    ahead: AtomicU64,
+}
+
+impl Default for Shifted {
+    fn default() -> Self {
+        Self {
+            start: SystemTime::now(),
+            ahead: AtomicU64::new(0),
+        }
+    }
+}
 
 impl Shifted {
     pub(crate) fn advance(&self, by: Duration) {
-        self.0.fetch_add(by.as_secs(), Ordering::Relaxed);
+        self.ahead.fetch_add(by.as_secs(), Ordering::Relaxed);
     }
 }
 
 impl Clock for Shifted {
     fn now(&self) -> SystemTime {
-        SystemTime::now() + Duration::from_secs(self.0.load(Ordering::Relaxed))
+        self.start + Duration::from_secs(self.ahead.load(Ordering::Relaxed))
     }
 }
 

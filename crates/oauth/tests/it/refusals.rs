@@ -49,7 +49,6 @@ const REFUSALS: &[(u16, &str, Meaning)] = &[
         r#"{"error":"unsupported_grant_type"}"#,
         Meaning::Passing,
     ),
-    (400, r#"{"error":"invalid_dpop_proof"}"#, Meaning::Passing),
     (400, r#"{"error":"access_denied"}"#, Meaning::Passing),
     (400, r#"{"error":"slow_down"}"#, Meaning::Passing),
     (500, r#"{"error":"server_error"}"#, Meaning::Passing),

@@ -2,12 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use doorkey_store::{Generation, Grant, GrantKey, Stored};
+use doorkey_store::{Grant, LockGuard};
 use secrecy::SecretString;
 
 use super::super::unattended::assertion;
+use super::id_token::{Answers, check};
+use super::keep::{self, Kept};
+use super::provider::{Provider, provider};
 use super::{ID_TOKEN, REFRESH_TOKEN, SAML2};
-use super::{Parts, at_provider, identity_client, issued, sign_on_needed, token_endpoint};
+use super::{Parts, at_provider, is_dead, issued, sign_on_needed};
 use crate::access_token::same_secret;
 use crate::answer::Answer;
 use crate::clock::unix_seconds;
@@ -16,16 +19,15 @@ use crate::exchange::{Exchanged, ask, exchange};
 use crate::flow::{AssertionSource, EnterpriseManaged, Identity};
 use crate::form::Form;
 use crate::jwt::expiry;
+use crate::key::SigningAlgorithm;
 
-/// What stands for the person in an exchange (RFC 8693 §3).
+/// What stands for the person in an exchange (RFC 8693 §3), and where it is exchanged.
 pub(super) struct Subject {
     pub(super) token: SecretString,
     pub(super) kind: &'static str,
-}
-
-/// Where a sign-on is kept: once for all servers that trust the provider, per account.
-pub(crate) fn key(enterprise: &EnterpriseManaged, account: &str) -> GrantKey {
-    GrantKey::new(enterprise.issuer.as_str(), account)
+    pub(super) provider: Provider,
+    /// Held while a refresh token is in use: nobody rotates it meanwhile.
+    lock: Option<LockGuard>,
 }
 
 /// The identity, renewed if need be and as far as no person is needed (EMA-04, EMA-13).
@@ -41,63 +43,84 @@ pub(super) async fn subject(
         Identity::Saml(source) => Some(source.as_ref()),
         Identity::IdToken(source) => {
             let token = assertion(parts, source.as_ref()).await?;
-            return Ok(id_token(token));
+            let provider = provider(parts, enterprise, None).await?;
+            return Ok(Subject::id_token(token, provider));
         }
     };
-    let key = key(enterprise, &parts.config.account);
+    let key = keep::key(enterprise, &parts.config.account);
     let limit = parts.config.refresh_lock_limit;
     // One renews at a time, in whatever process: the refresh token may be good for one use.
-    let _lock = parts.store.lock_grant(&key, limit).await?;
-    let stored = parts.store.grant(&key).await?;
-    let stored = stored.filter(|stored| stored.value.client_id == enterprise.client.client_id);
-    match (source, stored) {
-        (None, Some(stored)) => renewed(parts, enterprise, stored).await,
-        (None, None) => Err(sign_on_needed(parts, enterprise)),
-        (Some(source), stored) => traded(parts, enterprise, source, stored).await,
+    let lock = parts.store.lock_grant(&key, limit).await?;
+    let kept = keep::load(parts, enterprise).await?;
+    match source {
+        None => renewed(parts, enterprise, kept, lock).await,
+        Some(source) => traded(parts, enterprise, source, kept, lock).await,
     }
 }
 
 async fn renewed(
     parts: Parts<'_>,
     enterprise: &EnterpriseManaged,
-    stored: Stored<Grant>,
+    kept: Kept,
+    lock: LockGuard,
 ) -> Result<Subject, Error> {
-    let Stored {
-        value, generation, ..
-    } = stored;
-    if let Some(token) = &value.id_token
-        && is_fresh(token, parts.clock.now())
-    {
-        return Ok(id_token(token.clone()));
-    }
-    let Some(refresh_token) = value.refresh_token.clone() else {
+    let Some(grant) = &kept.grant else {
         return Err(sign_on_needed(parts, enterprise));
     };
-    let url = token_endpoint(parts, enterprise).await?;
-    let client = identity_client(enterprise);
-    let form = Form::refresh_token(&refresh_token).knowing(value.id_token.as_ref());
-    let exchanged = match exchange(at_provider(parts, &url, &client), form).await {
-        Ok(exchanged) => exchanged,
-        Err(error) if is_final(&error) => {
-            let mut spent = value;
-            spent.refresh_token = None;
-            spent.last_error = Some(error.to_string());
-            save(parts, enterprise, &spent, Some(generation)).await?;
-            return Err(sign_on_needed(parts, enterprise));
-        }
-        Err(error) => return Err(error),
+    let provider = provider(parts, enterprise, Some(grant)).await?;
+    let now = parts.clock.now();
+    if let Some(token) = grant.id_token.as_ref().filter(|token| is_fresh(token, now)) {
+        return Ok(Subject::id_token(token.clone(), provider));
+    }
+    let Some(refresh_token) = grant.refresh_token.clone() else {
+        return Err(sign_on_needed(parts, enterprise));
     };
-    let grant = updated(value, &exchanged);
-    save(parts, enterprise, &grant, Some(generation)).await?;
-    Ok(match (exchanged.tokens.id_token, grant.refresh_token) {
-        // A provider may leave the identity token out; the refresh token stands for the person too.
-        (None, Some(token)) => Subject {
-            token,
-            kind: REFRESH_TOKEN,
-        },
-        (Some(token), _) => id_token(token),
-        (None, None) => return Err(sign_on_needed(parts, enterprise)),
-    })
+    keep::begin(parts, enterprise, &kept, now).await?;
+    let form = Form::refresh_token(&refresh_token).knowing(grant.id_token.as_ref());
+    let endpoint = at_provider(parts, &provider.token_endpoint, &provider.client);
+    let exchanged = match exchange(endpoint, form).await {
+        Ok(exchanged) => exchanged,
+        Err(error) => return Err(not_renewed(parts, enterprise, grant.clone(), error).await),
+    };
+    let renewed = updated(grant.clone(), &exchanged);
+    // Whatever the identity token turns out to be, the refresh token that came along is the one that works.
+    let Some(token) = &exchanged.tokens.id_token else {
+        keep::save(parts, enterprise, &renewed).await;
+        // A provider may leave it out; the refresh token stands for the person too.
+        let token = renewed.refresh_token.unwrap_or(refresh_token);
+        return Ok(Subject::refresh_token(token, provider, lock));
+    };
+    let answers = Answers::Renewal(grant.id_token.as_ref());
+    match check(enterprise, token, answers, now) {
+        Ok(_) => {
+            keep::save(parts, enterprise, &renewed).await;
+            Ok(Subject::id_token(token.clone(), provider))
+        }
+        Err(error) => {
+            let mut grant = renewed;
+            grant.id_token = None;
+            grant.last_error = Some(error.to_string());
+            keep::save(parts, enterprise, &grant).await;
+            Err(error)
+        }
+    }
+}
+
+/// A refusal ends the refresh token only where it says so; all else may pass or be mended (REF-07, REF-08).
+async fn not_renewed(
+    parts: Parts<'_>,
+    enterprise: &EnterpriseManaged,
+    mut grant: Grant,
+    error: Error,
+) -> Error {
+    if !is_dead(&error) {
+        return error;
+    }
+    grant.refresh_token = None;
+    grant.refresh_started_at = None;
+    grant.last_error = Some(error.to_string());
+    keep::save(parts, enterprise, &grant).await;
+    sign_on_needed(parts, enterprise)
 }
 
 /// The refresh token that a SAML assertion was or is traded for.
@@ -105,53 +128,41 @@ async fn traded(
     parts: Parts<'_>,
     enterprise: &EnterpriseManaged,
     source: &dyn AssertionSource,
-    stored: Option<Stored<Grant>>,
+    kept: Kept,
+    lock: LockGuard,
 ) -> Result<Subject, Error> {
-    let known = stored
-        .as_ref()
-        .and_then(|stored| stored.value.refresh_token.clone());
-    let token = match known {
-        Some(token) => token,
-        None => {
-            let url = token_endpoint(parts, enterprise).await?;
-            let client = identity_client(enterprise);
-            let saml = assertion(parts, source).await?;
-            let form = Form::token_exchange(&saml, SAML2, REFRESH_TOKEN);
-            let read = |answer: &Answer| issued(answer, REFRESH_TOKEN);
-            let (token, _) = ask(at_provider(parts, &url, &client), form, read).await?;
-            let id = enterprise.client.client_id.as_str();
-            let mut grant = Grant::new(enterprise.issuer.as_str(), id, url.as_str());
-            grant.refresh_token = Some(token.clone());
-            grant.issued_at = unix_seconds(parts.clock.now());
-            let generation = stored.map(|stored| stored.generation);
-            save(parts, enterprise, &grant, generation).await?;
-            token
-        }
-    };
-    Ok(Subject {
-        token,
-        kind: REFRESH_TOKEN,
-    })
+    let known = kept.grant.filter(|grant| grant.refresh_token.is_some());
+    let provider = provider(parts, enterprise, known.as_ref()).await?;
+    if let Some(token) = known.and_then(|grant| grant.refresh_token) {
+        return Ok(Subject::refresh_token(token, provider, lock));
+    }
+    let saml = assertion(parts, source).await?;
+    let form = Form::token_exchange(&saml, SAML2, REFRESH_TOKEN);
+    let endpoint = at_provider(parts, &provider.token_endpoint, &provider.client);
+    let read = |answer: &Answer| issued(answer, REFRESH_TOKEN);
+    let (token, _) = ask(endpoint, form, read).await?;
+    let mut grant = record(enterprise, &provider);
+    grant.refresh_token = Some(token.clone());
+    grant.issued_at = unix_seconds(parts.clock.now());
+    keep::save(parts, enterprise, &grant).await;
+    Ok(Subject::refresh_token(token, provider, lock))
 }
 
 /// Draws the consequences of an exchange that failed: what the provider refuses for good is not
-/// offered again.
+/// offered again. Only the identity itself is meant by that, not what it was to be used for.
 pub(super) async fn refused(
     parts: Parts<'_>,
     enterprise: &EnterpriseManaged,
-    subject: &Subject,
+    subject: Subject,
     error: Error,
 ) -> Error {
     let is_ours = !matches!(enterprise.identity, Identity::IdToken(_));
-    // RFC 8693 §2.2.2 says the one, the draft's example and refresh tokens the other.
-    let is_dead = matches!(&error, Error::TokenEndpoint { error, .. }
-        if error.is("invalid_grant") || error.is("invalid_request") && subject.kind == ID_TOKEN);
-    if !is_ours || !is_dead {
-        return error;
-    }
-    let forgotten = forget(parts, enterprise, subject, &error).await;
-    if let Err(error) = forgotten {
-        tracing::warn!(%error, "a refused identity could not be forgotten");
+    if is_ours && is_dead(&error) {
+        let Subject { token, lock, .. } = subject;
+        drop(lock);
+        if let Err(error) = forget(parts, enterprise, &token, &error).await {
+            tracing::warn!(%error, "a refused identity could not be forgotten");
+        }
     }
     error
 }
@@ -159,44 +170,39 @@ pub(super) async fn refused(
 async fn forget(
     parts: Parts<'_>,
     enterprise: &EnterpriseManaged,
-    subject: &Subject,
+    token: &SecretString,
     error: &Error,
 ) -> Result<(), Error> {
-    let key = key(enterprise, &parts.config.account);
+    let key = keep::key(enterprise, &parts.config.account);
     let limit = parts.config.refresh_lock_limit;
     let _lock = parts.store.lock_grant(&key, limit).await?;
-    let Some(Stored {
-        value: mut grant,
-        generation,
-        ..
-    }) = parts.store.grant(&key).await?
-    else {
+    let Some(mut grant) = keep::load(parts, enterprise).await?.grant else {
         return Ok(());
     };
-    let is = |token: &Option<SecretString>| {
-        token
-            .as_ref()
-            .is_some_and(|token| same_secret(token, &subject.token))
-    };
+    let is =
+        |kept: &Option<SecretString>| kept.as_ref().is_some_and(|kept| same_secret(kept, token));
     match (is(&grant.id_token), is(&grant.refresh_token)) {
         (true, _) => grant.id_token = None,
         (false, true) => grant.refresh_token = None,
         (false, false) => return Ok(()),
     }
     grant.last_error = Some(error.to_string());
-    save(parts, enterprise, &grant, Some(generation)).await
+    keep::save(parts, enterprise, &grant).await;
+    Ok(())
 }
 
-/// Keeps what a sign-on or its renewal brought. Only who holds the lock of the identity does so.
-pub(super) async fn save(
-    parts: Parts<'_>,
-    enterprise: &EnterpriseManaged,
-    grant: &Grant,
-    expected: Option<Generation>,
-) -> Result<(), Error> {
-    let key = key(enterprise, &parts.config.account);
-    parts.store.save_grant(&key, grant, expected).await?;
-    Ok(())
+/// A record without tokens.
+pub(super) fn record(enterprise: &EnterpriseManaged, provider: &Provider) -> Grant {
+    let client = &provider.client;
+    let endpoint = provider.token_endpoint.as_str();
+    let mut grant = Grant::new(enterprise.issuer.as_str(), client.id.as_str(), endpoint);
+    grant.client_auth_method = client.method;
+    grant
+        .revocation_endpoint
+        .clone_from(&provider.revocation_endpoint);
+    let algorithm = client.algorithm.map(SigningAlgorithm::as_str);
+    grant.assertion_algorithm = algorithm.map(str::to_owned);
+    grant
 }
 
 /// The record with what an answer of the provider changes. Its access tokens are of no use here and
@@ -212,25 +218,34 @@ pub(super) fn updated(mut grant: Grant, exchanged: &Exchanged) -> Grant {
     grant.expires_at = grant.id_token.as_ref().and_then(expiry).map(unix_seconds);
     grant.issued_at = unix_seconds(tokens.received_at);
     grant.client_auth_method = exchanged.method;
+    grant.refresh_started_at = None;
     grant.last_error = None;
     grant
 }
 
-fn id_token(token: SecretString) -> Subject {
-    Subject {
-        token,
-        kind: ID_TOKEN,
+impl Subject {
+    fn id_token(token: SecretString, provider: Provider) -> Self {
+        Self {
+            token,
+            kind: ID_TOKEN,
+            provider,
+            lock: None,
+        }
+    }
+
+    fn refresh_token(token: SecretString, provider: Provider, lock: LockGuard) -> Self {
+        Self {
+            token,
+            kind: REFRESH_TOKEN,
+            provider,
+            lock: Some(lock),
+        }
     }
 }
 
 /// Whether an identity token lives long enough to be exchanged.
 fn is_fresh(token: &SecretString, now: SystemTime) -> bool {
-    expiry(token).is_none_or(|end| now + MARGIN < end)
-}
-
-/// Whether asking again with the same refresh token is of no use.
-fn is_final(error: &Error) -> bool {
-    matches!(error, Error::TokenEndpoint { .. }) && !error.is_transient()
+    expiry(token).is_some_and(|end| now + MARGIN < end)
 }
 
 const MARGIN: Duration = Duration::from_secs(30);

@@ -2,70 +2,91 @@
 //! `nonce` (OpenID Connect Core §3.1; EMA-14).
 
 use doorkey_discovery::Scopes;
-use doorkey_store::Grant;
-use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value;
 
+use super::super::check_redirect;
 use super::super::redirect::Asking;
-use super::{Gone, Parts, at_provider, identity, identity_client, metadata};
+use super::id_token::{Answers, check};
+use super::provider::{metadata, of_metadata};
+use super::{Gone, Parts, at_provider, identity, keep};
 use crate::error::Error;
 use crate::flow::EnterpriseManaged;
-use crate::interaction::{Interaction, InteractionRequest};
-use crate::jwt::{claims, has_expired};
+use crate::interaction::{Channel, Interaction, InteractionRequest};
 use crate::random::unguessable;
 use crate::registration::check_redirect_uri;
 use crate::scope::OFFLINE_ACCESS;
 
-/// Signs the person on and keeps the identity.
+/// Signs the person on and keeps the identity; one at a time, in whatever process (AZ-22).
 pub(super) async fn sign_on(
     parts: Parts<'_>,
     enterprise: &EnterpriseManaged,
     interaction: &dyn Interaction,
-    gone: Gone<'_>,
+    mut gone: Gone<'_>,
 ) -> Result<(), Error> {
-    let provider = metadata(parts, enterprise).await?;
-    let missing = |member| Error::UnsupportedServer {
-        issuer: enterprise.issuer.clone(),
-        member,
-        why: "is missing",
-    };
-    let authorization_endpoint = provider.authorization_endpoint.as_ref();
-    let authorization_endpoint =
-        authorization_endpoint.ok_or_else(|| missing("authorization_endpoint"))?;
-    let configured = enterprise.token_endpoint.as_ref();
-    let token_endpoint = configured
-        .or(provider.token_endpoint.as_ref())
-        .ok_or_else(|| missing("token_endpoint"))?;
     let request = InteractionRequest::new(parts.config.server.clone(), enterprise.issuer.clone());
     let mut channel = interaction.open(request).await?;
     check_redirect_uri(channel.redirect_uri())?;
-    let client = identity_client(enterprise);
+    let key = keep::sign_on_key(enterprise, &parts.config.account);
+    let limit = parts.config.interaction_limit;
+    let _turn = tokio::select! {
+        biased;
+        turn = parts.store.lock_grant(&key, limit) => turn?,
+        () = gone.as_mut() => return Err(Error::LoginAbandoned),
+    };
+    // Who had the turn before may have signed the same person on.
+    match identity::subject(parts, enterprise).await {
+        Err(Error::LoginRequired { .. }) => ask(parts, enterprise, channel.as_mut(), gone).await,
+        outcome => outcome.map(drop),
+    }
+}
+
+async fn ask(
+    parts: Parts<'_>,
+    enterprise: &EnterpriseManaged,
+    channel: &mut dyn Channel,
+    gone: Gone<'_>,
+) -> Result<(), Error> {
+    let metadata = metadata(parts, enterprise).await?;
+    check_redirect(&metadata)?;
+    let page = metadata.authorization_endpoint.as_ref();
+    let page = page.ok_or_else(|| Error::UnsupportedServer {
+        issuer: enterprise.issuer.clone(),
+        member: "authorization_endpoint",
+        why: "is missing",
+    })?;
+    let provider = of_metadata(enterprise, &metadata)?;
     let nonce = unguessable(parts.random)?;
-    let scopes = scopes(enterprise, provider.scopes_supported.as_ref());
+    let scopes = scopes(enterprise, metadata.scopes_supported.as_ref());
     let asking = Asking {
         parts,
-        server: &provider,
+        server: &metadata,
         trusted_issuer: None,
-        endpoint: authorization_endpoint,
-        client: &client,
+        endpoint: page,
+        client: &provider.client,
         resource: None,
         scopes: &scopes,
         thumbprint: None,
         nonce: Some(&nonce),
+        may_push: true,
     };
-    let endpoint = at_provider(parts, token_endpoint, &client);
-    let (record, exchanged) = asking.through(channel.as_mut(), gone, endpoint).await?;
-    drop(channel);
+    let endpoint = at_provider(parts, &provider.token_endpoint, &provider.client);
+    let (record, exchanged) = asking.through(channel, gone, endpoint).await?;
     let id_token = exchanged.tokens.id_token.as_ref();
-    let person = check(parts, enterprise, id_token, &nonce)?;
-    let id = client.id.as_str();
-    let mut grant = Grant::new(enterprise.issuer.as_str(), id, token_endpoint.as_str());
+    let id_token = id_token.ok_or_else(|| Error::InvalidIdToken {
+        issuer: enterprise.issuer.clone(),
+        why: "there is none",
+    })?;
+    let answers = Answers::SignOn(&nonce);
+    let person = check(enterprise, id_token, answers, parts.clock.now())?;
+    let mut grant = identity::record(enterprise, &provider);
     grant.account_label = person;
     grant.redirect_uri = Some(record.redirect_uri);
     grant.requested_scopes = scopes.iter().map(str::to_owned).collect();
-    let revocation = provider.revocation_endpoint.as_ref();
-    grant.revocation_endpoint = revocation.map(|url| url.as_str().to_owned());
-    keep(parts, enterprise, &identity::updated(grant, &exchanged)).await
+    let key = keep::key(enterprise, &parts.config.account);
+    let limit = parts.config.refresh_lock_limit;
+    // A sign-on wins over whoever holds the lock for too long; each save still names what it replaces.
+    let _lock = parts.store.lock_grant(&key, limit).await.ok();
+    keep::save(parts, enterprise, &identity::updated(grant, &exchanged)).await;
+    Ok(())
 }
 
 fn scopes(enterprise: &EnterpriseManaged, listed: Option<&Scopes>) -> Scopes {
@@ -76,56 +97,4 @@ fn scopes(enterprise: &EnterpriseManaged, listed: Option<&Scopes>) -> Scopes {
         }
         _ => scopes,
     }
-}
-
-/// The claims that an identity token has to make (OpenID Connect Core §3.1.3.7). It came from the token
-/// endpoint itself, so TLS vouches for who made it. Returns how the person is known.
-fn check(
-    parts: Parts<'_>,
-    enterprise: &EnterpriseManaged,
-    id_token: Option<&SecretString>,
-    nonce: &SecretString,
-) -> Result<Option<String>, Error> {
-    let wrong = |why| Error::InvalidIdToken {
-        issuer: enterprise.issuer.clone(),
-        why,
-    };
-    let token = id_token.ok_or_else(|| wrong("there is none"))?;
-    let claims = claims(token).ok_or_else(|| wrong("it is no signed JWT"))?;
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    if text("iss") != Some(enterprise.issuer.as_str()) {
-        return Err(wrong("`iss` is another issuer"));
-    }
-    let client_id = enterprise.client.client_id.as_str();
-    let is_for_us = match claims.get("aud") {
-        Some(Value::String(audience)) => audience == client_id,
-        Some(Value::Array(all)) => all.iter().any(|audience| audience == client_id),
-        _ => false,
-    };
-    if !is_for_us {
-        return Err(wrong("`aud` is another client"));
-    }
-    if text("nonce") != Some(nonce.expose_secret()) {
-        return Err(wrong("`nonce` is not the one that was sent"));
-    }
-    if has_expired(token, parts.clock.now()) {
-        return Err(wrong("it has expired"));
-    }
-    let label = ["email", "preferred_username", "sub"]
-        .into_iter()
-        .find_map(text);
-    Ok(label.map(|label| doorkey_http::clean_text(label, 200)))
-}
-
-async fn keep(
-    parts: Parts<'_>,
-    enterprise: &EnterpriseManaged,
-    grant: &Grant,
-) -> Result<(), Error> {
-    let key = identity::key(enterprise, &parts.config.account);
-    let limit = parts.config.refresh_lock_limit;
-    let _lock = parts.store.lock_grant(&key, limit).await?;
-    let stored = parts.store.grant(&key).await?;
-    let expected = stored.map(|stored| stored.generation);
-    identity::save(parts, enterprise, grant, expected).await
 }
