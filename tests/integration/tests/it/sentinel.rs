@@ -11,6 +11,7 @@ mod flows;
 mod library;
 mod log;
 mod logins;
+mod mirror;
 mod program;
 mod search;
 mod secrets;

@@ -216,7 +216,7 @@ impl Crossed {
         }
     }
 
-    fn note(&mut self, kind: Kind, text: Option<String>) {
+    pub(super) fn note(&mut self, kind: Kind, text: Option<String>) {
         if let Some(text) = text {
             self.0.insert(Secret::new(kind, &text));
         }

@@ -1,0 +1,101 @@
+//! The client metadata document that docs/requirements.md shows, before a server that judges such documents.
+
+use std::{fs, path::Path};
+
+use doorkey::Silent;
+use doorkey_testkit::Leg;
+use integration::{Home, World};
+use serde_json::{Value, json};
+
+use crate::support::login;
+
+/// The document of the page.
+fn shown() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/requirements.md");
+    let page = fs::read_to_string(path).expect("docs/requirements.md");
+    let (_, rest) = page.split_once("```json\n").expect("a document");
+    let (document, _) = rest.split_once("```").expect("its end");
+    serde_json::from_str(document).expect("JSON")
+}
+
+/// Servers that know of this document alone, at the URL of the one that is shown.
+async fn world(document: Value) -> (World, Home) {
+    let url = shown()["client_id"].as_str().expect("a URL").to_owned();
+    let settings = format!("[mcp_servers.it.oauth]\nclient_metadata_url = {url:?}");
+    let world = World::with(
+        |auth| {
+            auth.dynamic_registration(false)
+                .metadata_document_clients(true)
+                .metadata_document(url, document)
+                .loopback_any_port(true)
+        },
+        |mcp| mcp,
+    )
+    .await;
+    let home = Home::new(&world, &settings);
+    (world, home)
+}
+
+#[tokio::test]
+async fn the_shown_document_names_itself_and_no_secret_and_is_a_client_reg_09_reg_10() {
+    let document = shown();
+    for member in ["client_id", "client_name"] {
+        assert!(document[member].is_string(), "{member}");
+    }
+    let redirects = document["redirect_uris"].as_array().expect("a list");
+    assert!(!redirects.is_empty());
+    assert_eq!(document["token_endpoint_auth_method"], "none");
+    assert!(document.get("client_secret").is_none());
+
+    let (world, home) = world(document.clone()).await;
+    login(&world, &home).await;
+    home.run(&["tools", Home::SERVER]).await.succeeded();
+    home.expire().await;
+    home.run(&["tools", Home::SERVER]).await.succeeded();
+    assert_eq!(world.auth.refreshes(), 1);
+    let id = document["client_id"].as_str().expect("a URL");
+    for request in world.recorder.of(Leg::Authorization) {
+        assert_eq!(request.query("client_id"), [id]);
+    }
+    for request in world.recorder.of(Leg::Token) {
+        assert_eq!(request.form("client_id"), [id]);
+        assert_eq!(request.form("client_secret"), [] as [String; 0]);
+        assert_eq!(request.header("authorization"), None);
+    }
+    assert!(
+        world.auth.refusals().is_empty(),
+        "{:?}",
+        world.auth.refusals()
+    );
+}
+
+#[tokio::test]
+async fn a_document_that_says_less_or_has_a_secret_is_no_client_reg_09_reg_10() {
+    let changes = [
+        (
+            "client_id",
+            json!("https://client.example/oauth/client.json/"),
+        ),
+        ("client_id", json!(null)),
+        ("client_name", json!(null)),
+        ("redirect_uris", json!(null)),
+        ("redirect_uris", json!(["http://127.0.0.1/elsewhere"])),
+        ("token_endpoint_auth_method", json!("client_secret_basic")),
+        ("token_endpoint_auth_method", json!("client_secret_post")),
+    ];
+    for (member, value) in changes {
+        let mut document = shown();
+        assert_ne!(document[member], value, "{member}");
+        document[member] = value;
+        let (world, home) = world(document.clone()).await;
+        let host = home.host();
+        let person = world.person.interaction();
+        let login = host.login(Home::SERVER, person, &Silent);
+        // Nobody is sent back from such a page, so nobody waits for it.
+        let patience = std::time::Duration::from_secs(2);
+        let outcome = tokio::time::timeout(patience, login).await;
+        assert!(!matches!(outcome, Ok(Ok(_))), "{document}");
+        assert!(!world.auth.refusals().is_empty(), "{document}");
+        assert_eq!(world.recorder.count(Leg::Token), 0, "{document}");
+    }
+}
