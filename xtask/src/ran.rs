@@ -38,6 +38,7 @@ pub(crate) const STEPS: &[Step] = &[
             "tests/integration/",
             "tests/parity/",
             "docs/network.md",
+            "docs/client-metadata.json",
         ],
     },
     Step {

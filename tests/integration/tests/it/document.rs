@@ -1,21 +1,19 @@
-//! The client metadata document that docs/requirements.md shows, before a server that judges such documents.
+//! The client metadata document of `docs/client-metadata.json`, before a server that judges such documents.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use doorkey::Silent;
 use doorkey_testkit::Leg;
+use futures_util::future::join_all;
 use integration::{Home, World};
 use serde_json::{Value, json};
 
 use crate::support::login;
 
-/// The document of the page.
 fn shown() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/requirements.md");
-    let page = fs::read_to_string(path).expect("docs/requirements.md");
-    let (_, rest) = page.split_once("```json\n").expect("a document");
-    let (document, _) = rest.split_once("```").expect("its end");
-    serde_json::from_str(document).expect("JSON")
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/client-metadata.json");
+    let text = fs::read_to_string(path).expect("docs/client-metadata.json");
+    serde_json::from_str(&text).expect("JSON")
 }
 
 /// Servers that know of this document alone, at the URL of the one that is shown.
@@ -83,19 +81,25 @@ async fn a_document_that_says_less_or_has_a_secret_is_no_client_reg_09_reg_10() 
         ("token_endpoint_auth_method", json!("client_secret_basic")),
         ("token_endpoint_auth_method", json!("client_secret_post")),
     ];
-    for (member, value) in changes {
+    let refused = changes.map(|(member, value)| {
         let mut document = shown();
         assert_ne!(document[member], value, "{member}");
         document[member] = value;
-        let (world, home) = world(document.clone()).await;
-        let host = home.host();
-        let person = world.person.interaction();
-        let login = host.login(Home::SERVER, person, &Silent);
-        // Nobody is sent back from such a page, so nobody waits for it.
-        let patience = std::time::Duration::from_secs(2);
-        let outcome = tokio::time::timeout(patience, login).await;
-        assert!(!matches!(outcome, Ok(Ok(_))), "{document}");
-        assert!(!world.auth.refusals().is_empty(), "{document}");
-        assert_eq!(world.recorder.count(Leg::Token), 0, "{document}");
-    }
+        Box::pin(is_no_client(document))
+    });
+    join_all(refused).await;
 }
+
+async fn is_no_client(document: Value) {
+    let (world, home) = world(document.clone()).await;
+    let host = home.host();
+    let person = world.person.interaction();
+    let login = host.login(Home::SERVER, person, &Silent);
+    // Nobody is sent back from such a page, so nobody waits for it.
+    let outcome = tokio::time::timeout(PATIENCE, login).await;
+    assert!(!matches!(outcome, Ok(Ok(_))), "{document}");
+    assert!(!world.auth.refusals().is_empty(), "{document}");
+    assert_eq!(world.recorder.count(Leg::Token), 0, "{document}");
+}
+
+const PATIENCE: Duration = Duration::from_secs(3);
