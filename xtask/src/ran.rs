@@ -38,7 +38,6 @@ pub(crate) const STEPS: &[Step] = &[
             "tests/integration/",
             "tests/parity/",
             "docs/network.md",
-            "docs/client-metadata.json",
         ],
     },
     Step {

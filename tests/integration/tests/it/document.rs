@@ -1,6 +1,6 @@
-//! The client metadata document of `docs/client-metadata.json`, before a server that judges such documents.
+//! The client metadata document that the program prints, before a server that judges such documents.
 
-use std::{fs, path::Path, time::Duration};
+use std::time::Duration;
 
 use doorkey::Silent;
 use doorkey_testkit::Leg;
@@ -10,21 +10,22 @@ use serde_json::{Value, json};
 
 use crate::support::login;
 
-fn shown() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/client-metadata.json");
-    let text = fs::read_to_string(path).expect("docs/client-metadata.json");
-    serde_json::from_str(&text).expect("JSON")
+/// What the program prints for its user to publish.
+async fn printed() -> Value {
+    let world = World::new().await;
+    let home = Home::new(&world, "");
+    let printed = home.run(&["client-metadata", URL]).await.succeeded();
+    serde_json::from_str(&printed.stdout).expect("JSON")
 }
 
-/// Servers that know of this document alone, at the URL of the one that is shown.
+/// Servers that know of this document alone, at its URL.
 async fn world(document: Value) -> (World, Home) {
-    let url = shown()["client_id"].as_str().expect("a URL").to_owned();
-    let settings = format!("[mcp_servers.it.oauth]\nclient_metadata_url = {url:?}");
+    let settings = format!("[mcp_servers.it.oauth]\nclient_metadata_url = {URL:?}");
     let world = World::with(
         |auth| {
             auth.dynamic_registration(false)
                 .metadata_document_clients(true)
-                .metadata_document(url, document)
+                .metadata_document(URL, document)
                 .loopback_any_port(true)
         },
         |mcp| mcp,
@@ -35,11 +36,10 @@ async fn world(document: Value) -> (World, Home) {
 }
 
 #[tokio::test]
-async fn the_shown_document_names_itself_and_no_secret_and_is_a_client_reg_09_reg_10() {
-    let document = shown();
-    for member in ["client_id", "client_name"] {
-        assert!(document[member].is_string(), "{member}");
-    }
+async fn the_printed_document_names_itself_and_no_secret_and_is_a_client_reg_09_reg_10() {
+    let document = printed().await;
+    assert_eq!(document["client_id"], URL);
+    assert!(document["client_name"].is_string());
     let redirects = document["redirect_uris"].as_array().expect("a list");
     assert!(!redirects.is_empty());
     assert_eq!(document["token_endpoint_auth_method"], "none");
@@ -51,12 +51,11 @@ async fn the_shown_document_names_itself_and_no_secret_and_is_a_client_reg_09_re
     home.expire().await;
     home.run(&["tools", Home::SERVER]).await.succeeded();
     assert_eq!(world.auth.refreshes(), 1);
-    let id = document["client_id"].as_str().expect("a URL");
     for request in world.recorder.of(Leg::Authorization) {
-        assert_eq!(request.query("client_id"), [id]);
+        assert_eq!(request.query("client_id"), [URL]);
     }
     for request in world.recorder.of(Leg::Token) {
-        assert_eq!(request.form("client_id"), [id]);
+        assert_eq!(request.form("client_id"), [URL]);
         assert_eq!(request.form("client_secret"), [] as [String; 0]);
         assert_eq!(request.header("authorization"), None);
     }
@@ -81,8 +80,9 @@ async fn a_document_that_says_less_or_has_a_secret_is_no_client_reg_09_reg_10() 
         ("token_endpoint_auth_method", json!("client_secret_basic")),
         ("token_endpoint_auth_method", json!("client_secret_post")),
     ];
+    let sound = printed().await;
     let refused = changes.map(|(member, value)| {
-        let mut document = shown();
+        let mut document = sound.clone();
         assert_ne!(document[member], value, "{member}");
         document[member] = value;
         Box::pin(is_no_client(document))
@@ -102,4 +102,5 @@ async fn is_no_client(document: Value) {
     assert_eq!(world.recorder.count(Leg::Token), 0, "{document}");
 }
 
+const URL: &str = "https://client.example/oauth/client.json";
 const PATIENCE: Duration = Duration::from_secs(3);
