@@ -90,7 +90,7 @@ fn read(request: &Request, crossed: &mut Crossed) {
     for encoded in [query.as_bytes(), &request.body] {
         crossed.parameters(encoded, of_provider);
     }
-    crossed.note(Kind::DpopProof, header(request, "dpop"));
+    crossed.proof(header(request, "dpop").as_deref());
     if request.url.path() == "/mcp" {
         let token = header(request, "authorization");
         let token = token.and_then(|value| Some(value.split_once(' ')?.1.to_owned()));
