@@ -109,12 +109,10 @@ pub(crate) const ALL: &[Step] = &[
         cheap: false,
         run: conformance::run,
     },
+    Step {
+        name: "requirements",
+        about: "every rule of docs/requirements.md has tests, and they ran",
+        cheap: false,
+        run: requirements::run,
+    },
 ];
-
-/// Steps with a name of their own that `ci` does not run.
-pub(crate) const APART: &[Step] = &[Step {
-    name: "requirements",
-    about: "every rule of docs/requirements.md has tests, and they ran",
-    cheap: false,
-    run: requirements::run,
-}];

@@ -2,6 +2,7 @@
 
 mod add;
 mod call;
+mod client_metadata;
 #[cfg(feature = "demo")]
 mod demo;
 mod exit;
@@ -59,6 +60,8 @@ enum Command {
     Call(call::Call),
     /// Show the resources of a server
     Resources(resources::Resources),
+    /// Print the metadata document of this client, to be published at a URL
+    ClientMetadata(client_metadata::Metadata),
     /// Go through everything against servers on this machine
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
@@ -158,6 +161,7 @@ async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Ex
         Command::Tools(tools) => tools.run(host, output).await,
         Command::Call(call) => call.run(host, output).await,
         Command::Resources(resources) => resources.run(host, output).await,
+        Command::ClientMetadata(metadata) => metadata.run(host, output),
         Command::Add(add) => add.run(host.environment(), output),
         #[cfg(feature = "demo")]
         Command::Demo(demo) => demo.run(output).await,
@@ -175,7 +179,7 @@ impl Command {
             Self::Tools(tools) => Some(&tools.name),
             Self::Call(call) => Some(&call.name),
             Self::Resources(resources) => Some(&resources.name),
-            Self::List(_) => None,
+            Self::List(_) | Self::ClientMetadata(_) => None,
             #[cfg(feature = "demo")]
             Self::Demo(_) => None,
         }

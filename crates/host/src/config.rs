@@ -29,6 +29,7 @@ pub use flow::{FlowSettings, WorkloadSettings};
 pub use identity_provider::{IdentityProviderSettings, IdentitySettings};
 pub use network::NetworkSettings;
 pub use oauth::OAuthSettings;
+pub(crate) use oauth::check_metadata_url;
 pub use secret::SecretSource;
 pub use server::ServerConfig;
 

@@ -49,6 +49,7 @@
 
 mod assertion;
 mod browser;
+mod client_metadata;
 mod config;
 mod connection;
 mod credentials;
@@ -66,6 +67,7 @@ mod status;
 
 pub use assertion::SourceError;
 pub use browser::{Browser, BrowserCommand, BrowserError, PlatformBrowser};
+pub use client_metadata::{ClientMetadata, Jwks, UnfitUrl};
 pub use config::{
     AssertionPlace, AssertionSettings, ClientCredentials, Config, ConfigError, ConfigWarning,
     FlowSettings, IdentityProviderSettings, IdentitySettings, KeyProblem, NetworkSettings,

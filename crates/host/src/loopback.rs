@@ -20,6 +20,7 @@ use url::Url;
 use crate::browser::{Browser, BrowserError};
 use crate::progress::{LoginStep, Progress};
 
+pub(crate) use address::DEFAULT_REDIRECT;
 pub use address::{CallbackSettings, LoopbackError};
 use listener::{CONNECTIONS, Listener};
 

@@ -1,20 +1,19 @@
 //! The network as environment and configuration describe it, made into one `HttpProfile`.
 
+mod addresses;
+
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use doorkey_http::{
-    AddressPolicy, ClientIdentity, HttpProfile, NoProxy, Origin, PemError, ProxyRules, ProxyUrl,
-    ProxyUrlError, RootCertificate, RootFile, Roots, RootsError, Timeouts, roots_from_files,
+    ClientIdentity, HttpProfile, NoProxy, PemError, ProxyRules, ProxyUrl, ProxyUrlError,
+    RootCertificate, RootFile, Roots, RootsError, Timeouts, roots_from_files,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::{SecretSlice, SecretString};
-use url::Url;
 
-use crate::config::{
-    AssertionPlace, FlowSettings, IdentitySettings, NetworkSettings, ServerConfig,
-};
+use crate::config::{NetworkSettings, ServerConfig};
 use crate::environment::{Environment, NotText};
 
 /// What environment or configuration say about the network cannot be used.
@@ -121,35 +120,8 @@ pub(crate) fn profile(
     profile.default_headers = settings.default_headers;
     profile.origin_headers = settings.origin_headers;
     profile.resource_headers = headers;
-    profile.addresses = addresses(settings.allow_origins, &server.oauth.flow);
+    profile.addresses = addresses::policy(settings.allow_origins, &server.oauth.flow);
     Ok(profile)
-}
-
-/// What an administrator says of the identity provider, and a user of a workload's identity, is
-/// their own word (EMA-11, WIF-06).
-fn addresses(allowed: Vec<Origin>, flow: &FlowSettings) -> AddressPolicy {
-    let (mut allowed, mut sources) = (allowed, Vec::new());
-    match flow {
-        FlowSettings::WorkloadIdentity(workload) => sources.push(&workload.assertion),
-        FlowSettings::EnterpriseManaged(provider) => {
-            let issuer = Url::parse(provider.issuer.as_str()).ok();
-            let endpoints = issuer.iter().chain(&provider.token_endpoint);
-            allowed.extend(endpoints.map(Origin::from));
-            if let IdentitySettings::IdToken(source) | IdentitySettings::SamlAssertion(source) =
-                &provider.identity
-            {
-                sources.push(source);
-            }
-        }
-        FlowSettings::AuthorizationCode
-        | FlowSettings::Device
-        | FlowSettings::ClientCredentials => {}
-    }
-    let places = sources.iter().filter_map(|source| match &source.place {
-        AssertionPlace::Url { url, .. } => Some(Origin::from(url)),
-        _ => None,
-    });
-    AddressPolicy::allowing(allowed).with_workload(places)
 }
 
 /// `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the system's roots, as users of other tools expect;

@@ -18,7 +18,7 @@ const RAN: [(&str, &str); 3] = [
     ("integration", "passed integration::tests::holds\n"),
     (
         "conformance",
-        "passed auth/iss-supported\nignored auth/dpop\n",
+        "passed auth/iss-supported\npassed auth/dpop\n",
     ),
 ];
 
@@ -95,11 +95,6 @@ fn every_way_to_break_the_law_is_told() {
             "auth/iss-supported",
             "auth/iss",
             "AS-07: there is no scenario `auth/iss`",
-        ),
-        (
-            "auth/iss-supported",
-            "auth/dpop",
-            "AS-07: the scenario `auth/dpop` does not pass yet",
         ),
         ("AS-08", "AS-07", "AS-07: stands in two rows"),
         ("| SHOULD |", "| OUGHT |", "AS-08: has the level `OUGHT`"),

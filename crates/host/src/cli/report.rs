@@ -105,6 +105,11 @@ fn next_step(error: &Error, server: Option<&str>) -> Option<String> {
 
 /// What a cause further down calls for.
 fn by_cause(error: &doorkey_oauth::Error, name: &str) -> Option<String> {
+    if matches!(error, doorkey_oauth::Error::TokenNotBound { .. }) {
+        return Some(format!(
+            "if a bearer token will do, write dpop = \"prefer\" in [mcp_servers.{name}.oauth]"
+        ));
+    }
     if error.http().is_some_and(doorkey_http::Error::is_tls) {
         return Some(
             "if a private certificate authority signed it, name its PEM file in \

@@ -162,34 +162,38 @@ pub(super) fn read_issuer(
 fn read_metadata_url(section: &Section<'_>) -> Result<Option<Url>, ConfigError> {
     let (key, expected) = ("client_metadata_url", "an https URL with a path");
     let example = "client_metadata_url = \"https://example.com/client.json\"";
-    if let Some(text) = section.text(key, expected, example)?
-        && has_dot_segments(text)
-    {
-        let found = "a path with `.` or `..` in it";
-        return Err(section.wrong(key, expected, found, example));
+    let Some(text) = section.text(key, expected, example)? else {
+        return Ok(None);
+    };
+    let url = check_metadata_url(text);
+    url.map(Some)
+        .map_err(|why| section.wrong(key, expected, why, example))
+}
+
+/// The URL of a client metadata document (the draft, section 3; REG-08), or what is wrong with it.
+pub(crate) fn check_metadata_url(written: &str) -> Result<Url, String> {
+    if has_dot_segments(written) {
+        return Err("a path with `.` or `..` in it".to_owned());
     }
-    section.url(key, expected, example, accept_metadata_url)
-}
-
-/// Whether the path of a URL has `.` or `..` segments as it is written: parsed, it has none (REG-08).
-fn has_dot_segments(written: &str) -> bool {
-    let path = written.split(['?', '#']).next().unwrap_or_default();
-    path.split(['/', '\\']).any(|segment| {
-        let segment = segment.to_ascii_lowercase().replace("%2e", ".");
-        segment == "." || segment == ".."
-    })
-}
-
-/// The client metadata document draft, section 3 (REG-08).
-fn accept_metadata_url(url: &Url) -> Result<(), String> {
-    doorkey_http::check_endpoint(url).map_err(|error| error.to_string())?;
+    let url = Url::parse(written).map_err(|error| format!("no URL: {error}"))?;
+    doorkey_http::check_endpoint(&url).map_err(|error| error.to_string())?;
     if url.scheme() != "https" {
         return Err(format!("the scheme {:?}", url.scheme()));
     }
     if url.path() == "/" {
         return Err("a URL without a path".to_owned());
     }
-    no_fragment(url)
+    no_fragment(&url)?;
+    Ok(url)
+}
+
+/// Whether the path of a URL has `.` or `..` segments as it is written: parsed, it has none.
+fn has_dot_segments(written: &str) -> bool {
+    let path = written.split(['?', '#']).next().unwrap_or_default();
+    path.split(['/', '\\']).any(|segment| {
+        let segment = segment.to_ascii_lowercase().replace("%2e", ".");
+        segment == "." || segment == ".."
+    })
 }
 
 /// Redirect URIs are loopback or https (AZ-15).

@@ -269,7 +269,7 @@ const ADDRESS_FAMILY_UNSUPPORTED: i32 = if cfg!(windows) {
     47
 };
 /// RFC 8252 section 7.3; the port is filled in.
-const DEFAULT_REDIRECT: &str = "http://127.0.0.1/callback";
+pub(crate) const DEFAULT_REDIRECT: &str = "http://127.0.0.1/callback";
 
 #[cfg(test)]
 mod tests;

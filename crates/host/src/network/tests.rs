@@ -1,5 +1,6 @@
 use std::fs;
 
+use doorkey_http::Origin;
 use secrecy::ExposeSecret as _;
 
 use super::*;

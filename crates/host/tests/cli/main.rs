@@ -4,6 +4,7 @@
     reason = "a test that cannot set up its scene has failed"
 )]
 
+mod client_metadata;
 mod configuration;
 mod servers;
 mod usage;

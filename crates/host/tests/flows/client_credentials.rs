@@ -216,7 +216,18 @@ async fn a_token_that_is_bound_to_a_key_is_shown_so_dp_01() {
     world.configure(&format!("{BY_SECRET}\ndpop = \"off\""));
     world.run(&["logout", "one"]).await.expect(0, &[]);
     let ran = world.run(&["login", "one"]).await;
-    assert_ne!(ran.code, 0, "{}", ran.err);
+    ran.expect(1, &["asks for DPoP, which is switched off"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_to_be_bound_and_is_not_is_a_matter_of_configuration_dp_16() {
+    let world = by_secret().await;
+    world.configure(&format!("{BY_SECRET}\ndpop = \"require\""));
+    let ran = world.run(&["login", "one"]).await;
+    ran.expect(
+        9,
+        &["gave a bearer token", "next: if a bearer token will do"],
+    );
 }
 
 const BY_SECRET: &str = "flow = \"client_credentials\"\nclient_id = \"nightly\"\n\

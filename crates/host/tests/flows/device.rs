@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use doorkey_testkit::{
-    AuthorizationServer, Browser, CertificateAuthority, DeviceGrant, Leg, McpServer,
+    AuthorizationServer, Browser, CertificateAuthority, DeviceGrant, Fault, FaultRule, Leg,
+    McpServer,
 };
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::world::{LIMIT, Ran, World};
@@ -138,6 +140,46 @@ async fn a_browser_gets_the_page_as_one_argument_and_only_if_one_is_wanted_dev_0
             false => format!("1|{}\n", shown[2]),
         };
         assert_eq!(opened, expected);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_may_not_be_opened_is_neither_shown_nor_opened_dev_08() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = world(DeviceGrant::new()).await;
+    let (script, log) = (
+        world.folder.path().join("browser"),
+        world.folder.path().join("opened"),
+    );
+    world.write(
+        "browser",
+        &format!("#!/bin/sh\necho \"$1\" >> '{}'\n", log.display()),
+    );
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let world = world.with("BROWSER", script.to_str().unwrap());
+    let page = "https://as.example/device";
+    for (page, filled_in, opened) in [
+        ("javascript:alert(1)", page, ""),
+        ("http://as.example/device", page, ""),
+        (page, "file:///etc/passwd", "https://as.example/device\n"),
+    ] {
+        let answer = json!({
+            "device_code": "d", "user_code": "WDJB\u{1b}[2J-MJHT", "expires_in": 60, "interval": 1,
+            "verification_uri": page, "verification_uri_complete": filled_in,
+        });
+        world.authorization.clear_faults();
+        let rule = FaultRule::on(Leg::DeviceAuthorization).respond(Fault::json(200, &answer));
+        world.authorization.fault(rule);
+        let ran = world.run(&["login", "one", "--device"]).await;
+        assert_ne!(ran.code, 0, "{}", ran.err);
+        let ran = ran
+            .without("file:")
+            .without("javascript:")
+            .without("\u{1b}");
+        assert_eq!(ran.err.contains("WDJB"), !opened.is_empty(), "{}", ran.err);
+        let seen = std::fs::read_to_string(&log).unwrap_or_default();
+        assert_eq!(seen, opened);
     }
 }
 

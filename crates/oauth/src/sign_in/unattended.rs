@@ -27,6 +27,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) resource: Option<&'a str>,
     pub(crate) scopes: &'a Scopes,
     pub(crate) key: Option<&'a DpopKey>,
+    /// The token that is to be replaced: the server knows it too.
+    pub(crate) known: Option<&'a SecretString>,
 }
 
 pub(super) async fn run(
@@ -48,6 +50,7 @@ pub(super) async fn run(
             resource: settled.resource.as_deref(),
             scopes: &settled.scopes,
             key: settled.key.as_ref(),
+            known: None,
         };
         tokens(parts, asked).await
     };
@@ -95,7 +98,9 @@ pub(crate) async fn tokens(parts: Parts<'_>, asked: Asked<'_>) -> Result<Exchang
 }
 
 fn bound(form: Form, asked: &Asked<'_>) -> Form {
-    form.scopes(asked.scopes).resource(asked.resource)
+    form.scopes(asked.scopes)
+        .resource(asked.resource)
+        .knowing(asked.known)
 }
 
 /// The workload's JWT as it is now (WIF-06), unless it is known to be of no use.

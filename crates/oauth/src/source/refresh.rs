@@ -191,6 +191,7 @@ async fn renew(inner: &Inner, held: &Arc<Held>, url: &Url) -> Result<After, Erro
         resource: held.grant.resource.as_deref(),
         scopes: &held.requested(),
         key: held.key(),
+        known: held.grant.access_token.as_ref(),
     };
     let exchanged = match unattended::tokens(inner.parts(), asked).await {
         Ok(exchanged) if !is_bound(inner, held, &exchanged) => Err(not_bound(url)),

@@ -1,5 +1,5 @@
 //! A token in use: every request of a session carries it, in the header and nowhere else, and a session
-//! outlives it (USE-01, USE-02, USE-04, CH-02 to CH-04, REF-07, REF-08, REF-15, UP-05).
+//! outlives it (USE-01, USE-02, USE-04, CH-02, CH-03, REF-04, REF-07, REF-08, REF-15).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,11 +48,11 @@ fn requests() -> Vec<Request<Body>> {
     ]
 }
 
-fn call() -> Request<Body> {
+pub(crate) fn call() -> Request<Body> {
     requests().remove(0)
 }
 
-async fn send(
+pub(crate) async fn send(
     world: &World,
     source: &TokenSource,
     request: Request<Body>,
@@ -63,7 +63,7 @@ async fn send(
         .await
 }
 
-fn header(name: http::HeaderName, value: &str) -> HeaderMap {
+pub(crate) fn header(name: http::HeaderName, value: &str) -> HeaderMap {
     HeaderMap::from_iter([(name, value.parse().unwrap())])
 }
 
@@ -259,71 +259,6 @@ async fn a_refresh_that_is_refused_leads_to_a_new_authorization_where_a_person_i
         let resource = world.seen(Leg::Token)[1].form("resource");
         assert_eq!(resource, [SERVER], "{code}");
     }
-}
-
-#[tokio::test]
-async fn with_a_person_at_hand_a_resource_that_refuses_everything_opens_one_page_ch_04() {
-    let world = World::new();
-    let browser = Browser::new(&world);
-    let source = world.interactive(&Store::memory(), browser.clone());
-    world.signed_in(&source).await;
-    send(&world, &source, call()).await.unwrap();
-    world.set().rejects_everything = true;
-    world.start_over();
-    let error = send(&world, &source, call()).await.unwrap_err();
-    assert!(
-        matches!(error, Error::TokenRejectedByResource { .. }),
-        "{error:?}"
-    );
-    // The token, one from a refresh, one from a login.
-    assert_eq!(world.seen(Leg::Resource).len(), 3);
-    assert_eq!(world.seen(Leg::Token).len(), 2);
-    assert_eq!(browser.prompts().len(), 1);
-}
-
-#[tokio::test]
-async fn refusals_of_both_kinds_in_turn_have_an_end_ch_04_up_04() {
-    let world = World::new();
-    let browser = Browser::new(&world);
-    let source = world.interactive(&Store::memory(), browser.clone());
-    world.signed_in(&source).await;
-    send(&world, &source, call()).await.unwrap();
-    for scope in 0..20 {
-        let invalid = header(WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#);
-        world.script_with(Leg::Resource, 401, "", invalid);
-        let lacking = format!(r#"Bearer error="insufficient_scope", scope="s{scope}""#);
-        world.script_with(Leg::Resource, 403, "", header(WWW_AUTHENTICATE, &lacking));
-    }
-    world.start_over();
-    let error = send(&world, &source, call()).await.unwrap_err();
-    assert!(!error.is_transient(), "{error:?}");
-    // The first try, two recoveries and two step-ups at most; the suite allows three pages.
-    assert!(world.seen(Leg::Resource).len() <= 5);
-    assert!(browser.prompts().len() <= 3, "{}", browser.prompts().len());
-}
-
-#[tokio::test]
-async fn a_step_up_that_is_granted_less_is_not_tried_again_up_05_tok_14() {
-    let world = World::new();
-    let browser = Browser::new(&world);
-    let source = world.interactive(&Store::memory(), browser.clone());
-    world.signed_in(&source).await;
-    world.set().required_scope = Some("files:write");
-    let mut narrower = world.set().issue("files:read");
-    narrower["scope"] = serde_json::json!("files:read");
-    world.script(Leg::Token, 200, narrower.to_string().leak());
-    let error = send(&world, &source, call()).await.unwrap_err();
-    assert!(
-        matches!(error, Error::InsufficientScope { .. }),
-        "{error:?}"
-    );
-    assert_eq!(browser.prompts().len(), 1);
-    let grant = source.grant().await.unwrap().unwrap().value;
-    assert_eq!(grant.granted_scopes.unwrap(), ["files:read"]);
-    assert_eq!(grant.requested_scopes, ["files:read", "files:write"]);
-    // Nor by the next request.
-    assert!(send(&world, &source, call()).await.is_err());
-    assert_eq!(browser.prompts().len(), 1);
 }
 
 /// Sends a request and tells whether the store had its token by then.

@@ -3,6 +3,7 @@
 
 mod asked;
 mod browser;
+mod budgets;
 mod callback_errors;
 mod challenges;
 mod code_exchange;

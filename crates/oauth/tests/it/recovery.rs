@@ -87,17 +87,25 @@ async fn unexpired_yet_rejected_asks_the_resource_once_and_refreshes_ref_06() {
 
 #[tokio::test]
 async fn metadata_that_cannot_be_had_does_not_keep_from_refreshing_ref_06() {
-    for status in [404, 500, 418] {
+    for (status, body) in [
+        (404, ""),
+        (403, "<html>Forbidden</html>"),
+        (200, "<html>Home</html>"),
+        (200, r#"{"resource":"https://mcp"#),
+        (429, ""),
+        (500, ""),
+        (418, ""),
+    ] {
         let world = World::new();
         let (source, sent) = accepted(&world, &Store::memory()).await;
         for _ in 0..2 {
-            world.script(Leg::ResourceMetadata, status, "");
+            world.script(Leg::ResourceMetadata, status, body);
         }
         assert!(
             source.rejected(Some(&sent), &challenges()).await.is_ok(),
-            "{status}"
+            "{status} {body}"
         );
-        assert_eq!(world.seen(Leg::Token).len(), 1);
+        assert_eq!(world.seen(Leg::Token).len(), 1, "{status} {body}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use doorkey_http::Leg;
 use doorkey_oauth::{
-    BoxFuture, Callback, Challenges, Channel, Error, Interaction, InteractionError,
+    BoxFuture, Callback, Challenges, Channel, ClientChoice, Error, Interaction, InteractionError,
     InteractionRequest, LoginReason, LogoutOptions, NextStep, Prompt,
 };
 use doorkey_store::{RegistrationKey, Store};
@@ -120,6 +120,29 @@ const REFUSALS: &[(u16, &str, usize, bool, &str)] = &[
         "token_endpoint_auth_method",
     ),
 ];
+
+#[tokio::test]
+async fn without_a_client_no_page_opens_reg_01() {
+    let document = ClientChoice::Auto {
+        metadata_url: Some("https://client.example/metadata.json".parse().unwrap()),
+    };
+    // Nothing is configured, or a document that this server does not take.
+    for choice in [ClientChoice::default(), document] {
+        let world = World::new();
+        world.set().metadata["registration_endpoint"] = json!(null);
+        let mut config = world.config();
+        config.client = choice;
+        let source = world.source_with(config, &Store::memory());
+        let browser = Arc::new(Browser::new(&world));
+        let error = source
+            .login(&Challenges::default(), browser.clone())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Error::NoClient { .. }), "{error:?}");
+        assert!(browser.prompts().is_empty());
+        assert!(world.seen(Leg::Token).is_empty());
+    }
+}
 
 #[tokio::test]
 async fn a_refused_registration_opens_no_page_and_says_why_reg_20() {

@@ -240,6 +240,24 @@ async fn a_token_is_asked_for_again_when_it_is_due_and_a_refresh_token_is_ignore
 }
 
 #[tokio::test]
+async fn a_renewal_that_fails_does_not_show_the_token_that_it_was_to_replace_err_11() {
+    let referee = secret_referee().await;
+    let tokens = referee.source(robot(&referee, None));
+    referee.calls(&tokens).await;
+    let token = referee.grant().await.value.access_token.unwrap();
+    let said = format!("still good: {}", token.expose_secret());
+    let refusal = Fault::oauth_error(400, "invalid_request", &said);
+    referee
+        .auth
+        .fault(FaultRule::on(Leg::Token).respond(refusal));
+    referee.advance(Duration::from_secs(3600));
+    let error = referee.call(&tokens).await.unwrap_err();
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("still good"), "{shown}");
+    assert!(!shown.contains(&token.expose_secret()[..12]), "{shown}");
+}
+
+#[tokio::test]
 async fn a_rejected_token_is_replaced_once_and_a_second_rejection_is_the_end_cc_08_ref_11() {
     let referee = secret_referee().await;
     let tokens = referee.source(robot(&referee, None));

@@ -8,6 +8,7 @@
 )]
 
 mod budgets;
+mod document;
 mod faults;
 mod matrix;
 mod processes;

@@ -5,12 +5,14 @@
 //! `Display` and `Debug`; as it is, in parts, and in the encodings of [`search::Encoding`]. Where a secret may be after all
 //! is a list with reasons, in [`evidence`].
 
+mod commands;
 mod echo;
 mod evidence;
 mod flows;
 mod library;
 mod log;
 mod logins;
+mod mirror;
 mod program;
 mod search;
 mod secrets;

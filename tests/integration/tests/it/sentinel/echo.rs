@@ -45,7 +45,7 @@ impl Manner {
         Self::IllegalToken,
     ];
 
-    fn answer(self, sent: &str) -> ResponseTemplate {
+    pub(super) fn answer(self, sent: &str) -> ResponseTemplate {
         let encoded: String = url::form_urlencoded::byte_serialize(sent.as_bytes()).collect();
         match self {
             Self::Json => ResponseTemplate::new(400).set_body_json(json!({

@@ -185,7 +185,7 @@ impl Crossed {
             }
             _ => {}
         }
-        self.note(Kind::DpopProof, request.header("dpop").map(str::to_owned));
+        self.proof(request.header("dpop"));
         self.note(Kind::ClientSecret, authorization.and_then(basic_password));
         if request.leg != Leg::Resource {
             self.parameters(&request.body, of_provider);
@@ -216,7 +216,18 @@ impl Crossed {
         }
     }
 
-    fn note(&mut self, kind: Kind, text: Option<String>) {
+    /// What all proofs of a key have in common, and what makes each of them one. There is another for each request: the
+    /// search for all that is between would take long.
+    pub(super) fn proof(&mut self, proof: Option<&str>) {
+        let parts =
+            proof.and_then(|proof| Some((proof.split_once('.')?.0, proof.rsplit_once('.')?.1)));
+        if let Some((header, signature)) = parts {
+            self.note(Kind::DpopProof, Some(header.to_owned()));
+            self.note(Kind::DpopProof, Some(signature.to_owned()));
+        }
+    }
+
+    pub(super) fn note(&mut self, kind: Kind, text: Option<String>) {
         if let Some(text) = text {
             self.0.insert(Secret::new(kind, &text));
         }

@@ -77,6 +77,34 @@ impl<'a> Watch<'a> {
     /// When there is no address, or the login does not succeed.
     pub(super) async fn login_by_hand(&mut self) -> Run {
         let arguments = ["login", Home::SERVER, "--no-browser"];
+        let home = self.home;
+        let run = self.run_reading(&arguments, shown_page, async |page| home.open(&page).await);
+        run.await.succeeded()
+    }
+
+    /// Signs in on another device: whoever reads page and code from the messages types the code.
+    ///
+    /// # Panics
+    /// When there is no code, or the login does not succeed.
+    pub(super) async fn login_on_device(&mut self, arguments: &[&str]) -> Run {
+        let person = &self.world.person;
+        let run = self.run_reading(
+            arguments,
+            shown_code,
+            async |(page, code): (String, String)| {
+                person.type_code(&page, &code).await;
+            },
+        );
+        run.await.succeeded()
+    }
+
+    /// Runs a command, and does something as soon as its messages hold what `find` looks for.
+    async fn run_reading<T>(
+        &mut self,
+        arguments: &[&str],
+        find: fn(&[u8]) -> Option<T>,
+        act: impl AsyncFnOnce(T),
+    ) -> Run {
         let mut command = self.home.command();
         command
             .args(arguments)
@@ -87,14 +115,14 @@ impl<'a> Watch<'a> {
         let mut stderr = child.stderr.take().expect("a pipe");
         let mut said = Vec::new();
         let reading = async {
-            let page = loop {
+            let found = loop {
                 let read = stderr.read_buf(&mut said).await.expect("a pipe");
                 assert_ne!(read, 0, "{}", String::from_utf8_lossy(&said));
-                if let Some(page) = page_of(&said) {
-                    break page;
+                if let Some(found) = find(&said) {
+                    break found;
                 }
             };
-            self.home.open(&page).await;
+            act(found).await;
             stderr.read_to_end(&mut said).await.expect("a pipe");
             child.wait_with_output().await.expect("a program that ends")
         };
@@ -104,8 +132,14 @@ impl<'a> Watch<'a> {
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),
             stderr: String::from_utf8(said).expect("UTF-8"),
         };
-        self.keep(&arguments, &run);
-        run.succeeded()
+        self.keep(arguments, &run);
+        run
+    }
+
+    /// A program that writes down how it was started before it does anything: `make` gets the folder for it and the
+    /// lines of a script that do so.
+    pub(super) fn program(&self, make: impl FnOnce(&Path, &str) -> PathBuf) -> PathBuf {
+        make(self.folder.path(), &written_down(self.folder.path()))
     }
 
     /// What was said by others, or of other values.
@@ -140,10 +174,11 @@ impl<'a> Watch<'a> {
             .filter(|secret| !Kind::OF_THE_PAGE.contains(&secret.kind))
             .cloned()
             .collect();
-        for page in &pages {
-            let page = Evidence::new(Place::Text, "the address of the page", page.as_str());
-            assert_none(&leaks(&others, &[page]));
-        }
+        let shown: Vec<_> = pages
+            .iter()
+            .map(|page| Evidence::new(Place::Text, "the address of the page", page.as_str()))
+            .collect();
+        assert_none(&leaks(&others, &shown));
         let variables = self.all_variables();
         let evidence: Vec<_> = self
             .evidence
@@ -166,9 +201,9 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Takes what the scripted browser wrote down of its arguments and its environment, and of the program's.
+    /// Takes what the scripts wrote down of their arguments and their environment, and of the program's.
     fn collect_children(&mut self) {
-        let mut browsers = 0;
+        let mut written = 0;
         for entry in fs::read_dir(self.folder.path()).expect("a readable folder") {
             let path = entry.expect("a readable folder").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -177,14 +212,14 @@ impl<'a> Watch<'a> {
                 Some("environment") => Place::Environment,
                 _ => continue,
             };
-            browsers += 1;
+            written += 1;
             let bytes = fs::read(&path).expect("a readable file");
             self.evidence
-                .push(Evidence::new(place, "the browser", bytes));
+                .push(Evidence::new(place, "what it started", bytes));
         }
         assert!(
-            browsers >= 2 || self.world.person.pages_opened() == 0,
-            "the browser wrote nothing down"
+            written >= 2 || self.world.person.pages_opened() == 0,
+            "nothing that it started wrote anything down"
         );
     }
 
@@ -214,33 +249,51 @@ fn assert_none(leaks: &[String]) {
     );
 }
 
-/// The address on a line of its own.
-fn page_of(said: &[u8]) -> Option<String> {
+/// The address of a page to open.
+fn shown_page(said: &[u8]) -> Option<String> {
+    let mut shown = shown(said).into_iter();
+    shown.find(|line| line.starts_with("https://"))
+}
+
+/// The address of the page for a device, and the code to type there.
+fn shown_code(said: &[u8]) -> Option<(String, String)> {
+    let mut shown = shown(said).into_iter();
+    let page = shown.find(|line| line.starts_with("https://"))?;
+    Some((page, shown.next()?))
+}
+
+/// What stands on lines of its own.
+fn shown(said: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(said);
-    let complete = &text[..=text.rfind('\n')?];
+    let complete = text.rfind('\n').map_or("", |end| &text[..end]);
     complete
         .lines()
-        .find_map(|line| {
-            line.strip_prefix("  ")
-                .filter(|line| line.starts_with("https://"))
-        })
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter(|line| !line.is_empty() && !line.contains(' '))
         .map(str::to_owned)
+        .collect()
 }
 
 /// A browser that writes down how it was started, and by whom, before it brings the page to the person.
 fn browser(folder: &Path) -> PathBuf {
     let path = folder.join("browser");
     let script = format!(
-        "#!/bin/sh\n\
-         {{ printf '%s\\n' \"$@\"; tr '\\0' '\\n' < /proc/$PPID/cmdline; }} > '{folder}'/arguments.$$\n\
-         {{ env; tr '\\0' '\\n' < /proc/$PPID/environ; }} > '{folder}'/environment.$$\n\
-         exec '{browser}' \"$@\"\n",
-        folder = folder.display(),
-        browser = Home::browser().display(),
+        "#!/bin/sh\n{}\nexec '{}' \"$@\"\n",
+        written_down(folder),
+        Home::browser().display(),
     );
     fs::write(&path, script).expect("a writable folder");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("permissions");
     path
+}
+
+/// The lines of a script that write down how it was started, and by whom.
+fn written_down(folder: &Path) -> String {
+    format!(
+        "{{ printf '%s\\n' \"$@\"; tr '\\0' '\\n' < /proc/$PPID/cmdline; }} > '{folder}'/arguments.$$\n\
+         {{ env; tr '\\0' '\\n' < /proc/$PPID/environ; }} > '{folder}'/environment.$$",
+        folder = folder.display(),
+    )
 }
 
 const LEVELS: [&str; 3] = [" TRACE ", " DEBUG ", "  INFO "];
