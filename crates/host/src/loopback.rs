@@ -179,6 +179,10 @@ impl Interaction for LoopbackInteraction {
         })
     }
 
+    fn shows_codes(&self) -> Result<(), InteractionError> {
+        Ok(())
+    }
+
     fn present_code<'a>(
         &'a self,
         prompt: &'a DevicePrompt,

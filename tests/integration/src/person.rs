@@ -46,6 +46,10 @@ impl Interaction for Typing {
         Box::pin(async { Err(InteractionError::Denied) })
     }
 
+    fn shows_codes(&self) -> Result<(), InteractionError> {
+        Ok(())
+    }
+
     fn present_code<'a>(
         &'a self,
         prompt: &'a DevicePrompt,

@@ -161,6 +161,10 @@ impl Overheard {
 }
 
 impl Interaction for Overheard {
+    fn shows_codes(&self) -> Result<(), InteractionError> {
+        self.person.shows_codes()
+    }
+
     fn present_code<'a>(
         &'a self,
         prompt: &'a DevicePrompt,
