@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use doorkey_discovery::{Issuer, Scopes};
 use doorkey_http::HttpClient;
-use doorkey_store::ClientAuthMethod;
+use doorkey_store::{ClientAuthMethod, GrantKey};
 use secrecy::SecretString;
 use url::Url;
 
@@ -168,6 +168,15 @@ impl EnterpriseManaged {
             identity: Identity::SignOn,
             scopes: Scopes::default(),
         }
+    }
+
+    /// Where the sign-on of an account is kept: once for every server that trusts the provider, for
+    /// the client that the provider knows.
+    #[must_use]
+    pub fn grant_key(&self, account: &str) -> GrantKey {
+        // An issuer has no fragment, so no two keys are the same by chance.
+        let provider = format!("{}#{}", self.issuer.as_str(), self.client.client_id);
+        GrantKey::new(provider, account)
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use doorkey_oauth::{EnterpriseManaged, Flow, Identity};
+use doorkey_http::HttpClient;
+use doorkey_oauth::{
+    AssertionError, AssertionSource, BoxFuture, EnterpriseManaged, Flow, Identity,
+};
+use secrecy::SecretString;
 
 use crate::assertion;
 use crate::config::{FlowSettings, IdentityProviderSettings, IdentitySettings, ServerConfig};
@@ -31,6 +35,37 @@ pub(super) fn flow(environment: &Environment, server: &ServerConfig) -> Result<F
     })
 }
 
+/// The same without where anything comes from: enough to judge a stored grant by.
+pub(super) fn kind(settings: &FlowSettings) -> Flow {
+    match settings {
+        FlowSettings::AuthorizationCode => Flow::AuthorizationCode,
+        FlowSettings::Device => Flow::Device,
+        FlowSettings::ClientCredentials => Flow::ClientCredentials,
+        FlowSettings::WorkloadIdentity(_) => Flow::WorkloadIdentity(Arc::new(Unread)),
+        FlowSettings::EnterpriseManaged(settings) => {
+            Flow::EnterpriseManaged(Arc::new(provider(settings)))
+        }
+    }
+}
+
+/// The identity provider and the client it knows.
+pub(super) fn provider(settings: &IdentityProviderSettings) -> EnterpriseManaged {
+    EnterpriseManaged::new(settings.issuer.clone(), settings.client_id.as_str())
+}
+
+/// A source that nobody asks.
+#[derive(Debug)]
+struct Unread;
+
+impl AssertionSource for Unread {
+    fn assertion<'a>(
+        &'a self,
+        _: &'a HttpClient,
+    ) -> BoxFuture<'a, Result<SecretString, AssertionError>> {
+        Box::pin(async { Err(AssertionError::new("no source is read to judge a grant")) })
+    }
+}
+
 fn enterprise(
     environment: &Environment,
     server: &ServerConfig,
@@ -38,8 +73,7 @@ fn enterprise(
 ) -> Result<EnterpriseManaged, Error> {
     let settings = &provider.credentials;
     let found = credentials(environment, server, Owner::IdentityClient, settings)?;
-    let mut enterprise =
-        EnterpriseManaged::new(provider.issuer.clone(), provider.client_id.as_str());
+    let mut enterprise = self::provider(provider);
     enterprise.client.client_secret = found.secret;
     enterprise.client.signing_key = found.signing_key;
     enterprise.client.auth_method = settings.auth_method;

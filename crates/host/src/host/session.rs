@@ -139,6 +139,7 @@ pub(crate) fn authorization(server: &ServerConfig) -> AuthorizationConfig {
     config
         .extra_authorize_params
         .clone_from(&oauth.authorize_params);
+    config.flow = flow::kind(&oauth.flow);
     config.dpop = oauth.dpop;
     config.accept_discovered_issuer = oauth.accept_discovered_issuer;
     config
@@ -172,7 +173,7 @@ pub(crate) fn grant_key(server: &ServerConfig) -> GrantKey {
 /// Where the sign-on of a person at an identity provider is kept; the same key that the token source
 /// uses.
 pub(crate) fn identity_key(server: &ServerConfig, provider: &IdentityProviderSettings) -> GrantKey {
-    GrantKey::new(provider.issuer.as_str(), server.account.clone())
+    flow::provider(provider).grant_key(&server.account)
 }
 
 #[cfg(test)]

@@ -24,7 +24,6 @@ use crate::form::Form;
 use crate::interaction::Interaction;
 use crate::token_response::take_text;
 
-pub(crate) use keep::key as identity_key;
 pub(crate) use provider::of_record as provider_of_record;
 
 /// Makes sure that there is an identity, through a person if need be.

@@ -10,7 +10,7 @@ use crate::flow::{EnterpriseManaged, Flow};
 use crate::report::StepOutcome;
 use crate::revoke::revoke;
 use crate::shared::lock;
-use crate::sign_in::enterprise::{identity_key, provider_of_record};
+use crate::sign_in::enterprise::provider_of_record;
 
 /// Notes in a grant whose identity it was obtained with.
 pub(super) fn note_provider(grant: &mut Grant, enterprise: &EnterpriseManaged) {
@@ -30,7 +30,7 @@ pub(super) async fn sign_off(inner: &Inner) -> StepOutcome {
 }
 
 async fn end(inner: &Inner, enterprise: &EnterpriseManaged) -> Result<StepOutcome, Error> {
-    let key = identity_key(enterprise, &inner.config.account);
+    let key = enterprise.grant_key(&inner.config.account);
     let limit = inner.config.refresh_lock_limit;
     let _lock = inner.store.lock_grant(&key, limit).await?;
     let Some(stored) = inner.store.grant(&key).await? else {

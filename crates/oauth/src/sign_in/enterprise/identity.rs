@@ -47,7 +47,7 @@ pub(super) async fn subject(
             return Ok(Subject::id_token(token, provider));
         }
     };
-    let key = keep::key(enterprise, &parts.config.account);
+    let key = enterprise.grant_key(&parts.config.account);
     let limit = parts.config.refresh_lock_limit;
     // One renews at a time, in whatever process: the refresh token may be good for one use.
     let lock = parts.store.lock_grant(&key, limit).await?;
@@ -173,7 +173,7 @@ async fn forget(
     token: &SecretString,
     error: &Error,
 ) -> Result<(), Error> {
-    let key = keep::key(enterprise, &parts.config.account);
+    let key = enterprise.grant_key(&parts.config.account);
     let limit = parts.config.refresh_lock_limit;
     let _lock = parts.store.lock_grant(&key, limit).await?;
     let Some(mut grant) = keep::load(parts, enterprise).await?.grant else {

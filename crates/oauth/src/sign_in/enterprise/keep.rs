@@ -11,21 +11,11 @@ use crate::error::Error;
 use crate::flow::EnterpriseManaged;
 use crate::shared::lock;
 
-/// The key of a sign-on: the provider, the client that it knows, and the account.
-pub(crate) fn key(enterprise: &EnterpriseManaged, account: &str) -> GrantKey {
-    // An issuer has no fragment, so no two keys are the same by chance.
-    let client_id = &enterprise.client.client_id;
-    GrantKey::new(
-        format!("{}#{client_id}", enterprise.issuer.as_str()),
-        account,
-    )
-}
-
 /// What is locked while a person signs on, so that one page opens and not one for each server.
 pub(super) fn sign_on_key(enterprise: &EnterpriseManaged, account: &str) -> GrantKey {
     let GrantKey {
         server, account, ..
-    } = key(enterprise, account);
+    } = enterprise.grant_key(account);
     GrantKey::new(server, format!("{account} (sign-on)"))
 }
 
@@ -37,7 +27,7 @@ pub(super) struct Kept {
 
 /// The newest version there is. Only who holds the lock of the sign-on looks.
 pub(super) async fn load(parts: Parts<'_>, enterprise: &EnterpriseManaged) -> Result<Kept, Error> {
-    let key = key(enterprise, &parts.config.account);
+    let key = enterprise.grant_key(&parts.config.account);
     let memory = lock(parts.unsaved_identity).clone();
     let stored = match (parts.store.grant(&key).await, &memory) {
         (Ok(stored), _) => stored,
@@ -80,7 +70,7 @@ pub(super) async fn begin(
     };
     let mut begun = grant.clone();
     begun.refresh_started_at = Some(unix_seconds(now));
-    let key = key(enterprise, &parts.config.account);
+    let key = enterprise.grant_key(&parts.config.account);
     parts
         .store
         .save_grant(&key, &begun, Some(generation))
@@ -105,7 +95,7 @@ async fn stored(
     enterprise: &EnterpriseManaged,
     grant: &Grant,
 ) -> Result<(), doorkey_store::Error> {
-    let key = key(enterprise, &parts.config.account);
+    let key = enterprise.grant_key(&parts.config.account);
     let mut round = 0;
     loop {
         let expected = parts.store.grant(&key).await?;

@@ -81,7 +81,7 @@ async fn ask(
     grant.account_label = person;
     grant.redirect_uri = Some(record.redirect_uri);
     grant.requested_scopes = scopes.iter().map(str::to_owned).collect();
-    let key = keep::key(enterprise, &parts.config.account);
+    let key = enterprise.grant_key(&parts.config.account);
     let limit = parts.config.refresh_lock_limit;
     // A sign-on wins over whoever holds the lock for too long; each save still names what it replaces.
     let _lock = parts.store.lock_grant(&key, limit).await.ok();
