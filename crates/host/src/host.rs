@@ -121,8 +121,8 @@ impl Host {
         &self.store
     }
 
-    /// Connects to a server with a token already there, refreshed if need be. It asks nobody, unless
-    /// [`Host::with_interaction`] says whom: where a person is needed, the error says so by
+    /// Connects to a server with a token already there, refreshed if need be, or with one that its flow
+    /// obtains by itself. It asks nobody, unless [`Host::with_interaction`] says whom: where a person is needed, the error says so by
     /// [`Error::needs_login`].
     ///
     /// # Errors

@@ -7,6 +7,10 @@
 //! limits. Every token has one owner, a [`TokenSource`](doorkey_oauth::TokenSource), that refreshes
 //! it for all connections and processes.
 //!
+//! Tokens come from a person in a browser or on another device, or, where the configuration says so
+//! ([`FlowSettings`]), from the program's own credentials, a workload's JWT or an enterprise's identity
+//! provider: then the first request signs in, and nobody is asked.
+//!
 //! Connecting opens no browser by itself. Where a person is needed the error says so
 //! ([`Error::needs_login`]), and the program decides: [`Host::login`] with a [`LoopbackInteraction`],
 //! or with an [`Interaction`](doorkey_oauth::Interaction) of its own. A program whose person is always

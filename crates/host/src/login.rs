@@ -30,7 +30,7 @@ pub enum LoginOutcome {
 
 impl Host {
     /// Signs in to a server through `interaction`, and proves the token: the challenged request
-    /// again, then `tools/list`.
+    /// again, then `tools/list`. A flow that needs no person makes no use of `interaction`.
     ///
     /// # Errors
     /// [`Error::Authorization`]: the person or a server said no, or something on the way failed.
