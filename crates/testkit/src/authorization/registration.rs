@@ -64,8 +64,11 @@ pub(super) fn check_metadata(core: &Core, asked: &Value) -> Result<ClientAuthMet
     if grants.is_empty() || !grants.iter().all(registrable) {
         return Err(invalid("a grant type is not supported"));
     }
-    let responses = asked.get("response_types").map(texts);
-    if responses.is_some_and(|types| types != *response_types(redirects)) {
+    // RFC 7591 §2: without the field it is `code`, whatever the grants are.
+    let responses = asked
+        .get("response_types")
+        .map_or_else(|| vec!["code".to_owned()], texts);
+    if responses != *response_types(redirects) {
         return Err(invalid("the response types do not go with the grants"));
     }
     let asked_for = match asked.get("token_endpoint_auth_method") {

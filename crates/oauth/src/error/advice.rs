@@ -1,0 +1,136 @@
+//! What a caller may ask of an error: will it pass, whose turn is it, what to do.
+
+use std::time::Duration;
+
+use doorkey_discovery::Challenges;
+use http::StatusCode;
+
+use super::{Error, LoginReason, NextStep};
+
+impl Error {
+    /// Whether the same call may succeed later without anybody doing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Http(cause) => cause.is_transient(),
+            Self::RefreshFailed(_) | Self::DiscoveryTimedOut { .. } => true,
+            Self::Discovery(cause) => cause.is_transient(),
+            Self::Store(cause) => cause.is_transient(),
+            Self::TokenEndpoint { status, error, .. }
+            | Self::RevocationEndpoint { status, error, .. } => {
+                error.is_transient() || is_transient_status(*status)
+            }
+            Self::RegistrationRefused { status, .. }
+            | Self::DeregistrationRefused { status, .. }
+            | Self::UnreadableResponse { status, .. } => is_transient_status(*status),
+            Self::AuthorizationResponse(error) => error.is_transient(),
+            Self::Assertion(cause) => cause.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// Whether a person has to sign in before the same call can succeed.
+    #[must_use]
+    pub fn needs_login(&self) -> bool {
+        matches!(self, Self::LoginRequired { .. })
+    }
+
+    /// The challenges of the response behind this error.
+    #[must_use]
+    pub fn challenges(&self) -> Option<&Challenges> {
+        match self {
+            Self::LoginRequired { challenges, .. }
+            | Self::InsufficientScope { challenges, .. }
+            | Self::TokenRejectedByResource { challenges, .. }
+            | Self::DpopProofRejected { challenges, .. }
+            | Self::BearerRejected { challenges, .. } => Some(challenges),
+            _ => None,
+        }
+    }
+
+    /// What to do about it, as data for a host to word.
+    #[must_use]
+    pub fn next_step(&self) -> Option<NextStep> {
+        match self {
+            Self::LoginRequired {
+                reason: LoginReason::ClientRefused(_),
+                ..
+            } => Some(NextStep::CheckClient),
+            Self::LoginRequired { .. } | Self::LoginTimedOut { .. } | Self::LoginAbandoned => {
+                Some(NextStep::Login)
+            }
+            Self::InsufficientScope { required, .. } => Some(NextStep::CheckScope {
+                required: required.clone(),
+            }),
+            Self::TokenRejectedByResource { .. } => Some(NextStep::CheckResource),
+            Self::BearerRejected { .. } => Some(NextStep::CheckBearer),
+            _ if self.is_transient() => Some(NextStep::Retry {
+                after: self.retry_after(),
+            }),
+            Self::RegistrationRefused { .. } | Self::NoClient { .. } => {
+                Some(NextStep::ConfigureClientId)
+            }
+            Self::StaticClientIssuer { .. } => Some(NextStep::CheckClient),
+            Self::UnboundCredentials { discovered } => Some(NextStep::NameIssuer {
+                discovered: discovered.clone(),
+            }),
+            Self::DpopProofRejected { .. } => Some(NextStep::CheckClock),
+            Self::TokenEndpoint { error, .. } if error.is("invalid_dpop_proof") => {
+                Some(NextStep::CheckClock)
+            }
+            Self::Assertion(_) | Self::AssertionExpired => Some(NextStep::CheckAssertion),
+            Self::InvalidKey { setting, .. } => Some(NextStep::CheckSetting(setting)),
+            Self::TokenEndpoint { error, .. } if error.is("invalid_client") => {
+                Some(NextStep::CheckClient)
+            }
+            Self::TokenEndpoint { error, .. } | Self::AuthorizationResponse(error)
+                if error.is("invalid_target") =>
+            {
+                Some(NextStep::CheckResource)
+            }
+            Self::Configuration { setting, .. } => Some(NextStep::CheckSetting(setting)),
+            _ => None,
+        }
+    }
+
+    /// The failure of the network behind this error, however deep: a certificate that is not
+    /// trusted, an address that is refused, a time-out.
+    #[must_use]
+    pub fn http(&self) -> Option<&doorkey_http::Error> {
+        match self {
+            Self::Http(cause) => Some(cause),
+            Self::RefreshFailed(cause) => cause.http(),
+            Self::LoginRequired { cause, .. } => cause.as_ref()?.http(),
+            Self::Discovery(cause) => match &**cause {
+                doorkey_discovery::Error::Http(cause) => Some(cause),
+                cause => in_chain(cause),
+            },
+            _ => in_chain(self),
+        }
+    }
+
+    /// How long the server asked to wait before the next attempt.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TokenEndpoint { retry_after, .. }
+            | Self::RevocationEndpoint { retry_after, .. }
+            | Self::RegistrationRefused { retry_after, .. }
+            | Self::UnreadableResponse { retry_after, .. } => *retry_after,
+            Self::RefreshFailed(cause) => cause.retry_after(),
+            Self::Discovery(cause) => cause.retry_after(),
+            _ => None,
+        }
+    }
+}
+
+fn in_chain<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a doorkey_http::Error> {
+    std::iter::successors(error.source(), |cause| cause.source())
+        .find_map(|cause| cause.downcast_ref())
+}
+
+fn is_transient_status(status: StatusCode) -> bool {
+    status.is_server_error()
+        || status == StatusCode::TOO_MANY_REQUESTS
+        || status == StatusCode::REQUEST_TIMEOUT
+}
