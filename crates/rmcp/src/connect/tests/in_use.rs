@@ -47,6 +47,7 @@ async fn signed_in(flow: Flow, dpop: DpopChoice, key: Option<&str>) -> (TokenSou
         auth_method: None,
     };
     let mut grant = Grant::new("https://as.example", "client", "https://as.example/token");
+    grant.flow = Some(config.flow.as_str().to_owned());
     grant.access_token = Some("t0ken".into());
     grant.resource = Some("https://mcp.example/mcp".to_owned());
     if let Some(key) = key {
