@@ -5,6 +5,7 @@
 //! `Display` and `Debug`; as it is, in parts, and in the encodings of [`search::Encoding`]. Where a secret may be after all
 //! is a list with reasons, in [`evidence`].
 
+mod broken;
 mod commands;
 mod echo;
 mod evidence;

@@ -2,7 +2,7 @@
 
 use doorkey_testkit::{Fault, FaultRule, Leg};
 use integration::Home;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 
 use super::{
     logins::{LOGINS, Scene, Who, expire, stored_keys},
@@ -81,13 +81,13 @@ async fn renewals_refused(watch: &mut Watch<'_>, scene: &Scene, home: &Home) {
 async fn known(scene: &Scene, home: &Home, name: &str) -> String {
     let grants = home.host().store().grants().await.expect("a store");
     let mut grants = grants.entries.into_iter();
-    let grant = grants.find(|(key, _)| key.account == name);
+    let grant = grants.find(|(key, _)| key.account == name && key.server == scene.world.mcp.url());
     let (_, grant) = grant.expect("a grant");
     let tokens = [grant.value.access_token, grant.value.refresh_token];
     let mut known: Vec<_> = tokens
         .iter()
         .flatten()
-        .map(|token| token.expose_secret())
+        .map(ExposeSecret::expose_secret)
         .collect();
     known.push(scene.jwt(name));
     known.join(" and ")

@@ -71,6 +71,11 @@ const EXCEPTIONS: &[(Kind, &str, &str)] = &[
     ),
     (Kind::SigningKey, "config.toml", "the person wrote it there"),
     (
+        Kind::SigningKey,
+        "half.pem",
+        "the person put it there, though it is none",
+    ),
+    (
         Kind::WorkloadJwt,
         "workload.jwt",
         "the platform keeps it there",

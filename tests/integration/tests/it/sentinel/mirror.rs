@@ -21,6 +21,7 @@ use super::{
     logins::expire,
     secrets::{Kind, Secret},
     values,
+    watch::Watch,
 };
 use server::Mirror;
 use spot::{SERVER, Spot};
@@ -68,6 +69,28 @@ fn what_an_mcp_server_repeats_of_token_and_proof_is_shown_nowhere() {
 #[ignore = "the message of a JSON-RPC error is shown and logged as it came"]
 fn what_an_mcp_server_repeats_in_a_json_rpc_error_is_shown_nowhere() {
     mirrored(&[Spot::Rpc]);
+}
+
+/// The library shows nothing of it; so does what the program makes of the errors.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_repeated_is_shown_by_no_command() {
+    let key = SigningKey::generate(SigningAlgorithm::Es256).expect("a key");
+    for spot in Spot::ALL {
+        let world = World::new().await;
+        let mirror = Mirror::start(spot, Manner::Json).await;
+        let home = Home::new(&world, "");
+        home.write("signing-key.pem", key.pem().as_bytes());
+        mirror.furnish(&home);
+        let mut watch = Watch::new(&world, &home, &[]);
+        watch.run_any(&["login", SERVER]).await;
+        expire(&home.host()).await;
+        watch.run_any(&["tools", SERVER]).await;
+        watch.run(0, &["get", SERVER, "--json"]).await;
+        watch.run_any(&["logout", SERVER, "--forget-client"]).await;
+        let mut secrets = mirror.secrets().await;
+        secrets.push(Secret::of_key(Kind::SigningKey, key.pem()));
+        watch.assert_clean(&secrets);
+    }
 }
 
 /// Each of these spots in every manner: what the library logs, shows and leaves behind.

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
+    hash::{BuildHasherDefault, Hasher},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
@@ -95,9 +96,34 @@ pub(super) struct Hit<'a> {
 /// A search for many secrets at once: one pass over the text, however many there are.
 pub(super) struct Search<'a> {
     secrets: &'a [Secret],
-    parts: HashMap<[u8; PART], (usize, Encoding)>,
-    /// Whether any part starts with these two bytes.
-    starts: Vec<bool>,
+    parts: HashMap<Part, (usize, Encoding), BuildHasherDefault<PartHasher>>,
+    /// Whether any part ends with these two bytes.
+    ends: Vec<bool>,
+}
+
+/// [`PART`] bytes in a row, as a number.
+type Part = u128;
+
+/// Secrets are random already.
+#[derive(Default)]
+struct PartHasher(u64);
+
+impl Hasher for PartHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, part: Part) {
+        let mixed = (part as u64) ^ ((part >> 64) as u64).rotate_left(32);
+        let product = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = product ^ (product >> 32);
+    }
 }
 
 impl<'a> Search<'a> {
@@ -106,8 +132,8 @@ impl<'a> Search<'a> {
     pub(super) fn new(secrets: &'a [Secret]) -> Self {
         let mut search = Self {
             secrets,
-            parts: HashMap::new(),
-            starts: vec![false; 1 << 16],
+            parts: HashMap::default(),
+            ends: vec![false; 1 << 16],
         };
         for (index, secret) in secrets.iter().enumerate() {
             assert!(secret.bytes.len() >= PART, "{secret:?} is too short");
@@ -130,9 +156,8 @@ impl<'a> Search<'a> {
     }
 
     fn add(&mut self, index: usize, encoding: Encoding, text: &[u8]) {
-        for part in text.windows(PART) {
-            let part: [u8; PART] = part.try_into().expect("a window of that size");
-            self.starts[start(&part)] = true;
+        for (_, part) in parts(text) {
+            self.ends[end(part)] = true;
             self.parts.entry(part).or_insert((index, encoding));
         }
     }
@@ -140,11 +165,11 @@ impl<'a> Search<'a> {
     /// Each secret at most once for each encoding.
     pub(super) fn find(&self, text: &[u8]) -> Vec<Hit<'a>> {
         let mut hits: Vec<(usize, Encoding, usize)> = Vec::new();
-        for (at, part) in text.windows(PART).enumerate() {
-            if !self.starts[start(part)] {
+        for (at, part) in parts(text) {
+            if !self.ends[end(part)] {
                 continue;
             }
-            let Some(&(index, encoding)) = self.parts.get(part) else {
+            let Some(&(index, encoding)) = self.parts.get(&part) else {
                 continue;
             };
             if !hits.iter().any(|hit| hit.0 == index && hit.1 == encoding) {
@@ -171,8 +196,19 @@ impl fmt::Debug for Hit<'_> {
     }
 }
 
-fn start(part: &[u8]) -> usize {
-    usize::from(part[0]) << 8 | usize::from(part[1])
+/// Where each part of a text begins, and the part.
+fn parts(text: &[u8]) -> impl Iterator<Item = (usize, Part)> {
+    let mut part: Part = 0;
+    let all = text.iter().enumerate().map(move |(at, byte)| {
+        part = (part << 8 | Part::from(*byte)) & WHOLE_PART;
+        (at, part)
+    });
+    let whole = all.skip(PART - 1);
+    whole.map(|(end, part)| (end + 1 - PART, part))
+}
+
+fn end(part: Part) -> usize {
+    (part & 0xffff) as usize
 }
 
 fn context(text: &[u8], at: usize) -> String {
@@ -221,4 +257,6 @@ fn url_safe(text: &[u8]) -> Vec<u8> {
     text.iter().map(replace).collect()
 }
 
+/// The bits of a whole part.
+const WHOLE_PART: Part = (1 << (8 * PART)) - 1;
 const CONTEXT: usize = 60;

@@ -8,10 +8,12 @@ use std::{
 use doorkey::{Host, LoginStep, Progress};
 use doorkey_http::{Body, ClientIdentity, HttpProfile, ProxyUrl, SentSecrets};
 use doorkey_oauth::{
-    AuthorizationConfig, BoxFuture, Callback, Channel, ClientChoice, DevicePrompt, Interaction,
-    InteractionError, InteractionRequest, Prompt, TokenSource,
+    AssertionError, AuthorizationConfig, BoxFuture, Callback, Channel, ClientChoice, DevicePrompt,
+    EnterpriseManaged, Flow, Interaction, InteractionError, InteractionRequest, Issuer, Prompt,
+    SigningKey, TokenSource,
 };
 use doorkey_store::{Grant, GrantKey, Registration, RegistrationKind, Store};
+use doorkey_testkit::SigningAlgorithm;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use secrecy::{SecretSlice, SecretString};
 
@@ -69,6 +71,8 @@ async fn no_value_that_is_made_of_a_secret_shows_it() {
     grant.access_token = Some(secret());
     grant.refresh_token = Some(secret());
     grant.client_secret = Some(secret());
+    grant.dpop_key = Some(secret());
+    grant.id_token = Some(secret());
     let extra = ("id_token".to_owned(), SECRET.into());
     grant.extra.extend([extra.clone()]);
     let mut registration = Registration::new("client", RegistrationKind::Dynamic);
@@ -96,7 +100,10 @@ async fn no_value_that_is_made_of_a_secret_shows_it() {
         debug("body", &Body::from(SECRET)),
         debug("request", &Request::new(Body::from(SECRET))),
         debug("sent", &SentSecrets::default().and(&secret())),
+        debug("flow", &Flow::EnterpriseManaged(Arc::new(enterprise()))),
+        debug("source that fails", &AssertionError::new("it is empty")),
         debug("key that is none", &bad_identity()),
+        debug("key that signs nothing", &SigningKey::parse(&secret())),
         debug("proxy that is none", &bad_proxy()),
     ];
     let secrets = [Secret::new(Kind::Bearer, SECRET)];
@@ -104,6 +111,44 @@ async fn no_value_that_is_made_of_a_secret_shows_it() {
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));
     let control = debug("control", &Some(SECRET));
     assert_eq!(super::evidence::leaks(&secrets, &[control]).len(), 1);
+}
+
+#[test]
+fn no_value_that_is_made_of_a_key_shows_it() {
+    let pair = doorkey_testkit::SigningKey::generate(SigningAlgorithm::Es256).expect("a key");
+    let pem = SecretString::from(pair.pem());
+    let key = || SigningKey::parse(&pem).expect("a key");
+    let mut config = AuthorizationConfig::new("https://mcp.test/mcp".parse().expect("a URL"));
+    config.client = ClientChoice::Static {
+        client_id: "client".to_owned(),
+        client_secret: None,
+        signing_key: Some(key()),
+        issuer: None,
+        auth_method: None,
+    };
+    let mut provider = enterprise();
+    provider.client.signing_key = Some(key());
+    let mut grant = Grant::new("https://as.test", "client", "https://as.test/token");
+    grant.dpop_key = Some(pem.clone());
+    let evidence = [
+        debug("the key", &key()),
+        debug("its public half", &key().public_key()),
+        debug("under another name", &key().with_id("another")),
+        debug("settings", &config),
+        debug("identity provider", &provider),
+        debug("grant", &grant),
+    ];
+    let secrets = [Secret::of_key(Kind::SigningKey, pair.pem())];
+    let leaks = leaks(&secrets, &evidence);
+    assert!(leaks.is_empty(), "{}", leaks.join("\n"));
+}
+
+/// An identity provider whose client has a secret.
+fn enterprise() -> EnterpriseManaged {
+    let issuer = Issuer::new("https://idp.test");
+    let mut enterprise = EnterpriseManaged::new(issuer, "client");
+    enterprise.client.client_secret = Some(SecretString::from(SECRET));
+    enterprise
 }
 
 fn profile() -> HttpProfile {

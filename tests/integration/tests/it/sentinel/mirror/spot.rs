@@ -47,6 +47,27 @@ pub(super) enum Spot {
 pub(super) const SERVER: &str = "mirror";
 
 impl Spot {
+    /// All but the refusal by JSON-RPC.
+    pub(super) const ALL: [Self; 17] = [
+        Self::Push,
+        Self::Page,
+        Self::Code,
+        Self::Refresh,
+        Self::Revocation,
+        Self::Device,
+        Self::Poll,
+        Self::Credentials,
+        Self::Workload,
+        Self::IdentityPush,
+        Self::IdentityPage,
+        Self::SignOn,
+        Self::Renewal,
+        Self::Exchange,
+        Self::Grant,
+        Self::SignOff,
+        Self::Resource,
+    ];
+
     /// The kinds of secrets that are sent there.
     pub(super) fn sent(self) -> &'static [Kind] {
         match self {
