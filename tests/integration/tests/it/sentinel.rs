@@ -4,6 +4,9 @@
 //! recorded, and is then looked for in what was said: output, messages, log, arguments, environment of children, files,
 //! `Display` and `Debug`; as it is, in parts, and in the encodings of [`search::Encoding`]. Where a secret may be after all
 //! is a list with reasons, in [`evidence`].
+//!
+//! [`program`] and [`library`] live with one login in good days and bad ones, [`commands`] and [`flows`] with every way to
+//! sign in; [`echo`] and [`mirror`] are servers that repeat what they are sent; [`broken`] has what cannot be used.
 
 mod broken;
 mod commands;
