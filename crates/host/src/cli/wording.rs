@@ -18,6 +18,7 @@ pub(crate) fn key_of(setting: &str) -> &str {
         "metadata_url" => "oauth.client_metadata_url",
         "auth_method" => "oauth.token_endpoint_auth_method",
         "client_secret" => "oauth.client_secret",
+        "dpop" => "oauth.dpop",
         "signing_key" => "oauth.private_key",
         "identity_provider.signing_key" => "oauth.identity_provider.private_key",
         "resource" => "oauth_resource",

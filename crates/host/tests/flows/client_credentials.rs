@@ -216,7 +216,8 @@ async fn a_token_that_is_bound_to_a_key_is_shown_so_dp_01() {
     world.configure(&format!("{BY_SECRET}\ndpop = \"off\""));
     world.run(&["logout", "one"]).await.expect(0, &[]);
     let ran = world.run(&["login", "one"]).await;
-    ran.expect(1, &["asks for DPoP, which is switched off"]);
+    let next = "correct oauth.dpop in [mcp_servers.one]";
+    ran.expect(9, &["takes no token without DPoP", next]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

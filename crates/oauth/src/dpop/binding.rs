@@ -25,22 +25,21 @@ impl Binding {
 /// What configuration, resource and authorization server come to together.
 ///
 /// # Errors
-/// [`Error::UnsupportedServer`] where one side wants what the other does not do.
+/// [`Error::UnsupportedServer`] where one side wants what the other does not do, and
+/// [`Error::Configuration`] where the resource wants what was switched off.
 pub(crate) fn decide(
     choice: DpopChoice,
     found: &Discovered,
     challenges: &Challenges,
 ) -> Result<Binding, Error> {
-    let issuer = &found.server.listed;
     let asked = asks(found, challenges);
     let offered = found.server.dpop_signing_alg_values_supported.as_deref();
     let binding = match choice {
         DpopChoice::Off if asked => {
-            return Err(refusal(
-                issuer,
-                "dpop_bound_access_tokens_required",
-                "or a DPoP challenge asks for DPoP, which is switched off",
-            ));
+            return Err(Error::Configuration {
+                setting: "dpop",
+                why: String::from("it is off, and the resource takes no token without DPoP"),
+            });
         }
         DpopChoice::Off => Binding::Off,
         DpopChoice::Require => Binding::Required,

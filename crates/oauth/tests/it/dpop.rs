@@ -294,7 +294,12 @@ async fn what_the_user_chose_is_weighed_against_what_servers_say_dp_01_disc_23()
         (Require, Dpop::Supported, Dpop::Off, Ok(TokenType::Dpop)),
         (Require, Dpop::Off, Dpop::Off, Err("bearer token")),
         (Off, Dpop::Supported, Dpop::Off, Ok(TokenType::Bearer)),
-        (Off, Dpop::Supported, Dpop::Required, Err("switched off")),
+        (
+            Off,
+            Dpop::Supported,
+            Dpop::Required,
+            Err("`dpop` is wrong: it is off"),
+        ),
         (Auto, Dpop::Off, Dpop::Required, Err("is missing")),
     ];
     for (choice, of_auth, of_mcp, expected) in cases {
