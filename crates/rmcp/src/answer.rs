@@ -30,8 +30,8 @@ pub(crate) enum Answer {
     Accepted,
     /// One message.
     Message(Box<Said>),
-    /// An event stream, and the session id beside it.
-    Events(Body, Option<String>),
+    /// An event stream, how its errors may be quoted, and the session id beside it.
+    Events(Body, Quoting, Option<String>),
 }
 
 /// One message of the server, and how it came.
@@ -75,14 +75,21 @@ impl Question<'_> {
         match reply.media() {
             // The specification wants 202 here; some servers say 200 and nothing else.
             _ if self.is_one_way() && reply.is_empty() => Ok(Answer::Accepted),
-            Media::Events => Ok(Answer::Events(reply.into_body(), session)),
+            Media::Events => {
+                let quoting = reply.quoting();
+                Ok(Answer::Events(reply.into_body(), quoting, session))
+            }
             Media::Json => {
                 let (status, quoting) = (reply.status(), reply.quoting());
                 let body = reply.whole().await?;
                 match serde_json::from_slice(&body) {
-                    // With a good status, whoever names another request may mean it.
-                    Ok(JsonRpcMessage::Error(error)) if error.id.is_none() => {
-                        Ok(self.error(status, error, session))
+                    Ok(JsonRpcMessage::Error(error)) => {
+                        let error = quoting.error(error);
+                        Ok(match error.id {
+                            None => self.error(status, error, session),
+                            // With a good status, whoever names another request may mean it.
+                            Some(_) => said(status, JsonRpcMessage::Error(error), session),
+                        })
                     }
                     Ok(message) => Ok(said(status, message, session)),
                     Err(_) if self.is_one_way() => Ok(Answer::Accepted),
@@ -103,7 +110,7 @@ impl Question<'_> {
         let text = match is_json {
             true => match reply.whole().await {
                 Ok(body) => match rpc_error(&body) {
-                    Some(error) => return Ok(self.error(status, error, session)),
+                    Some(error) => return Ok(self.error(status, quoting.error(error), session)),
                     None => quoting.quote(&body),
                 },
                 Err(unusable) => {
@@ -131,6 +138,7 @@ impl Question<'_> {
             return Err(session_expired());
         }
         let (status, session) = (reply.status(), reply.session());
+        let quoting = reply.quoting();
         let Ok(body) = reply.whole().await else {
             return Err(session_expired());
         };
@@ -140,6 +148,7 @@ impl Question<'_> {
                     && error.id.is_some()
                     && error.id.as_ref() == self.id() =>
             {
+                let error = quoting.error(error);
                 Ok(said(status, JsonRpcMessage::Error(error), session))
             }
             _ => Err(session_expired()),

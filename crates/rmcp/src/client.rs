@@ -23,7 +23,7 @@ use url::Url;
 
 use crate::{
     ClientError, ClientOptions, Event, EventStream, Exchange, Limits,
-    answer::{Answer, Question},
+    answer::{Answer, Question, request_id},
     connection::{Connection, MessageKey},
     declared::declaring,
     refusal::{Cause, Place},
@@ -197,9 +197,10 @@ impl AuthorizedClient {
         match answer {
             Answer::Accepted => StreamableHttpPostResponse::Accepted,
             Answer::Message(said) => StreamableHttpPostResponse::Json(said.message, said.session),
-            Answer::Events(body, session) => {
+            Answer::Events(body, quoting, session) => {
                 let events = self.answer_events(body, post.limits);
-                StreamableHttpPostResponse::Sse(answering(events, &post.message), session)
+                let events = answering(events, request_id(&post.message), quoting);
+                StreamableHttpPostResponse::Sse(events, session)
             }
         }
     }
@@ -276,10 +277,12 @@ impl AuthorizedClient {
         match self.send(request).await {
             Ok(response) => {
                 let reply = Reply::new(response, &url, self.inner.options.limits);
+                let quoting = reply.quoting();
                 let body = stream::opened(reply, &url).await;
                 let body = body.map_err(|unusable| unusable.failure)?;
                 self.tell(Event::StreamOpened { resumed });
-                Ok(self.bounded(body, limit, last_event_id, true))
+                let events = self.bounded(body, limit, last_event_id, true);
+                Ok(answering(events, None, quoting))
             }
             Err(error) => Err(self.refused(Exchange::Stream { resumed }, error)),
         }

@@ -63,18 +63,18 @@ impl AuthorizedClient {
     /// What the answer says of the memory, and the answer itself.
     async fn judge(&self, answer: Result<Answer, Failure>, post: &Post) -> (Verdict, Outcome) {
         match answer {
-            Ok(Answer::Events(body, session)) => {
+            Ok(Answer::Events(body, quoting, session)) => {
                 let mut events = self.answer_events(body, post.limits);
                 let first = events.next().await;
                 let verdict = match &first {
-                    Some(Ok(event)) => match rpc_error(event) {
+                    Some(Ok(event)) => match rpc_error(event).map(|error| quoting.error(error)) {
                         Some(error) => of_error(&error, StatusCode::OK, error.id.is_some()),
                         None => Verdict::Holds,
                     },
                     Some(Err(_)) | None => Verdict::Unknown,
                 };
                 let events = stream::iter(first).chain(events).boxed();
-                let events = answering(events, &post.message);
+                let events = answering(events, request_id(&post.message), quoting);
                 (
                     verdict,
                     Ok(StreamableHttpPostResponse::Sse(events, session)),

@@ -12,9 +12,13 @@ use http::{
     response::Parts,
 };
 use http_body_util::BodyDataStream;
-use rmcp::transport::streamable_http_client::{
-    AuthRequiredError, HttpStatusError, InsufficientScopeError, StreamableHttpError,
+use rmcp::{
+    model::JsonRpcError,
+    transport::streamable_http_client::{
+        AuthRequiredError, HttpStatusError, InsufficientScopeError, StreamableHttpError,
+    },
 };
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{ClientError, Limits, error::clean, refusal::Unusable};
@@ -180,12 +184,21 @@ impl<'a> Reply<'a> {
 }
 
 /// The words of an answer, as an error may quote them: their beginning, without the secrets of the request.
+#[derive(Debug)]
 pub(crate) struct Quoting {
     sent: SentSecrets,
     limit: usize,
 }
 
 impl Quoting {
+    #[cfg(test)]
+    pub(crate) fn without(secret: &str) -> Self {
+        Self {
+            sent: SentSecrets::default().and(&secret.into()),
+            limit: usize::MAX,
+        }
+    }
+
     fn of(parts: &Parts, limit: usize) -> Self {
         let sent = parts.extensions.get::<SentSecrets>();
         Self {
@@ -197,6 +210,26 @@ impl Quoting {
     pub(crate) fn quote(&self, words: &[u8]) -> String {
         let start = &words[..words.len().min(self.limit)];
         self.sent.strike(&String::from_utf8_lossy(start))
+    }
+
+    /// The error with its texts whole but for the secrets of the request: whoever gets it shows them.
+    pub(crate) fn error(&self, mut error: JsonRpcError) -> JsonRpcError {
+        let data = error.error.data.take();
+        error.error.data = data.map(|data| self.value(data));
+        error.error.message = self.sent.strike(&error.error.message).into();
+        error
+    }
+
+    fn value(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.sent.strike(&text)),
+            Value::Array(items) => items.into_iter().map(|item| self.value(item)).collect(),
+            Value::Object(members) => members
+                .into_iter()
+                .map(|(name, member)| (self.sent.strike(&name), self.value(member)))
+                .collect(),
+            plain => plain,
+        }
     }
 }
 

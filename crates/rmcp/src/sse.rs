@@ -7,12 +7,12 @@ use bytes::Bytes;
 use futures_core::{Stream, stream::BoxStream};
 use futures_util::{StreamExt, future::ready};
 use rmcp::{
-    model::{ClientJsonRpcMessage, JsonRpcError},
+    model::{JsonRpcError, RequestId},
     transport::streamable_http_client::SseError,
 };
 use sse_stream::{Sse, SseStream};
 
-use crate::answer::request_id;
+use crate::reply::Quoting;
 
 /// Events of `bytes`, none of them larger than `limit` bytes.
 ///
@@ -57,24 +57,23 @@ where
         .boxed()
 }
 
-/// The events that answer `request`: an error among them that names no request is about this one.
+/// The events with errors that may be shown. In answer to `request`, if there is one, an error that names no request is
+/// about this one.
 ///
 /// A stream that a POST opened carries the answer to that POST and to no other (MCP, streamable HTTP), and rmcp reads no
 /// further than the first error, whatever id it has.
 pub(crate) fn answering(
     events: BoxStream<'static, Result<Sse, SseError>>,
-    request: &ClientJsonRpcMessage,
+    request: Option<&RequestId>,
+    quoting: Quoting,
 ) -> BoxStream<'static, Result<Sse, SseError>> {
-    let Some(id) = request_id(request).cloned() else {
-        return events;
-    };
+    let request = request.cloned();
     events
         .map(move |event| {
             let mut event = event?;
-            if let Some(mut error) = rpc_error(&event)
-                && error.id.is_none()
-            {
-                error.id = Some(id.clone());
+            if let Some(error) = rpc_error(&event) {
+                let mut error = quoting.error(error);
+                error.id = error.id.or_else(|| request.clone());
                 if let Ok(data) = serde_json::to_string(&error) {
                     event.data = Some(data);
                 }
@@ -230,5 +229,36 @@ mod tests {
             .await;
         assert_eq!(events.len(), 2);
         assert!(events[1].is_err());
+    }
+
+    #[tokio::test]
+    async fn an_error_in_an_event_repeats_no_secret_and_answers_what_was_asked() {
+        const TOKEN: &str = "at-0123456789-abcdefghij";
+        let error = |id: &str| {
+            format!(
+                "data: {{\"jsonrpc\":\"2.0\",{id}\"error\":{{\"code\":-32000,\"message\":\"who is {TOKEN}?\",\
+                 \"data\":{{\"{TOKEN}\":[\"Bearer {TOKEN}\",7]}}}}}}\n\n"
+            )
+        };
+        let asked = RequestId::Number(3);
+        for (id, request, answered) in [
+            ("", Some(&asked), Some(RequestId::Number(3))),
+            ("", None, None),
+            ("\"id\":4,", Some(&asked), Some(RequestId::Number(4))),
+        ] {
+            let text = error(id);
+            let events = bounded_events(chunks(&text, 1000), 1000, None, |_| {});
+            let quoting = Quoting::without(TOKEN);
+            let events: Vec<_> = answering(events, request, quoting).collect().await;
+            let event = events[0].as_ref().unwrap();
+            assert!(!format!("{event:?}").contains(TOKEN), "{event:?}");
+            let told = rpc_error(event).unwrap();
+            assert_eq!(told.id, answered);
+            assert_eq!(told.error.message, "who is …?");
+            assert_eq!(
+                told.error.data.unwrap(),
+                serde_json::json!({ "…": ["Bearer …", 7] })
+            );
+        }
     }
 }

@@ -66,7 +66,6 @@ fn what_an_mcp_server_repeats_of_token_and_proof_is_shown_nowhere() {
 }
 
 #[test]
-#[ignore = "the message of a JSON-RPC error is shown and logged as it came"]
 fn what_an_mcp_server_repeats_in_a_json_rpc_error_is_shown_nowhere() {
     mirrored(&[Spot::Rpc]);
 }
