@@ -155,3 +155,81 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+    use crate::attempt::{Attempt, Failure};
+
+    /// Places that answered with these statuses, each asking to wait as many seconds as its place
+    /// in the list.
+    fn answered(codes: &[u16]) -> Attempts {
+        let mut attempts = Attempts::default();
+        for (code, seconds) in codes.iter().zip(1..) {
+            let failure = Failure::Status {
+                status: StatusCode::from_u16(*code).unwrap(),
+                retry_after: Some(Duration::from_secs(seconds)),
+            };
+            let url = format!("https://h/{seconds}").parse().unwrap();
+            attempts.push(Attempt::at(&url, failure));
+        }
+        attempts
+    }
+
+    fn nowhere(codes: &[u16]) -> Error {
+        Error::nowhere(Leg::ResourceMetadata, answered(codes))
+    }
+
+    fn wrong_issuer() -> Error {
+        Error::IssuerMismatch {
+            issuer: Issuer::new("https://as.example"),
+            published: None,
+            source: answered(&[404, 503]),
+        }
+    }
+
+    #[test]
+    fn what_every_place_denies_is_not_found_and_all_else_unknown_disc_17_disc_25() {
+        for codes in [&[404][..], &[404, 401, 410]] {
+            let error = nowhere(codes);
+            assert!(matches!(error, Error::NotFound { .. }), "{codes:?}");
+            assert!(!error.is_transient(), "{codes:?}");
+            assert_eq!(error.retry_after(), None, "{codes:?}");
+        }
+        for (codes, transient) in [
+            (&[404, 503][..], true),
+            (&[429, 404], true),
+            (&[302], false),
+        ] {
+            let error = nowhere(codes);
+            assert!(matches!(error, Error::Unreachable { .. }), "{codes:?}");
+            assert_eq!(error.is_transient(), transient, "{codes:?}");
+        }
+        let waits = nowhere(&[404, 503, 429, 404]).retry_after();
+        assert_eq!(waits, Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn only_trouble_may_pass_by_itself_and_no_login_helps_err_09() {
+        let unusable = doorkey_http::Error::HeaderRefused {
+            name: "x".to_owned(),
+        };
+        for error in [wrong_issuer(), unusable.into(), nowhere(&[404])] {
+            assert!(!error.is_transient(), "{error}");
+            assert_eq!(error.retry_after(), None, "{error}");
+            assert!(!error.needs_login(), "{error}");
+        }
+    }
+
+    #[test]
+    fn errors_about_places_name_them_all_as_13() {
+        let count = |error: &Error| error.attempts().map(|attempts| attempts.iter().count());
+        assert_eq!(count(&nowhere(&[404])), Some(1));
+        assert_eq!(count(&nowhere(&[404, 500, 404])), Some(3));
+        assert_eq!(count(&wrong_issuer()), Some(2));
+        let source = UrlError::Insecure;
+        assert_eq!(count(&Error::ServerUrl { source }), None);
+    }
+}

@@ -107,12 +107,29 @@ fn against_a_rule(exchange: &Exchange) -> Vec<Row> {
     ]
 }
 
-#[tokio::test]
-async fn every_failed_request_has_its_words_and_proves_nothing_disc_17_as_11_leg_01() {
+async fn rows() -> Vec<Row> {
     let exchange = exchange("http://h/0").await;
     let mut rows = without_an_answer(&exchange);
     rows.extend(against_a_rule(&exchange));
-    for (error, words, transient) in rows {
+    rows
+}
+
+#[tokio::test]
+async fn a_server_that_could_not_be_asked_may_be_asked_again_when_the_network_says_so_err_09() {
+    for (error, words, _) in rows().await {
+        let transient = error.is_transient();
+        let error = crate::Error::from(error);
+        assert_eq!(error.is_transient(), transient, "{words}");
+        assert!(
+            error.attempts().is_none() && !error.needs_login(),
+            "{words}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_failed_request_has_its_words_and_proves_nothing_disc_17_as_11_leg_01() {
+    for (error, words, transient) in rows().await {
         let text = error.to_string();
         let failure = Failure::Http(error);
         assert_eq!(failure.to_string(), words, "{text}");
