@@ -55,6 +55,12 @@ impl Record {
         self.verdicts.get(name).copied()
     }
 
+    /// A test of that name wherever it stands.
+    pub(crate) fn named(&self, function: &str) -> Option<&str> {
+        let mut names = self.verdicts.keys().map(String::as_str);
+        names.find(|name| name.rsplit("::").next() == Some(function))
+    }
+
     /// How many tests it holds.
     pub(crate) fn len(&self) -> usize {
         self.verdicts.len()
@@ -204,6 +210,10 @@ mod tests {
         assert_eq!(record.verdict("http::b"), Some(Verdict::Ignored));
         assert_eq!(record.verdict("http::c"), Some(Verdict::Failed));
         assert_eq!((record.verdict("http::d"), record.len()), (None, 3));
+        assert_eq!(
+            (record.named("b"), record.named("ttp")),
+            (Some("http::b"), None)
+        );
     }
 
     #[test]

@@ -77,14 +77,17 @@ fn objection(proof: &Proof, evidence: &Evidence) -> Option<(String, &'static str
             let instead = "name one of xtask/src/conformance/scenarios/table.rs";
             Some((format!("there is no scenario `{name}`"), instead))
         }
-        (None, Proof::Test(_)) => Some(absent(name, evidence)),
+        (None, Proof::Test(_)) => Some(absent(name, record, evidence)),
     }
 }
 
-fn absent(name: &str, evidence: &Evidence) -> (String, &'static str) {
+fn absent(name: &str, record: &Record, evidence: &Evidence) -> (String, &'static str) {
     let function = name.rsplit("::").next().unwrap_or(name);
-    if evidence.functions.contains(function) {
-        let instead = "correct its path, or let it run on this system as well";
+    if let Some(moved) = record.named(function) {
+        let problem = format!("`{name}` did not run, and `{moved}` did");
+        (problem, "correct its path")
+    } else if evidence.functions.contains(function) {
+        let instead = "let it run on this system as well, or name another";
         (format!("`{name}` did not run"), instead)
     } else {
         (format!("there is no test `{name}`"), "correct the name")

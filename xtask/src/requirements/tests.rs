@@ -69,7 +69,7 @@ fn every_way_to_break_the_law_is_told() {
         (
             "`http::tests::holds`",
             "`http::holds`",
-            "AS-07: `http::holds` did not run",
+            "AS-07: `http::holds` did not run, and `http::tests::holds` did",
         ),
         (
             "`http::tests::holds`",
@@ -107,6 +107,20 @@ fn every_way_to_break_the_law_is_told() {
         assert!(told.contains(expected), "{to}: {told}");
         assert!(told.contains("1 broken rule(s)"), "{to}: {told}");
     }
+}
+
+#[test]
+fn a_test_that_exists_and_did_not_run_is_told_from_one_that_does_not_exist() {
+    let fixture = fixture();
+    fixture.write("crates/http/src/windows.rs", "fn only_on_windows() {}\n");
+    fixture.replace(
+        PAGE,
+        "`http::tests::holds`",
+        "`http::windows::only_on_windows`",
+    );
+    let told = told(&fixture);
+    let expected = "AS-07: `http::windows::only_on_windows` did not run [";
+    assert!(told.contains(expected), "{told}");
 }
 
 #[test]
