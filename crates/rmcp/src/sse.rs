@@ -71,10 +71,13 @@ pub(crate) fn answering(
     events
         .map(move |event| {
             let mut event = event?;
-            if let Some(error) = rpc_error(&event) {
-                let mut error = quoting.error(error);
+            if let Some(said) = rpc_error(&event) {
+                let mut error = quoting.error(said.clone());
                 error.id = error.id.or_else(|| request.clone());
-                if let Ok(data) = serde_json::to_string(&error) {
+                // What need not be changed stays as the server wrote it.
+                if error != said
+                    && let Ok(data) = serde_json::to_string(&error)
+                {
                     event.data = Some(data);
                 }
             }
