@@ -143,7 +143,6 @@ impl Client {
     /// A client registered dynamically.
     pub(crate) fn of_registration(registration: &Registration, origin: ClientOrigin) -> Self {
         Self {
-            id: registration.client_id.clone(),
             secret: registration.client_secret.clone(),
             secret_expires_at: registration.client_secret_expires_at,
             method: registration.token_endpoint_auth_method,

@@ -138,6 +138,11 @@ const RESPONSES: &[(bool, &str, &str)] = &[
         "issuer",
     ),
     (true, "error=access_denied&state=STATE&ISS", "denied"),
+    (
+        false,
+        "error=&state=STATE",
+        "invalid: it carries neither a code nor an error",
+    ),
 ];
 
 #[test]
@@ -179,12 +184,30 @@ fn a_trusted_issuer_is_accepted_as_well_as_07() {
 fn a_request_older_than_ten_minutes_is_answered_too_late_rsp_11() {
     let record = record(false);
     let query = format!("code=c&state={}", record.state.expose_secret());
+    assert_eq!(RECORD_LIFETIME, Duration::from_secs(600));
     let late = NOW + RECORD_LIFETIME + Duration::from_secs(1);
     assert!(matches!(judge(&record, &query, late), Judgement::Ended(_)));
     assert!(matches!(
         judge(&record, &query, NOW + RECORD_LIFETIME),
         Judgement::Code(_)
     ));
+}
+
+#[test]
+fn an_error_is_told_with_its_description_and_page() {
+    let record = record(false);
+    let query = format!(
+        "error=invalid_scope&error_description=no+such+scope&error_uri=https://as.example/help&state={}",
+        record.state.expose_secret()
+    );
+    let Judgement::Ended(error) = judge(&record, &query, NOW) else {
+        panic!("the response was not judged");
+    };
+    let Error::AuthorizationResponse(said) = *error else {
+        panic!("{error:?} is no error of the server");
+    };
+    assert_eq!(said.description.as_deref(), Some("no such scope"));
+    assert_eq!(said.uri.as_deref(), Some("https://as.example/help"));
 }
 
 #[test]
