@@ -1,5 +1,7 @@
 //! The tables of how a configured client authenticates and where a metadata document may be.
 
+use secrecy::ExposeSecret;
+
 use super::*;
 use crate::dpop::DpopKey;
 use crate::error::NextStep;
@@ -83,6 +85,64 @@ fn a_client_authenticates_as_configured_else_as_both_sides_can_else_by_basic_tok
         assert_eq!(client.method, *expected, "{case}");
         let signs = client.algorithm.is_some();
         assert_eq!(signs, *expected == PrivateKeyJwt, "{case}");
+    }
+}
+
+#[test]
+fn a_configured_client_is_for_its_own_issuer_and_brings_all_that_was_configured_reg_05() {
+    let here = Issuer::new("https://as.example");
+    let elsewhere = Issuer::new("https://as.example/");
+    let server = AuthorizationServerMetadata::new(here.clone());
+    let mut config = AuthorizationConfig::new(url("https://mcp.example/mcp"));
+    // Who was configured, who was gone to before, and whether it is this one.
+    for (issuer, bound_to, fits) in [
+        (None, None, true),
+        (Some(&here), None, true),
+        (Some(&elsewhere), None, false),
+        (None, Some(&here), true),
+        (None, Some(&elsewhere), false),
+        (Some(&here), Some(&elsewhere), true),
+    ] {
+        config.client = ClientChoice::Static {
+            client_id: String::from("mine"),
+            client_secret: Some(SecretString::from("s")),
+            signing_key: Some(key()),
+            issuer: issuer.cloned(),
+            auth_method: None,
+        };
+        let outcome = configured(&config, &server, bound_to);
+        if !fits {
+            assert!(matches!(outcome, Err(Error::StaticClientIssuer { .. })));
+            continue;
+        }
+        let client = outcome.unwrap().unwrap();
+        assert_eq!(client.id, "mine");
+        assert_eq!(client.secret.unwrap().expose_secret(), "s");
+        assert!(client.key.is_some());
+        assert_eq!(client.audience, "https://as.example");
+    }
+}
+
+#[test]
+fn assertions_are_for_the_issuer_unless_somebody_knows_better_tok_10() {
+    let mut config = AuthorizationConfig::new(url("https://mcp.example/mcp"));
+    let known = String::from("https://as.example/token");
+    assert_eq!(
+        audience(&config, None, "https://as.example"),
+        "https://as.example"
+    );
+    assert_eq!(audience(&config, Some(&known), "https://as.example"), known);
+    config.assertion_audience = Some(String::from("https://as.example/aud"));
+    let chosen = audience(&config, Some(&known), "https://as.example");
+    assert_eq!(chosen, "https://as.example/aud");
+}
+
+#[test]
+fn a_key_signs_as_it_did_before_or_else_as_it_can_tok_11() {
+    let key = key();
+    for name in [Some("ES256"), Some("RS256"), None] {
+        let algorithm = remembered(&key, name);
+        assert_eq!(algorithm, Some(SigningAlgorithm::Es256), "{name:?}");
     }
 }
 
