@@ -102,6 +102,13 @@ mod tests {
             ("https://h/mcp", None, "https://h/mcp/../other", false),
             ("https://h/mcp", Some("https://h"), "https://h/other", true),
             ("https://h/mcp", Some("https://x/"), "https://x/mcp", false),
+            (
+                "https://h/mcp",
+                Some("https://x/"),
+                "https://h/other",
+                false,
+            ),
+            ("https://h/mcp", Some("https://h/a"), "https://h/b", false),
             ("https://h/mcp", Some("urn:thing"), "https://h/mcp", true),
             ("https://h/mcp", None, "http://h/mcp", false),
             ("https://h/mcp", None, "https://h:8443/mcp", false),
@@ -141,8 +148,33 @@ mod tests {
         ] {
             assert!(check_value(fine).is_ok(), "{fine}");
         }
-        for wrong in ["", "/mcp", "h", "https://h/#x", "https://u:p@h/"] {
+        for wrong in [
+            "",
+            "/mcp",
+            "h",
+            "https://h/#x",
+            "https://u:p@h/",
+            "https://u@h/",
+            "https://:p@h/",
+        ] {
             assert!(check_value(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_grant_is_wanted_if_it_is_bound_as_was_chosen() {
+        let value = ResourceChoice::Value(String::from("https://h/mcp"));
+        let table = [
+            (&ResourceChoice::Auto, Some("https://h/mcp"), true),
+            (&ResourceChoice::Auto, None, false),
+            (&value, Some("https://h/mcp"), true),
+            (&value, Some("https://h/mcp/"), false),
+            (&value, None, false),
+            (&ResourceChoice::Omit, Some("https://h/mcp"), false),
+            (&ResourceChoice::Omit, None, true),
+        ];
+        for (choice, granted, wanted) in table {
+            assert_eq!(is_wanted(choice, granted), wanted, "{choice:?} {granted:?}");
         }
     }
 }

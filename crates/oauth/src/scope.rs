@@ -97,6 +97,13 @@ mod tests {
     }
 
     #[test]
+    fn the_scope_for_a_refresh_token_is_none_of_the_resource() {
+        let asked = Scopes::parse("files offline_access offline");
+        let left = without_offline_access(&asked);
+        assert_eq!(left.to_string(), "files offline");
+    }
+
+    #[test]
     fn every_challenged_scope_is_kept_up_03() {
         let challenged = Scopes::parse("files:read files");
         let selected = select(ScopeSources {

@@ -154,7 +154,11 @@ async fn a_poll_is_for_its_device_its_client_and_its_resource() {
         let reply = poll(&world, &started, changes).await;
         assert_eq!(refusal(&reply).1, error, "{changes:?}");
     }
-    let asked = json!({ "grant_types": [GRANT], "token_endpoint_auth_method": "none" });
+    let mut asked = json!({ "grant_types": [GRANT], "token_endpoint_auth_method": "none" });
+    // RFC 7591 §2: what is not said means `code`, which does not go with these grants.
+    let reply = world.client.post_json(&world.at("register"), &asked).await;
+    assert_eq!(refusal(&reply.unwrap()).1, "invalid_client_metadata");
+    asked["response_types"] = json!([]);
     let reply = world.client.post_json(&world.at("register"), &asked).await;
     let registered = reply.unwrap().json();
     assert_eq!(registered["response_types"], json!([]));
