@@ -241,12 +241,11 @@ pub(crate) fn algorithm(
     let listed = server
         .token_endpoint_auth_signing_alg_values_supported
         .as_deref();
-    key.algorithm(listed)
-        .ok_or_else(|| Error::UnsupportedServer {
-            issuer: server.listed.clone(),
-            member: "token_endpoint_auth_signing_alg_values_supported",
-            why: "lists nothing that the configured key can sign with",
-        })
+    key.algorithm(listed).ok_or_else(|| {
+        let member = "token_endpoint_auth_signing_alg_values_supported";
+        let why = "lists nothing that the configured key can sign with";
+        Error::unsupported(&server.listed, member, why)
+    })
 }
 
 /// The algorithm that the server was found to take, if the key still is one that signs with it.

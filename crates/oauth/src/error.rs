@@ -335,6 +335,14 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn unsupported(issuer: &Issuer, member: &'static str, why: &'static str) -> Self {
+        Self::UnsupportedServer {
+            issuer: issuer.clone(),
+            member,
+            why,
+        }
+    }
+
     pub(crate) fn invalid_url(
         what: &'static str,
         cause: impl std::error::Error + Send + Sync + 'static,

@@ -218,7 +218,7 @@ impl Settled {
         endpoint: Option<&'a Url>,
         member: &'static str,
     ) -> Result<&'a Url, Error> {
-        endpoint.ok_or_else(|| unsupported(&self.found, member, "is missing"))
+        needed(&self.found, endpoint, member)
     }
 }
 
@@ -237,9 +237,12 @@ async fn settle(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error> {
         .discover(&parts.config.server, &wish.challenges)
         .await?;
     check_metadata(&parts.config.flow, &found)?;
-    let token_endpoint = found.server.token_endpoint.clone();
-    let token_endpoint =
-        token_endpoint.ok_or_else(|| unsupported(&found, "token_endpoint", "is missing"))?;
+    let token_endpoint = needed(
+        &found,
+        found.server.token_endpoint.as_ref(),
+        "token_endpoint",
+    )?;
+    let token_endpoint = token_endpoint.clone();
     let resource = resource::choose(&parts.config.resource, &found.resource);
     let scopes = scopes(parts.config, wish, &found, resource.as_deref());
     let binding = decide(parts.config.dpop, &found, &wish.challenges)?;
@@ -298,7 +301,7 @@ fn scopes(
 /// What rules out the flow before a browser opens (AS-16, AS-20, AS-22, CC-06, WIF-10).
 fn check_metadata(flow: &Flow, found: &Discovered) -> Result<(), Error> {
     let server = &found.server;
-    let refuse = |member, why| Err(unsupported(found, member, why));
+    let refuse = |member, why| Err(Error::unsupported(&server.listed, member, why));
     if !server.supports_grant(flow.grant_type()) {
         let why = match flow {
             Flow::AuthorizationCode => "does not list `authorization_code`",
@@ -325,13 +328,7 @@ fn check_metadata(flow: &Flow, found: &Discovered) -> Result<(), Error> {
 
 /// What rules out a page, at whatever server (AS-16, AS-22).
 fn check_redirect(server: &AuthorizationServerMetadata) -> Result<(), Error> {
-    let refuse = |member, why| {
-        Err(Error::UnsupportedServer {
-            issuer: server.listed.clone(),
-            member,
-            why,
-        })
-    };
+    let refuse = |member, why| Err(Error::unsupported(&server.listed, member, why));
     if server.require_pushed_authorization_requests
         && server.pushed_authorization_request_endpoint.is_none()
     {
@@ -352,12 +349,12 @@ fn check_redirect(server: &AuthorizationServerMetadata) -> Result<(), Error> {
     Ok(())
 }
 
-fn unsupported(found: &Discovered, member: &'static str, why: &'static str) -> Error {
-    Error::UnsupportedServer {
-        issuer: found.server.listed.clone(),
-        member,
-        why,
-    }
+fn needed<'a>(
+    found: &Discovered,
+    endpoint: Option<&'a Url>,
+    member: &'static str,
+) -> Result<&'a Url, Error> {
+    endpoint.ok_or_else(|| Error::unsupported(&found.server.listed, member, "is missing"))
 }
 
 impl SignedIn {

@@ -1,6 +1,6 @@
 //! Whether tokens are to be bound to a key, decided before anybody is asked for one (DP-01).
 
-use doorkey_discovery::{Challenges, Discovered, Issuer};
+use doorkey_discovery::{Challenges, Discovered};
 
 use crate::error::Error;
 use crate::flow::DpopChoice;
@@ -78,12 +78,12 @@ fn check_algorithms(
     let member = "dpop_signing_alg_values_supported";
     match found.server.dpop_signing_alg_values_supported.as_deref() {
         Some(listed) if !lists_es256(listed) => {
-            return Err(refusal(issuer, member, "does not list ES256"));
+            return Err(Error::unsupported(issuer, member, "does not list ES256"));
         }
         // RFC 9449 §5.1: who supports DPoP lists it. The user may know better.
         None if choice != DpopChoice::Require => {
             let why = "is missing, and the resource asks for DPoP";
-            return Err(refusal(issuer, member, why));
+            return Err(Error::unsupported(issuer, member, why));
         }
         _ => {}
     }
@@ -100,7 +100,7 @@ fn check_algorithms(
     for listed in [of_resource, in_challenge].into_iter().flatten() {
         if !lists_es256(listed) {
             let why = "of the resource does not list ES256";
-            return Err(refusal(issuer, member, why));
+            return Err(Error::unsupported(issuer, member, why));
         }
     }
     Ok(())
@@ -108,12 +108,4 @@ fn check_algorithms(
 
 fn lists_es256(listed: &[String]) -> bool {
     listed.iter().any(|name| name == "ES256")
-}
-
-fn refusal(issuer: &Issuer, member: &'static str, why: &'static str) -> Error {
-    Error::UnsupportedServer {
-        issuer: issuer.clone(),
-        member,
-        why,
-    }
 }

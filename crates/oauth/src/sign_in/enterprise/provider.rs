@@ -56,11 +56,8 @@ pub(super) fn of_metadata(
 ) -> Result<Provider, Error> {
     let configured = enterprise.token_endpoint.as_ref();
     let token_endpoint = configured.or(metadata.token_endpoint.as_ref());
-    let token_endpoint = token_endpoint.ok_or_else(|| Error::UnsupportedServer {
-        issuer: enterprise.issuer.clone(),
-        member: "token_endpoint",
-        why: "is missing",
-    })?;
+    let token_endpoint = token_endpoint
+        .ok_or_else(|| Error::unsupported(&enterprise.issuer, "token_endpoint", "is missing"))?;
     let mut client = client(enterprise, None);
     if client.method == ClientAuthMethod::PrivateKeyJwt {
         client.algorithm = Some(crate::client::algorithm(client.key.as_ref(), metadata)?);

@@ -48,10 +48,8 @@ async fn ask(
     let metadata = metadata(parts, enterprise).await?;
     check_redirect(&metadata)?;
     let page = metadata.authorization_endpoint.as_ref();
-    let page = page.ok_or_else(|| Error::UnsupportedServer {
-        issuer: enterprise.issuer.clone(),
-        member: "authorization_endpoint",
-        why: "is missing",
+    let page = page.ok_or_else(|| {
+        Error::unsupported(&enterprise.issuer, "authorization_endpoint", "is missing")
     })?;
     let provider = of_metadata(enterprise, &metadata)?;
     let nonce = unguessable(parts.random)?;
