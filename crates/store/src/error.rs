@@ -112,6 +112,10 @@ pub enum Error {
     #[error("the operating system gave no random numbers")]
     Random(#[source] Box<dyn std::error::Error + Send + Sync>),
 
+    /// A record could not be encrypted.
+    #[error("the record cannot be encrypted")]
+    Sealing(#[source] Box<dyn std::error::Error + Send + Sync>),
+
     /// The asynchronous runtime could not run a file operation: there is none, or it is shutting down.
     #[error("no asynchronous runtime to run a file operation on")]
     Runtime(#[source] Box<dyn std::error::Error + Send + Sync>),

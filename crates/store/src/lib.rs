@@ -57,6 +57,8 @@ mod memory;
 mod problem;
 mod record;
 mod registration;
+#[cfg(feature = "seal")]
+mod seal;
 mod store;
 
 pub use backend::{Backend, BoxFuture, HeldLock, LockGuard, StoreDescription};
@@ -70,4 +72,6 @@ pub use memory::MemoryBackend;
 pub use problem::{Defect, Problem, ProblemKind, Problems};
 pub use record::{Generation, Listing, RawRecord, RecordId, RecordKind, Stored};
 pub use registration::{Registration, RegistrationKind};
+#[cfg(feature = "seal")]
+pub use seal::SealingKey;
 pub use store::Store;

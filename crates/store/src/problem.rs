@@ -94,6 +94,14 @@ pub enum Defect {
     /// It holds another record than its name says.
     #[error("it holds another record than its name says: somebody copied or renamed it")]
     Misplaced,
+    /// It is not sealed (encrypted): truncated, garbage, or written in the clear.
+    #[error("it is not encrypted as the records of this store are")]
+    NotSealed,
+    /// It does not open: it was changed, was sealed for another place, or was sealed with another key.
+    #[error(
+        "it does not open with the store's key: it was changed, copied from elsewhere or encrypted with another key"
+    )]
+    SealBroken,
     /// It is larger than any record may be.
     #[error("it is larger than the {limit} bytes that a record may have")]
     TooLarge {
