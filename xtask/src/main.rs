@@ -29,6 +29,7 @@ mod npm;
 mod process;
 mod ran;
 mod requirements;
+mod services;
 mod setup;
 mod step;
 mod test;

@@ -41,6 +41,10 @@ pub(crate) const STEPS: &[Step] = &[
         ],
     },
     Step {
+        name: "services",
+        sources: &["crates/", "tests/services/"],
+    },
+    Step {
         name: "interop",
         sources: &["crates/", "tests/interop/"],
     },
@@ -114,6 +118,7 @@ fn folder_name(package: &str) -> &str {
 pub(crate) fn step_of(test: &str) -> &'static str {
     match test.split("::").next() {
         Some("integration" | "parity") => "integration",
+        Some("services") => "services",
         Some("interop") => "interop",
         Some("conformance") => "conformance",
         _ => "test",
@@ -145,6 +150,7 @@ mod tests {
         for (test, step) in [
             ("oauth::it::login::x", "test"),
             ("parity::answers::x", "integration"),
+            ("services::it::x", "services"),
             ("interop::x", "interop"),
             ("conformance::tests::x", "conformance"),
         ] {

@@ -3,7 +3,8 @@
 //! As root on a system with apt-get it installs what is missing; elsewhere it names it. It never asks, and does nothing
 //! when everything is there.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::process::{Call, minutes};
@@ -15,6 +16,8 @@ use crate::workspace::Workspace;
 pub(crate) struct Tool {
     /// What is started with `--version` to see whether it is there.
     pub(crate) program: &'static str,
+    /// Folders beside those of `$PATH` in which it may be; `*` is any one name.
+    pub(crate) folders: &'static [&'static str],
     /// The Debian package that carries it.
     pub(crate) package: &'static str,
     /// The oldest major version that will do.
@@ -27,21 +30,61 @@ pub(crate) struct Tool {
 pub(crate) const TOOLS: &[Tool] = &[
     Tool {
         program: "git",
+        folders: &[],
         package: "git",
         at_least: 2,
         steps: &["manifest"],
     },
     Tool {
         program: "node",
+        folders: &[],
         package: "nodejs",
         at_least: 20,
         steps: &["interop", "conformance"],
     },
     Tool {
         program: "npm",
+        folders: &[],
         package: "npm",
         at_least: 9,
         steps: &["interop", "conformance"],
+    },
+    Tool {
+        program: "postgres",
+        // Debian keeps every version apart, and none of them on the path.
+        folders: &["/usr/lib/postgresql/*/bin"],
+        package: "postgresql",
+        at_least: 13,
+        steps: &["services"],
+    },
+    Tool {
+        program: "pgbouncer",
+        folders: &["/usr/sbin"],
+        package: "pgbouncer",
+        at_least: 1,
+        steps: &["services"],
+    },
+    Tool {
+        program: "dbus-daemon",
+        folders: &[],
+        package: "dbus-daemon",
+        at_least: 1,
+        steps: &["services"],
+    },
+    Tool {
+        // Beside `dbus-send`, which alone is wanted but tells nobody its version.
+        program: "dbus-uuidgen",
+        folders: &[],
+        package: "dbus-bin",
+        at_least: 1,
+        steps: &["services"],
+    },
+    Tool {
+        program: "gnome-keyring-daemon",
+        folders: &[],
+        package: "gnome-keyring",
+        at_least: 40,
+        steps: &["services"],
     },
 ];
 
@@ -49,7 +92,7 @@ pub(crate) const TOOLS: &[Tool] = &[
 pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     let wanted = |tool: &&Tool| tool.steps.iter().any(|step| !workspace.leaves_out(step));
     let tools: Vec<&Tool> = TOOLS.iter().filter(wanted).collect();
-    let lacking = lacking(&tools, |tool| version(tool.program, workspace.root()));
+    let lacking = lacking(&tools, |tool| newest(tool, workspace.root()));
     if lacking.is_empty() {
         return Ok(Report::note("every tool is there, nothing was installed"));
     }
@@ -72,7 +115,7 @@ pub(crate) fn require_for(step: &str, workspace: &Workspace) -> Result<(), Failu
 }
 
 fn require(tools: &[&Tool], root: &Path) -> Result<(), Failure> {
-    let lacking = lacking(tools, |tool| version(tool.program, root));
+    let lacking = lacking(tools, |tool| newest(tool, root));
     if lacking.is_empty() {
         Ok(())
     } else {
@@ -132,8 +175,28 @@ fn missing(lacking: &[Lack<'_>]) -> Failure {
     }
 }
 
+/// The newest major version of a tool in any of its folders.
+fn newest(tool: &Tool, root: &Path) -> Option<u32> {
+    let beside = tool.folders.iter().flat_map(|pattern| folders(pattern));
+    let files = beside.map(|folder| folder.join(tool.program));
+    let programs = files.filter(|file| file.is_file());
+    programs
+        .chain([PathBuf::from(tool.program)])
+        .filter_map(|program| version(&program, root))
+        .max()
+}
+
+/// The folders that a pattern with at most one `*` stands for.
+fn folders(pattern: &str) -> Vec<PathBuf> {
+    let Some((above, below)) = pattern.split_once("/*/") else {
+        return vec![PathBuf::from(pattern)];
+    };
+    let entries = std::fs::read_dir(above).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path().join(below)).collect()
+}
+
 /// The major version of a program; 0 when it runs and names none that can be read.
-fn version(program: &str, root: &Path) -> Option<u32> {
+fn version(program: impl AsRef<OsStr>, root: &Path) -> Option<u32> {
     let said = Call::new(program, root)
         .args(["--version"])
         .limit(minutes(1))
@@ -165,6 +228,8 @@ fn install(lacking: &[Lack<'_>], root: &Path) -> Result<(), Failure> {
     let apt = |args: &[&str]| {
         Call::new("apt-get", root)
             .env("DEBIAN_FRONTEND", "noninteractive")
+            // In a runlevel in which no service starts: the packages of daemons would start theirs, and nobody asked for that.
+            .env("RUNLEVEL", "1")
             .args(args)
             .limit(minutes(10))
     };
@@ -251,12 +316,43 @@ mod tests {
     }
 
     #[test]
+    fn a_tool_is_found_beside_the_path_and_its_newest_version_counts() {
+        let temp = tempfile::tempdir().unwrap();
+        let fake = |version: &str| {
+            let folder = temp.path().join(version).join("bin");
+            std::fs::create_dir_all(&folder).unwrap();
+            let program = folder.join("doorkey-fake-tool");
+            std::fs::write(&program, format!("#!/bin/sh\necho fake {version}.1\n")).unwrap();
+            let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&program, executable).unwrap();
+        };
+        let pattern = format!("{}/*/bin", temp.path().display());
+        let tool = Tool {
+            program: "doorkey-fake-tool",
+            folders: Box::leak(Box::new([&*pattern.leak()])),
+            package: "fake",
+            at_least: 15,
+            steps: &["services"],
+        };
+        assert_eq!(newest(&tool, temp.path()), None);
+        fake("9");
+        fake("15");
+        std::fs::create_dir_all(temp.path().join("16/bin")).unwrap();
+        assert_eq!(newest(&tool, temp.path()), Some(15));
+    }
+
+    #[test]
     fn major_versions_are_read_from_what_tools_print() {
         let cases = [
             ("git version 2.39.5", Some(2)),
             ("v20.20.2", Some(20)),
             ("11.19.1", Some(11)),
             ("cc (Debian 12.2.0-14) 12.2.0", Some(12)),
+            (
+                "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)",
+                Some(15),
+            ),
+            ("gnome-keyring-daemon: 42.1", Some(42)),
             ("no number", None),
         ];
         for (said, expected) in cases {

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::workspace::Workspace;
 use crate::{
     alone, conformance, deny, integration, interop, layers, lint, lock, manifest, requirements,
-    setup, test,
+    services, setup, test,
 };
 
 /// One named step.
@@ -96,6 +96,12 @@ pub(crate) const ALL: &[Step] = &[
         about: "the whole stack together, and parity with rmcp's own client",
         cheap: false,
         run: integration::run,
+    },
+    Step {
+        name: "services",
+        about: "stores against real daemons: PostgreSQL, a pooler, the Secret Service",
+        cheap: false,
+        run: services::run,
     },
     Step {
         name: "interop",
