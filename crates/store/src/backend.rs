@@ -31,6 +31,18 @@ pub trait Backend: Send + Sync + Debug {
     /// If the store cannot be reached or trusted.
     fn load<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, Result<Option<RawRecord>, Error>>;
 
+    /// Which version of the record is stored, or `None`: what [`load`](Self::load) would say, for those who only look whether
+    /// something changed. By default it loads; a backend that can tell for less does so.
+    ///
+    /// # Errors
+    /// If the store cannot be reached or trusted.
+    fn generation<'a>(
+        &'a self,
+        id: &'a RecordId,
+    ) -> BoxFuture<'a, Result<Option<Generation>, Error>> {
+        Box::pin(async move { Ok(self.load(id).await?.map(|record| record.generation)) })
+    }
+
     /// Stores `bytes` if the stored generation is `expected` (`None`: if there is no record), and returns the new one.
     ///
     /// # Errors

@@ -2,12 +2,16 @@
 //!
 //! A record is one JSON object with a `version`. Fields that this version does not know are kept and written again.
 
+mod login;
 mod object;
 #[cfg(test)]
 mod tests;
 
 use zeroize::Zeroizing;
 
+pub(crate) use self::login::{
+    decode_issuer_facts, decode_login, encode_issuer_facts, encode_login,
+};
 pub(crate) use self::object::{ObjectReader, write_object};
 use crate::{ClientAuthMethod, Defect, Grant, Proof, Registration, RegistrationKind, ServerFacts};
 
@@ -50,6 +54,11 @@ pub(crate) fn encode_grant(grant: &Grant) -> Encoded {
         object.optional("last_error", grant.last_error.as_ref())?;
         object.field("dynamic_registration", &grant.dynamic_registration)?;
         object.optional("refresh_started_at", grant.refresh_started_at.as_ref())?;
+        object.optional("refresh_not_before", grant.refresh_not_before.as_ref())?;
+        let recent = Some(&grant.recent_refreshes).filter(|recent| !recent.is_empty());
+        object.optional("recent_refreshes", recent)?;
+        object.optional("login_id", grant.login_id.as_ref())?;
+        object.optional("subject", grant.subject.as_ref())?;
         object.unknown(&grant.extra)
     })
 }
@@ -84,6 +93,10 @@ pub(crate) fn decode_grant(bytes: &[u8]) -> Result<Grant, Defect> {
         last_error: object.optional("last_error")?,
         dynamic_registration: object.required("dynamic_registration")?,
         refresh_started_at: object.optional("refresh_started_at")?,
+        refresh_not_before: object.optional("refresh_not_before")?,
+        recent_refreshes: object.optional("recent_refreshes")?.unwrap_or_default(),
+        login_id: object.optional("login_id")?,
+        subject: object.optional("subject")?,
         extra: object.unknown()?,
     })
 }

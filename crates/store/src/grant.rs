@@ -140,6 +140,15 @@ pub struct Grant {
     /// When a refresh was sent whose outcome is not stored yet. Saved before the request and cleared together with its
     /// result: a process that finds it set knows that the outcome is unknown, and guesses nothing.
     pub refresh_started_at: Option<u64>,
+    /// Before when the server asked not to be bothered with a refresh (`Retry-After`, RFC 9110 section 10.2.3).
+    pub refresh_not_before: Option<u64>,
+    /// When refreshes were sent lately, oldest first. Whoever writes it keeps it short.
+    pub recent_refreshes: Vec<u64>,
+    /// Names the login that the tokens come from: made by that login and kept by every refresh, so that a process can tell a
+    /// new login from a refresh.
+    pub login_id: Option<String>,
+    /// Who is logged in, as the issuer identifies them (`sub`, OpenID Connect Core section 2), if it said so.
+    pub subject: Option<String>,
     /// Fields of the record that this version does not know. They are kept.
     pub extra: Map<String, Value>,
 }
@@ -179,6 +188,10 @@ impl Grant {
             last_error: None,
             dynamic_registration: false,
             refresh_started_at: None,
+            refresh_not_before: None,
+            recent_refreshes: Vec::new(),
+            login_id: None,
+            subject: None,
             extra: Map::new(),
         }
     }
@@ -214,6 +227,10 @@ impl fmt::Debug for Grant {
             .field("last_error", &self.last_error)
             .field("dynamic_registration", &self.dynamic_registration)
             .field("refresh_started_at", &self.refresh_started_at)
+            .field("refresh_not_before", &self.refresh_not_before)
+            .field("recent_refreshes", &self.recent_refreshes)
+            .field("login_id", &self.login_id)
+            .field("subject", &self.subject)
             .field("extra", &FieldNames(&self.extra))
             .finish()
     }

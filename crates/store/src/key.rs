@@ -118,6 +118,16 @@ impl fmt::Debug for RegistrationKey {
     }
 }
 
+/// The record that the logins of an account are kept in.
+pub(crate) fn login_id(key: &GrantKey) -> RecordId {
+    RecordId::new(RecordKind::Login, [&key.server, &key.account])
+}
+
+/// The record that the facts of an issuer are kept in.
+pub(crate) fn issuer_id(issuer: &str) -> RecordId {
+    RecordId::new(RecordKind::Issuer, [issuer])
+}
+
 /// The record that the facts of a server are kept in.
 pub(crate) fn facts_id(server: &str) -> RecordId {
     RecordId::new(RecordKind::Facts, [server])

@@ -1,8 +1,8 @@
 //! Keeps OAuth grants and registrations safe and fresh across tasks and processes.
 //!
-//! A [`Store`] holds three kinds of records: [`Grant`]s (tokens and all that is needed to refresh them without asking anybody),
-//! [`Registration`]s (clients as an authorization server knows them) and [`ServerFacts`] (what a warm start remembers). Where they
-//! are kept is a [`Backend`]: memory, or owner-only files (feature `file`), or one of your own, which sees bytes and nothing else.
+//! A [`Store`] holds [`Grant`]s (tokens and all that is needed to refresh them without asking anybody), [`Registration`]s
+//! (clients as an authorization server knows them), [`Login`]s (one that another process may finish), [`ServerFacts`] (what a warm
+//! start remembers) and [`IssuerFacts`]. Where they are kept is a [`Backend`]: memory, or owner-only files (feature `file`), or one of your own, which sees bytes and nothing else.
 //!
 //! Four ideas carry it:
 //!
@@ -53,6 +53,7 @@ mod facts;
 mod file;
 mod grant;
 mod key;
+mod login;
 mod memory;
 mod problem;
 mod record;
@@ -63,11 +64,12 @@ mod store;
 
 pub use backend::{Backend, BoxFuture, HeldLock, LockGuard, StoreDescription};
 pub use error::{Error, UnsafeFile};
-pub use facts::ServerFacts;
+pub use facts::{IssuerFacts, ServerFacts};
 #[cfg(feature = "file")]
 pub use file::FileBackend;
 pub use grant::{ClientAuthMethod, Grant, Proof};
 pub use key::{DEFAULT_ACCOUNT, GrantKey, RegistrationKey};
+pub use login::{Login, PendingAuthorization};
 pub use memory::MemoryBackend;
 pub use problem::{Defect, Problem, ProblemKind, Problems};
 pub use record::{Generation, Listing, RawRecord, RecordId, RecordKind, Stored};

@@ -63,6 +63,16 @@ impl Backend for MemoryBackend {
         Box::pin(async move { Ok(self.records().current.get(id).cloned()) })
     }
 
+    fn generation<'a>(
+        &'a self,
+        id: &'a RecordId,
+    ) -> BoxFuture<'a, Result<Option<Generation>, Error>> {
+        Box::pin(async move {
+            let records = self.records();
+            Ok(records.current.get(id).map(|record| record.generation))
+        })
+    }
+
     fn save<'a>(
         &'a self,
         id: &'a RecordId,

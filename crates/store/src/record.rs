@@ -16,19 +16,31 @@ pub enum RecordKind {
     Registration,
     /// What a warm start remembers of a server: [`ServerFacts`](crate::ServerFacts).
     Facts,
+    /// When logins of an account began, and one that waits for its callback: [`Login`](crate::Login).
+    Login,
+    /// What was learned about an authorization server: [`IssuerFacts`](crate::IssuerFacts).
+    Issuer,
 }
 
 impl RecordKind {
     /// Every kind there is.
-    pub const ALL: [Self; 3] = [Self::Grant, Self::Registration, Self::Facts];
+    pub const ALL: [Self; 5] = [
+        Self::Grant,
+        Self::Registration,
+        Self::Facts,
+        Self::Login,
+        Self::Issuer,
+    ];
 
-    /// The name of the kind in files, tables and keyrings: `grant`, `registration`, `facts`.
+    /// The name of the kind in files, tables and keyrings: `grant`, `registration`, `facts`, `login`, `issuer`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Grant => "grant",
             Self::Registration => "registration",
             Self::Facts => "facts",
+            Self::Login => "login",
+            Self::Issuer => "issuer",
         }
     }
 

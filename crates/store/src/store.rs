@@ -1,5 +1,7 @@
 //! The store: typed records over any backend.
 
+mod logins;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use crate::{
     ServerFacts, StoreDescription, Stored, codec,
 };
 
-/// Keeps grants, registrations and server facts in some [`Backend`]. A cheap handle: clones share the backend.
+/// Keeps grants, registrations, logins and facts in some [`Backend`]. A cheap handle: clones share the backend.
 ///
 /// A save names the generation that it replaces and fails with [`Error::Conflict`] if somebody else was faster: nothing is ever
 /// overwritten or removed unseen. A record that cannot be used is set aside, counts as absent and shows up in [`Store::problems`].

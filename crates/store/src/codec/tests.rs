@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::grant::Grant;
+use crate::{IssuerFacts, Login, PendingAuthorization};
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -46,9 +47,10 @@ fn extra() -> impl Strategy<Value = Map<String, Value>> {
 prop_compose! {
     fn grant()(
         names in (text(), text(), text()),
-        optional in proptest::array::uniform7(proptest::option::of(text())),
+        optional in proptest::array::uniform9(proptest::option::of(text())),
         secrets in (secret(), secret(), secret()),
         times in (proptest::option::of(any::<u64>()), proptest::option::of(any::<u64>()), any::<u64>(), proptest::option::of(any::<u64>())),
+        waits in (proptest::option::of(any::<u64>()), proptest::collection::vec(any::<u64>(), 0..4)),
         scopes in (proptest::collection::vec(text(), 0..4), proptest::option::of(proptest::collection::vec(text(), 0..4))),
         method in prop_oneof![Just(ClientAuthMethod::None), Just(ClientAuthMethod::Basic), Just(ClientAuthMethod::Post), Just(ClientAuthMethod::PrivateKeyJwt)],
         proof in prop_oneof![Just(Proof::Unproven), Just(Proof::Accepted), Just(Proof::Rejected)],
@@ -56,12 +58,14 @@ prop_compose! {
         extra in extra(),
     ) -> Grant {
         let mut grant = Grant::new(names.0, names.1, names.2);
-        let [resource, label, revocation, authorization, redirect, last_error, token_type] = optional;
+        let [resource, label, revocation, authorization, redirect, last_error, token_type, login_id, subject] = optional;
         grant.resource = resource;
         grant.account_label = label;
         grant.revocation_endpoint = revocation;
         grant.authorization_endpoint = authorization;
         grant.redirect_uri = redirect;
+        (grant.login_id, grant.subject) = (login_id, subject);
+        (grant.refresh_not_before, grant.recent_refreshes) = waits;
         grant.last_error = last_error;
         grant.token_type = token_type.unwrap_or_default();
         (grant.client_secret, grant.access_token, grant.refresh_token) = secrets;
@@ -95,6 +99,23 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn pending()(
+        grant in grant(),
+        secrets in (text(), text()),
+        issuers in (text(), proptest::option::of(text())),
+        flags in (any::<bool>(), any::<bool>(), any::<bool>()),
+        times in (any::<u64>(), any::<u64>()),
+        extra in extra(),
+    ) -> PendingAuthorization {
+        let mut pending = PendingAuthorization::new(grant, secrets.0.into(), secrets.1.into(), issuers.0, times);
+        pending.trusted_issuer = issuers.1;
+        (pending.iss_advertised, pending.binding_required, pending.registered) = flags;
+        pending.extra = extra;
+        pending
+    }
+}
+
 proptest! {
     #[test]
     fn a_grant_with_unknown_fields_comes_back_as_it_went(grant in grant()) {
@@ -119,6 +140,35 @@ proptest! {
         prop_assert_eq!(exposed(&back.client_secret), exposed(&registration.client_secret));
         prop_assert_eq!(exposed(&back.registration_access_token), exposed(&registration.registration_access_token));
         prop_assert_eq!(back.extra, registration.extra);
+    }
+
+    #[test]
+    fn a_login_with_unknown_fields_comes_back_as_it_went(
+        pending in proptest::option::of(pending()),
+        recent_starts in proptest::collection::vec(any::<u64>(), 0..4),
+        extra in extra(),
+    ) {
+        let login = Login { pending, recent_starts, extra };
+        let bytes = encode_login(&login).unwrap();
+        prop_assert_eq!(bytes.len(), bytes.capacity(), "the buffer was measured");
+        let back = decode_login(&bytes).unwrap();
+        prop_assert_eq!(format!("{back:?}"), format!("{login:?}"));
+        prop_assert_eq!(&back.extra, &login.extra);
+        let secrets = |login: &Login| login.pending.as_ref().map(|pending| {
+            let all = [&pending.state, &pending.verifier];
+            let token = exposed(&pending.grant.access_token).map(str::to_owned);
+            (all.map(|secret| secret.expose_secret().to_owned()), token, pending.extra.clone())
+        });
+        prop_assert_eq!(secrets(&back), secrets(&login));
+    }
+
+    #[test]
+    fn facts_of_an_issuer_come_back_as_they_went(
+        method in proptest::option::of(prop_oneof![Just(ClientAuthMethod::Basic), Just(ClientAuthMethod::Post)]),
+        extra in extra(),
+    ) {
+        let facts = IssuerFacts { client_auth_method: method, extra };
+        prop_assert_eq!(decode_issuer_facts(&encode_issuer_facts(&facts).unwrap()).unwrap(), facts);
     }
 
     #[test]
@@ -223,6 +273,36 @@ fn each_defect_of_a_grant_is_told_apart_and_quotes_nothing() {
         );
     }
     assert!(decode_grant(minimal().to_string().as_bytes()).is_ok());
+}
+
+#[test]
+fn a_login_without_what_its_answer_is_judged_by_is_refused_and_quotes_nothing() {
+    let pending = |without: &str| {
+        let mut pending = json!({
+            "version": 1, "grant": minimal(), "state": "s3cret", "verifier": "s3cret", "published_issuer": "https://as.example",
+            "iss_advertised": true, "binding_required": false, "registered": true, "started_at": 1, "expires_at": 2,
+        });
+        pending.as_object_mut().unwrap().remove(without);
+        json!({ "version": 1, "pending": pending }).to_string()
+    };
+    assert!(decode_login(pending("").as_bytes()).is_ok());
+    for name in [
+        "grant",
+        "state",
+        "verifier",
+        "published_issuer",
+        "iss_advertised",
+        "expires_at",
+    ] {
+        let defect = decode_login(pending(name).as_bytes()).unwrap_err();
+        assert!(
+            matches!(defect, Defect::Missing(missing) if missing == name),
+            "{defect:?}"
+        );
+        assert!(!format!("{defect} {defect:?}").contains("s3cret"));
+    }
+    let shown = format!("{:?}", decode_login(pending("").as_bytes()).unwrap());
+    assert!(!shown.contains("s3cret"), "{shown}");
 }
 
 #[test]

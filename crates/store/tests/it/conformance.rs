@@ -39,6 +39,7 @@ macro_rules! conforms {
         $crate::conformance::conforms! { $fixture =>
             an_empty_store_has_nothing_to_load_list_or_remove,
             a_save_comes_back_with_its_bytes_and_generation_through_every_handle,
+            a_look_at_the_generation_says_what_a_load_would,
             a_save_that_expects_something_else_conflicts_reports_the_current_one_and_changes_nothing,
             a_record_is_removed_only_by_its_generation,
             a_generation_never_comes_again_after_remove_and_save,
@@ -102,6 +103,19 @@ pub(crate) async fn a_save_comes_back_with_its_bytes_and_generation_through_ever
         !format!("{loaded:?}").contains("{\""),
         "bytes are not shown: {loaded:?}"
     );
+}
+
+pub(crate) async fn a_look_at_the_generation_says_what_a_load_would(fixture: Fixture) {
+    let (store, other) = (fixture.open(), fixture.open());
+    let id = grant("a");
+    assert_eq!(other.generation(&id).await.unwrap(), None);
+    let first = store.save(&id, json(1), None).await.unwrap();
+    assert_eq!(other.generation(&id).await.unwrap(), Some(first));
+    let second = store.save(&id, json(2), Some(first)).await.unwrap();
+    assert_eq!(other.generation(&id).await.unwrap(), Some(second));
+    assert_eq!(other.generation(&grant("b")).await.unwrap(), None);
+    store.remove(&id, second).await.unwrap();
+    assert_eq!(other.generation(&id).await.unwrap(), None);
 }
 
 pub(crate) async fn a_save_that_expects_something_else_conflicts_reports_the_current_one_and_changes_nothing(

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use doorkey_store::{
     Backend, BoxFuture, ClientAuthMethod, Defect, Error, Generation, Grant, GrantKey, Listing,
-    LockGuard, MemoryBackend, Problem, ProblemKind, Proof, RawRecord, RecordId, RecordKind,
-    Registration, RegistrationKey, RegistrationKind, ServerFacts, Store, StoreDescription,
+    LockGuard, Login, MemoryBackend, PendingAuthorization, Problem, ProblemKind, Proof, RawRecord,
+    RecordId, RecordKind, Registration, RegistrationKey, RegistrationKind, ServerFacts, Store,
+    StoreDescription,
 };
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -31,6 +32,59 @@ async fn a_grant_keeps_all_that_a_refresh_in_another_process_needs() {
     let other = GrantKey::new("https://mcp.example/mcp?tenant=1", "home");
     assert!(store.grant(&other).await.unwrap().is_none());
     assert_eq!(GrantKey::from_record_id(&key.record_id()), Some(key));
+}
+
+#[tokio::test]
+async fn a_started_login_is_used_once_and_belongs_to_one_account_st_11() {
+    let store = Store::memory();
+    let key = GrantKey::new("https://mcp.example/mcp", "work");
+    let (state, verifier) = ("s3cret-state".into(), "s3cret-verifier".into());
+    let issuer = "https://as.example";
+    let mut login = Login::default();
+    login.recent_starts = vec![1, 2];
+    login.pending = Some(PendingAuthorization::new(
+        full_grant(),
+        state,
+        verifier,
+        issuer,
+        (2, 602),
+    ));
+    let first = store.save_login(&key, &login, None).await.unwrap();
+    let stored = store.login(&key).await.unwrap().unwrap();
+    assert_eq!(stored.generation, first);
+    assert_eq!(format!("{:?}", stored.value), format!("{login:?}"));
+    assert!(!format!("{stored:?}").contains("s3cret"));
+    let pending = stored.value.pending.unwrap();
+    assert_eq!(pending.state.expose_secret(), "s3cret-state");
+    let token = pending.grant.refresh_token.unwrap();
+    assert_eq!(token.expose_secret(), "s3cret-refresh");
+    let other = GrantKey::new("https://mcp.example/mcp", "home");
+    assert!(store.login(&other).await.unwrap().is_none());
+    assert!(store.grant(&key).await.unwrap().is_none(), "no grant yet");
+
+    // Two who read it: one gets it.
+    store.remove_login(&key, first).await.unwrap();
+    assert!(
+        store
+            .remove_login(&key, first)
+            .await
+            .unwrap_err()
+            .is_conflict()
+    );
+}
+
+#[tokio::test]
+async fn the_lock_of_a_login_does_not_keep_a_refresh_out() {
+    let store = Store::memory();
+    let key = GrantKey::new("https://mcp.example/mcp", "work");
+    let limit = std::time::Duration::from_secs(5);
+    let login = store.lock_login(&key, limit).await.unwrap();
+    let grant = store.lock_grant(&key, limit).await.unwrap();
+    let none = std::time::Duration::ZERO;
+    let again = store.lock_login(&key, none).await.unwrap_err();
+    assert!(matches!(again, Error::LockTimeout { .. }));
+    drop((login, grant));
+    let _free = store.lock_login(&key, none).await.unwrap();
 }
 
 #[tokio::test]
