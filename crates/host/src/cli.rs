@@ -15,6 +15,7 @@ mod progress;
 mod remove;
 mod report;
 mod resources;
+mod subject;
 mod tools;
 mod trace;
 mod wording;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use doorkey::{Environment, Host};
+use doorkey::{Environment, Host, Target};
 
 use exit::{Exit, Failure};
 use output::Output;
@@ -100,10 +101,21 @@ pub(crate) fn run(
 }
 
 async fn dispatch(command: Command, environment: Environment, output: &Output) -> Exit {
-    let name = command.server_name().map(str::to_owned);
+    let (name, account) = match command.target() {
+        Some(target) => (
+            Some(target.server.to_owned()),
+            target.account.map(str::to_owned),
+        ),
+        None => (None, None),
+    };
     match execute(command, environment, output).await {
         Ok(exit) => exit,
-        Err(failure) => report::failure(output, name.as_deref(), &failure),
+        Err(failure) => {
+            let target = name
+                .as_deref()
+                .map(|name| Target::new(name).with_account(account.as_deref()));
+            report::failure(output, target, &failure)
+        }
     }
 }
 
@@ -122,10 +134,12 @@ async fn execute(
     if let Command::Add(add) = &command {
         return add.run(&environment, output);
     }
-    let on_device = matches!(&command, Command::Login(login) if login.device);
-    let host = Host::open(environment)?
-        .with_standalone_stream(false)
-        .with_device_logins(on_device);
+    let mut host = Host::open(environment)?.with_standalone_stream(false);
+    if let Command::Login(login) = &command {
+        host = host
+            .with_device_logins(login.device)
+            .with_login_hint(login.login_hint.clone());
+    }
     for warning in host.config().warnings() {
         output.warn(&warning.to_string());
     }
@@ -146,7 +160,7 @@ async fn execute(
         output.warn("a refresh was still running; the next command picks up what became of it");
     }
     outcome.map_err(|failure| {
-        let name = command.server_name().unwrap_or_default();
+        let name = command.target().map_or("", |target| target.server);
         failure.at(host.config().server(name).ok())
     })
 }
@@ -169,16 +183,16 @@ async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Ex
 }
 
 impl Command {
-    fn server_name(&self) -> Option<&str> {
+    fn target(&self) -> Option<Target<'_>> {
         match self {
-            Self::Add(add) => Some(&add.name),
-            Self::Login(login) => Some(&login.name),
-            Self::Logout(logout) => Some(&logout.name),
-            Self::Remove(remove) => Some(&remove.name),
-            Self::Get(get) => Some(&get.name),
-            Self::Tools(tools) => Some(&tools.name),
-            Self::Call(call) => Some(&call.name),
-            Self::Resources(resources) => Some(&resources.name),
+            Self::Add(add) => Some(Target::new(&add.name)),
+            Self::Login(login) => Some(login.account.at(&login.name)),
+            Self::Logout(logout) => Some(logout.account.at(&logout.name)),
+            Self::Remove(remove) => Some(Target::new(&remove.name)),
+            Self::Get(get) => Some(get.account.at(&get.name)),
+            Self::Tools(tools) => Some(tools.account.at(&tools.name)),
+            Self::Call(call) => Some(call.account.at(&call.name)),
+            Self::Resources(resources) => Some(resources.account.at(&resources.name)),
             Self::List(_) | Self::ClientMetadata(_) => None,
             #[cfg(feature = "demo")]
             Self::Demo(_) => None,

@@ -10,6 +10,7 @@ use doorkey_rmcp::{ClientError, ConnectError, TransportError, authorization_erro
 
 use crate::config::ConfigError;
 use crate::network::NetworkError;
+use crate::target::ACCOUNT_NAME;
 
 /// Why an operation failed. [`std::error::Error::source`] leads to the first cause.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,24 @@ pub enum Error {
         server: String,
         /// The key of its configuration, such as `bearer_token_env_var`.
         key: &'static str,
+    },
+    /// The server is used with a token from the configuration, whoever that belongs to.
+    #[error(
+        "{server:?} uses the bearer token that {key} of its configuration names; it has no account {account:?}"
+    )]
+    BearerHasNoAccounts {
+        /// The server.
+        server: String,
+        /// The account that was asked for.
+        account: String,
+        /// The key of its configuration, such as `bearer_token_env_var`.
+        key: &'static str,
+    },
+    /// That is not the name of an account; see [`is_account_name`](crate::is_account_name).
+    #[error("{account:?} is not {ACCOUNT_NAME}")]
+    AccountName {
+        /// What was given.
+        account: String,
     },
     /// Signing in or out failed.
     #[error("cannot {what} {server:?}")]

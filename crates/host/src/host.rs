@@ -16,12 +16,13 @@ use doorkey_rmcp::rmcp::model::{ClientCapabilities, ClientConfig, Implementation
 use doorkey_rmcp::{AuthorizedClient, ClientOptions, ConnectOptions};
 use doorkey_store::Store;
 
-use crate::config::Config;
+use crate::config::{Config, ServerConfig};
 use crate::connection::Connection;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::facts;
 use crate::home::Home;
+use crate::target::{Target, is_account_name};
 
 pub use logout::Logout;
 pub use session::Session;
@@ -39,7 +40,8 @@ pub struct Host {
     standalone_stream: bool,
     interaction: Option<Arc<dyn Interaction>>,
     on_device: bool,
-    sessions: Mutex<HashMap<String, Session>>,
+    login_hint: Option<String>,
+    sessions: Mutex<Sessions>,
 }
 
 impl Host {
@@ -65,6 +67,7 @@ impl Host {
             standalone_stream: true,
             interaction: None,
             on_device: false,
+            login_hint: None,
             sessions: Mutex::default(),
         }
     }
@@ -94,6 +97,14 @@ impl Host {
     #[must_use]
     pub fn with_device_logins(mut self, on_device: bool) -> Self {
         self.on_device = on_device;
+        self
+    }
+
+    /// The same with a hint for the authorization server about who signs in (OpenID Connect Core section
+    /// 3.1.2.1), in place of the configured one. To be set before the first session is made.
+    #[must_use]
+    pub fn with_login_hint(mut self, hint: Option<String>) -> Self {
+        self.login_hint = hint;
         self
     }
 
@@ -128,10 +139,13 @@ impl Host {
     /// # Errors
     /// There is no such server, it is disabled, its settings cannot be used, nobody has signed in,
     /// or the server cannot be reached or does not speak MCP.
-    pub async fn connect(&self, name: &str) -> Result<Connection<ClientConfig>, Error> {
+    pub async fn connect(
+        &self,
+        target: impl Into<Target<'_>>,
+    ) -> Result<Connection<ClientConfig>, Error> {
         let implementation = Implementation::new("doorkey", env!("CARGO_PKG_VERSION"));
         self.connect_with(
-            name,
+            target.into(),
             ClientConfig::new(ClientCapabilities::default(), implementation),
         )
         .await
@@ -143,16 +157,17 @@ impl Host {
     /// As for [`Host::connect`].
     pub async fn connect_with<H: ClientHandler>(
         &self,
-        name: &str,
+        target: impl Into<Target<'_>>,
         handler: H,
     ) -> Result<Connection<H>, Error> {
-        let session = self.session(name)?;
-        if !session.server.enabled {
+        let session = self.session(target)?;
+        let server = &session.server;
+        let name = &server.name;
+        if !server.enabled {
             return Err(Error::Disabled {
-                server: name.to_owned(),
+                server: name.clone(),
             });
         }
-        let server = &session.server;
         let remembered = facts::remembered(&self.store, server).await?;
         let client = AuthorizedClient::new(
             session.http.clone(),
@@ -167,7 +182,7 @@ impl Host {
         let connected = doorkey_rmcp::connect(client, &server.url, options, handler)
             .await
             .map_err(|source| Error::Connect {
-                server: name.to_owned(),
+                server: name.clone(),
                 source: source.into(),
             });
         if connected.as_ref().is_err_and(Error::needs_login) {
@@ -193,14 +208,15 @@ impl Host {
     /// As for [`Host::connect`], and what `task` fails with.
     pub async fn with_connection<T>(
         &self,
-        name: &str,
+        target: impl Into<Target<'_>>,
         task: impl AsyncFn(&Connection<ClientConfig>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        match self.attempt(name, &task).await {
+        let target = target.into();
+        match self.attempt(target, &task).await {
             Err(error) if error.is_outdated() => {
                 tracing::debug!(%error, "the server is not what it was");
-                self.forget(name).await?;
-                self.attempt(name, &task).await
+                self.forget(target.server).await?;
+                self.attempt(target, &task).await
             }
             outcome => outcome,
         }
@@ -208,14 +224,14 @@ impl Host {
 
     async fn attempt<T>(
         &self,
-        name: &str,
+        target: Target<'_>,
         task: &impl AsyncFn(&Connection<ClientConfig>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let connection = self.connect(name).await?;
+        let connection = self.connect(target).await?;
         let outcome = task(&connection).await;
         connection.close(CLOSE_LIMIT).await;
         if let Err(error) = &outcome {
-            self.learn(name, error).await?;
+            self.learn(target.server, error).await?;
         }
         outcome
     }
@@ -252,7 +268,31 @@ impl Host {
             .all(Result::is_ok)
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<String, Session>> {
+    /// The settings of a server with the account that is meant: everything about a login goes by them.
+    ///
+    /// # Errors
+    /// There is no such server, or the account is no name of one.
+    pub(crate) fn server(&self, target: Target<'_>) -> Result<ServerConfig, Error> {
+        let mut server = self.config.server(target.server)?.clone();
+        if let Some(account) = target.account
+            && account != server.account
+        {
+            if !is_account_name(account) {
+                return Err(Error::AccountName {
+                    account: account.to_owned(),
+                });
+            }
+            account.clone_into(&mut server.account);
+            // The configured hint is about the person of the configured account.
+            server.oauth.login_hint = None;
+        }
+        if self.login_hint.is_some() {
+            server.oauth.login_hint.clone_from(&self.login_hint);
+        }
+        Ok(server)
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -277,6 +317,9 @@ impl Host {
         facts::forget(&self.store, self.config.server(name)?).await
     }
 }
+
+/// By server and account.
+type Sessions = HashMap<(String, String), Session>;
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -68,6 +68,7 @@ mod network;
 mod progress;
 mod remedy;
 mod status;
+mod target;
 
 pub use assertion::SourceError;
 pub use browser::{Browser, BrowserCommand, BrowserError, PlatformBrowser};
@@ -87,6 +88,7 @@ pub use loopback::{CallbackSettings, LoopbackError, LoopbackInteraction, Unatten
 pub use network::NetworkError;
 pub use progress::{LoginStep, PasteProblem, Progress, Silent};
 pub use status::{AuthStatus, LoginState, ServerStatus, StoreStatus};
+pub use target::{Target, is_account_name};
 
 pub use doorkey_oauth as oauth;
 pub use doorkey_rmcp::{Event, EventStream, Exchange, Protocol, Wire, rmcp};

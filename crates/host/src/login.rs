@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::facts;
 use crate::host::{Host, Session, grant_key};
 use crate::progress::{LoginStep, Progress};
+use crate::target::Target;
 
 /// How a login ended well.
 #[derive(Debug)]
@@ -39,12 +40,14 @@ impl Host {
     /// not be tried.
     pub async fn login(
         &self,
-        name: &str,
+        target: impl Into<Target<'_>>,
         interaction: Arc<dyn Interaction>,
         progress: &dyn Progress,
     ) -> Result<LoginOutcome, Error> {
-        let session = self.session(name)?;
+        let target = target.into();
+        let session = self.session(target)?;
         let server = &session.server;
+        let name = server.name.as_str();
         if !server.enabled {
             return Err(Error::Disabled {
                 server: name.to_owned(),
@@ -83,7 +86,7 @@ impl Host {
             })?;
         facts::forget_private(self.store(), server).await;
         progress.report(&LoginStep::Proving);
-        match self.try_out(name).await {
+        match self.try_out(target).await {
             Ok((tools, wire)) => {
                 record(&session.tokens, name, Proof::Accepted, None).await?;
                 Ok(LoginOutcome::SignedIn {
@@ -123,9 +126,10 @@ impl Host {
     ///
     /// # Errors
     /// As for [`Host::connect`] and [`Connection::list_tools`](crate::Connection::list_tools).
-    pub async fn check(&self, name: &str) -> Result<Wire, Error> {
-        let outcome = self.try_out(name).await;
-        let server = self.config().server(name)?;
+    pub async fn check(&self, target: impl Into<Target<'_>>) -> Result<Wire, Error> {
+        let target = target.into();
+        let outcome = self.try_out(target).await;
+        let server = &self.server(target)?;
         match &outcome {
             Ok(_) if self.store().grant(&grant_key(server)).await?.is_none() => {
                 facts::remember_need(self.store(), server, false).await;
@@ -140,8 +144,8 @@ impl Host {
 
     /// Connects with the new token and lists the tools: some servers let `initialize` through and
     /// challenge only then. An MCP error is an answer: the token was taken.
-    async fn try_out(&self, name: &str) -> Result<(Option<usize>, Wire), Error> {
-        self.with_connection(name, async |connection| {
+    async fn try_out(&self, target: Target<'_>) -> Result<(Option<usize>, Wire), Error> {
+        self.with_connection(target, async |connection| {
             match connection.list_tools().await {
                 Ok(tools) => Ok((Some(tools.len()), connection.wire())),
                 Err(error) if error.protocol_error().is_some() => Ok((None, connection.wire())),

@@ -26,6 +26,9 @@ impl Error {
                 "doorkey tools {server}; to sign in instead take {key} out of \
                  [mcp_servers.{server}]"
             )),
+            Self::BearerHasNoAccounts { server, key, .. } => Some(format!(
+                "doorkey tools {server}; to use accounts take {key} out of [mcp_servers.{server}]"
+            )),
             Self::Authorization { .. } | Self::Connect { .. } | Self::Request { .. } => {
                 self.authorization().and_then(of_causes)
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use doorkey_discovery::{ResourceId, ResourceMatch, ResourceRule, Source, validate_resource};
-use doorkey_store::{Error as StoreError, StoreDescription};
+use doorkey_store::{Error as StoreError, GrantKey, StoreDescription};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -15,6 +15,7 @@ use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::facts;
 use crate::host::{Host, grant_key};
+use crate::target::Target;
 
 use known::{Known, Renewal};
 
@@ -30,6 +31,8 @@ pub struct ServerStatus {
     pub enabled: bool,
     /// Its login.
     pub auth: AuthStatus,
+    /// The logins of other accounts, by name.
+    pub other_accounts: Vec<AuthStatus>,
 }
 
 /// The login of one server.
@@ -59,6 +62,10 @@ pub struct AuthStatus {
     pub resource_match: Option<&'static str>,
     /// Which login of several.
     pub account: String,
+    /// Whether that is the account that is used where none is named.
+    pub is_default: bool,
+    /// Who is signed in, as far as the authorization server says.
+    pub account_label: Option<String>,
     /// The client the login belongs to.
     pub client_id: Option<String>,
     /// Whether the server took the token: `accepted`, `rejected`, `unproven`.
@@ -125,9 +132,10 @@ impl Host {
     /// # Errors
     /// The store as a whole cannot be read.
     pub async fn list(&self) -> Result<Vec<ServerStatus>, Error> {
+        let keys = self.grant_keys().await?;
         let mut statuses = Vec::new();
         for server in self.config().servers() {
-            statuses.push(self.status_of(server).await?);
+            statuses.push(self.status_of(server, &keys).await?);
         }
         Ok(statuses)
     }
@@ -136,23 +144,61 @@ impl Host {
     ///
     /// # Errors
     /// There is no such server, or the store cannot be read.
-    pub async fn status(&self, name: &str) -> Result<ServerStatus, Error> {
-        self.status_of(self.config().server(name)?).await
+    pub async fn status(&self, target: impl Into<Target<'_>>) -> Result<ServerStatus, Error> {
+        let server = self.server(target.into())?;
+        let keys = self.grant_keys().await?;
+        self.status_of(&server, &keys).await
     }
 
-    async fn status_of(&self, server: &ServerConfig) -> Result<ServerStatus, Error> {
+    /// The accounts that have a login at a server, by name; the configuration names none but the default
+    /// one.
+    ///
+    /// # Errors
+    /// There is no such server, or the store cannot be read.
+    pub async fn accounts(&self, name: &str) -> Result<Vec<String>, Error> {
+        let server = self.config().server(name)?;
+        Ok(accounts_of(server, &self.grant_keys().await?)
+            .map(str::to_owned)
+            .collect())
+    }
+
+    async fn grant_keys(&self) -> Result<Vec<GrantKey>, Error> {
+        let listing = self.store().grants().await?;
+        Ok(listing.entries.into_iter().map(|(key, _)| key).collect())
+    }
+
+    async fn status_of(
+        &self,
+        server: &ServerConfig,
+        keys: &[GrantKey],
+    ) -> Result<ServerStatus, Error> {
+        let mut other_accounts = Vec::new();
+        if server.bearer_key().is_none() {
+            for account in accounts_of(server, keys).filter(|other| *other != server.account) {
+                let mut other = server.clone();
+                account.clone_into(&mut other.account);
+                other_accounts.push(self.auth_of(&other).await?);
+            }
+        }
+        Ok(ServerStatus {
+            name: server.name.clone(),
+            url: server.url.to_string(),
+            enabled: server.enabled,
+            auth: self.auth_of(server).await?,
+            other_accounts,
+        })
+    }
+
+    async fn auth_of(&self, server: &ServerConfig) -> Result<AuthStatus, Error> {
         let known = match self.look_up(server).await {
             Ok(known) => known,
             // One bad record says nothing about the others.
             Err(error) if self.is_of_one_record(&error) => Known::unreadable(&error),
             Err(error) => return Err(error.into()),
         };
-        Ok(ServerStatus {
-            name: server.name.clone(),
-            url: server.url.to_string(),
-            enabled: server.enabled,
-            auth: auth_status(server, known, self.store().describe()),
-        })
+        let is_default = self.config().server(&server.name)?.account == server.account;
+        let store = self.store().describe();
+        Ok(auth_status(server, is_default, known, store))
     }
 
     async fn look_up(&self, server: &ServerConfig) -> Result<Known, StoreError> {
@@ -186,7 +232,23 @@ impl Host {
     }
 }
 
-fn auth_status(server: &ServerConfig, known: Known, store: StoreDescription) -> AuthStatus {
+/// The accounts among these keys that belong to a server.
+fn accounts_of<'a>(
+    server: &ServerConfig,
+    keys: &'a [GrantKey],
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let url = facts::server_key(server);
+    keys.iter()
+        .filter(move |key| key.server == url)
+        .map(|key| key.account.as_str())
+}
+
+fn auth_status(
+    server: &ServerConfig,
+    is_default: bool,
+    known: Known,
+    store: StoreDescription,
+) -> AuthStatus {
     let Known {
         state,
         reason,
@@ -219,6 +281,8 @@ fn auth_status(server: &ServerConfig, known: Known, store: StoreDescription) -> 
                 Some(kind.as_str())
             }),
         account: server.account.clone(),
+        is_default,
+        account_label: grant.and_then(|grant| grant.account_label.clone()),
         client_id: grant.map(|grant| grant.client_id.clone()),
         proof: grant.map(|grant| grant.proof.as_str()),
         last_error: grant.and_then(|grant| grant.last_error.clone()),

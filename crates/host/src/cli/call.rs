@@ -7,11 +7,14 @@ use serde_json::{Map, Value};
 
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean, clean_lines};
+use super::subject::Account;
 
 #[derive(Args, Debug)]
 pub(crate) struct Call {
     /// The server, as named in the configuration
     pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) account: Account,
     /// The tool
     tool: String,
     /// Its arguments, a JSON object
@@ -27,7 +30,9 @@ impl Call {
         let call = async |connection: &Connection<_>| {
             connection.call_tool(&self.tool, self.args.clone()).await
         };
-        let result = host.with_connection(&self.name, call).await?;
+        let result = host
+            .with_connection(self.account.at(&self.name), call)
+            .await?;
         if self.json {
             output.json(&result)?;
         } else {

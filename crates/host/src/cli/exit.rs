@@ -42,6 +42,11 @@ pub(crate) enum Failure {
 }
 
 impl Exit {
+    /// The one of both that says that something is left to do.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        if self == Self::Done { other } else { self }
+    }
+
     /// The code for a failure.
     pub(crate) fn of(failure: &Failure) -> Self {
         match failure {
@@ -61,13 +66,15 @@ impl Exit {
             return Self::of_authorization(authorization);
         }
         match error {
+            Error::AccountName { .. } => Self::Usage,
             Error::NoHome
             | Error::Config(_)
             | Error::Network(_)
             | Error::Client { .. }
             | Error::Store(_)
             | Error::Disabled { .. }
-            | Error::BearerConfigured { .. } => Self::Configuration,
+            | Error::BearerConfigured { .. }
+            | Error::BearerHasNoAccounts { .. } => Self::Configuration,
             Error::Rejected { source, .. } | Error::Unproven { source, .. } => {
                 Self::of_error(source)
             }

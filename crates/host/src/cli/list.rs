@@ -2,7 +2,8 @@
 
 use clap::Args;
 use comfy_table::{Table, presets};
-use doorkey::{Host, LoginState, ServerStatus};
+use doorkey::{AuthStatus, Host, LoginState, ServerStatus};
+use doorkey_store::DEFAULT_ACCOUNT;
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -66,6 +67,9 @@ impl List {
         } else {
             output.data(&table(&rows).trim_fmt())?;
         }
+        if !self.json && rows.iter().any(|row| !row.status.other_accounts.is_empty()) {
+            output.note("* is used where no --account is given");
+        }
         for row in &rows {
             warn_if_unreadable(&row.status, output);
         }
@@ -82,8 +86,10 @@ impl List {
 
 /// A login that is there and cannot be read: the others are shown all the same.
 pub(crate) fn warn_if_unreadable(status: &ServerStatus, output: &Output) {
-    if let (LoginState::Unknown, Some(reason)) = (status.auth.status, &status.auth.reason) {
-        output.warn(&format!("{}: {reason}", status.name));
+    for auth in std::iter::once(&status.auth).chain(&status.other_accounts) {
+        if let (LoginState::Unknown, Some(reason)) = (auth.status, &auth.reason) {
+            output.warn(&format!("{}: {reason}", status.name));
+        }
     }
 }
 
@@ -119,34 +125,53 @@ async fn check(host: &Host, name: &str) -> Check {
     }
 }
 
+/// Whether there is more to say of whose a login is than that it is the only one.
+fn has_names(status: &ServerStatus) -> bool {
+    let has_name = |auth: &AuthStatus| {
+        auth.account != DEFAULT_ACCOUNT || auth.account_label.is_some() || !auth.is_default
+    };
+    has_name(&status.auth) || !status.other_accounts.is_empty()
+}
+
+/// The account, marked where it is the one that is used by default, and who that is.
+fn account(auth: &AuthStatus) -> String {
+    let mark = if auth.is_default { "*" } else { "" };
+    match &auth.account_label {
+        Some(label) if *label != auth.account => format!("{}{mark} ({label})", auth.account),
+        _ => format!("{}{mark}", auth.account),
+    }
+}
+
 fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     let checked = rows.iter().any(|row| row.check.is_some());
-    let mut header = vec!["NAME", "URL", "LOGIN", "EXPIRES", "ISSUER"];
+    let named = rows.iter().any(|row| has_names(&row.status));
+    let mut header = vec!["NAME", "URL"];
+    header.extend(named.then_some("ACCOUNT"));
+    header.extend(["LOGIN", "EXPIRES", "ISSUER"]);
     header.extend(checked.then_some("CHECK"));
     table.set_header(header);
     for Row { status, check } in rows {
-        let login = if status.enabled {
-            status.auth.status.as_str()
-        } else {
-            "disabled"
-        };
-        let mut cells = vec![
-            status.name.clone(),
-            status.url.clone(),
-            login.to_owned(),
-            status.auth.expires_at.clone().unwrap_or_default(),
-            status.auth.issuer.clone().unwrap_or_default(),
-        ];
-        if checked {
-            let text = check.as_ref().map(|check| match check.ok {
+        for auth in std::iter::once(&status.auth).chain(&status.other_accounts) {
+            let login = match status.enabled {
+                true => auth.status.as_str(),
+                false => "disabled",
+            };
+            let mut cells = vec![status.name.clone(), status.url.clone()];
+            cells.extend(named.then(|| account(auth)));
+            cells.push(login.to_owned());
+            cells.push(auth.expires_at.clone().unwrap_or_default());
+            cells.push(auth.issuer.clone().unwrap_or_default());
+            // What was tried is the default account.
+            let check = check.as_ref().filter(|_| auth.is_default);
+            let text = check.map(|check| match check.ok {
                 true => "ok".to_owned(),
                 false => check.error.join(": "),
             });
-            cells.push(text.unwrap_or_default());
+            cells.extend(checked.then(|| text.unwrap_or_default()));
+            table.add_row(cells.iter().map(|cell| clean(cell)));
         }
-        table.add_row(cells.iter().map(|cell| clean(cell)));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));

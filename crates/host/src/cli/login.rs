@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use doorkey::{
     Browser, CallbackSettings, Environment, FlowSettings, Host, LoginOutcome, LoopbackInteraction,
     OAuthSettings, Progress,
@@ -15,11 +16,17 @@ use tokio::sync::mpsc;
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean};
 use super::progress::Narrator;
+use super::subject::{Account, shown};
 
 #[derive(Args, Debug)]
 pub(crate) struct Login {
     /// The server, as named in the configuration
     pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) account: Account,
+    /// Tell the authorization server who is to sign in, such as an address
+    #[arg(long, value_name = "WHO", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) login_hint: Option<String>,
     /// Show the page to open and wait; open no browser
     #[arg(long)]
     no_browser: bool,
@@ -30,6 +37,7 @@ pub(crate) struct Login {
 
 impl Login {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
+        let target = self.account.at(&self.name);
         let oauth = &host.config().server(&self.name)?.oauth;
         if self.device && oauth.flow.is_unattended() {
             output.warn(&format!(
@@ -48,9 +56,7 @@ impl Login {
             person = person.with_pasted(typed_lines());
         }
         let person = Arc::new(person);
-        let outcome = host
-            .login(&self.name, person.clone(), narrator.as_ref())
-            .await;
+        let outcome = host.login(target, person.clone(), narrator.as_ref()).await;
         narrator.finish();
         person.drain(PAGE_LIMIT).await;
         match outcome? {
@@ -60,7 +66,7 @@ impl Login {
             LoginOutcome::SignedIn { report, tools, .. } => {
                 output.note(&format!(
                     "signed in to {}{}; the server takes the token",
-                    self.name,
+                    shown(target),
                     as_whom(oauth)
                 ));
                 describe(&report, tools, oauth.flow.is_unattended(), output);

@@ -7,12 +7,15 @@ use doorkey_oauth::{LogoutOptions, LogoutReport, StepOutcome};
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean};
 use super::report;
+use super::subject::{Account, shown};
 use super::wording::in_configured_names;
 
 #[derive(Args, Debug)]
 pub(crate) struct Logout {
     /// The server, as named in the configuration
     pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) account: Account,
     /// Also delete the client registration, unless another login uses it
     #[arg(long)]
     forget_client: bool,
@@ -20,9 +23,10 @@ pub(crate) struct Logout {
 
 impl Logout {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
+        let target = self.account.at(&self.name);
         let options = LogoutOptions::default().forget_client(self.forget_client);
-        let outcome = host.logout(&self.name, options).await?;
-        let exit = tell(&self.name, &outcome, output);
+        let outcome = host.logout(target, options).await?;
+        let exit = tell(&shown(target), &outcome, output);
         let oauth = &host.config().server(&self.name)?.oauth;
         if oauth.flow.is_unattended() {
             output.note(&format!(
@@ -31,7 +35,7 @@ impl Logout {
                 oauth.flow.as_str()
             ));
         }
-        for other in host.sharing_login(&self.name)? {
+        for other in host.sharing_login(target)? {
             output.note(&format!(
                 "{other}: had the same login, and is signed out too"
             ));

@@ -1,12 +1,13 @@
 //! `doorkey remove`: sign out and take the server out of the configuration.
 
 use clap::Args;
-use doorkey::{Config, Error, Host};
+use doorkey::{Config, Error, Host, Target};
 use doorkey_oauth::LogoutOptions;
 
 use super::exit::{Exit, Failure};
 use super::logout;
 use super::output::Output;
+use super::subject::shown;
 
 #[derive(Args, Debug)]
 pub(crate) struct Remove {
@@ -17,16 +18,13 @@ pub(crate) struct Remove {
 impl Remove {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let mut exit = Exit::Done;
-        if host.config().server(&self.name).is_ok() {
-            let others = host.sharing_login(&self.name)?.join(", ");
-            if others.is_empty() {
-                exit = self.sign_out(host, output).await?;
-                host.forget(&self.name).await?;
-            } else {
-                output.note(&format!(
-                    "{}: kept the login: {others} uses it too",
-                    self.name
-                ));
+        if let Ok(server) = host.config().server(&self.name) {
+            let default = server.account.clone();
+            exit = self.sign_out_of(&default, None, host, output).await?;
+            let others = host.accounts(&self.name).await?;
+            for account in others.iter().filter(|account| **account != default) {
+                let of_other = self.sign_out_of(account, Some(account), host, output);
+                exit = exit.worse(of_other.await?);
             }
         }
         Config::remove_server(host.home(), &self.name)?;
@@ -35,11 +33,49 @@ impl Remove {
         Ok(exit)
     }
 
-    async fn sign_out(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
-        match host.logout(&self.name, LogoutOptions::default()).await {
-            Ok(outcome) => Ok(logout::tell(&self.name, &outcome, output)),
-            Err(Error::BearerConfigured { .. }) => Ok(Exit::Done),
-            Err(error) => Err(error.into()),
+    /// The other servers that the login of an account can be used with: by default, or with `--account`.
+    fn sharing<'h>(
+        &self,
+        account: &str,
+        named: bool,
+        host: &'h Host,
+    ) -> Result<Vec<&'h str>, Failure> {
+        if !named {
+            return Ok(host.sharing_login(Target::new(&self.name).with_account(account))?);
         }
+        let url = &host.config().server(&self.name)?.url;
+        let others = host.config().servers().iter().filter(|other| {
+            other.name != self.name && other.bearer_key().is_none() && other.url == *url
+        });
+        Ok(others.map(|other| other.name.as_str()).collect())
+    }
+
+    /// A login that another server of the configuration can be used with stays.
+    async fn sign_out_of(
+        &self,
+        account: &str,
+        named: Option<&String>,
+        host: &Host,
+        output: &Output,
+    ) -> Result<Exit, Failure> {
+        let target = Target::new(&self.name).with_account(named.map(String::as_str));
+        let others = self.sharing(account, named.is_some(), host)?;
+        if !others.is_empty() {
+            output.note(&format!(
+                "{}: kept the login: {} uses it too",
+                shown(target),
+                others.join(", ")
+            ));
+            return Ok(Exit::Done);
+        }
+        let exit = match host.logout(target, LogoutOptions::default()).await {
+            Ok(outcome) => logout::tell(&shown(target), &outcome, output),
+            Err(Error::BearerConfigured { .. }) => Exit::Done,
+            Err(error) => return Err(error.into()),
+        };
+        if named.is_none() {
+            host.forget(&self.name).await?;
+        }
+        Ok(exit)
     }
 }

@@ -2,16 +2,17 @@
 
 use std::error::Error as StdError;
 
-use doorkey::{ConfigError, Error, Unattended};
+use doorkey::{ConfigError, Error, Target, Unattended};
 use doorkey_oauth::NextStep;
 use doorkey_rmcp::{TransportError, transport_error};
 
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean};
+use super::subject::typed;
 use super::wording::{in_configured_names, key_of};
 
 /// Tells a failure and returns its exit code.
-pub(crate) fn failure(output: &Output, server: Option<&str>, failure: &Failure) -> Exit {
+pub(crate) fn failure(output: &Output, target: Option<Target<'_>>, failure: &Failure) -> Exit {
     let exit = Exit::of(failure);
     let style = anstyle::AnsiColor::Red
         .on_default()
@@ -21,9 +22,9 @@ pub(crate) fn failure(output: &Output, server: Option<&str>, failure: &Failure) 
         Failure::Output(_) if exit == Exit::Done => return exit,
         Failure::Output(error) => (vec![format!("cannot write the output: {error}")], None),
         Failure::Interrupted { .. } => (vec!["interrupted".to_owned()], None),
-        Failure::Host(error) => (causes(error), next_step(error, server)),
+        Failure::Host(error) => (causes(error), next_step(error, target)),
         Failure::Bearer { error, key } => {
-            let name = server.unwrap_or("NAME");
+            let name = target.map_or("NAME", |target| target.server);
             let next = format!("put a valid token where {key} of [mcp_servers.{name}] says");
             (causes(error), Some(next))
         }
@@ -80,13 +81,14 @@ fn sources(error: &(dyn StdError + 'static)) -> impl Iterator<Item = String> {
     std::iter::successors(error.source(), |&error| error.source()).map(ToString::to_string)
 }
 
-fn next_step(error: &Error, server: Option<&str>) -> Option<String> {
-    let name = server.unwrap_or("NAME");
+fn next_step(error: &Error, target: Option<Target<'_>>) -> Option<String> {
+    let target = target.unwrap_or(Target::new("NAME"));
+    let name = target.server;
     if let Some(authorization) = error.authorization() {
         return authorization
             .next_step()
-            .and_then(|step| word(&step, name))
-            .or_else(|| by_cause(authorization, name))
+            .and_then(|step| word(&step, target))
+            .or_else(|| by_cause(authorization, target))
             .or_else(|| error.remedy());
     }
     match error {
@@ -94,17 +96,18 @@ fn next_step(error: &Error, server: Option<&str>) -> Option<String> {
             Some(format!("doorkey list, or doorkey add {name} --url URL"))
         }
         Error::Config(ConfigError::ServerExists { .. }) => Some(format!("doorkey remove {name}")),
-        Error::Unproven { .. } => Some(format!("doorkey tools {name}")),
+        Error::Unproven { .. } => Some(format!("doorkey tools {}", typed(target))),
         _ if error.is_transient() => {
             let after = transport(error).and_then(TransportError::retry_after);
-            word(&NextStep::Retry { after }, name)
+            word(&NextStep::Retry { after }, target)
         }
         _ => error.remedy(),
     }
 }
 
 /// What a cause further down calls for.
-fn by_cause(error: &doorkey_oauth::Error, name: &str) -> Option<String> {
+fn by_cause(error: &doorkey_oauth::Error, target: Target<'_>) -> Option<String> {
+    let name = target.server;
     if matches!(error, doorkey_oauth::Error::TokenNotBound { .. }) {
         return Some(format!(
             "if a bearer token will do, write dpop = \"prefer\" in [mcp_servers.{name}.oauth]"
@@ -119,36 +122,40 @@ fn by_cause(error: &doorkey_oauth::Error, name: &str) -> Option<String> {
     }
     let first: &(dyn StdError + 'static) = error;
     let mut causes = std::iter::successors(Some(first), |&error| error.source());
-    causes
-        .any(<dyn StdError>::is::<Unattended>)
-        .then(|| format!("doorkey login {name} at a terminal, or with BROWSER set"))
+    causes.any(<dyn StdError>::is::<Unattended>).then(|| {
+        format!(
+            "doorkey login {} at a terminal, or with BROWSER set",
+            typed(target)
+        )
+    })
 }
 
-fn word(step: &NextStep, name: &str) -> Option<String> {
+fn word(step: &NextStep, target: Target<'_>) -> Option<String> {
+    let (name, login) = (target.server, format!("doorkey login {}", typed(target)));
     Some(match step {
-        NextStep::Login => format!("doorkey login {name}"),
+        NextStep::Login => login,
         NextStep::ConfigureClientId => format!(
             "register a client with the authorization server and set client_id in \
              [mcp_servers.{name}.oauth]"
         ),
         NextStep::CheckClient => format!(
             "check client_id, client_secret and token_endpoint_auth_method in \
-             [mcp_servers.{name}.oauth], then doorkey login {name}"
+             [mcp_servers.{name}.oauth], then {login}"
         ),
         NextStep::CheckScope { required } if required.is_empty() => {
-            format!("set scopes in [mcp_servers.{name}], then doorkey login {name}")
+            format!("set scopes in [mcp_servers.{name}], then {login}")
         }
         NextStep::CheckScope { required } => {
             let list: Vec<_> = required.iter().map(|scope| format!("{scope:?}")).collect();
             format!(
-                "doorkey login {name}, with an account that may have it; to ask for it every time \
+                "{login}, with an account that may have it; to ask for it every time \
                  write scopes = [{}] in [mcp_servers.{name}]",
                 clean(&list.join(", "))
             )
         }
         NextStep::CheckResource => format!(
             "compare resource in doorkey get {name} --json with what the server expects; write \
-             oauth_resource = \"URI\" or \"omit\" in [mcp_servers.{name}], then doorkey login {name}"
+             oauth_resource = \"URI\" or \"omit\" in [mcp_servers.{name}], then {login}"
         ),
         NextStep::NameIssuer { discovered } => format!(
             "if that is the right one, write issuer = {:?} in [mcp_servers.{name}.oauth]",

@@ -5,11 +5,14 @@ use doorkey::{Connection, Host};
 
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean};
+use super::subject::Account;
 
 #[derive(Args, Debug)]
 pub(crate) struct Tools {
     /// The server, as named in the configuration
     pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) account: Account,
     /// As JSON, schemas included
     #[arg(long)]
     json: bool,
@@ -18,7 +21,9 @@ pub(crate) struct Tools {
 impl Tools {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let list = async |connection: &Connection<_>| connection.list_tools().await;
-        let tools = host.with_connection(&self.name, list).await?;
+        let tools = host
+            .with_connection(self.account.at(&self.name), list)
+            .await?;
         if self.json {
             output.json(&tools)?;
             return Ok(Exit::Done);

@@ -161,6 +161,7 @@ impl OAuthSettings {
             FlowSettings::EnterpriseManaged(provider) if provider.identity == SignOn);
         if self.flow != FlowSettings::AuthorizationCode {
             section.note_without_effect("authorize_params", &why);
+            section.note_without_effect("login_hint", &why);
             if !is_sign_on {
                 section.note_without_effect("callback_port", &why);
                 section.note_without_effect("callback_url", &why);

@@ -38,6 +38,8 @@ pub struct OAuthSettings {
     pub callback_url: Option<Url>,
     /// Whether a refresh token is asked for.
     pub offline_access: bool,
+    /// Who is to sign in, told to the authorization server beforehand: an address, mostly.
+    pub login_hint: Option<String>,
     /// More parameters for the authorization request, such as `audience`.
     pub authorize_params: Vec<(String, String)>,
 }
@@ -81,6 +83,13 @@ impl OAuthSettings {
                 accept_callback_url,
             )?,
             offline_access: section.flag("offline_access", true)?,
+            login_hint: section
+                .text(
+                    "login_hint",
+                    "who signs in",
+                    "login_hint = \"ada@example.com\"",
+                )?
+                .map(str::to_owned),
             authorize_params: section.text_pairs("authorize_params")?,
         };
         settings.check_callback(section)?;
@@ -121,6 +130,7 @@ impl Default for OAuthSettings {
             callback_port: None,
             callback_url: None,
             offline_access: true,
+            login_hint: None,
             authorize_params: Vec::new(),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use doorkey_discovery::{Issuer, ResourceMatch};
 use doorkey_oauth::ResourceChoice;
 use doorkey_rmcp::Protocol;
+use doorkey_store::DEFAULT_ACCOUNT;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 use url::Url;
@@ -14,6 +15,7 @@ use super::oauth::{OAuthSettings, read_issuer};
 use super::section::Section;
 use super::{ConfigError, ConfigWarning};
 use crate::Home;
+use crate::target::{ACCOUNT_NAME, is_account_name};
 
 /// A remote server as configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,10 +111,7 @@ impl ServerConfig {
             name,
             url: read_url(section)?,
             enabled: section.flag("enabled", true)?,
-            account: section
-                .text("account", "the name of an account", "account = \"work\"")?
-                .unwrap_or("default")
-                .to_owned(),
+            account: read_account(section)?,
             scopes: read_scopes(section)?,
             resource: read_resource(section)?,
             resource_match: section
@@ -158,6 +157,15 @@ fn read_url(section: &Section<'_>) -> Result<Url, ConfigError> {
         doorkey_http::check_endpoint(url).map_err(|error| error.to_string())
     })?;
     url.ok_or_else(|| section.missing("url", expected, example))
+}
+
+fn read_account(section: &Section<'_>) -> Result<String, ConfigError> {
+    let example = "account = \"work\"";
+    match section.text("account", ACCOUNT_NAME, example)? {
+        None => Ok(DEFAULT_ACCOUNT.to_owned()),
+        Some(account) if is_account_name(account) => Ok(account.to_owned()),
+        Some(other) => Err(section.wrong("account", ACCOUNT_NAME, format!("{other:?}"), example)),
+    }
 }
 
 /// A list, or one text with blanks or commas between the scopes.

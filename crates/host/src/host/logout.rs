@@ -11,6 +11,7 @@ use super::{Host, grant_key, identity_key};
 use crate::config::{FlowSettings, ServerConfig};
 use crate::error::Error;
 use crate::facts;
+use crate::target::Target;
 
 /// What became of a logout.
 #[derive(Debug)]
@@ -41,8 +42,13 @@ impl Host {
     /// # Errors
     /// There is no such server, it uses a configured bearer token and no login is stored for it, or
     /// the store fails.
-    pub async fn logout(&self, name: &str, options: LogoutOptions) -> Result<Logout, Error> {
-        let server = self.config.server(name)?;
+    pub async fn logout(
+        &self,
+        target: impl Into<Target<'_>>,
+        options: LogoutOptions,
+    ) -> Result<Logout, Error> {
+        let server = &self.server(target.into())?;
+        let name = server.name.as_str();
         let outcome = match self.stored_login(server) {
             Ok(tokens) => {
                 let report =
@@ -74,10 +80,11 @@ impl Host {
     ///
     /// # Errors
     /// There is no such server.
-    pub fn sharing_login(&self, name: &str) -> Result<Vec<&str>, Error> {
-        let key = grant_key(self.config.server(name)?);
+    pub fn sharing_login<'a>(&self, target: impl Into<Target<'a>>) -> Result<Vec<&str>, Error> {
+        let server = self.server(target.into())?;
+        let (name, key) = (&server.name, grant_key(&server));
         let others = self.config.servers().iter().filter(|other| {
-            other.name != name && other.bearer_key().is_none() && grant_key(other) == key
+            other.name != *name && other.bearer_key().is_none() && grant_key(other) == key
         });
         Ok(others.map(|other| other.name.as_str()).collect())
     }

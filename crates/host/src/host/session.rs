@@ -1,6 +1,5 @@
 //! The client and the token source of a server, made when first asked for.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use doorkey_discovery::Scopes;
@@ -9,10 +8,11 @@ use doorkey_oauth::{AuthorizationConfig, ClientChoice, Flow, TokenSource};
 use doorkey_store::GrantKey;
 use http::HeaderMap;
 
-use super::{Host, flow};
+use super::{Host, Sessions, flow};
 use crate::config::{IdentityProviderSettings, ServerConfig};
 use crate::credentials::{Owner, credentials};
 use crate::error::Error;
+use crate::target::Target;
 use crate::{facts, network};
 
 /// What everything about one server goes through.
@@ -28,13 +28,25 @@ pub struct Session {
 }
 
 impl Host {
-    /// The client and token source of a server, made when first asked for. Servers that sign in and
-    /// send alike, such as two names for one URL, share them.
+    /// The client and token source of a server and account, made when first asked for. Servers that sign
+    /// in and send alike, such as two names for one URL, share them; accounts never do.
     ///
     /// # Errors
-    /// There is no such server, or its settings cannot be used.
-    pub fn session(&self, name: &str) -> Result<Session, Error> {
-        let server = self.config.server(name)?;
+    /// There is no such server, its settings cannot be used, or it has a bearer token in place of accounts.
+    pub fn session<'a>(&self, target: impl Into<Target<'a>>) -> Result<Session, Error> {
+        let target = target.into();
+        let server = self.server(target)?;
+        if let (Some(key), Some(account)) = (server.bearer_key(), target.account) {
+            return Err(Error::BearerHasNoAccounts {
+                server: server.name,
+                account: account.to_owned(),
+                key,
+            });
+        }
+        self.session_of(&server)
+    }
+
+    pub(super) fn session_of(&self, server: &ServerConfig) -> Result<Session, Error> {
         if let Some(session) = known(&self.sessions(), server) {
             return Ok(session);
         }
@@ -42,7 +54,8 @@ impl Host {
         let mut sessions = self.sessions();
         // Another task may have been faster, and a token has one owner.
         let session = known(&sessions, server).unwrap_or(made);
-        sessions.insert(name.to_owned(), session.clone());
+        let key = (server.name.clone(), server.account.clone());
+        sessions.insert(key, session.clone());
         Ok(session)
     }
 
@@ -50,7 +63,7 @@ impl Host {
     /// configuration by now.
     pub(super) fn stored_login(&self, server: &ServerConfig) -> Result<TokenSource, Error> {
         if server.bearer_key().is_none() {
-            return Ok(self.session(&server.name)?.tokens);
+            return Ok(self.session_of(server)?.tokens);
         }
         let headers = network::plain_headers(&self.environment, server)?;
         let http = self.http_client(server, headers)?;
@@ -111,7 +124,7 @@ impl Host {
 }
 
 /// The session of a server, or of one that signs in and sends as it does.
-fn known(sessions: &HashMap<String, Session>, server: &ServerConfig) -> Option<Session> {
+fn known(sessions: &Sessions, server: &ServerConfig) -> Option<Session> {
     let alike = sessions
         .values()
         .find(|session| session.server.signs_in_as(server))?;
@@ -139,6 +152,10 @@ pub(crate) fn authorization(server: &ServerConfig) -> AuthorizationConfig {
     config
         .extra_authorize_params
         .clone_from(&oauth.authorize_params);
+    if let Some(hint) = &oauth.login_hint {
+        let hint = ("login_hint".to_owned(), hint.clone());
+        config.extra_authorize_params.push(hint);
+    }
     config.flow = flow::kind(&oauth.flow);
     config.dpop = oauth.dpop;
     config.accept_discovered_issuer = oauth.accept_discovered_issuer;

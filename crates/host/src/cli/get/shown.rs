@@ -1,6 +1,6 @@
 //! What is shown of a server: its settings, and what is known of its login.
 
-use doorkey::{ServerConfig, ServerStatus};
+use doorkey::{AuthStatus, ServerConfig, ServerStatus};
 use doorkey_oauth::ResourceChoice;
 use serde::Serialize;
 
@@ -51,9 +51,23 @@ impl<'a> Shown<'a> {
         }
     }
 
+    fn other_accounts(&self) -> String {
+        let others = self.status.other_accounts.iter().map(|auth| {
+            let label = auth.account_label.as_ref();
+            let label = label.map_or(String::new(), |label| format!(" as {label}"));
+            format!("{}{label} ({})", account(auth), auth.status.as_str())
+        });
+        others.collect::<Vec<_>>().join(", ")
+    }
+
     pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
         let auth = &self.status.auth;
         let optional = [
+            ("signed in as", auth.account_label.clone()),
+            (
+                "other accounts",
+                Some(self.other_accounts()).filter(|names| !names.is_empty()),
+            ),
             ("reason", auth.reason.clone()),
             ("expires_at", auth.expires_at.clone()),
             ("issuer", auth.issuer.clone()),
@@ -85,7 +99,7 @@ impl<'a> Shown<'a> {
             ("url", self.status.url.clone()),
             ("enabled", self.status.enabled.to_string()),
             ("login", auth.status.as_str().to_owned()),
-            ("account", auth.account.clone()),
+            ("account", account(auth)),
             (
                 "store",
                 format!("{} {}", auth.store.kind, auth.store.location),
@@ -102,5 +116,13 @@ impl<'a> Shown<'a> {
                 .filter_map(|(label, value)| Some((label, value?))),
         );
         lines
+    }
+}
+
+/// The name, marked where it is not the one that is used by default.
+fn account(auth: &AuthStatus) -> String {
+    match auth.is_default {
+        true => auth.account.clone(),
+        false => format!("{} (not the default)", auth.account),
     }
 }

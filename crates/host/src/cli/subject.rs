@@ -1,0 +1,42 @@
+//! The server and the account that a command is about.
+
+use clap::Args;
+use doorkey::{Target, is_account_name};
+
+/// `--account`, for the commands that act as somebody.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Account {
+    /// The account there, where you have several; a new name is a new account
+    #[arg(long, value_name = "NAME", value_parser = account)]
+    account: Option<String>,
+}
+
+impl Account {
+    pub(crate) fn at<'a>(&'a self, server: &'a str) -> Target<'a> {
+        Target::new(server).with_account(self.account.as_deref())
+    }
+}
+
+/// The server of a target as a person refers to it: with the account where one was named.
+pub(crate) fn shown(target: Target<'_>) -> String {
+    match target.account {
+        Some(account) => format!("{} as {account}", target.server),
+        None => target.server.to_owned(),
+    }
+}
+
+/// The arguments that name a target on the command line.
+pub(crate) fn typed(target: Target<'_>) -> String {
+    match target.account {
+        Some(account) => format!("{} --account {account}", target.server),
+        None => target.server.to_owned(),
+    }
+}
+
+fn account(text: &str) -> Result<String, String> {
+    if is_account_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("an account is 1 to 64 letters, digits and `-_.@+`, not beginning with `-`".to_owned())
+    }
+}
