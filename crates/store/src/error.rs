@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Generation, RecordId};
+use crate::{Generation, KeyTrouble, RecordId};
 
 /// Why a store could not do what it was asked.
 ///
@@ -111,6 +111,27 @@ pub enum Error {
     /// The operating system gave no random numbers.
     #[error("the operating system gave no random numbers")]
     Random(#[source] Box<dyn std::error::Error + Send + Sync>),
+
+    /// An encrypted store cannot be opened with the key or passphrase that was given. No record was touched, and none counts as absent.
+    #[error("the encrypted store in {} cannot be opened: {why}", folder.display())]
+    Key {
+        /// The folder of the store.
+        folder: PathBuf,
+        /// What is wrong, and what to do.
+        why: KeyTrouble,
+    },
+
+    /// A folder holds records of the other kind: encrypted ones where records in the clear were expected, or the other way about.
+    #[error(
+        "{} holds records {}; open it as such a store, or use another folder", path.display(),
+        if *encrypted { "that are encrypted" } else { "in the clear" }
+    )]
+    OtherFormat {
+        /// The folder.
+        path: PathBuf,
+        /// Whether what it holds is encrypted.
+        encrypted: bool,
+    },
 
     /// A record could not be encrypted.
     #[error("the record cannot be encrypted")]

@@ -8,15 +8,27 @@
 //! locks/grant-mcp.example.com-<hash>.save       held for the moment of one compare-and-swap
 //! ```
 //!
+//! In an encrypted folder, the envelopes are sealed and the names hide whose they are:
+//!
+//! ```text
+//! key.json                                      how the folder is opened, and what tells a wrong key
+//! grant-<hash>.sealed                           one record; its hash takes the key to compute
+//! grant-<hash>.sealed.broken-1, .grant-<hash>.sealed.new, locks/grant-<hash>.{lock,save}
+//! ```
+//!
 //! Lock files are empty and stay: deleting one while somebody waits for it would let two in.
 
 mod envelope;
 mod folder;
+mod form;
+mod home;
 mod listing;
 mod lock;
 mod name;
 mod platform;
 mod records;
+#[cfg(feature = "encrypted")]
+mod vault;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +37,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
+use self::home::Home;
 use self::records::Records;
+#[cfg(feature = "encrypted")]
+pub use self::vault::{KeySource, create_key_file};
 use crate::{
     Backend, BoxFuture, Defect, Error, Generation, Listing, LockGuard, Problem, RawRecord,
     RecordId, RecordKind, StoreDescription,
@@ -40,7 +55,7 @@ use crate::{
 /// Its futures must be polled on a tokio runtime with time enabled.
 #[derive(Clone, Debug)]
 pub struct FileBackend {
-    records: Arc<Records>,
+    home: Arc<Home>,
 }
 
 impl FileBackend {
@@ -49,23 +64,55 @@ impl FileBackend {
     /// # Errors
     /// If `folder` is empty, or relative while there is no current folder.
     pub fn new(folder: impl Into<PathBuf>) -> Result<Self, Error> {
-        let records = Records::new(&folder.into())?;
+        let home = Home::plain(&folder.into())?;
         Ok(Self {
-            records: Arc::new(records),
+            home: Arc::new(home),
+        })
+    }
+
+    /// Encrypted records in that folder, which is made with its parents when something is first saved or locked.
+    ///
+    /// All that a record holds, its key and generation too, is sealed with XChaCha20-Poly1305 for the one file it stands in, so that
+    /// files can be neither read nor exchanged; file names show the kind of a record and nothing else. Whoever can write to
+    /// the folder can still delete a file or put back an older version of it: no file can prove that it is the newest.
+    ///
+    /// The key is asked for by the first operation that needs it. A wrong key or passphrase is [`Error::Key`] and touches no record.
+    /// A folder with records in the clear is refused ([`Error::OtherFormat`]).
+    ///
+    /// # Errors
+    /// If `folder` is empty, or relative while there is no current folder.
+    #[cfg(feature = "encrypted")]
+    pub fn encrypted(folder: impl Into<PathBuf>, key: KeySource) -> Result<Self, Error> {
+        let home = Home::sealed(&folder.into(), vault::Vault::new(key))?;
+        Ok(Self {
+            home: Arc::new(home),
         })
     }
 
     /// Runs file operations where they may block. They run to their end even if the returned future is dropped.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Records) -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&Home) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let runtime = Handle::try_current().map_err(|error| Error::Runtime(Box::new(error)))?;
-        let records = Arc::clone(&self.records);
+        let home = Arc::clone(&self.home);
         runtime
-            .spawn_blocking(move || work(&records))
+            .spawn_blocking(move || work(&home))
             .await
             .map_err(|error| Error::Runtime(Box::new(error)))?
+    }
+
+    /// Runs an operation on records that are there; `otherwise` is for a store that is not.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Records<'_>) -> Result<T, Error> + Send + 'static,
+        otherwise: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.run(move |home| match home.reading()? {
+            Some(records) => work(&records),
+            None => otherwise(),
+        })
+        .await
     }
 
     async fn wait_for_lock(&self, id: &RecordId, limit: Duration) -> Result<LockGuard, Error> {
@@ -73,15 +120,16 @@ impl FileBackend {
         let mut pauses = lock::Pauses::default();
         loop {
             let wanted = id.clone();
-            if let Some(lock) = self.run(move |records| records.try_lock(&wanted)).await? {
-                return Ok(LockGuard::new(lock));
-            }
+            let lock = self.run(move |home| home.writing()?.try_lock(&wanted));
+            let path = match lock.await? {
+                Ok(lock) => return Ok(LockGuard::new(lock)),
+                Err(path) => path,
+            };
             let left = limit.saturating_sub(started.elapsed());
             if left.is_zero() {
-                let location = self.records.lock_location(id);
                 return Err(Error::LockTimeout {
                     id: id.clone(),
-                    location,
+                    location: path.display().to_string(),
                     limit,
                 });
             }
@@ -93,7 +141,7 @@ impl FileBackend {
 impl Backend for FileBackend {
     fn load<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, Result<Option<RawRecord>, Error>> {
         let id = id.clone();
-        Box::pin(self.run(move |records| records.load(&id)))
+        Box::pin(self.read(move |records| records.load(&id), || Ok(None)))
     }
 
     fn save<'a>(
@@ -103,7 +151,7 @@ impl Backend for FileBackend {
         expected: Option<Generation>,
     ) -> BoxFuture<'a, Result<Generation, Error>> {
         let id = id.clone();
-        Box::pin(self.run(move |records| records.save(&id, &bytes, expected)))
+        Box::pin(self.run(move |home| home.writing()?.save(&id, &bytes, expected)))
     }
 
     fn remove<'a>(
@@ -111,12 +159,15 @@ impl Backend for FileBackend {
         id: &'a RecordId,
         expected: Generation,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        let id = id.clone();
-        Box::pin(self.run(move |records| records.remove(&id, expected)))
+        let (id, absent) = (id.clone(), id.clone());
+        Box::pin(self.read(
+            move |records| records.remove(&id, expected),
+            move || records::check(&absent, None, Some(expected)),
+        ))
     }
 
     fn list(&self, kind: RecordKind) -> BoxFuture<'_, Result<Listing<RecordId>, Error>> {
-        Box::pin(self.run(move |records| records.list(kind)))
+        Box::pin(self.read(move |records| records.list(kind), || Ok(Listing::default())))
     }
 
     fn lock<'a>(
@@ -133,20 +184,25 @@ impl Backend for FileBackend {
         expected: Generation,
         defect: Defect,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        let id = id.clone();
-        Box::pin(self.run(move |records| records.set_aside(&id, expected, defect)))
+        let (id, absent) = (id.clone(), id.clone());
+        Box::pin(self.read(
+            move |records| records.set_aside(&id, expected, defect),
+            move || records::check(&absent, None, Some(expected)),
+        ))
     }
 
     fn discard_set_aside<'a>(&'a self, id: &'a RecordId) -> BoxFuture<'a, Result<usize, Error>> {
         let id = id.clone();
-        Box::pin(self.run(move |records| records.discard_set_aside(&id)))
+        Box::pin(self.read(move |records| records.discard_set_aside(&id), || Ok(0)))
     }
 
     fn problems(&self) -> Vec<Problem> {
-        self.records.problems()
+        self.home.problems()
     }
 
     fn describe(&self) -> StoreDescription {
-        StoreDescription::new("file", self.records.location(), false)
+        let encrypted = self.home.is_encrypted();
+        let kind = if encrypted { "encrypted file" } else { "file" };
+        StoreDescription::new(kind, self.home.location(), encrypted)
     }
 }

@@ -53,6 +53,7 @@ mod facts;
 mod file;
 mod grant;
 mod key;
+mod key_trouble;
 mod login;
 mod memory;
 mod problem;
@@ -67,8 +68,11 @@ pub use error::{Error, UnsafeFile};
 pub use facts::{IssuerFacts, ServerFacts};
 #[cfg(feature = "file")]
 pub use file::FileBackend;
+#[cfg(feature = "encrypted")]
+pub use file::{KeySource, create_key_file};
 pub use grant::{ClientAuthMethod, Grant, Proof};
 pub use key::{DEFAULT_ACCOUNT, GrantKey, RegistrationKey};
+pub use key_trouble::KeyTrouble;
 pub use login::{Login, PendingAuthorization};
 pub use memory::MemoryBackend;
 pub use problem::{Defect, Problem, ProblemKind, Problems};

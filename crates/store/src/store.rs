@@ -52,6 +52,21 @@ impl Store {
         Ok(Self::new(crate::FileBackend::new(folder)?))
     }
 
+    /// A store of encrypted files in that folder, which is made with its parents when something is first saved or locked.
+    ///
+    /// Nothing is opened yet: the first use does, and fails with [`Error::Key`] if the key or passphrase is wrong or missing. A
+    /// program that wants to know earlier lists the grants. [`FileBackend::encrypted`](crate::FileBackend::encrypted) tells more.
+    ///
+    /// # Errors
+    /// If `folder` is empty, or relative while there is no current folder.
+    #[cfg(feature = "encrypted")]
+    pub fn encrypted_file(
+        folder: impl Into<std::path::PathBuf>,
+        key: crate::KeySource,
+    ) -> Result<Self, Error> {
+        Ok(Self::new(crate::FileBackend::encrypted(folder, key)?))
+    }
+
     /// What kind of store this is, for people.
     #[must_use]
     pub fn describe(&self) -> StoreDescription {

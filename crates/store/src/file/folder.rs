@@ -1,10 +1,11 @@
 //! An owner-only folder, and files in it that are opened only if they are what they seem.
 
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::platform;
+use super::records::remove_if_there;
 use crate::problem::Problems;
 use crate::{Error, Problem, ProblemKind, UnsafeFile};
 
@@ -82,6 +83,33 @@ impl Folder {
     /// Makes what happened to the names in the folder durable.
     pub(super) fn sync(&self) -> Result<(), Error> {
         platform::sync_folder(&self.path).map_err(io_error("sync", &self.path))
+    }
+
+    /// Writes a file of the folder wholly or not at all, and returns when it is durable. The caller keeps others from
+    /// writing the same one; `being_written` is the name it has until it takes its place.
+    pub(super) fn replace(
+        &self,
+        name: &str,
+        being_written: &str,
+        content: &[u8],
+    ) -> Result<(), Error> {
+        let path = self.path.join(name);
+        // The lock is the caller's: one that is there was left by a process that was killed.
+        remove_if_there(&self.path.join(being_written))?;
+        // Made anew with 0600 and never through a link; deleted again if anything fails before it takes its place.
+        let mut file = tempfile::Builder::new()
+            .prefix(being_written)
+            .rand_bytes(0)
+            .tempfile_in(&self.path)
+            .map_err(io_error("create", &self.path.join(being_written)))?;
+        file.write_all(content)
+            .map_err(io_error("write", file.path()))?;
+        file.as_file()
+            .sync_all()
+            .map_err(io_error("sync", file.path()))?;
+        file.persist(&path)
+            .map_err(|error| io_error("replace", &path)(error.error))?;
+        self.sync()
     }
 
     /// Opens a plain file of ours to read, after a repair perhaps; `None` if there is none.

@@ -9,12 +9,9 @@ use super::name::{Entry, Name};
 use super::records::{Records, SAVE_LOCK_LIMIT, is_read_only};
 use crate::{Error, Listing, Problem, ProblemKind, RecordId, RecordKind};
 
-impl Records {
+impl Records<'_> {
     pub(super) fn list(&self, kind: RecordKind) -> Result<Listing<RecordId>, Error> {
         let mut listing = Listing::default();
-        if !self.folder.exists(&self.problems)? {
-            return Ok(listing);
-        }
         for (entry, of, found) in self.entries()? {
             if of != kind {
                 continue;
@@ -45,7 +42,7 @@ impl Records {
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
-            if let Some((kind, found)) = Name::of_entry(&name) {
+            if let Some((kind, found)) = self.form.entry(&name) {
                 entries.push((name, kind, found));
             }
         }
@@ -90,9 +87,9 @@ impl Records {
         &self,
         name: &Name,
     ) -> Result<Option<Result<RecordId, ProblemKind>>, Error> {
-        self.locks.make(&self.problems)?;
+        self.locks.make(self.problems)?;
         let path = self.locks.path().join(name.save_lock());
-        let lock = FileLock::wait(&self.locks, &path, SAVE_LOCK_LIMIT)?;
+        let lock = FileLock::wait(self.locks, &path, SAVE_LOCK_LIMIT)?;
         if lock.is_none() {
             return Err(io_error("lock", &path)(io::ErrorKind::TimedOut.into()));
         }

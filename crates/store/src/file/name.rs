@@ -8,6 +8,7 @@ use crate::{DEFAULT_ACCOUNT, RecordId, RecordKind};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
     stem: String,
+    suffix: &'static str,
 }
 
 impl Name {
@@ -18,35 +19,41 @@ impl Name {
         let separator = if slug.is_empty() { "" } else { "-" };
         Self {
             stem: format!("{kind}-{slug}{separator}{}", hash(id)),
+            suffix: PLAIN_SUFFIX,
         }
     }
 
-    /// What a directory entry is, or `None` if it is nothing of ours.
-    pub(super) fn of_entry(entry: &str) -> Option<(RecordKind, Entry)> {
+    /// A name that shows nothing but the kind; `hash` is one that nobody can compute without the key.
+    #[cfg(feature = "encrypted")]
+    pub(super) fn hidden(kind: RecordKind, hash: &[u8]) -> Self {
+        Self {
+            stem: format!("{kind}-{}", hex(hash)),
+            suffix: SEALED_SUFFIX,
+        }
+    }
+
+    /// What a directory entry is, among those with `suffix`, or `None` if it is nothing of ours.
+    pub(super) fn of_entry(entry: &str, suffix: &'static str) -> Option<(RecordKind, Entry)> {
         let kind = RecordKind::ALL.into_iter().find(|kind| {
             entry
                 .strip_prefix(kind.as_str())
                 .is_some_and(|rest| rest.starts_with('-'))
         })?;
-        if let Some(stem) = entry.strip_suffix(RECORD_SUFFIX) {
-            return Some((
-                kind,
-                Entry::Record(Self {
-                    stem: stem.to_owned(),
-                }),
-            ));
+        if let Some(stem) = entry.strip_suffix(suffix) {
+            let stem = stem.to_owned();
+            return Some((kind, Entry::Record(Self { stem, suffix })));
         }
         let (record, number) = entry.rsplit_once(BROKEN_INFIX)?;
         let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        (numbered && record.ends_with(RECORD_SUFFIX)).then_some((kind, Entry::SetAside))
+        (numbered && record.ends_with(suffix)).then_some((kind, Entry::SetAside))
     }
 
     pub(super) fn record(&self) -> String {
-        format!("{}{RECORD_SUFFIX}", self.stem)
+        format!("{}{}", self.stem, self.suffix)
     }
 
     pub(super) fn being_written(&self) -> String {
-        format!(".{}{RECORD_SUFFIX}.new", self.stem)
+        format!(".{}{}.new", self.stem, self.suffix)
     }
 
     pub(super) fn set_aside(&self, number: u32) -> String {
@@ -54,7 +61,7 @@ impl Name {
     }
 
     pub(super) fn set_aside_prefix(&self) -> String {
-        format!("{}{RECORD_SUFFIX}{BROKEN_INFIX}", self.stem)
+        format!("{}{}{BROKEN_INFIX}", self.stem, self.suffix)
     }
 
     pub(super) fn lock(&self) -> String {
@@ -106,14 +113,22 @@ fn hash(id: &RecordId) -> String {
         .chain_update(id.kind().as_str())
         .chain_update(id.key())
         .finalize();
-    digest
-        .iter()
+    hex(&digest)
+}
+
+/// The first 128 bits of a hash.
+fn hex(hash: &[u8]) -> String {
+    hash.iter()
         .take(HASH_BYTES)
         .map(|byte| format!("{byte:02x}"))
         .collect()
 }
 
-const RECORD_SUFFIX: &str = ".json";
+/// What the names of records in the clear end with.
+pub(super) const PLAIN_SUFFIX: &str = ".json";
+/// What the names of encrypted records end with.
+#[cfg(feature = "encrypted")]
+pub(super) const SEALED_SUFFIX: &str = ".sealed";
 const BROKEN_INFIX: &str = ".broken-";
 /// Characters of the readable part: with all else a name stays far below the 255 bytes that file systems take.
 const SLUG_LIMIT: usize = 60;
@@ -179,11 +194,11 @@ mod tests {
     fn only_our_own_entries_are_recognised() {
         let name = grant("https://a.example", "default");
         assert_eq!(
-            Name::of_entry(&name.record()),
+            Name::of_entry(&name.record(), PLAIN_SUFFIX),
             Some((RecordKind::Grant, Entry::Record(name.clone())))
         );
         assert_eq!(
-            Name::of_entry(&name.set_aside(12)),
+            Name::of_entry(&name.set_aside(12), PLAIN_SUFFIX),
             Some((RecordKind::Grant, Entry::SetAside))
         );
         for foreign in [
@@ -192,10 +207,10 @@ mod tests {
             "config.toml".to_owned(),
             "grant".to_owned(),
         ] {
-            assert_eq!(Name::of_entry(&foreign), None, "{foreign}");
+            assert_eq!(Name::of_entry(&foreign, PLAIN_SUFFIX), None, "{foreign}");
         }
         for foreign in ["grant-x.broken-1", "grant-x.json.broken-", "grants-x.json"] {
-            assert_eq!(Name::of_entry(foreign), None, "{foreign}");
+            assert_eq!(Name::of_entry(foreign, PLAIN_SUFFIX), None, "{foreign}");
         }
     }
 

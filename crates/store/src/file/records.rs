@@ -1,7 +1,7 @@
 //! The operations on records in files. All of them may block.
 
-use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,52 +10,24 @@ use zeroize::Zeroizing;
 
 use super::envelope::Envelope;
 use super::folder::{Folder, io_error, metadata};
+use super::form::Form;
 use super::lock::FileLock;
 use super::name::{Entry, Name};
 use crate::problem::Problems;
 use crate::{Defect, Error, Generation, Problem, ProblemKind, RawRecord, RecordId};
 
-/// The records of one folder.
+/// The records of one folder, as one operation sees them.
 #[derive(Debug)]
-pub(super) struct Records {
-    pub(super) folder: Folder,
-    pub(super) locks: Folder,
-    pub(super) problems: Problems,
+pub(super) struct Records<'a> {
+    pub(super) folder: &'a Folder,
+    pub(super) locks: &'a Folder,
+    pub(super) problems: &'a Problems,
+    pub(super) form: Form,
 }
 
-impl Records {
-    pub(super) fn new(folder: &Path) -> Result<Self, Error> {
-        let absolute = std::path::absolute(folder).map_err(io_error("find", folder))?;
-        // Without a trailing separator, which would make a symbolic link look like what it points to.
-        let folder: PathBuf = absolute.components().collect();
-        Ok(Self {
-            locks: Folder::new(folder.join(LOCKS)),
-            folder: Folder::new(folder),
-            problems: Problems::default(),
-        })
-    }
-
-    pub(super) fn location(&self) -> String {
-        self.folder.path().display().to_string()
-    }
-
-    pub(super) fn lock_location(&self, id: &RecordId) -> String {
-        self.locks
-            .path()
-            .join(Name::of(id).lock())
-            .display()
-            .to_string()
-    }
-
-    pub(super) fn problems(&self) -> Vec<Problem> {
-        self.problems.all()
-    }
-
+impl Records<'_> {
     pub(super) fn load(&self, id: &RecordId) -> Result<Option<RawRecord>, Error> {
-        if !self.folder.exists(&self.problems)? {
-            return Ok(None);
-        }
-        let name = Name::of(id);
+        let name = self.form.name(id);
         match self.read(&name)? {
             None => Ok(None),
             Some(Ok(envelope)) => Ok(Some(envelope.record)),
@@ -87,8 +59,7 @@ impl Records {
         value: &[u8],
         expected: Option<Generation>,
     ) -> Result<Generation, Error> {
-        self.folder.make(&self.problems)?;
-        let name = Name::of(id);
+        let name = self.form.name(id);
         let lock = self.lock_save(id, &name)?;
         let current = self.current(id, &name)?;
         check(id, current.as_ref(), expected)?;
@@ -109,16 +80,17 @@ impl Records {
                 limit,
             });
         }
-        self.replace(&name, &content)?;
+        self.folder.replace(
+            &name.record(),
+            &name.being_written(),
+            &self.form.written(&name, content)?,
+        )?;
         drop(lock);
         Ok(generation)
     }
 
     pub(super) fn remove(&self, id: &RecordId, expected: Generation) -> Result<(), Error> {
-        if !self.folder.exists(&self.problems)? {
-            return check(id, None, Some(expected));
-        }
-        let name = Name::of(id);
+        let name = self.form.name(id);
         let lock = self.lock_save(id, &name)?;
         let current = self.current(id, &name)?;
         check(id, current.as_ref(), Some(expected))?;
@@ -136,10 +108,7 @@ impl Records {
         expected: Generation,
         defect: Defect,
     ) -> Result<(), Error> {
-        if !self.folder.exists(&self.problems)? {
-            return check(id, None, Some(expected));
-        }
-        let name = Name::of(id);
+        let name = self.form.name(id);
         let lock = self.lock_save(id, &name)?;
         let current = self.current(id, &name)?;
         check(id, current.as_ref(), Some(expected))?;
@@ -155,10 +124,7 @@ impl Records {
     }
 
     pub(super) fn discard_set_aside(&self, id: &RecordId) -> Result<usize, Error> {
-        if !self.folder.exists(&self.problems)? {
-            return Ok(0);
-        }
-        let name = Name::of(id);
+        let name = self.form.name(id);
         let lock = self.lock_save(id, &name)?;
         remove_if_there(&self.path(&name.being_written()))?;
         let prefix = name.set_aside_prefix();
@@ -173,18 +139,18 @@ impl Records {
         Ok(removed)
     }
 
-    /// The lock that a task holds while it owns a record; `None` while another has it.
-    pub(super) fn try_lock(&self, id: &RecordId) -> Result<Option<FileLock>, Error> {
-        self.folder.make(&self.problems)?;
-        self.locks.make(&self.problems)?;
-        FileLock::try_new(&self.locks, &self.locks.path().join(Name::of(id).lock()))
+    /// The lock that a task holds while it owns a record; the path of it while another has it.
+    pub(super) fn try_lock(&self, id: &RecordId) -> Result<Result<FileLock, PathBuf>, Error> {
+        self.locks.make(self.problems)?;
+        let path = self.locks.path().join(self.form.name(id).lock());
+        Ok(FileLock::try_new(self.locks, &path)?.ok_or(path))
     }
 
     /// The lock of one compare-and-swap. It is not the one of [`Self::try_lock`], so that its owner can save.
     fn lock_save(&self, id: &RecordId, name: &Name) -> Result<FileLock, Error> {
-        self.locks.make(&self.problems)?;
+        self.locks.make(self.problems)?;
         let path = self.locks.path().join(name.save_lock());
-        FileLock::wait(&self.locks, &path, SAVE_LOCK_LIMIT)?.ok_or_else(|| Error::LockTimeout {
+        FileLock::wait(self.locks, &path, SAVE_LOCK_LIMIT)?.ok_or_else(|| Error::LockTimeout {
             id: id.clone(),
             location: path.display().to_string(),
             limit: SAVE_LOCK_LIMIT,
@@ -194,22 +160,15 @@ impl Records {
     /// The file of a name: nothing, an envelope, or what is wrong with it.
     pub(super) fn read(&self, name: &Name) -> Result<Option<Result<Envelope, Defect>>, Error> {
         let path = self.path(&name.record());
-        let Some(file) = self.folder.open(&path, &self.problems)? else {
+        let Some(file) = self.folder.open(&path, self.problems)? else {
             return Ok(None);
         };
-        let size = file.metadata().map_err(io_error("examine", &path))?.len();
-        if size > SIZE_LIMIT {
+        let limit = SIZE_LIMIT + self.form.overhead();
+        let Some(content) = read_whole(file, &path, limit)? else {
             return Ok(Some(Err(Defect::TooLarge { limit: SIZE_LIMIT })));
-        }
-        // Of its full size from the start: a buffer that grows leaves copies behind.
-        let mut content =
-            Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1));
-        file.take(SIZE_LIMIT)
-            .read_to_end(&mut content)
-            .map_err(io_error("read", &path))?;
-        Ok(Some(Envelope::parse(&content).and_then(|envelope| {
-            let named = Name::of(&envelope.id) == *name;
-            if named {
+        };
+        Ok(Some(self.form.read(name, &content).and_then(|envelope| {
+            if self.form.name(&envelope.id) == *name {
                 Ok(envelope)
             } else {
                 Err(Defect::Misplaced)
@@ -242,6 +201,8 @@ impl Records {
 
     /// Under the save lock: renames the file of a record, never over another one.
     pub(super) fn put_aside(&self, name: &Name, defect: Defect) -> Result<ProblemKind, Error> {
+        #[cfg(feature = "encrypted")]
+        self.form.still_stands(self.folder, self.problems)?;
         let from = self.path(&name.record());
         for number in 1..=SET_ASIDE_LIMIT {
             let to = self.path(&name.set_aside(number));
@@ -261,28 +222,6 @@ impl Records {
         Err(io_error("set aside", &from)(full))
     }
 
-    /// Under the save lock: writes the file of a record wholly or not at all, and returns when it is durable.
-    fn replace(&self, name: &Name, content: &[u8]) -> Result<(), Error> {
-        let path = self.path(&name.record());
-        let being_written = name.being_written();
-        // The lock is ours: one that is there was left by a process that was killed.
-        remove_if_there(&self.path(&being_written))?;
-        // Made anew with 0600 and never through a link; deleted again if anything fails before it takes its place.
-        let mut file = tempfile::Builder::new()
-            .prefix(&being_written)
-            .rand_bytes(0)
-            .tempfile_in(self.folder.path())
-            .map_err(io_error("create", &self.path(&being_written)))?;
-        file.write_all(content)
-            .map_err(io_error("write", file.path()))?;
-        file.as_file()
-            .sync_all()
-            .map_err(io_error("sync", file.path()))?;
-        file.persist(&path)
-            .map_err(|error| io_error("replace", &path)(error.error))?;
-        self.folder.sync()
-    }
-
     pub(super) fn path(&self, entry: &str) -> PathBuf {
         self.folder.path().join(entry)
     }
@@ -294,7 +233,7 @@ impl Records {
     }
 }
 
-fn check(
+pub(super) fn check(
     id: &RecordId,
     current: Option<&Envelope>,
     expected: Option<Generation>,
@@ -316,7 +255,25 @@ fn first_generation() -> Result<Generation, Error> {
     Ok(Generation::new((random >> 12).max(1)))
 }
 
-fn remove_if_there(path: &Path) -> Result<bool, Error> {
+/// The content of a file, or `None` if it has more than `limit` bytes.
+pub(super) fn read_whole(
+    file: File,
+    path: &Path,
+    limit: u64,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    let size = file.metadata().map_err(io_error("examine", path))?.len();
+    if size > limit {
+        return Ok(None);
+    }
+    // Of its full size from the start: a buffer that grows leaves copies behind.
+    let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1));
+    file.take(limit)
+        .read_to_end(&mut content)
+        .map_err(io_error("read", path))?;
+    Ok(Some(content))
+}
+
+pub(super) fn remove_if_there(path: &Path) -> Result<bool, Error> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -337,4 +294,3 @@ const SIZE_LIMIT: u64 = 1024 * 1024;
 pub(super) const SAVE_LOCK_LIMIT: Duration = Duration::from_secs(10);
 /// How many copies of one record may be set aside.
 const SET_ASIDE_LIMIT: u32 = 1000;
-const LOCKS: &str = "locks";

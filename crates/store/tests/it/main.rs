@@ -10,6 +10,8 @@ mod apart;
 mod conformance;
 mod typed;
 
+#[cfg(feature = "encrypted")]
+mod encrypted;
 #[cfg(feature = "file")]
 mod file;
 #[cfg(all(unix, feature = "file"))]
