@@ -23,6 +23,8 @@ pub(super) struct Held {
     /// The stored version this one is, or, while it is not saved, the one it replaces.
     pub(super) generation: Option<Generation>,
     pub(super) saved: bool,
+    /// What these tokens replace in the store, while they are not saved.
+    pub(super) replaced: Replaced,
     pub(super) origin: Origin,
     token: Option<AccessToken>,
     /// The key that the tokens are bound to.
@@ -39,6 +41,23 @@ pub(super) enum Origin {
     Stored,
     Refreshed,
     SignedIn,
+}
+
+/// What was stored when these tokens should have been saved.
+#[derive(Clone)]
+pub(super) enum Replaced {
+    Unknown,
+    Nothing,
+    /// A version with this access token.
+    Token(SecretString),
+}
+
+impl Replaced {
+    /// What that version of the grant is recognised by.
+    pub(super) fn of(grant: &Grant) -> Self {
+        let token = grant.access_token.clone();
+        token.map_or(Self::Unknown, Self::Token)
+    }
 }
 
 /// What a rejection of this token led to, so that its repetition costs nothing (CH-05).
@@ -82,6 +101,7 @@ impl Held {
             grant,
             generation,
             saved: true,
+            replaced: Replaced::Unknown,
             origin,
             accepted: AtomicBool::new(false),
             refused,
@@ -105,6 +125,7 @@ impl Held {
             key: self.key.clone(),
             issued: self.issued,
             saved: self.saved,
+            replaced: self.replaced.clone(),
             origin: self.origin,
             accepted: AtomicBool::new(self.accepted.load(Ordering::Relaxed)),
             refused: if works {

@@ -7,7 +7,7 @@ use doorkey_discovery::{Challenges, Issuer, Scopes};
 use doorkey_store::{Generation, Grant, Registration};
 
 use super::flight::Interest;
-use super::held::{Held, Origin};
+use super::held::{Held, Origin, Replaced};
 use super::identity::note_provider;
 use super::inner::Inner;
 use crate::client::{Client, ClientOrigin};
@@ -226,11 +226,13 @@ async fn finish(inner: &Inner, signed: SignedIn) -> Result<LoginReport, Error> {
     // Held until the grant is published. A login wins over whoever holds the lock for too long;
     // compare-and-swap still guards it.
     let _lock = inner.store.lock_grant(&inner.key, limit).await.ok();
-    let saved = save(inner, &grant).await;
+    let mut replaced = Replaced::Unknown;
+    let saved = save(inner, &grant, &mut replaced).await;
     let generation = saved.as_ref().ok().copied();
     let mut held = Held::new(grant, generation, Origin::SignedIn)
         .at(signed.received_at(), signed.tokens.expires_at());
     held.saved = saved.is_ok();
+    held.replaced = replaced;
     inner.publish_login(held);
     lock(&inner.backoff).reset();
     match saved {
@@ -245,11 +247,13 @@ async fn finish(inner: &Inner, signed: SignedIn) -> Result<LoginReport, Error> {
     }
 }
 
-async fn save(inner: &Inner, grant: &Grant) -> Result<Generation, Error> {
+/// Saves the grant over whatever is stored, and tells in `replaced` what that was.
+async fn save(inner: &Inner, grant: &Grant, replaced: &mut Replaced) -> Result<Generation, Error> {
     let mut conflict = None;
     for _ in 0..ROUNDS {
         let stored = inner.store.grant(&inner.key).await?;
-        let expected = stored.map(|stored| stored.generation);
+        let expected = stored.as_ref().map(|stored| stored.generation);
+        *replaced = stored.map_or(Replaced::Nothing, |stored| Replaced::of(&stored.value));
         match inner.store.save_grant(&inner.key, grant, expected).await {
             Ok(generation) => return Ok(generation),
             Err(error) if error.is_conflict() => conflict = Some(error),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use doorkey_store::{Grant, Stored};
 
-use super::held::Held;
+use super::held::{Held, Replaced};
+use crate::access_token::same_secret;
 use crate::error::Error;
 
 /// The version that counts.
@@ -39,11 +40,14 @@ pub(super) fn newest(
     let generation = Some(stored.generation);
     Ok(match memory {
         Some(held) if held.generation == generation => Newest::Memory(Arc::clone(held)),
+        Some(held) if held.is_token_of(&stored.value) => {
+            // That a save failed was said of one that was made, if memory takes it for unsaved.
+            let mut held = held.revised(stored.value, generation);
+            held.saved = true;
+            other(held)
+        }
         Some(held) if is_ahead(held, &stored.value) => {
             other(held.revised(held.grant.clone(), generation))
-        }
-        Some(held) if held.saved && held.is_token_of(&stored.value) => {
-            other(held.revised(stored.value, generation))
         }
         _ => other(Held::stored(stored)),
     })
@@ -54,6 +58,16 @@ fn other(held: Held) -> Newest {
 }
 
 /// Whether memory has tokens that could not be saved and are newer than what is stored.
+///
+/// Clocks of several machines differ, so what counts is what the tokens replaced: a record that still
+/// has that is behind. Only where it is not known, the time decides.
 fn is_ahead(held: &Held, stored: &Grant) -> bool {
-    !held.saved && held.grant.issued_at >= stored.issued_at
+    if held.saved {
+        return false;
+    }
+    match (&held.replaced, &stored.access_token) {
+        (Replaced::Unknown, _) => held.grant.issued_at >= stored.issued_at,
+        (Replaced::Token(replaced), Some(token)) => same_secret(replaced, token),
+        (Replaced::Token(_), None) | (Replaced::Nothing, _) => false,
+    }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use doorkey_http::Leg;
-use doorkey_store::{Generation, Grant, Stored};
+use doorkey_store::{Generation, Grant, LockGuard, Stored};
 use secrecy::SecretString;
 use tokio::runtime::Handle;
 use url::Url;
 
-use super::held::{Held, Origin};
+use super::held::{Held, Origin, Replaced};
 use super::inner::Inner;
 use super::newest::{Newest, newest};
 use super::on_record;
@@ -79,19 +79,24 @@ pub(super) async fn refresh(inner: &Arc<Inner>, stale: &Arc<Held>) -> Result<Arc
 
 async fn run(inner: &Inner, stale: &Held) -> Result<Arc<Held>, Error> {
     let limit = inner.config.refresh_lock_limit;
-    let _lock = match inner.store.lock_grant(&inner.key, limit).await {
-        Ok(lock) => lock,
-        Err(error) => return without_lock(inner, stale, error).await,
-    };
+    let mut taken: Option<LockGuard> = None;
     let mut last = None;
     for _ in 0..ROUNDS {
+        let lock = match taken.take().filter(LockGuard::is_held) {
+            Some(lock) => lock,
+            None => match inner.store.lock_grant(&inner.key, limit).await {
+                Ok(lock) => lock,
+                Err(error) => return without_lock(inner, stale, error).await,
+            },
+        };
+        let lock = taken.insert(lock);
         let held = reread(inner).await?;
         if replaces(&held, stale, inner.clock.now()) {
             tracing::debug!("adopted a token that another holder of the grant refreshed");
             end_backoff(inner);
             return Ok(held);
         }
-        match once(inner, &held).await? {
+        match once(inner, &held, lock).await? {
             After::Settled(held) => return Ok(held),
             After::Changed(error) => last = error,
         }
@@ -133,7 +138,7 @@ pub(super) async fn reread(inner: &Inner) -> Result<Arc<Held>, Error> {
 }
 
 /// One refresh of exactly this version of the grant, under its lock.
-async fn once(inner: &Inner, held: &Arc<Held>) -> Result<After, Error> {
+async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After, Error> {
     if !inner.is_renewable(held) {
         return Err(inner.login_required(held.why_login(), None));
     }
@@ -153,6 +158,12 @@ async fn once(inner: &Inner, held: &Arc<Held>) -> Result<After, Error> {
         Begun::Held(held) => held,
         Begun::Conflict(error) => return Ok(After::Changed(Some(error))),
     };
+    // A lease can run out while its holder was stopped: somebody else may be using the token by now.
+    if !lock.is_held() {
+        let id = inner.key.record_id();
+        let lost = doorkey_store::Error::LockLost { id };
+        return Ok(After::Changed(Some(lost.into())));
+    }
     let client = Client::of_grant(&held.grant, &inner.config);
     let mut form = Form::refresh_token(&refresh_token)
         .resource(held.grant.resource.as_deref())
@@ -267,12 +278,12 @@ async fn complete(
         match inner.store.save_grant(&inner.key, &grant, expected).await {
             Ok(generation) => {
                 inner.note_store(None);
-                return Ok(publish(inner, grant, Some(generation), exchanged, true));
+                return Ok(publish(inner, grant, Some(generation), exchanged, None));
             }
             Err(error) if error.is_conflict() => conflict = Some(error),
             Err(error) => {
                 inner.note_store(Some(error.into()));
-                return Ok(publish(inner, grant, expected, exchanged, false));
+                return Ok(publish(inner, grant, expected, exchanged, Some(held)));
             }
         }
         match winner(inner).await {
@@ -292,29 +303,36 @@ async fn complete(
             }
             Err(error) => {
                 inner.note_store(Some(error));
-                return Ok(publish(inner, grant, expected, exchanged, false));
+                return Ok(publish(inner, grant, expected, exchanged, Some(held)));
             }
         }
     }
     inner.note_store(conflict.map(Error::from));
-    Ok(publish(inner, grant, expected, exchanged, false))
+    Ok(publish(inner, grant, expected, exchanged, Some(held)))
 }
 
 async fn winner(inner: &Inner) -> Result<Option<Stored<Grant>>, Error> {
     Ok(inner.store.grant(&inner.key).await?)
 }
 
+/// Makes new tokens the current ones. `unsaved`: the store did not take them in place of this version.
 fn publish(
     inner: &Inner,
     grant: Grant,
     generation: Option<Generation>,
     exchanged: &Exchanged,
-    saved: bool,
+    unsaved: Option<&Held>,
 ) -> After {
     let tokens = &exchanged.tokens;
     let mut held =
         Held::new(grant, generation, Origin::Refreshed).at(tokens.received_at, tokens.expires_at());
-    held.saved = saved;
+    if let Some(before) = unsaved {
+        held.saved = false;
+        held.replaced = match before.saved {
+            true => Replaced::of(&before.grant),
+            false => before.replaced.clone(),
+        };
+    }
     After::Settled(inner.publish(held))
 }
 

@@ -374,3 +374,26 @@ async fn a_rejection_is_not_noted_on_a_login_that_came_in_while_it_waited_law_6(
     let token = source.token().await.unwrap().unwrap();
     assert_eq!(token.header_value().unwrap(), "Bearer another-login");
 }
+
+#[tokio::test]
+async fn a_login_in_the_same_second_counts_more_than_an_unsaved_refresh_law_6() {
+    let world = World::new();
+    let backend = Fickle::default();
+    let store = Store::new(backend.clone());
+    let source = world.source(&store);
+    world.signed_in(&source).await;
+    world.clock().advance(3600);
+    backend.fail_after(1);
+    source.token().await.unwrap().unwrap();
+    backend.heal();
+    // The clock stands still, as clocks of two machines may differ by more than this takes.
+    let other = world.source(&store);
+    world.signed_in(&other).await;
+    source.drain(LIMIT).await.unwrap();
+    assert!(source.store_problem().is_none());
+    let stored = store.grant(&world.config().grant_key()).await.unwrap();
+    let token = stored.unwrap().value.access_token.unwrap();
+    let theirs = other.token().await.unwrap().unwrap();
+    let header = theirs.header_value().unwrap();
+    assert_eq!(header, format!("Bearer {}", token.expose_secret()).as_str());
+}
