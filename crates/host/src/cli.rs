@@ -15,6 +15,7 @@ mod progress;
 mod remove;
 mod report;
 mod resources;
+mod store;
 mod subject;
 mod tools;
 mod trace;
@@ -61,6 +62,8 @@ enum Command {
     Call(call::Call),
     /// Show the resources of a server
     Resources(resources::Resources),
+    /// Show where logins are kept, or move them
+    Store(store::Store),
     /// Print the metadata document of this client, to be published at a URL
     ClientMetadata(client_metadata::Metadata),
     /// Go through everything against servers on this machine
@@ -140,6 +143,9 @@ async fn execute(
             .with_device_logins(login.device)
             .with_login_hint(login.login_hint.clone());
     }
+    if command.needs_store() {
+        host.settle_store().await?;
+    }
     for warning in host.config().warnings() {
         output.warn(&warning.to_string());
     }
@@ -175,6 +181,7 @@ async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Ex
         Command::Tools(tools) => tools.run(host, output).await,
         Command::Call(call) => call.run(host, output).await,
         Command::Resources(resources) => resources.run(host, output).await,
+        Command::Store(store) => store.run(host, output).await,
         Command::ClientMetadata(metadata) => metadata.run(host, output),
         Command::Add(add) => add.run(host.environment(), output),
         #[cfg(feature = "demo")]
@@ -183,6 +190,16 @@ async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Ex
 }
 
 impl Command {
+    /// Whether it may keep something, so that there has to be a store to keep it in. Whoever only looks
+    /// leaves the choice open.
+    fn needs_store(&self) -> bool {
+        match self {
+            Self::Login(_) | Self::Tools(_) | Self::Call(_) | Self::Resources(_) => true,
+            Self::List(list) => list.check,
+            _ => false,
+        }
+    }
+
     fn target(&self) -> Option<Target<'_>> {
         match self {
             Self::Add(add) => Some(Target::new(&add.name)),
@@ -193,7 +210,7 @@ impl Command {
             Self::Tools(tools) => Some(tools.account.at(&tools.name)),
             Self::Call(call) => Some(call.account.at(&call.name)),
             Self::Resources(resources) => Some(resources.account.at(&resources.name)),
-            Self::List(_) | Self::ClientMetadata(_) => None,
+            Self::List(_) | Self::Store(_) | Self::ClientMetadata(_) => None,
             #[cfg(feature = "demo")]
             Self::Demo(_) => None,
         }

@@ -11,6 +11,7 @@ mod oauth;
 mod secret;
 mod section;
 mod server;
+mod store;
 
 use std::fs;
 use std::io;
@@ -32,6 +33,7 @@ pub use oauth::OAuthSettings;
 pub(crate) use oauth::check_metadata_url;
 pub use secret::SecretSource;
 pub use server::ServerConfig;
+pub use store::{KeySettings, PostgresSettings, StoreSettings, UrlSource};
 
 /// A configuration as read from `config.toml`.
 ///
@@ -43,6 +45,7 @@ pub use server::ServerConfig;
 pub struct Config {
     path: PathBuf,
     network: NetworkSettings,
+    store: StoreSettings,
     servers: Vec<ServerConfig>,
     not_remote: Vec<String>,
     warnings: Vec<ConfigWarning>,
@@ -81,12 +84,17 @@ impl Config {
         let mut config = Self {
             path: path.to_owned(),
             network: NetworkSettings::default(),
+            store: StoreSettings::default(),
             servers: Vec::new(),
             not_remote: Vec::new(),
             warnings: Vec::new(),
         };
         if let Some(section) = root.section("network")? {
             config.network = NetworkSettings::read(&section, home)?;
+            config.warnings.extend(section.warnings());
+        }
+        if let Some(section) = root.section("store")? {
+            config.store = StoreSettings::read(&section, home)?;
             config.warnings.extend(section.warnings());
         }
         if let Some(section) = root.section("mcp_servers")? {
@@ -107,6 +115,12 @@ impl Config {
     #[must_use]
     pub fn network(&self) -> &NetworkSettings {
         &self.network
+    }
+
+    /// Where logins are kept.
+    #[must_use]
+    pub fn store(&self) -> &StoreSettings {
+        &self.store
     }
 
     /// The remote servers in the order of the file, disabled ones included.

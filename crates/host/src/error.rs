@@ -10,6 +10,7 @@ use doorkey_rmcp::{ClientError, ConnectError, TransportError, authorization_erro
 
 use crate::config::ConfigError;
 use crate::network::NetworkError;
+use crate::stores::StoreOpenError;
 use crate::target::ACCOUNT_NAME;
 
 /// Why an operation failed. [`std::error::Error::source`] leads to the first cause.
@@ -34,6 +35,9 @@ pub enum Error {
         #[source]
         source: doorkey_http::Error,
     },
+    /// The store of logins cannot be opened as it is configured.
+    #[error("the store of logins cannot be opened")]
+    StoreOpen(#[from] StoreOpenError),
     /// The store of grants cannot be used.
     #[error("the store of logins cannot be used")]
     Store(#[from] doorkey_store::Error),

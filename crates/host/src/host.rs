@@ -22,9 +22,10 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::facts;
 use crate::home::Home;
+use crate::stores::{StoreChoice, StoreKind, StoreReason, Stores};
 use crate::target::{Target, is_account_name};
 
-pub use logout::Logout;
+pub use logout::{Logout, LogoutOutcome, RemovedCopy};
 pub use session::Session;
 pub(crate) use session::{authorization, grant_key, identity_key};
 
@@ -37,6 +38,7 @@ pub struct Host {
     home: Home,
     config: Config,
     store: Store,
+    choice: StoreChoice,
     standalone_stream: bool,
     interaction: Option<Arc<dyn Interaction>>,
     on_device: bool,
@@ -45,25 +47,76 @@ pub struct Host {
 }
 
 impl Host {
-    /// Opens the home that the environment points at, with its logins in files there.
+    /// Opens the home that the environment points at, with its logins where `[store]` of the configuration
+    /// says.
+    ///
+    /// Nothing is asked for yet: a keyring, a passphrase or a database shows with the first use whether it
+    /// can be used. Where `auto` has not chosen a store, this one is in plain files until
+    /// [`Host::settle_store`] chooses.
     ///
     /// # Errors
     /// There is no home, or its configuration or store cannot be used.
     pub fn open(environment: Environment) -> Result<Self, Error> {
         let home = Home::from_environment(&environment)?;
         let config = Config::load(&home)?;
-        let store = Store::file(home.state_folder())?;
-        Ok(Self::new(environment, home, config, store))
+        let stores = Stores {
+            environment: &environment,
+            home: &home,
+            settings: config.store(),
+        };
+        let choice = stores.chosen()?;
+        let store = stores.open(choice.kind)?;
+        let mut host = Self::new(environment, home, config, store);
+        host.choice = choice;
+        Ok(host)
+    }
+
+    /// Lets `auto` choose the store if it has not chosen yet, and remembers the choice: encrypted files where a
+    /// key can be kept, else plain files. A program calls it once, before it signs in or connects, and not
+    /// when it only looks.
+    ///
+    /// The keyring is asked whether it can be used, for a few seconds at most; nobody is prompted.
+    ///
+    /// # Errors
+    /// The choice cannot be written, or what was chosen cannot be opened.
+    pub async fn settle_store(&mut self) -> Result<&StoreChoice, Error> {
+        if self.choice.reason == StoreReason::Undecided {
+            let stores = self.stores();
+            let choice = stores.settled().await?;
+            let store = stores.open(choice.kind)?;
+            (self.choice, self.store) = (choice, store);
+        }
+        Ok(&self.choice)
+    }
+
+    /// Which store the logins are in, and why.
+    #[must_use]
+    pub fn store_choice(&self) -> &StoreChoice {
+        &self.choice
+    }
+
+    pub(crate) fn stores(&self) -> Stores<'_> {
+        Stores {
+            environment: &self.environment,
+            home: &self.home,
+            settings: self.config.store(),
+        }
     }
 
     /// A host of these parts: for programs with a configuration or store of their own.
     #[must_use]
     pub fn new(environment: Environment, home: Home, config: Config, store: Store) -> Self {
+        let kind = StoreKind::named(store.describe().kind);
+        let choice = StoreChoice {
+            kind: kind.unwrap_or(StoreKind::File),
+            reason: StoreReason::Given,
+        };
         Self {
             environment,
             home,
             config,
             store,
+            choice,
             standalone_stream: true,
             interaction: None,
             on_device: false,

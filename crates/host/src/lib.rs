@@ -68,6 +68,7 @@ mod network;
 mod progress;
 mod remedy;
 mod status;
+mod stores;
 mod target;
 
 pub use assertion::SourceError;
@@ -75,19 +76,21 @@ pub use browser::{Browser, BrowserCommand, BrowserError, PlatformBrowser};
 pub use client_metadata::{ClientMetadata, Jwks, UnfitUrl};
 pub use config::{
     AssertionPlace, AssertionSettings, ClientCredentials, Config, ConfigError, ConfigWarning,
-    FlowSettings, IdentityProviderSettings, IdentitySettings, KeyProblem, NetworkSettings,
-    NewServer, OAuthSettings, SecretSource, ServerConfig, WorkloadSettings, WrongValue,
+    FlowSettings, IdentityProviderSettings, IdentitySettings, KeyProblem, KeySettings,
+    NetworkSettings, NewServer, OAuthSettings, PostgresSettings, SecretSource, ServerConfig,
+    StoreSettings, UrlSource, WorkloadSettings, WrongValue,
 };
 pub use connection::Connection;
 pub use environment::{Environment, Folders, NotText, Terminal};
 pub use error::Error;
 pub use home::Home;
-pub use host::{Host, Logout, Session};
+pub use host::{Host, Logout, LogoutOutcome, RemovedCopy, Session};
 pub use login::LoginOutcome;
 pub use loopback::{CallbackSettings, LoopbackError, LoopbackInteraction, Unattended};
 pub use network::NetworkError;
 pub use progress::{LoginStep, PasteProblem, Progress, Silent};
 pub use status::{AuthStatus, LoginState, ServerStatus, StoreStatus};
+pub use stores::{OtherStore, StoreChoice, StoreKind, StoreOpenError, StoreReason};
 pub use target::{Target, is_account_name};
 
 pub use doorkey_oauth as oauth;

@@ -1,8 +1,9 @@
 //! What a person does about a failure, where one sentence says it.
 
 use std::error::Error as StdError;
+use std::path::Path;
 
-use doorkey_store::{Error as StoreError, UnsafeFile};
+use doorkey_store::{Error as StoreError, KeyTrouble, UnsafeFile};
 
 use crate::config::ConfigError;
 use crate::error::Error;
@@ -18,6 +19,7 @@ impl Error {
             Self::NoHome => Some("set DOORKEY_HOME to a folder of its own".to_owned()),
             Self::Config(error) => of_config(error),
             Self::Network(error) => of_network(error),
+            Self::StoreOpen(error) => Some(error.remedy()),
             Self::Store(error) => of_store(error),
             Self::Disabled { server } => {
                 Some(format!("set enabled = true in [mcp_servers.{server}]"))
@@ -116,6 +118,11 @@ fn changing(setting: &str) -> String {
 pub(crate) fn of_store(error: &StoreError) -> Option<String> {
     let StoreError::UnsafeFile { path, why } = error else {
         return match error {
+            StoreError::Key { folder, why } => Some(of_key(folder, why)),
+            StoreError::OtherFormat { encrypted, .. } => Some(format!(
+                "write backend = {:?} in [store]",
+                if *encrypted { "encrypted_file" } else { "file" }
+            )),
             StoreError::Io { path, .. } => Some(format!(
                 "see to {} and its permissions, then try again",
                 path.display()
@@ -134,6 +141,28 @@ pub(crate) fn of_store(error: &StoreError) -> Option<String> {
         UnsafeFile::OpenToOthers { .. } => format!("chmod go-rwx {path}"),
         _ => "try again".to_owned(),
     })
+}
+
+/// The texts of the store say what is wrong; this says where it is put right.
+fn of_key(folder: &Path, why: &KeyTrouble) -> String {
+    match why {
+        KeyTrouble::Wrong { .. } | KeyTrouble::OtherKind { .. } => {
+            "correct passphrase_env or key_file in [store], or what it names, then try again"
+                .to_owned()
+        }
+        KeyTrouble::NoPassphrase => "put the passphrase into what passphrase_env names".to_owned(),
+        KeyTrouble::NoKeyFile { path } => format!(
+            "restore {}; for a new store: doorkey store new-key {0}",
+            path.display()
+        ),
+        KeyTrouble::KeyFileUnusable { path, .. } => {
+            format!("restore {} from a backup, then try again", path.display())
+        }
+        _ => format!(
+            "restore it from a backup; to give these logins up, move {} away, then doorkey login NAME",
+            folder.display()
+        ),
+    }
 }
 
 fn of_loopback(error: &LoopbackError) -> Option<String> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use doorkey_discovery::{ResourceId, ResourceMatch, ResourceRule, Source, validate_resource};
-use doorkey_store::{Error as StoreError, GrantKey, StoreDescription};
+use doorkey_store::{Error as StoreError, GrantKey};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -15,6 +15,7 @@ use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::facts;
 use crate::host::{Host, grant_key};
+use crate::stores::StoreReason;
 use crate::target::Target;
 
 use known::{Known, Renewal};
@@ -86,6 +87,8 @@ pub struct StoreStatus {
     pub location: String,
     /// Whether it is encrypted there.
     pub encrypted: bool,
+    /// Why that store: `configured`, or what `auto` found.
+    pub reason: &'static str,
 }
 
 /// Where a login stands.
@@ -107,6 +110,15 @@ pub enum LoginState {
     BearerEnv,
     /// Nothing is known yet.
     Unknown,
+}
+
+impl ServerStatus {
+    /// Whether a login of any account is stored for it.
+    #[must_use]
+    pub fn has_login(&self) -> bool {
+        let mut all = std::iter::once(&self.auth).chain(&self.other_accounts);
+        all.any(|auth| auth.client_id.is_some())
+    }
 }
 
 impl LoginState {
@@ -162,6 +174,22 @@ impl Host {
             .collect())
     }
 
+    /// Where logins are kept; nothing is opened for it.
+    #[must_use]
+    pub fn store_status(&self) -> StoreStatus {
+        let found = self.store().describe();
+        let choice = self.store_choice();
+        StoreStatus {
+            kind: match choice.reason {
+                StoreReason::Given => found.kind,
+                _ => choice.kind.as_str(),
+            },
+            location: found.location,
+            encrypted: found.encrypted,
+            reason: choice.reason.as_str(),
+        }
+    }
+
     async fn grant_keys(&self) -> Result<Vec<GrantKey>, Error> {
         let listing = self.store().grants().await?;
         Ok(listing.entries.into_iter().map(|(key, _)| key).collect())
@@ -197,8 +225,7 @@ impl Host {
             Err(error) => return Err(error.into()),
         };
         let is_default = self.config().server(&server.name)?.account == server.account;
-        let store = self.store().describe();
-        Ok(auth_status(server, is_default, known, store))
+        Ok(auth_status(server, is_default, known, self.store_status()))
     }
 
     async fn look_up(&self, server: &ServerConfig) -> Result<Known, StoreError> {
@@ -247,7 +274,7 @@ fn auth_status(
     server: &ServerConfig,
     is_default: bool,
     known: Known,
-    store: StoreDescription,
+    store: StoreStatus,
 ) -> AuthStatus {
     let Known {
         state,
@@ -286,11 +313,7 @@ fn auth_status(
         client_id: grant.map(|grant| grant.client_id.clone()),
         proof: grant.map(|grant| grant.proof.as_str()),
         last_error: grant.and_then(|grant| grant.last_error.clone()),
-        store: StoreStatus {
-            kind: store.kind,
-            location: store.location,
-            encrypted: store.encrypted,
-        },
+        store,
     }
 }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use clap::Args;
-use doorkey::{Config, Connection, Error, LoginOutcome, Logout, Silent};
+use doorkey::{Config, Connection, Error, LoginOutcome, LogoutOutcome, Silent};
 use doorkey_oauth::{LogoutOptions, StepOutcome};
 use doorkey_testkit::{Leg, RecordedRequest};
 use serde_json::{Map, json};
@@ -185,8 +185,8 @@ async fn refreshed(world: &World) -> Shown {
 
 async fn logout(world: &World) -> Shown {
     let host = world.host()?;
-    match host.logout(SERVER, LogoutOptions::default()).await? {
-        Logout::Complete(report) => {
+    match host.logout(SERVER, LogoutOptions::default()).await?.login {
+        LogoutOutcome::Complete(report) => {
             expect(
                 matches!(report.revoked_refresh, StepOutcome::Done),
                 "it is revoked",

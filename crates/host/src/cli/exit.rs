@@ -71,6 +71,7 @@ impl Exit {
             | Error::Config(_)
             | Error::Network(_)
             | Error::Client { .. }
+            | Error::StoreOpen(_)
             | Error::Store(_)
             | Error::Disabled { .. }
             | Error::BearerConfigured { .. }

@@ -36,6 +36,9 @@ impl Get {
                 output.data(&format!("{label:<22} {}", clean(&value)))?;
             }
         }
+        if !self.json && status.has_login() {
+            list::note_plain(host, output);
+        }
         Ok(Exit::Done)
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use comfy_table::{Table, presets};
-use doorkey::{AuthStatus, Host, LoginState, ServerStatus};
+use doorkey::{AuthStatus, Host, LoginState, ServerStatus, StoreKind, StoreReason};
 use doorkey_store::DEFAULT_ACCOUNT;
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub(crate) struct List {
     json: bool,
     /// Also try every enabled server; the exit code stays 0, JSON has one for each server
     #[arg(long)]
-    check: bool,
+    pub(super) check: bool,
 }
 
 /// A server, and with `--check` how trying it went.
@@ -73,6 +73,9 @@ impl List {
         for row in &rows {
             warn_if_unreadable(&row.status, output);
         }
+        if !self.json && rows.iter().any(|row| row.status.has_login()) {
+            note_plain(host, output);
+        }
         let local = host.config().not_remote();
         if !self.json && !local.is_empty() {
             output.note(&format!(
@@ -82,6 +85,25 @@ impl List {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Logins in plain text are said to be that, with the way to change it.
+pub(crate) fn note_plain(host: &Host, output: &Output) {
+    let choice = host.store_choice();
+    if choice.kind != StoreKind::File {
+        return;
+    }
+    let location = host.store_status().location;
+    let why = match &choice.reason {
+        StoreReason::NoKeyring(why) => format!("; there was no keyring to be used ({why})"),
+        _ => String::new(),
+    };
+    output.note(&format!(
+        "logins are kept in plain text, readable by you alone, in {}{}; to encrypt them: doorkey store \
+         migrate --to encrypted_file",
+        clean(&location),
+        clean(&why),
+    ));
 }
 
 /// A login that is there and cannot be read: the others are shown all the same.

@@ -14,6 +14,7 @@ use doorkey_oauth::{LoginReport, TokenType};
 use tokio::sync::mpsc;
 
 use super::exit::{Exit, Failure};
+use super::list::note_plain;
 use super::output::{Output, clean};
 use super::progress::Narrator;
 use super::subject::{Account, shown};
@@ -70,6 +71,7 @@ impl Login {
                     as_whom(oauth)
                 ));
                 describe(&report, tools, oauth.flow.is_unattended(), output);
+                note_plain(host, output);
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! `doorkey logout`: revoke, remove, and say honestly which of it happened.
 
 use clap::Args;
-use doorkey::{Host, Logout as Outcome};
+use doorkey::{Host, Logout as Done, LogoutOutcome as Outcome};
 use doorkey_oauth::{LogoutOptions, LogoutReport, StepOutcome};
 
 use super::exit::{Exit, Failure};
@@ -26,7 +26,7 @@ impl Logout {
         let target = self.account.at(&self.name);
         let options = LogoutOptions::default().forget_client(self.forget_client);
         let outcome = host.logout(target, options).await?;
-        let exit = tell(&shown(target), &outcome, output);
+        let exit = tell_all(&shown(target), &outcome, output);
         let oauth = &host.config().server(&self.name)?.oauth;
         if oauth.flow.is_unattended() {
             output.note(&format!(
@@ -44,8 +44,33 @@ impl Logout {
     }
 }
 
+/// Tells what was done, in the store in use and in the others.
+pub(crate) fn tell_all(name: &str, logout: &Done, output: &Output) -> Exit {
+    let mut exit = tell(name, &logout.login, output);
+    for copy in &logout.copies {
+        let name = format!(
+            "{name}, copy in the {} store {}",
+            copy.kind,
+            clean(&copy.location)
+        );
+        let of_copy = match &copy.outcome {
+            Ok(outcome) => tell(&name, outcome, output),
+            Err(error) => {
+                let causes = report::causes(error).join(": ");
+                output.warn(&format!("{name}: not looked into: {causes}"));
+                if let Some(remedy) = error.remedy() {
+                    output.note(&format!("  next: {remedy}, then log out again"));
+                }
+                Exit::Configuration
+            }
+        };
+        exit = exit.worse(of_copy);
+    }
+    exit
+}
+
 /// Tells what was done. A local copy that stays is a failure; what only the server could do is not.
-pub(crate) fn tell(name: &str, outcome: &Outcome, output: &Output) -> Exit {
+fn tell(name: &str, outcome: &Outcome, output: &Output) -> Exit {
     match outcome {
         Outcome::Complete(report) => tell_steps(name, report, output),
         Outcome::LocalOnly { removed, cause } => {
@@ -74,8 +99,9 @@ pub(crate) fn tell(name: &str, outcome: &Outcome, output: &Output) -> Exit {
 }
 
 fn tell_steps(name: &str, report: &LogoutReport, output: &Output) -> Exit {
-    if matches!(report.removed_local, StepOutcome::NothingToDo) {
-        output.note(&format!("{name}: there was no login"));
+    match report.removed_local {
+        StepOutcome::NothingToDo => output.note(&format!("{name}: there was no login")),
+        _ => output.note(&format!("{name}:")),
     }
     for (step, outcome) in [
         ("refresh token at the server", &report.revoked_refresh),

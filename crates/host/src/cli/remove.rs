@@ -69,7 +69,7 @@ impl Remove {
             return Ok(Exit::Done);
         }
         let exit = match host.logout(target, LogoutOptions::default()).await {
-            Ok(outcome) => logout::tell(&shown(target), &outcome, output),
+            Ok(outcome) => logout::tell_all(&shown(target), &outcome, output),
             Err(Error::BearerConfigured { .. }) => Exit::Done,
             Err(error) => return Err(error.into()),
         };

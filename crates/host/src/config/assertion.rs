@@ -112,26 +112,10 @@ fn accept_url(url: &Url) -> Result<(), String> {
     super::oauth::no_fragment(url)
 }
 
-/// A program with a slash in it is a path like any other in the file; a bare name is looked for.
 fn read_command(section: &Section<'_>, home: &Home) -> Result<Option<AssertionPlace>, ConfigError> {
-    let (expected, example) = (
-        "a list of a program and its arguments",
-        "command = [\"platform\", \"print-identity-token\"]",
-    );
-    if !section.has("command") {
-        return Ok(None);
-    }
-    let words = section.texts("command", expected, example)?;
-    let Some((program, arguments)) = words.split_first() else {
-        return Err(section.wrong("command", expected, "an empty list", example));
-    };
-    Ok(Some(AssertionPlace::Command {
-        program: match program.contains(['/', '\\']) {
-            true => home.resolve(program),
-            false => PathBuf::from(program),
-        },
-        arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
-    }))
+    let example = "command = [\"platform\", \"print-identity-token\"]";
+    let command = section.command("command", example, home)?;
+    Ok(command.map(|(program, arguments)| AssertionPlace::Command { program, arguments }))
 }
 
 const ONE_OF: &str = "one of file, env, url and command";

@@ -4,13 +4,14 @@ mod headers;
 mod words;
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml_edit::{Item, Key, TableLike};
 use url::Url;
 
 use super::{ConfigError, ConfigWarning, KeyProblem, WrongValue};
+use crate::Home;
 
 pub(super) use headers::is_framing;
 use words::{describe, is_similar, show};
@@ -199,6 +200,30 @@ impl<'a> Section<'a> {
                 }
             })
             .collect()
+    }
+
+    /// A program and its arguments. A program with a slash in it is a path like any other in the file; a
+    /// bare name is looked for.
+    pub(super) fn command(
+        &self,
+        key: &'static str,
+        example: &str,
+        home: &Home,
+    ) -> Result<Option<(PathBuf, Vec<String>)>, ConfigError> {
+        let expected = "a list of a program and its arguments";
+        if !self.has(key) {
+            return Ok(None);
+        }
+        let words = self.texts(key, expected, example)?;
+        let Some((program, arguments)) = words.split_first() else {
+            return Err(self.wrong(key, expected, "an empty list", example));
+        };
+        let program = match program.contains(['/', '\\']) {
+            true => home.resolve(program),
+            false => PathBuf::from(program),
+        };
+        let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
+        Ok(Some((program, arguments)))
     }
 
     /// One of a fixed set of words.

@@ -4,19 +4,44 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use doorkey_oauth::{Error as AuthorizationError, LogoutOptions, LogoutReport, StepOutcome};
-use doorkey_store::{Error as StoreError, UnsafeFile};
+use doorkey_oauth::{
+    Error as AuthorizationError, LogoutOptions, LogoutReport, StepOutcome, TokenSource,
+};
+use doorkey_store::{Error as StoreError, Store, UnsafeFile};
 
 use super::{Host, grant_key, identity_key};
 use crate::config::{FlowSettings, ServerConfig};
 use crate::error::Error;
 use crate::facts;
+use crate::stores::StoreKind;
 use crate::target::Target;
 
 /// What became of a logout.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Logout {
+pub struct Logout {
+    /// The login that is in use.
+    pub login: LogoutOutcome,
+    /// What other stores of this machine had of the same account at the same server.
+    pub copies: Vec<RemovedCopy>,
+}
+
+/// A copy of a login in another store than the one in use.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RemovedCopy {
+    /// The store.
+    pub kind: StoreKind,
+    /// Where it is.
+    pub location: String,
+    /// What became of it; an error is a store that could not be looked into, or a copy that is still there.
+    pub outcome: Result<LogoutOutcome, Error>,
+}
+
+/// What became of one login.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LogoutOutcome {
     /// Each step with its outcome.
     Complete(Box<LogoutReport>),
     /// The settings cannot be used, so that nothing could be revoked; the local copy is gone.
@@ -36,43 +61,87 @@ pub enum Logout {
 
 impl Host {
     /// Signs out: revokes what the authorization server can revoke and removes every local copy,
-    /// whatever the network says. It goes by what is stored: a login from before the server was
-    /// given a bearer token is revoked too.
+    /// whatever the network says, those in other stores of this home included. It goes by what is stored: a
+    /// login from before the server was given a bearer token is revoked too.
     ///
     /// # Errors
     /// There is no such server, it uses a configured bearer token and no login is stored for it, or
-    /// the store fails.
+    /// the store fails. Trouble with another store is part of the answer.
     pub async fn logout(
         &self,
         target: impl Into<Target<'_>>,
         options: LogoutOptions,
     ) -> Result<Logout, Error> {
         let server = &self.server(target.into())?;
-        let name = server.name.as_str();
-        let outcome = match self.stored_login(server) {
-            Ok(tokens) => {
-                let report =
-                    tokens
-                        .logout(options)
-                        .await
-                        .map_err(|source| Error::Authorization {
-                            what: "sign out of",
-                            server: name.to_owned(),
-                            source: source.into(),
-                        })?;
-                self.without_link(report)?
-            }
-            Err(cause) if cause.is_of_settings() => self.remove_local(server, cause).await?,
-            Err(error) => return Err(error),
-        };
+        // Whatever becomes of the login itself.
+        let copies = self.remove_copies(server, options).await;
+        let login = self.logout_of(server, options).await?;
         facts::forget_private(&self.store, server).await;
         match server.bearer_key() {
-            Some(key) if !outcome.found_login() => Err(Error::BearerConfigured {
-                server: name.to_owned(),
-                key,
-            }),
-            _ => Ok(outcome),
+            Some(key) if !login.found_login() && copies.is_empty() => {
+                Err(Error::BearerConfigured {
+                    server: server.name.clone(),
+                    key,
+                })
+            }
+            _ => Ok(Logout { login, copies }),
         }
+    }
+
+    async fn logout_of(
+        &self,
+        server: &ServerConfig,
+        options: LogoutOptions,
+    ) -> Result<LogoutOutcome, Error> {
+        match self.stored_login(server) {
+            Ok(tokens) => sign_out(&tokens, server, &self.store, options).await,
+            Err(cause) if cause.is_of_settings() => {
+                self.remove_local(server, &self.store, cause).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A copy may be another login than the one in use, so it is revoked as well.
+    async fn remove_copies(
+        &self,
+        server: &ServerConfig,
+        options: LogoutOptions,
+    ) -> Vec<RemovedCopy> {
+        let mut copies = Vec::new();
+        for (kind, store) in self.other_local_stores() {
+            let outcome = match store {
+                Ok(store) => self.remove_copy(server, &store, options).await,
+                Err(error) => Err(error),
+            };
+            if let Some(outcome) = outcome.transpose() {
+                copies.push(RemovedCopy {
+                    kind,
+                    location: self.stores().location(kind),
+                    outcome,
+                });
+            }
+        }
+        copies
+    }
+
+    async fn remove_copy(
+        &self,
+        server: &ServerConfig,
+        store: &Store,
+        options: LogoutOptions,
+    ) -> Result<Option<LogoutOutcome>, Error> {
+        let key = grant_key(server);
+        if store.grant(&key).await?.is_none() {
+            store.discard_set_aside_grants(&key).await?;
+            return Ok(None);
+        }
+        let outcome = match self.login_in(server, store.clone()) {
+            Ok(tokens) => sign_out(&tokens, server, store, options).await?,
+            Err(cause) if cause.is_of_settings() => self.remove_local(server, store, cause).await?,
+            Err(error) => return Err(error),
+        };
+        Ok(Some(outcome))
     }
 
     /// The other servers that are signed in to by the same login: same URL, same account, no bearer
@@ -89,27 +158,32 @@ impl Host {
         Ok(others.map(|other| other.name.as_str()).collect())
     }
 
-    async fn remove_local(&self, server: &ServerConfig, cause: Error) -> Result<Logout, Error> {
+    async fn remove_local(
+        &self,
+        server: &ServerConfig,
+        store: &Store,
+        cause: Error,
+    ) -> Result<LogoutOutcome, Error> {
         let key = grant_key(server);
-        let removed = match self.store.grant(&key).await {
+        let removed = match store.grant(&key).await {
             Ok(Some(stored)) => {
-                self.store.remove_grant(&key, stored.generation).await?;
+                store.remove_grant(&key, stored.generation).await?;
                 true
             }
             Ok(None) => false,
-            Err(error) => match self.link_of(&error) {
+            Err(error) => match link_of(store, &error) {
                 Some(link) => return remove_link(link),
                 None => return Err(error.into()),
             },
         };
-        self.store.discard_set_aside_grants(&key).await?;
-        self.remove_sign_on(server).await?;
-        Ok(Logout::LocalOnly { removed, cause })
+        store.discard_set_aside_grants(&key).await?;
+        self.remove_sign_on(server, store).await?;
+        Ok(LogoutOutcome::LocalOnly { removed, cause })
     }
 
     /// The sign-on at an identity provider goes too, unless another server of the configuration
     /// lives on it.
-    async fn remove_sign_on(&self, server: &ServerConfig) -> Result<(), Error> {
+    async fn remove_sign_on(&self, server: &ServerConfig, store: &Store) -> Result<(), Error> {
         let key_of = |server: &ServerConfig| match &server.oauth.flow {
             FlowSettings::EnterpriseManaged(provider) => Some(identity_key(server, provider)),
             _ => None,
@@ -121,42 +195,55 @@ impl Host {
         if others.any(|other| other.name != server.name && key_of(other).as_ref() == Some(&key)) {
             return Ok(());
         }
-        if let Some(stored) = self.store.grant(&key).await? {
-            self.store.remove_grant(&key, stored.generation).await?;
+        if let Some(stored) = store.grant(&key).await? {
+            store.remove_grant(&key, stored.generation).await?;
         }
         Ok(())
     }
+}
 
-    fn without_link(&self, report: LogoutReport) -> Result<Logout, Error> {
-        if let StepOutcome::Failed(AuthorizationError::Store(error)) = &report.removed_local
-            && let Some(link) = self.link_of(error)
-        {
-            return remove_link(link);
-        }
-        Ok(Logout::Complete(Box::new(report)))
+async fn sign_out(
+    tokens: &TokenSource,
+    server: &ServerConfig,
+    store: &Store,
+    options: LogoutOptions,
+) -> Result<LogoutOutcome, Error> {
+    let report = tokens
+        .logout(options)
+        .await
+        .map_err(|source| Error::Authorization {
+            what: "sign out of",
+            server: server.name.clone(),
+            source: source.into(),
+        })?;
+    if let StepOutcome::Failed(AuthorizationError::Store(error)) = &report.removed_local
+        && let Some(link) = link_of(store, error)
+    {
+        return remove_link(link);
     }
+    Ok(LogoutOutcome::Complete(Box::new(report)))
+}
 
-    /// The link in place of a grant, if that is all that is wrong. It is never followed, and taking
-    /// it away harms nothing.
-    fn link_of<'a>(&self, error: &'a StoreError) -> Option<&'a Path> {
-        let folder = PathBuf::from(self.store.describe().location);
-        match error {
-            StoreError::UnsafeFile {
-                path,
-                why: UnsafeFile::SymbolicLink,
-            } if path.parent() == Some(&folder)
-                && path
-                    .extension()
-                    .is_some_and(|extension| extension == "json") =>
-            {
-                Some(path)
-            }
-            _ => None,
+/// The link in place of a grant, if that is all that is wrong. It is never followed, and taking
+/// it away harms nothing.
+fn link_of<'a>(store: &Store, error: &'a StoreError) -> Option<&'a Path> {
+    let folder = PathBuf::from(store.describe().location);
+    match error {
+        StoreError::UnsafeFile {
+            path,
+            why: UnsafeFile::SymbolicLink,
+        } if path.parent() == Some(&folder)
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "json") =>
+        {
+            Some(path)
         }
+        _ => None,
     }
 }
 
-impl Logout {
+impl LogoutOutcome {
     /// Whether anything was stored that a person would call a login.
     fn found_login(&self) -> bool {
         match self {
@@ -167,7 +254,7 @@ impl Logout {
     }
 }
 
-fn remove_link(link: &Path) -> Result<Logout, Error> {
+fn remove_link(link: &Path) -> Result<LogoutOutcome, Error> {
     let removed = fs::symlink_metadata(link).and_then(|found| {
         if found.is_symlink() {
             fs::remove_file(link)
@@ -182,7 +269,7 @@ fn remove_link(link: &Path) -> Result<Logout, Error> {
             source,
         })
     })?;
-    Ok(Logout::LinkRemoved {
+    Ok(LogoutOutcome::LinkRemoved {
         link: link.to_owned(),
     })
 }

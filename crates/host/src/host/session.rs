@@ -5,7 +5,7 @@ use std::sync::Arc;
 use doorkey_discovery::Scopes;
 use doorkey_http::HttpClient;
 use doorkey_oauth::{AuthorizationConfig, ClientChoice, Flow, TokenSource};
-use doorkey_store::GrantKey;
+use doorkey_store::{GrantKey, Store};
 use http::HeaderMap;
 
 use super::{Host, Sessions, flow};
@@ -65,10 +65,19 @@ impl Host {
         if server.bearer_key().is_none() {
             return Ok(self.session_of(server)?.tokens);
         }
+        self.login_in(server, self.store.clone())
+    }
+
+    /// The owner of the login that a store has for a server.
+    pub(super) fn login_in(
+        &self,
+        server: &ServerConfig,
+        store: Store,
+    ) -> Result<TokenSource, Error> {
         let headers = network::plain_headers(&self.environment, server)?;
         let http = self.http_client(server, headers)?;
         let config = self.authorization_config(server)?;
-        Ok(TokenSource::builder(config, http, self.store.clone()).build())
+        Ok(TokenSource::builder(config, http, store).build())
     }
 
     fn make_session(&self, server: &ServerConfig) -> Result<Session, Error> {

@@ -64,6 +64,17 @@ impl World {
         fs::write(self.home().join("config.toml"), config).unwrap();
     }
 
+    /// With a variable set, in place of one of the same name.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// How many tokens the authorization server was asked to revoke.
+    pub(crate) fn revocations(&self) -> usize {
+        self.recorder.count(Leg::Revocation)
+    }
+
     pub(crate) fn home(&self) -> &Path {
         self.folder.path()
     }

@@ -81,6 +81,18 @@ fn every_key_that_is_read_is_on_the_page_and_no_other() {
             ),
         ),
         (
+            "`[store]`",
+            asked("", |section, home| {
+                drop(StoreSettings::read(section, home).expect("settings"));
+            }),
+        ),
+        (
+            "`[store.postgres]`",
+            asked("url_env = \"U\"", |section, home| {
+                drop(PostgresSettings::read(section, home).expect("settings"));
+            }),
+        ),
+        (
             "`[network]`",
             asked("", |section, home| {
                 drop(NetworkSettings::read(section, home).expect("settings"));
