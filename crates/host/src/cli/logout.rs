@@ -46,6 +46,9 @@ impl Logout {
 
 /// Tells what was done, in the store in use and in the others.
 pub(crate) fn tell_all(name: &str, logout: &Done, output: &Output) -> Exit {
+    if !logout.copies.is_empty() {
+        output.note(&format!("{name}:"));
+    }
     let mut exit = tell(name, &logout.login, output);
     for copy in &logout.copies {
         let name = format!(
@@ -54,7 +57,10 @@ pub(crate) fn tell_all(name: &str, logout: &Done, output: &Output) -> Exit {
             clean(&copy.location)
         );
         let of_copy = match &copy.outcome {
-            Ok(outcome) => tell(&name, outcome, output),
+            Ok(outcome) => {
+                output.note(&format!("{name}:"));
+                tell(&name, outcome, output)
+            }
             Err(error) => {
                 let causes = report::causes(error).join(": ");
                 output.warn(&format!("{name}: not looked into: {causes}"));
@@ -99,9 +105,8 @@ fn tell(name: &str, outcome: &Outcome, output: &Output) -> Exit {
 }
 
 fn tell_steps(name: &str, report: &LogoutReport, output: &Output) -> Exit {
-    match report.removed_local {
-        StepOutcome::NothingToDo => output.note(&format!("{name}: there was no login")),
-        _ => output.note(&format!("{name}:")),
+    if matches!(report.removed_local, StepOutcome::NothingToDo) {
+        output.note(&format!("{name}: there was no login"));
     }
     for (step, outcome) in [
         ("refresh token at the server", &report.revoked_refresh),
