@@ -7,6 +7,8 @@ use doorkey_discovery::Issuer;
 use doorkey_http::clean_text;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
+use url::Url;
+use zeroize::Zeroizing;
 
 use crate::authorize::AuthorizationRecord;
 use crate::error::{Error, InvalidResponse};
@@ -106,6 +108,43 @@ fn refusal(error: ProtocolError) -> Error {
         Error::Denied(error)
     } else {
         Error::AuthorizationResponse(error)
+    }
+}
+
+/// The query in what a person pasted: the address at which the browser ended, or its query alone
+/// (RSP-16). Anything else is no answer to a request with that redirect URI.
+pub(crate) fn pasted_query(
+    pasted: &str,
+    redirect_uri: &str,
+) -> Result<Zeroizing<String>, InvalidResponse> {
+    let pasted = pasted.trim();
+    if let Ok(address) = Url::parse(pasted) {
+        let is_there = Url::parse(redirect_uri).is_ok_and(|redirect| {
+            let same = |of: fn(&Url) -> Option<&str>| of(&address) == of(&redirect);
+            address.scheme() == redirect.scheme()
+                && same(Url::host_str)
+                && address.port_or_known_default() == redirect.port_or_known_default()
+                && address.path() == redirect.path()
+        });
+        let query = address.query().filter(|_| is_there);
+        return query
+            .map(|query| Zeroizing::new(query.to_owned()))
+            .ok_or(InvalidResponse::NotTheAddress);
+    }
+    let query = pasted.strip_prefix('?').unwrap_or(pasted);
+    let query = query.split('#').next().unwrap_or_default();
+    let is_query = url::form_urlencoded::parse(query.as_bytes())
+        .any(|(name, _)| matches!(name.as_ref(), "code" | "error" | "state"));
+    is_query
+        .then(|| Zeroizing::new(query.to_owned()))
+        .ok_or(InvalidResponse::NotTheAddress)
+}
+
+/// What is wrong with the `state` of a foreign answer.
+pub(crate) fn state_problem(query: &str) -> InvalidResponse {
+    match Response::parse(query).state.as_slice() {
+        [_] => InvalidResponse::OtherState,
+        _ => InvalidResponse::NoState,
     }
 }
 

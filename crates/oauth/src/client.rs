@@ -161,6 +161,11 @@ impl Client {
         self.kept().is_some()
     }
 
+    /// Whether it registered itself in this very login.
+    pub(crate) fn is_new(&self) -> bool {
+        matches!(self.origin, ClientOrigin::Registered(_))
+    }
+
     /// The record of its registration, if it registered itself.
     pub(crate) fn kept(&self) -> Option<&Kept> {
         match &self.origin {

@@ -25,6 +25,14 @@ pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
         .map_or(0, |elapsed| elapsed.as_secs())
 }
 
+/// The same rounded up: an end that is kept is not before the real one, or a token that lives seconds
+/// would be over in the eyes of the next process too soon.
+pub(crate) fn unix_seconds_up(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |elapsed| {
+        elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0)
+    })
+}
+
 /// The moment a record's Unix seconds name. Times too far ahead to represent are treated as unknown.
 pub(crate) fn from_unix_seconds(seconds: u64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))

@@ -39,6 +39,18 @@ pub struct AuthorizationConfig {
     pub refresh_lock_limit: Duration,
     /// How long a person may take in the browser. Default 5 minutes; never more than 10 (RSP-11).
     pub interaction_limit: Duration,
+    /// How often a token may be refreshed within a minute, counted over all processes; zero: any number.
+    /// Default 60, which a token that lives one second just needs.
+    pub refreshes_per_minute: u32,
+    /// How many logins may begin within a minute, counted over all processes; zero: any number.
+    /// Default 10.
+    pub logins_per_minute: u32,
+    /// How often a source looks whether another process changed the grant: at most once in this time,
+    /// and only when somebody asks for a token. Default 1 s.
+    pub notice_interval: Duration,
+    /// Whom to sign in: an e-mail address or whatever else the authorization server knows people by
+    /// (`login_hint`, OpenID Connect Core §3.1.2.1). A hint: the person may choose otherwise.
+    pub login_hint: Option<String>,
     /// Parameters added to the authorization URL, such as `audience`. Names this crate sets itself
     /// are refused, but for `prompt`: an empty value leaves `prompt` out.
     pub extra_authorize_params: Vec<(String, String)>,
@@ -74,6 +86,10 @@ impl AuthorizationConfig {
             discovery: DiscoveryOptions::default(),
             refresh_lock_limit: Duration::from_secs(45),
             interaction_limit: Duration::from_secs(5 * 60),
+            refreshes_per_minute: 60,
+            logins_per_minute: 10,
+            notice_interval: Duration::from_secs(1),
+            login_hint: None,
             extra_authorize_params: Vec::new(),
             scopes_on_refresh: false,
             flow: Flow::default(),
@@ -169,6 +185,9 @@ impl AuthorizationConfig {
             })
         };
         for (index, (name, _)) in self.extra_authorize_params.iter().enumerate() {
+            if name == LOGIN_HINT && self.login_hint.is_some() {
+                return wrong(format!("`{name}` is set by `login_hint` as well"));
+            }
             if name != "prompt" && RESERVED_PARAMETERS.contains(&name.as_str()) {
                 return wrong(format!(
                     "`{name}` has a setting of its own or is set by the protocol"
@@ -197,6 +216,10 @@ impl fmt::Debug for AuthorizationConfig {
             .field("discovery", &self.discovery)
             .field("refresh_lock_limit", &self.refresh_lock_limit)
             .field("interaction_limit", &self.interaction_limit)
+            .field("refreshes_per_minute", &self.refreshes_per_minute)
+            .field("logins_per_minute", &self.logins_per_minute)
+            .field("notice_interval", &self.notice_interval)
+            .field("login_hint", &self.login_hint.as_ref().map(|_| "…"))
             .field("extra_authorize_params", &extra.collect::<Vec<_>>())
             .field("scopes_on_refresh", &self.scopes_on_refresh)
             .field("flow", &self.flow)
@@ -206,6 +229,9 @@ impl fmt::Debug for AuthorizationConfig {
             .finish()
     }
 }
+
+/// Whom to sign in (OpenID Connect Core §3.1.2.1).
+pub(crate) const LOGIN_HINT: &str = "login_hint";
 
 /// The authorization request's parameters that are ours alone (OAuth 2.1 §4.1.1, RFC 8707 §2).
 pub(crate) const RESERVED_PARAMETERS: [&str; 9] = [

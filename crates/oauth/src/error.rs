@@ -17,7 +17,7 @@ use crate::protocol_error::ProtocolError;
 use crate::random::RandomError;
 use crate::shared::Shared;
 
-pub use reason::{InvalidResponse, LoginReason, NextStep};
+pub use reason::{Attempts, InvalidResponse, LoginReason, NextStep};
 
 /// Why no usable token could be had.
 ///
@@ -304,6 +304,27 @@ pub enum Error {
     /// The access token cannot be sent in a header (RFC 6750 §2.1).
     #[error("the access token holds characters that no header may carry")]
     IllegalToken,
+
+    /// Too many refreshes or logins of one account within a minute: something goes round in circles.
+    #[error("{limit} {what} within a minute are enough; the next one may be in {} s", .retry_after.as_secs())]
+    TooManyAttempts {
+        /// What there were too many of.
+        what: Attempts,
+        /// How many are allowed within a minute; see [`AuthorizationConfig`](crate::AuthorizationConfig).
+        limit: u32,
+        /// How long until the next one is allowed.
+        retry_after: Duration,
+    },
+    /// The authorization server asked to be left alone for a while (`Retry-After`), this process or
+    /// another one that refreshes the same grant. The grant is kept.
+    #[error("the authorization server asked to wait before the next refresh, for another {} s", .retry_after.as_secs())]
+    RefreshDelayed {
+        /// How much of the wait is left.
+        retry_after: Duration,
+    },
+    /// No login was started that this answer could finish, or it was finished or has been replaced.
+    #[error("no login that was started waits for this answer")]
+    NoPendingLogin,
 
     /// Discovery answered bit by bit for longer than a person waits before anything is shown.
     #[error("discovery of the authorization server took longer than {} s", .limit.as_secs())]

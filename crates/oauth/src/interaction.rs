@@ -20,6 +20,12 @@ pub trait Interaction: Send + Sync + fmt::Debug {
         request: InteractionRequest,
     ) -> BoxFuture<'a, Result<Box<dyn Channel>, InteractionError>>;
 
+    /// Told that somebody else, usually another process, is signing the same account in, and that this
+    /// login waits for that. By default nothing is done with it.
+    fn waiting(&self, wait: &LoginWait) {
+        let _ = wait;
+    }
+
     /// Whether [`present_code`](Self::present_code) can do it: asked before a server is. By default it
     /// cannot.
     ///
@@ -70,6 +76,39 @@ impl fmt::Debug for InteractionRequest {
             .field("server", &RedactedUrl::from(&self.server))
             .field("issuer", &self.issuer)
             .field("redirect_hint", &self.redirect_hint)
+            .finish()
+    }
+}
+
+/// A login that waits for another one of the same account.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct LoginWait {
+    /// The MCP server the login is for.
+    pub server: Url,
+    /// Which of the user's accounts there.
+    pub account: String,
+    /// How long the wait is at most.
+    pub limit: Duration,
+}
+
+impl LoginWait {
+    /// A wait of at most `limit`.
+    pub fn new(server: Url, account: impl Into<String>, limit: Duration) -> Self {
+        Self {
+            server,
+            account: account.into(),
+            limit,
+        }
+    }
+}
+
+impl fmt::Debug for LoginWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginWait")
+            .field("server", &RedactedUrl::from(&self.server))
+            .field("account", &self.account)
+            .field("limit", &self.limit)
             .finish()
     }
 }

@@ -69,6 +69,7 @@ mod interaction;
 mod jwt;
 mod key;
 mod layer;
+mod person;
 mod protocol_error;
 mod random;
 mod registration;
@@ -86,18 +87,20 @@ pub use clock::{Clock, SystemClock};
 pub use config::{AuthorizationConfig, ClientChoice, ResourceChoice};
 pub use doorkey_discovery::{Challenges, Issuer, ResourceId, Scopes};
 pub use doorkey_store::ClientAuthMethod;
-pub use error::{Error, InvalidResponse, LoginReason, NextStep};
+pub use error::{Attempts, Error, InvalidResponse, LoginReason, NextStep};
 pub use flow::{
     AssertionError, AssertionSource, DpopChoice, EnterpriseManaged, Flow, Identity, IdentityClient,
 };
 pub use interaction::{
     BoxFuture, Callback, CallbackVerdict, Channel, Deny, DevicePrompt, Interaction,
-    InteractionError, InteractionRequest, Prompt,
+    InteractionError, InteractionRequest, LoginWait, Prompt,
 };
 pub use key::{KeyError, SigningAlgorithm, SigningError, SigningKey};
 pub use layer::{AuthorizationLayer, AuthorizationService};
 pub use protocol_error::ProtocolError;
 pub use random::{OsRandom, Random, RandomError};
-pub use report::{DrainTimeout, LoginReport, LogoutOptions, LogoutReport, StepOutcome};
+pub use report::{
+    DrainTimeout, LoginReport, LogoutOptions, LogoutReport, PendingLogin, StartedLogin, StepOutcome,
+};
 pub use shared::Shared;
 pub use source::{TokenSource, TokenSourceBuilder};

@@ -44,3 +44,10 @@ pub(crate) fn unguessable(random: &dyn Random) -> Result<SecretString, RandomErr
     random.fill(bytes.as_mut_slice())?;
     Ok(SecretString::from(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
 }
+
+/// A port that nobody can guess, of those that are nobody's by registration (RFC 6335 §6).
+pub(crate) fn high_port(random: &dyn Random) -> Result<u16, RandomError> {
+    let mut bytes = [0_u8; 2];
+    random.fill(&mut bytes)?;
+    Ok(u16::from_be_bytes(bytes) | 0xc000)
+}

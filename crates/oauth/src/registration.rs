@@ -319,6 +319,11 @@ fn application_type(redirect_uri: &str) -> &'static str {
     }
 }
 
+/// Whether a redirect URI leads to this machine by http.
+pub(crate) fn is_loopback_uri(redirect_uri: &str) -> bool {
+    Url::parse(redirect_uri).is_ok_and(|url| is_loopback(&url))
+}
+
 fn is_loopback(url: &Url) -> bool {
     url.scheme() == "http" && check_endpoint(url).is_ok()
 }

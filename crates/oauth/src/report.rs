@@ -1,8 +1,11 @@
 //! What login and logout tell the host about what they did.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use doorkey_discovery::{Issuer, ResourceMatchKind, Scopes, Source};
+use doorkey_http::RedactedUrl;
+use url::Url;
 
 use crate::access_token::TokenType;
 use crate::error::Error;
@@ -25,10 +28,71 @@ pub struct LoginReport {
     pub token_type: TokenType,
     /// Whether a new client registration was made.
     pub registered: bool,
+    /// Whether the published resource is the server's URL or a parent of it (DISC-10); `None` where
+    /// another process found it.
+    pub match_kind: Option<ResourceMatchKind>,
+    /// Where the endpoints came from; `None` where another process found them.
+    pub source: Option<Source>,
+    /// Whether another process signed in while this one waited, and its login was taken over.
+    pub adopted: bool,
+    /// Who signed in, as people know them, if the server said so.
+    pub account_label: Option<String>,
+    /// Who signed in, as the issuer identifies them, if it said so.
+    pub subject: Option<String>,
+}
+
+/// A login that waits for the address at which the browser ends.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PendingLogin {
+    /// The authorization server.
+    pub issuer: Issuer,
+    /// Where the browser is sent with the answer.
+    pub redirect_uri: String,
+    /// The scopes asked for; empty when the server decides.
+    pub scopes: Scopes,
+    /// When it was started.
+    pub started_at: SystemTime,
+    /// When it can no longer be finished.
+    pub expires_at: SystemTime,
+}
+
+/// A login that was started, to be finished here or elsewhere.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct StartedLogin {
+    /// The page to open: https, or http on loopback. It holds the `state`: show it to the person and
+    /// to nobody else.
+    pub url: Url,
+    /// The authorization server behind it, to be shown before going there (DISC-29).
+    pub issuer: Issuer,
+    /// Where the browser is sent with the answer.
+    pub redirect_uri: String,
+    /// The scopes asked for; empty when the server decides.
+    pub scopes: Scopes,
+    /// When it can no longer be finished.
+    pub expires_at: SystemTime,
+    /// Whether it took the place of one that was started before and not finished.
+    pub replaced: bool,
     /// Whether the published resource is the server's URL or a parent of it (DISC-10).
     pub match_kind: ResourceMatchKind,
     /// Where the endpoints came from.
     pub source: Source,
+}
+
+impl fmt::Debug for StartedLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartedLogin")
+            .field("url", &RedactedUrl::from(&self.url))
+            .field("issuer", &self.issuer)
+            .field("redirect_uri", &self.redirect_uri)
+            .field("scopes", &self.scopes)
+            .field("expires_at", &self.expires_at)
+            .field("replaced", &self.replaced)
+            .field("match_kind", &self.match_kind)
+            .field("source", &self.source)
+            .finish()
+    }
 }
 
 /// What a logout is to do beyond the grant.

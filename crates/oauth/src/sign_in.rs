@@ -5,19 +5,20 @@ mod device;
 pub(crate) mod enterprise;
 mod pushed;
 mod redirect;
+pub(crate) mod started;
 pub(crate) mod unattended;
-mod wait;
+pub(crate) mod wait;
 
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use doorkey_discovery::{
-    AuthorizationServerMetadata, Challenges, Discovered, Discovery, ResourceMatchKind, Scopes,
-    Source,
+    AuthorizationServerMetadata, Challenges, Discovered, Discovery, Issuer, ResourceMatchKind,
+    Scopes, Source,
 };
 use doorkey_http::{HttpClient, Leg};
-use doorkey_store::{ClientAuthMethod, Grant, Store};
+use doorkey_store::{Grant, Store};
 use secrecy::SecretString;
 use url::Url;
 
@@ -29,10 +30,11 @@ use crate::error::{Error, LoginReason};
 use crate::exchange::{Exchanged, TokenEndpoint, Tools};
 use crate::flow::Flow;
 use crate::interaction::Interaction;
+use crate::key::SigningAlgorithm;
 use crate::random::Random;
+use crate::registration::kept::Kept;
 use crate::resource;
 use crate::scope::{ScopeSources, select};
-use crate::token_response::TokenResponse;
 
 /// What a login works with: the source's own parts.
 #[derive(Clone, Copy)]
@@ -82,7 +84,7 @@ pub(crate) struct Wish {
 
 /// What a new login keeps of the grant before it.
 pub(crate) struct Previous {
-    pub(crate) issuer: doorkey_discovery::Issuer,
+    pub(crate) issuer: Issuer,
     pub(crate) client_id: String,
     pub(crate) resource: Option<String>,
     pub(crate) requested: Scopes,
@@ -92,18 +94,17 @@ pub(crate) struct Previous {
 
 /// A completed login; nothing of it is saved yet.
 pub(crate) struct SignedIn {
-    pub(crate) server: AuthorizationServerMetadata,
-    pub(crate) token_endpoint: Url,
-    pub(crate) source: Source,
-    pub(crate) match_kind: ResourceMatchKind,
-    pub(crate) client: Client,
-    pub(crate) method: ClientAuthMethod,
-    pub(crate) redirect_uri: Option<String>,
-    pub(crate) resource: Option<String>,
-    /// As they were asked for.
-    pub(crate) scopes: Scopes,
-    pub(crate) key: Option<DpopKey>,
-    pub(crate) tokens: TokenResponse,
+    /// The grant, without its tokens.
+    pub(crate) draft: Grant,
+    /// The issuer as its own metadata name it: who an identity token has to be of.
+    pub(crate) published: Issuer,
+    /// The record of the client's registration, where it registered itself.
+    pub(crate) kept: Option<Kept>,
+    /// Whether it registered itself in this login.
+    pub(crate) registered: bool,
+    pub(crate) exchanged: Exchanged,
+    /// How the resource and the authorization server were found; `None` where another process did.
+    pub(crate) found: Option<(ResourceMatchKind, Source)>,
 }
 
 /// A flow that failed, with the client it used and the scopes it asked for, so that the caller can
@@ -171,27 +172,49 @@ pub(crate) async fn sign_in(
         let url = (&settled.token_endpoint).into();
         return Err(Error::TokenNotBound { url }.into());
     }
-    Ok(signed_in(settled, obtained))
-}
-
-fn signed_in(settled: Settled, obtained: Obtained) -> SignedIn {
-    let Exchanged { tokens, method } = obtained.exchanged;
-    SignedIn {
-        server: settled.found.server,
-        token_endpoint: settled.token_endpoint,
-        source: settled.found.source,
-        match_kind: settled.found.match_kind,
-        client: obtained.client,
-        method,
-        redirect_uri: obtained.redirect_uri,
-        resource: settled.resource,
-        scopes: settled.scopes,
-        key: settled.key,
-        tokens,
-    }
+    let Obtained {
+        client,
+        redirect_uri,
+        exchanged,
+    } = obtained;
+    Ok(SignedIn {
+        draft: settled.draft(&client, redirect_uri, &parts.config.flow),
+        found: Some((settled.found.match_kind, settled.found.source)),
+        published: settled.found.server.issuer,
+        kept: client.kept().cloned(),
+        registered: client.is_new(),
+        exchanged,
+    })
 }
 
 impl Settled {
+    /// The grant that this login is to bring, without its tokens.
+    fn draft(&self, client: &Client, redirect_uri: Option<String>, flow: &Flow) -> Grant {
+        let server = &self.found.server;
+        let text = |url: &Url| url.as_str().to_owned();
+        let mut grant = Grant::new(
+            server.listed.as_str(),
+            client.id.as_str(),
+            self.token_endpoint.as_str(),
+        );
+        grant.resource.clone_from(&self.resource);
+        grant.revocation_endpoint = server.revocation_endpoint.as_ref().map(text);
+        grant.authorization_endpoint = server.authorization_endpoint.as_ref().map(text);
+        grant.client_auth_method = client.method;
+        grant.client_secret.clone_from(&client.secret);
+        grant.client_secret_expires_at = client.secret_expires_at;
+        grant.redirect_uri = redirect_uri;
+        grant.dpop_key = self.key.as_ref().map(|key| key.stored().clone());
+        grant.assertion_audience =
+            (server.issuer != server.listed).then(|| server.issuer.as_str().to_owned());
+        grant.requested_scopes = self.scopes.iter().map(str::to_owned).collect();
+        let algorithm = client.algorithm.map(SigningAlgorithm::as_str);
+        grant.assertion_algorithm = algorithm.map(str::to_owned);
+        grant.flow = Some(flow.as_str().to_owned());
+        grant.dynamic_registration = client.is_dynamic();
+        grant
+    }
+
     /// The token endpoint as `client` sees it.
     fn token_endpoint<'a>(&'a self, parts: Parts<'a>, client: &'a Client) -> TokenEndpoint<'a> {
         TokenEndpoint {
@@ -357,13 +380,6 @@ fn needed<'a>(
     endpoint.ok_or_else(|| Error::unsupported(&found.server.listed, member, "is missing"))
 }
 
-impl SignedIn {
-    /// When the tokens arrived.
-    pub(crate) fn received_at(&self) -> SystemTime {
-        self.tokens.received_at
-    }
-}
-
 /// Each request of discovery has its own limits, but there may be a dozen places to ask: together
 /// they take no longer than somebody who waits for a page to open would.
-const DISCOVERY_LIMIT: Duration = Duration::from_secs(2 * 60);
+pub(crate) const DISCOVERY_LIMIT: Duration = Duration::from_secs(2 * 60);

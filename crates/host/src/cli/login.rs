@@ -150,7 +150,7 @@ fn describe(report: &LoginReport, tools: Option<usize>, unattended: bool, output
     }
     if matches!(
         report.source,
-        Source::LegacyMetadata | Source::LegacyDefaults
+        Some(Source::LegacyMetadata | Source::LegacyDefaults)
     ) {
         output.warn(
             "the server publishes no resource metadata; its own origin was taken for the \

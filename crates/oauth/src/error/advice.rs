@@ -5,7 +5,7 @@ use std::time::Duration;
 use doorkey_discovery::Challenges;
 use http::StatusCode;
 
-use super::{Error, LoginReason, NextStep};
+use super::{Error, InvalidResponse, LoginReason, NextStep};
 
 impl Error {
     /// Whether the same call may succeed later without anybody doing anything.
@@ -13,7 +13,10 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Http(cause) => cause.is_transient(),
-            Self::RefreshFailed(_) | Self::DiscoveryTimedOut { .. } => true,
+            Self::RefreshFailed(_)
+            | Self::DiscoveryTimedOut { .. }
+            | Self::TooManyAttempts { .. }
+            | Self::RefreshDelayed { .. } => true,
             Self::Discovery(cause) => cause.is_transient(),
             Self::Store(cause) => cause.is_transient(),
             Self::TokenEndpoint { status, error, .. }
@@ -59,6 +62,14 @@ impl Error {
             Self::LoginRequired { .. } | Self::LoginTimedOut { .. } | Self::LoginAbandoned => {
                 Some(NextStep::Login)
             }
+            Self::NoPendingLogin | Self::InvalidAuthorizationResponse(InvalidResponse::Expired) => {
+                Some(NextStep::StartLogin)
+            }
+            Self::InvalidAuthorizationResponse(
+                InvalidResponse::NotTheAddress
+                | InvalidResponse::NoState
+                | InvalidResponse::OtherState,
+            ) => Some(NextStep::PasteAgain),
             Self::InsufficientScope { required, .. } => Some(NextStep::CheckScope {
                 required: required.clone(),
             }),
@@ -117,6 +128,9 @@ impl Error {
             | Self::RevocationEndpoint { retry_after, .. }
             | Self::RegistrationRefused { retry_after, .. }
             | Self::UnreadableResponse { retry_after, .. } => *retry_after,
+            Self::TooManyAttempts { retry_after, .. } | Self::RefreshDelayed { retry_after } => {
+                Some(*retry_after)
+            }
             Self::RefreshFailed(cause) => cause.retry_after(),
             Self::Discovery(cause) => cause.retry_after(),
             _ => None,

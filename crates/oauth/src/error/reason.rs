@@ -1,5 +1,6 @@
 //! What an error is about and what to do, as data for a host to word.
 
+use std::fmt;
 use std::time::Duration;
 
 use doorkey_discovery::Scopes;
@@ -19,9 +20,37 @@ pub enum InvalidResponse {
     /// Neither a code nor an error.
     #[error("it carries neither a code nor an error")]
     Neither,
+    /// What was pasted is not the address at which the browser ended, nor its query.
+    #[error("it is not the address at which the browser ended")]
+    NotTheAddress,
+    /// It has no `state`, or several.
+    #[error("it carries no `state`, or more than one")]
+    NoState,
+    /// Its `state` is that of another login.
+    #[error("it belongs to another login")]
+    OtherState,
     /// The request it answers is too old.
     #[error("it answers a request that is no longer valid")]
     Expired,
+}
+
+/// What there can be too many of within a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Attempts {
+    /// Refreshes of one grant.
+    Refreshes,
+    /// Logins of one account.
+    Logins,
+}
+
+impl fmt::Display for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refreshes => "refreshes",
+            Self::Logins => "logins",
+        })
+    }
 }
 
 /// Why a person has to sign in.
@@ -78,6 +107,10 @@ pub enum LoginReason {
 pub enum NextStep {
     /// Let a person sign in.
     Login,
+    /// Start a login again: there is none that could be finished.
+    StartLogin,
+    /// Paste the address at which the browser ended, as it is, once more.
+    PasteAgain,
     /// Register a client by hand and configure its `client_id` (and secret).
     ConfigureClientId,
     /// Correct the configured client's secret or authentication method.

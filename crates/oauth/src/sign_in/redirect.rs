@@ -9,6 +9,7 @@ use super::wait::{self, Waiting, wait_for_code};
 use super::{Failed, Gone, Obtained, Parts, Settled, Wish, client};
 use crate::authorize::{AuthorizationPlan, AuthorizationRecord};
 use crate::client::Client;
+use crate::config::LOGIN_HINT;
 use crate::error::Error;
 use crate::exchange::{Exchanged, TokenEndpoint, exchange};
 use crate::form::Form;
@@ -26,11 +27,7 @@ pub(super) async fn run(
         prepared = prepare(parts, wish, settled) => prepared?,
         () = gone.as_mut() => return Err(Error::LoginAbandoned.into()),
     };
-    let may_push = !client::is_unmeant(parts, wish, settled);
-    if !may_push && settled.found.server.require_pushed_authorization_requests {
-        let discovered = settled.found.server.listed.clone();
-        return Err(Error::UnboundCredentials { discovered }.into());
-    }
+    let may_push = may_push(parts, wish, settled)?;
     match authorize(parts, settled, &client, may_push, channel.as_mut(), gone).await {
         Ok((redirect_uri, exchanged)) => Ok(Obtained {
             client,
@@ -39,6 +36,19 @@ pub(super) async fn run(
         }),
         Err(error) => Err(settled.failed(client, error)),
     }
+}
+
+/// Whether the client's credentials may go to the server before the person has seen its page.
+///
+/// # Errors
+/// [`Error::UnboundCredentials`] where they would have to.
+pub(super) fn may_push(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> Result<bool, Error> {
+    let may_push = !client::is_unmeant(parts, wish, settled);
+    if !may_push && settled.found.server.require_pushed_authorization_requests {
+        let discovered = settled.found.server.listed.clone();
+        return Err(Error::UnboundCredentials { discovered });
+    }
+    Ok(may_push)
 }
 
 /// Everything before the browser.
@@ -68,8 +78,21 @@ async fn authorize(
     channel: &mut dyn Channel,
     gone: Gone<'_>,
 ) -> Result<(String, Exchanged), Error> {
+    let asking = asking(parts, settled, client, may_push)?;
+    let endpoint = settled.token_endpoint(parts, client);
+    let (record, exchanged) = asking.through(channel, gone, endpoint).await?;
+    Ok((record.redirect_uri, exchanged))
+}
+
+/// What `client` asks the authorization server of the MCP server for.
+pub(super) fn asking<'a>(
+    parts: Parts<'a>,
+    settled: &'a Settled,
+    client: &'a Client,
+    may_push: bool,
+) -> Result<Asking<'a>, Error> {
     let server = &settled.found.server;
-    let asking = Asking {
+    Ok(Asking {
         parts,
         server,
         trusted_issuer: parts.config.discovery.trusted_issuer.as_ref(),
@@ -83,10 +106,7 @@ async fn authorize(
         thumbprint: settled.key.as_ref().map(crate::dpop::DpopKey::thumbprint),
         nonce: None,
         may_push,
-    };
-    let endpoint = settled.token_endpoint(parts, client);
-    let (record, exchanged) = asking.through(channel, gone, endpoint).await?;
-    Ok((record.redirect_uri, exchanged))
+    })
 }
 
 /// One authorization request and its code, at an MCP server's authorization server or at an identity
@@ -117,18 +137,10 @@ impl Asking<'_> {
         token_endpoint: TokenEndpoint<'_>,
     ) -> Result<(AuthorizationRecord, Exchanged), Error> {
         let parts = self.parts;
-        let plan = AuthorizationPlan {
-            server: self.server,
-            trusted_issuer: self.trusted_issuer,
-            client_id: &self.client.id,
-            redirect_uri: channel.redirect_uri(),
-            resource: self.resource,
-            scopes: self.scopes,
-        };
-        let mut record = AuthorizationRecord::new(&plan, parts.random, parts.clock.now())?;
+        let (record, url) = self.request(channel.redirect_uri()).await?;
         let limit = wait::limit(parts.config);
         let prompt = Prompt {
-            url: self.page(&mut record).await?,
+            url,
             issuer: self.server.listed.clone(),
             server: parts.config.server.clone(),
             scopes: record.scopes.clone(),
@@ -140,10 +152,27 @@ impl Asking<'_> {
             limit,
         };
         let code = wait_for_code(waiting, channel, &prompt, gone).await?;
-        let form = Form::authorization_code(&code, &record.redirect_uri, &record.verifier)
-            .resource(record.resource.as_deref());
-        let exchanged = exchange(token_endpoint, form).await?;
+        let exchanged = exchange(token_endpoint, form(&record, &code)).await?;
         Ok((record, exchanged))
+    }
+
+    /// One request whose answer goes to `redirect_uri`, and the page to open for it.
+    pub(super) async fn request(
+        self,
+        redirect_uri: &str,
+    ) -> Result<(AuthorizationRecord, Url), Error> {
+        let plan = AuthorizationPlan {
+            server: self.server,
+            trusted_issuer: self.trusted_issuer,
+            client_id: &self.client.id,
+            redirect_uri,
+            resource: self.resource,
+            scopes: self.scopes,
+        };
+        let now = self.parts.clock.now();
+        let mut record = AuthorizationRecord::new(&plan, self.parts.random, now)?;
+        let url = self.page(&mut record).await?;
+        Ok((record, url))
     }
 
     /// The page to open, with the request in it or pushed beforehand.
@@ -156,6 +185,8 @@ impl Asking<'_> {
             }
             None => self.parts.config.extra_authorize_params.clone(),
         };
+        let hint = self.parts.config.login_hint.clone();
+        extra.extend(hint.map(|hint| (LOGIN_HINT.to_owned(), hint)));
         let thumbprint = self.thumbprint.map(str::to_owned);
         extra.extend(thumbprint.map(|thumbprint| ("dpop_jkt".to_owned(), thumbprint)));
         let is_openid = self.server.is_openid;
@@ -191,4 +222,10 @@ impl Asking<'_> {
         self.server.require_pushed_authorization_requests
             || crate::exchange::is_invalid_client(error)
     }
+}
+
+/// The exchange of `code` for the request that it answers (OAuth 2.1 §4.1.3, RFC 8707 §2.2).
+pub(super) fn form(record: &AuthorizationRecord, code: &SecretString) -> Form {
+    Form::authorization_code(code, &record.redirect_uri, &record.verifier)
+        .resource(record.resource.as_deref())
 }

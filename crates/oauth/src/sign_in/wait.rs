@@ -20,7 +20,7 @@ pub(super) struct Waiting<'a> {
 }
 
 /// How long a login waits: as configured, but never longer than a request stays valid (RSP-11).
-pub(super) fn limit(config: &AuthorizationConfig) -> Duration {
+pub(crate) fn limit(config: &AuthorizationConfig) -> Duration {
     config.interaction_limit.min(RECORD_LIFETIME)
 }
 

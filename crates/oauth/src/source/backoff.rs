@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::pace::LONGEST_ASKED;
 use crate::error::Error;
 use crate::random::Random;
 
@@ -58,7 +59,6 @@ fn chance(random: &dyn Random) -> f64 {
 }
 
 const LONGEST: Duration = Duration::from_secs(60);
-const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
 
 #[cfg(test)]
 mod tests {

@@ -166,10 +166,18 @@ impl Held {
             .as_ref()
             .filter(|_| self.rejected.get().is_none())
             .filter(|token| {
-                token
-                    .expires_at()
-                    .is_none_or(|end| now + self.skew(end) < end)
+                let due = |end| now + self.skew(end) >= end && !self.is_new(now);
+                token.expires_at().is_none_or(|end| !due(end))
             })
+    }
+
+    /// Whether it was issued only a moment ago: it is used then, however short its life is said to be, so
+    /// that no server can ask for a refresh with each request.
+    fn is_new(&self, now: SystemTime) -> bool {
+        let age = self
+            .issued
+            .and_then(|issued| now.duration_since(issued).ok());
+        age.is_some_and(|age| age < SPACING)
     }
 
     pub(super) fn token(&self) -> Option<&AccessToken> {
@@ -284,4 +292,6 @@ impl fmt::Debug for Held {
 }
 
 const LONGEST_SKEW: Duration = Duration::from_secs(60);
+/// Refreshes that no rejection asks for are at least so far apart.
+const SPACING: Duration = Duration::from_secs(1);
 const JUST_ISSUED: Duration = Duration::from_secs(60);

@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::backoff::Backoff;
+use super::brake::Brake;
 use super::builder::TokenSourceBuilder;
 use super::flight::{Flights, Tasks};
 use super::held::Held;
@@ -49,6 +50,8 @@ pub(super) struct Inner {
     /// A sign-on at an identity provider that the store did not take.
     pub(super) unsaved_identity: Mutex<Option<Grant>>,
     pub(super) backoff: Mutex<Backoff>,
+    pub(super) login_brake: Brake,
+    pub(super) refresh_brake: Brake,
     /// Scope sets a person refused lately, and when (UP-06).
     pub(super) refused_scopes: Mutex<Vec<(Scopes, SystemTime)>>,
     current: ArcSwapOption<Held>,
@@ -76,6 +79,8 @@ impl Inner {
             refused_assertion: Mutex::new(None),
             unsaved_identity: Mutex::new(None),
             backoff: Mutex::new(Backoff::default()),
+            login_brake: Brake::default(),
+            refresh_brake: Brake::default(),
             refused_scopes: Mutex::new(Vec::new()),
             current: ArcSwapOption::empty(),
             epoch: Mutex::new(Epoch(0)),

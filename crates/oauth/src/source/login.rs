@@ -4,25 +4,20 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use doorkey_discovery::{Challenges, Issuer, Scopes};
-use doorkey_store::{Generation, Grant, Registration};
+use doorkey_store::{Grant, Registration, Stored};
 
 use super::flight::Interest;
-use super::held::{Held, Origin, Replaced};
-use super::identity::note_provider;
 use super::inner::Inner;
-use crate::client::{Client, ClientOrigin};
-use crate::clock::unix_seconds;
+use super::{conclude, started, turn};
+use crate::client::ClientOrigin;
 use crate::error::Error;
 use crate::exchange::is_invalid_client;
-use crate::flow::Flow;
 use crate::interaction::Interaction;
-use crate::key::SigningAlgorithm;
 use crate::registration::kept::Kept;
 use crate::registration::manage::{Known, known};
 use crate::registration::{refuse_scopes, suspect};
 use crate::report::LoginReport;
-use crate::shared::lock;
-use crate::sign_in::{Failed, Previous, SignedIn, Wish, sign_in};
+use crate::sign_in::{Failed, Previous, Wish, sign_in};
 
 /// See [`TokenSource::login`](crate::TokenSource::login).
 pub(super) async fn login(
@@ -68,9 +63,14 @@ async fn run(
     mut wish: Wish,
     interest: Interest<LoginReport>,
 ) -> Result<LoginReport, Error> {
-    check_store(inner).await?;
-    wish.previous = previous(inner).await?;
     let mut gone = pin!(interest.lost());
+    // Held to the end: one login at a time, in whatever process (AZ-22).
+    let turn = turn::take(inner, wish.interaction.as_ref(), gone.as_mut()).await?;
+    if let Some(report) = turn::adopt(inner, &turn, &wish) {
+        return Ok(report);
+    }
+    started::note_start(inner).await?;
+    wish.previous = turn.found.as_ref().map(previous);
     let signed = match sign_in(inner.parts(), &wish, gone.as_mut()).await {
         Ok(signed) => signed,
         Err(failed) if another_client_may_do(inner, &failed).await => {
@@ -86,41 +86,25 @@ async fn run(
         }
         Err(failed) => return Err(failed.error),
     };
-    finish(inner, signed).await
+    conclude::finish(inner, signed).await
 }
 
-/// Finds out that the store cannot be written before a person has gone to the browser.
-async fn check_store(inner: &Inner) -> Result<(), Error> {
-    let limit = inner.config.refresh_lock_limit;
-    match inner.store.lock_grant(&inner.key, limit).await {
-        Ok(lock) => {
-            drop(lock);
-            Ok(())
-        }
-        // Somebody else is busy with it, so it works.
-        Err(doorkey_store::Error::LockTimeout { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
+/// What a login keeps of the grant that is there.
+pub(super) fn previous(stored: &Stored<Grant>) -> Previous {
+    let grant = stored.value.clone();
+    Previous {
+        issuer: Issuer::new(grant.issuer),
+        client_id: grant.client_id,
+        resource: grant.resource,
+        requested: grant.requested_scopes.into_iter().collect(),
+        dpop_key: grant.dpop_key,
+        flow: grant.flow,
     }
-}
-
-async fn previous(inner: &Inner) -> Result<Option<Previous>, Error> {
-    let stored = inner.store.grant(&inner.key).await?;
-    Ok(stored.map(|stored| {
-        let grant = stored.value;
-        Previous {
-            issuer: Issuer::new(grant.issuer),
-            client_id: grant.client_id,
-            resource: grant.resource,
-            requested: grant.requested_scopes.into_iter().collect(),
-            dpop_key: grant.dpop_key,
-            flow: grant.flow,
-        }
-    }))
 }
 
 /// Draws the consequences of a failure for the registration that was used. `true`: an old one is
 /// gone or too narrow, and another may succeed (REG-23).
-async fn another_client_may_do(inner: &Inner, failed: &Failed) -> bool {
+pub(super) async fn another_client_may_do(inner: &Inner, failed: &Failed) -> bool {
     let Some(client) = &failed.client else {
         return false;
     };
@@ -192,7 +176,7 @@ fn is_invalid_scope(error: &Error) -> bool {
 
 /// Saves what `change` does to the record if it still is that version, unless it says `false`.
 /// Whether it was saved.
-async fn change_registration(
+pub(super) async fn change_registration(
     inner: &Inner,
     Kept { key, generation }: &Kept,
     change: impl FnOnce(&mut Registration) -> bool,
@@ -216,125 +200,3 @@ async fn change_registration(
         false
     })
 }
-
-/// Saves the grant and publishes it. When the store fails, the tokens stay usable in this process
-/// and the failure is reported.
-async fn finish(inner: &Inner, signed: SignedIn) -> Result<LoginReport, Error> {
-    remember_method(inner, &signed).await;
-    let grant = grant_of(&signed, &inner.config.flow);
-    let limit = inner.config.refresh_lock_limit;
-    // Held until the grant is published. A login wins over whoever holds the lock for too long;
-    // compare-and-swap still guards it.
-    let _lock = inner.store.lock_grant(&inner.key, limit).await.ok();
-    let mut replaced = Replaced::Unknown;
-    let saved = save(inner, &grant, &mut replaced).await;
-    let generation = saved.as_ref().ok().copied();
-    let mut held = Held::new(grant, generation, Origin::SignedIn)
-        .at(signed.received_at(), signed.tokens.expires_at());
-    held.saved = saved.is_ok();
-    held.replaced = replaced;
-    inner.publish_login(held);
-    lock(&inner.backoff).reset();
-    match saved {
-        Ok(_) => {
-            inner.note_store(None);
-            Ok(report(signed))
-        }
-        Err(error) => {
-            inner.note_store(Some(error.clone()));
-            Err(error)
-        }
-    }
-}
-
-/// Saves the grant over whatever is stored, and tells in `replaced` what that was.
-async fn save(inner: &Inner, grant: &Grant, replaced: &mut Replaced) -> Result<Generation, Error> {
-    let mut conflict = None;
-    for _ in 0..ROUNDS {
-        let stored = inner.store.grant(&inner.key).await?;
-        let expected = stored.as_ref().map(|stored| stored.generation);
-        *replaced = stored.map_or(Replaced::Nothing, |stored| Replaced::of(&stored.value));
-        match inner.store.save_grant(&inner.key, grant, expected).await {
-            Ok(generation) => return Ok(generation),
-            Err(error) if error.is_conflict() => conflict = Some(error),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(conflict.map_or(Error::TaskLost, Error::from))
-}
-
-/// Keeps the authentication method that worked, where another had been agreed on.
-async fn remember_method(inner: &Inner, signed: &SignedIn) {
-    let Some(kept) = signed.client.kept() else {
-        return;
-    };
-    if signed.method != signed.client.method {
-        change_registration(inner, kept, |registration| {
-            registration.token_endpoint_auth_method = signed.method;
-            true
-        })
-        .await;
-    }
-}
-
-fn grant_of(signed: &SignedIn, flow: &Flow) -> Grant {
-    let Client {
-        id,
-        secret,
-        secret_expires_at,
-        ..
-    } = signed.client.clone();
-    let tokens = &signed.tokens;
-    let text = |url: &url::Url| url.as_str().to_owned();
-    let mut grant = Grant::new(
-        signed.server.listed.as_str(),
-        id,
-        signed.token_endpoint.as_str(),
-    );
-    grant.resource.clone_from(&signed.resource);
-    grant.revocation_endpoint = signed.server.revocation_endpoint.as_ref().map(text);
-    grant.authorization_endpoint = signed.server.authorization_endpoint.as_ref().map(text);
-    grant.client_auth_method = signed.method;
-    grant.client_secret = secret;
-    grant.client_secret_expires_at = secret_expires_at;
-    grant.redirect_uri.clone_from(&signed.redirect_uri);
-    grant.dpop_key = signed.key.as_ref().map(|key| key.stored().clone());
-    let published = &signed.server.issuer;
-    grant.assertion_audience =
-        (*published != signed.server.listed).then(|| published.as_str().to_owned());
-    grant.access_token = Some(tokens.access_token.clone());
-    grant.refresh_token.clone_from(&tokens.refresh_token);
-    tokens.token_type.scheme().clone_into(&mut grant.token_type);
-    grant.expires_at = tokens.expires_at().map(unix_seconds);
-    grant.issued_at = unix_seconds(tokens.received_at);
-    grant.requested_scopes = names(&signed.scopes);
-    grant.granted_scopes = tokens.scope.as_ref().map(names);
-    let algorithm = signed.client.algorithm.map(SigningAlgorithm::as_str);
-    grant.assertion_algorithm = algorithm.map(str::to_owned);
-    grant.flow = Some(flow.as_str().to_owned());
-    grant.dynamic_registration = signed.client.is_dynamic();
-    if let Flow::EnterpriseManaged(enterprise) = flow {
-        note_provider(&mut grant, enterprise);
-    }
-    grant
-}
-
-fn names(scopes: &Scopes) -> Vec<String> {
-    scopes.iter().map(str::to_owned).collect()
-}
-
-fn report(signed: SignedIn) -> LoginReport {
-    LoginReport {
-        issuer: signed.server.listed,
-        resource: signed.resource,
-        expires_at: signed.tokens.expires_at(),
-        refreshable: signed.tokens.refresh_token.is_some(),
-        token_type: signed.tokens.token_type,
-        scopes: signed.tokens.scope.unwrap_or(signed.scopes),
-        registered: matches!(signed.client.origin, ClientOrigin::Registered(_)),
-        match_kind: signed.match_kind,
-        source: signed.source,
-    }
-}
-
-const ROUNDS: usize = 3;

@@ -10,6 +10,7 @@ use url::Url;
 use super::identity::sign_off;
 use super::inner::Inner;
 use super::newest::{Newest, newest};
+use super::started;
 use crate::client::Client;
 use crate::error::Error;
 use crate::registration::kept::{of_client, serves_others};
@@ -45,6 +46,12 @@ async fn run(inner: &Inner, options: LogoutOptions) -> LogoutReport {
     let removed_local = match stored {
         Ok(stored) => remove(inner, stored).await,
         Err(error) => StepOutcome::Failed(error.into()),
+    };
+    let removed_local = match started::forget(inner).await {
+        Err(error) if !matches!(removed_local, StepOutcome::Failed(_)) => {
+            StepOutcome::Failed(error)
+        }
+        _ => removed_local,
     };
     // Last, so that nobody brings back what was read before the removal.
     inner.forget();

@@ -1,7 +1,9 @@
 //! `TokenSource`: the one owner of a grant's tokens, from which everybody else borrows.
 
 mod backoff;
+mod brake;
 mod builder;
+mod conclude;
 mod flight;
 mod held;
 mod identity;
@@ -10,11 +12,14 @@ mod login;
 mod logout;
 mod newest;
 mod on_record;
+mod pace;
 mod recovery;
 mod refresh;
 mod refusal;
 mod save;
+mod started;
 mod step_up;
+mod turn;
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,7 +39,9 @@ use crate::access_token::AccessToken;
 use crate::config::AuthorizationConfig;
 use crate::error::Error;
 use crate::interaction::Interaction;
-use crate::report::{DrainTimeout, LoginReport, LogoutOptions, LogoutReport};
+use crate::report::{
+    DrainTimeout, LoginReport, LogoutOptions, LogoutReport, PendingLogin, StartedLogin,
+};
 
 /// The tokens of one account at one MCP server. A cheap handle: clone it, keep one owner.
 ///
@@ -145,8 +152,10 @@ impl TokenSource {
     /// Signs in: discovery, registration if needed, browser, token; saved before it returns.
     ///
     /// `challenges` are those of the MCP server's 401 (may be empty). Concurrent callers share one
-    /// login (AZ-22). When every caller has gone away, the wait for the browser ends; once a code
-    /// has arrived, the login is completed in any case.
+    /// login (AZ-22). So do processes: while another one signs in the same account, this one waits
+    /// ([`Interaction::waiting`]) and takes over what fits ([`LoginReport::adopted`]). When every caller
+    /// has gone away, the wait for the browser ends; once a code has arrived, the login is completed in
+    /// any case.
     ///
     /// # Errors
     /// Any [`Error`]; a grant that was stored before stays in place (TOK-21).
@@ -157,6 +166,52 @@ impl TokenSource {
     ) -> Result<LoginReport, Error> {
         let inner = self.granted("login")?;
         login::login(inner, challenges, interaction).await
+    }
+
+    /// Starts a login that is finished elsewhere: everything up to the page to open. What its answer is
+    /// judged by is kept in the store, so that this process may end; [`finish_login`](Self::finish_login)
+    /// completes it within ten minutes, in any process with the same store. A login that was started
+    /// before can no longer be finished then.
+    ///
+    /// `challenges` are those of the MCP server's 401 (may be empty). The browser is sent to
+    /// `redirect_uri`, loopback or https; `None`: to a loopback address that is registered already, or
+    /// to one with a port that nobody can guess. Nobody needs to listen there: the person copies the
+    /// address at which the browser ends.
+    ///
+    /// # Errors
+    /// Any [`Error`]; [`Error::Configuration`] for every flow but that of a browser.
+    pub async fn start_login(
+        &self,
+        challenges: &Challenges,
+        redirect_uri: Option<String>,
+    ) -> Result<StartedLogin, Error> {
+        started::start(self.granted("login")?, challenges, redirect_uri).await
+    }
+
+    /// Finishes a login that [`start_login`](Self::start_login) started, here or in another process.
+    ///
+    /// `callback` is the address at which the browser ended, or its query. It is judged as an answer
+    /// that arrives by itself is: by `state`, then `iss`, then what it says (RSP-16). The request is
+    /// taken out of the store before its code is used, so that it is used once.
+    ///
+    /// # Errors
+    /// [`Error::NoPendingLogin`]; [`Error::InvalidAuthorizationResponse`] or [`Error::IssuerMismatch`]
+    /// for what is no answer to the request, which then still waits, unless it has expired;
+    /// [`Error::Denied`] or [`Error::AuthorizationResponse`] when the answer is a refusal; what the
+    /// exchange of the code came to otherwise. A grant that was stored before stays in place (TOK-21).
+    pub async fn finish_login(&self, callback: &str) -> Result<LoginReport, Error> {
+        started::finish(self.granted("login")?, callback).await
+    }
+
+    /// The login that was started and can still be finished, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn pending_login(&self) -> Result<Option<PendingLogin>, Error> {
+        match &self.0 {
+            Kind::Fixed(_) => Ok(None),
+            Kind::Granted(inner) => started::pending(inner).await,
+        }
     }
 
     /// Records what the MCP server thought of the current token. Does nothing when the store has

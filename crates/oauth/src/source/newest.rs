@@ -34,7 +34,9 @@ pub(super) fn newest(
     };
     let Some(stored) = stored else {
         // Memory that replaces a stored version was signed out of by whoever removed that.
-        let never_saved = unsaved.filter(|held| held.generation.is_none());
+        let never_saved = unsaved.filter(|held| {
+            held.generation.is_none() && !matches!(held.replaced, Replaced::Token(_))
+        });
         return Ok(never_saved.map_or(Newest::None, |held| Newest::Memory(Arc::clone(held))));
     };
     let generation = Some(stored.generation);

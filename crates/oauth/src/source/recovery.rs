@@ -7,7 +7,7 @@ use doorkey_store::{Grant, Proof};
 
 use super::held::{Held, Origin, Rejected};
 use super::inner::Inner;
-use super::{login, on_record, refresh, save};
+use super::{login, on_record, pace, refresh, save};
 use crate::access_token::AccessToken;
 use crate::config::ResourceChoice;
 use crate::error::{Error, LoginReason};
@@ -129,7 +129,7 @@ async fn recover(
     if !inner.is_renewable(&current) {
         return Err(needs_login(inner, &current, current.why_login()).await);
     }
-    if let Some(error) = inner.backed_off() {
+    if let Some(error) = pace::hindrance(inner, &current.grant) {
         return Err(error);
     }
     if let Some(reason) = moved(inner, &current, challenges).await? {

@@ -12,12 +12,12 @@ use url::Url;
 use super::held::{Held, Origin, Replaced};
 use super::inner::Inner;
 use super::newest::{Newest, newest};
-use super::on_record;
 use super::recovery;
 use super::refusal::{self, After, Attempt};
+use super::{on_record, pace};
 use crate::access_token::{AccessToken, same_secret};
 use crate::client::Client;
-use crate::clock::unix_seconds;
+use crate::clock::{unix_seconds, unix_seconds_up};
 use crate::dpop::Binding;
 use crate::error::{Error, LoginReason};
 use crate::exchange::{Exchanged, TokenEndpoint, exchange};
@@ -44,7 +44,7 @@ pub(super) async fn token(inner: &Arc<Inner>) -> Result<Option<AccessToken>, Err
     if let Some(token) = held.fresh_token(now) {
         return Ok(Some(token.clone()));
     }
-    let idle = !inner.is_renewable(&held) || inner.backed_off().is_some();
+    let idle = !inner.is_renewable(&held) || pace::hindrance(inner, &held.grant).is_some();
     if let Some(token) = held.valid_token(now).filter(|_| idle) {
         return Ok(Some(token.clone()));
     }
@@ -142,7 +142,7 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
     if !inner.is_renewable(held) {
         return Err(inner.login_required(held.why_login(), None));
     }
-    if let Some(error) = inner.backed_off() {
+    if let Some(error) = pace::hindrance(inner, &held.grant) {
         return Err(error);
     }
     let url = Url::parse(&held.grant.token_endpoint)
@@ -164,6 +164,7 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
         let lost = doorkey_store::Error::LockLost { id };
         return Ok(After::Changed(Some(lost.into())));
     }
+    pace::note_sent(inner);
     let client = Client::of_grant(&held.grant, &inner.config);
     let mut form = Form::refresh_token(&refresh_token)
         .resource(held.grant.resource.as_deref())
@@ -195,6 +196,7 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
 /// Asks for a token again, as a flow without a person does: there is nothing that could be spent
 /// (CC-08, WIF-09, EMA-13).
 async fn renew(inner: &Inner, held: &Arc<Held>, url: &Url) -> Result<After, Error> {
+    pace::note_sent(inner);
     let asked = Asked {
         client: &Client::of_grant(&held.grant, &inner.config),
         url,
@@ -210,7 +212,7 @@ async fn renew(inner: &Inner, held: &Arc<Held>, url: &Url) -> Result<After, Erro
     };
     match exchanged {
         Ok(exchanged) => complete(inner, held, None, &exchanged).await,
-        Err(error) => Err(inner.wait_after(error)),
+        Err(error) => Err(refusal::postpone(inner, held, error).await),
     }
 }
 
@@ -241,6 +243,8 @@ enum Begun {
 async fn begin(inner: &Inner, held: &Arc<Held>) -> Result<Begun, Error> {
     let mut grant = held.grant.clone();
     grant.refresh_started_at = Some(unix_seconds(inner.clock.now()));
+    grant.refresh_not_before = None;
+    pace::note(inner, &mut grant);
     match inner
         .store
         .save_grant(&inner.key, &grant, held.generation)
@@ -271,7 +275,15 @@ async fn complete(
     exchanged: &Exchanged,
 ) -> Result<After, Error> {
     end_backoff(inner);
-    let mut grant = refreshed(&held.grant, exchanged);
+    let renewed = |grant: &Grant| {
+        let mut grant = refreshed(grant, exchanged);
+        if spent.is_none() {
+            // Nothing was written before it was sent.
+            pace::note(inner, &mut grant);
+        }
+        grant
+    };
+    let mut grant = renewed(&held.grant);
     let mut expected = held.generation;
     let mut conflict = None;
     for _ in 0..ROUNDS {
@@ -289,7 +301,7 @@ async fn complete(
         match winner(inner).await {
             Ok(Some(stored)) if is_same(held, &stored.value, spent) => {
                 // Only notes about the same tokens changed: ours go on top of them.
-                grant = refreshed(&stored.value, exchanged);
+                grant = renewed(&stored.value);
                 expected = Some(stored.generation);
             }
             Ok(Some(stored)) => {
@@ -342,7 +354,7 @@ fn refreshed(grant: &Grant, exchanged: &Exchanged) -> Grant {
     let mut grant = grant.clone();
     grant.access_token = Some(tokens.access_token.clone());
     tokens.token_type.scheme().clone_into(&mut grant.token_type);
-    grant.expires_at = tokens.expires_at().map(unix_seconds);
+    grant.expires_at = tokens.expires_at().map(unix_seconds_up);
     grant.issued_at = unix_seconds(tokens.received_at);
     if tokens.refresh_token.is_some() {
         grant.refresh_token.clone_from(&tokens.refresh_token);
@@ -353,6 +365,7 @@ fn refreshed(grant: &Grant, exchanged: &Exchanged) -> Grant {
     grant.client_auth_method = exchanged.method;
     grant.proof = doorkey_store::Proof::Unproven;
     grant.refresh_started_at = None;
+    grant.refresh_not_before = None;
     on_record::forget(&mut grant);
     grant
 }

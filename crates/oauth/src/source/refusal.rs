@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 use super::held::Held;
 use super::inner::Inner;
-use super::on_record;
 use super::refresh::is_spent;
+use super::{on_record, pace};
 use crate::clock::unix_seconds;
 use crate::error::{Error, LoginReason, NextStep};
 use crate::exchange::Exchanged;
@@ -125,10 +125,19 @@ async fn passing(inner: &Inner, attempt: &Attempt, error: Error) -> Error {
         Error::RefreshFailed(Shared::new(error))
     };
     lock(&inner.backoff).failed(error.clone(), now, inner.random.as_ref());
+    let not_before = pace::not_before(&error, now);
+    let before = attempt.held.grant.refresh_started_at;
     if told {
-        let before = attempt.held.grant.refresh_started_at;
         note(inner, &attempt.held, |grant| {
             grant.refresh_started_at = before;
+            grant.refresh_not_before = not_before;
+        })
+        .await;
+    } else if not_before.is_some() {
+        // Every process is to obey; whether the request was answered by whom it was for is unknown.
+        note(inner, &attempt.held, |grant| {
+            grant.refresh_started_at = Some(unix_seconds(now));
+            grant.refresh_not_before = not_before;
         })
         .await;
     } else {
@@ -137,6 +146,19 @@ async fn passing(inner: &Inner, attempt: &Attempt, error: Error) -> Error {
         inner.publish(attempt.held.revised(grant, attempt.held.generation));
     }
     error
+}
+
+/// Waits after a renewal that failed and spent nothing, with every process where the server asked for
+/// that.
+pub(super) async fn postpone(inner: &Inner, held: &Held, error: Error) -> Error {
+    if let Some(not_before) = pace::not_before(&error, inner.clock.now()) {
+        note(inner, held, |grant| {
+            pace::note(inner, grant);
+            grant.refresh_not_before = Some(not_before);
+        })
+        .await;
+    }
+    inner.wait_after(error)
 }
 
 /// A refresh that brought a token which is not bound to our key (DP-16). It is not used; what

@@ -331,7 +331,7 @@ async fn a_login_of_an_older_server_needs_no_metadata_leg_06() {
         .login(&Challenges::default(), browser.clone())
         .await
         .unwrap();
-    assert_eq!(report.source.as_str(), "legacy_defaults");
+    assert_eq!(report.source.unwrap().as_str(), "legacy_defaults");
     let prompt = browser.prompts().remove(0);
     assert!(
         prompt

@@ -246,8 +246,8 @@ async fn a_login_that_cannot_be_saved_says_so_and_still_works_here() {
     let world = World::new();
     let backend = Fickle::default();
     let source = world.source(&Store::new(backend.clone()));
-    // The registration is saved, the grant is not.
-    backend.fail_after(1);
+    // The start of the login and the registration are saved, the grant is not.
+    backend.fail_after(2);
     let error = source
         .login(&Challenges::default(), Arc::new(Browser::new(&world)))
         .await
