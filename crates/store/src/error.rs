@@ -141,7 +141,18 @@ pub enum Error {
     #[error("no asynchronous runtime to run a file operation on")]
     Runtime(#[source] Box<dyn std::error::Error + Send + Sync>),
 
-    /// Another kind of store (a keyring, a database) failed.
+    /// The operating system's keyring could not be used; the source says why and what to do.
+    #[cfg(feature = "keyring")]
+    #[error("the keyring cannot {action}")]
+    Keyring {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// What is wrong.
+        #[source]
+        source: crate::keyring::KeyringError,
+    },
+
+    /// Another kind of store (a database) failed.
     #[error("the {store} store cannot {action}")]
     Backend {
         /// The kind of store, as [`StoreDescription::kind`](crate::StoreDescription::kind) names it.
@@ -163,6 +174,8 @@ impl Error {
         match self {
             Self::LockTimeout { .. } | Self::LockLost { .. } => true,
             Self::Backend { transient, .. } => *transient,
+            #[cfg(feature = "keyring")]
+            Self::Keyring { source, .. } => source.is_transient(),
             Self::Io { source, .. } => matches!(
                 source.kind(),
                 io::ErrorKind::Interrupted

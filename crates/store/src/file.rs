@@ -18,17 +18,16 @@
 //!
 //! Lock files are empty and stay: deleting one while somebody waits for it would let two in.
 
-mod envelope;
-mod folder;
+pub(crate) mod folder;
 mod form;
-mod home;
+pub(crate) mod home;
 mod listing;
-mod lock;
-mod name;
+pub(crate) mod lock;
+pub(crate) mod name;
 mod platform;
-mod records;
+pub(crate) mod records;
 #[cfg(feature = "encrypted")]
-mod vault;
+pub(crate) mod vault;
 
 use std::path::PathBuf;
 use std::sync::Arc;

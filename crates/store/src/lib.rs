@@ -47,6 +47,8 @@
 
 mod backend;
 mod codec;
+#[cfg(feature = "file")]
+mod envelope;
 mod error;
 mod facts;
 #[cfg(feature = "file")]
@@ -54,6 +56,8 @@ mod file;
 mod grant;
 mod key;
 mod key_trouble;
+#[cfg(feature = "keyring")]
+pub mod keyring;
 mod login;
 mod memory;
 mod problem;
@@ -73,6 +77,8 @@ pub use file::{KeySource, create_key_file};
 pub use grant::{ClientAuthMethod, Grant, Proof};
 pub use key::{DEFAULT_ACCOUNT, GrantKey, RegistrationKey};
 pub use key_trouble::KeyTrouble;
+#[cfg(feature = "keyring")]
+pub use keyring::{KeyringBackend, KeyringOptions};
 pub use login::{Login, PendingAuthorization};
 pub use memory::MemoryBackend;
 pub use problem::{Defect, Problem, ProblemKind, Problems};

@@ -102,6 +102,9 @@ pub enum Defect {
         "it does not open with the store's key: it was changed, copied from elsewhere or encrypted with another key"
     )]
     SealBroken,
+    /// It is kept in parts, and one is missing or belongs to another version of it.
+    #[error("a part of it is missing or belongs to another version of it")]
+    Torn,
     /// It is larger than any record may be.
     #[error("it is larger than the {limit} bytes that a record may have")]
     TooLarge {

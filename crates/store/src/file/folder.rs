@@ -11,25 +11,25 @@ use crate::{Error, Problem, ProblemKind, UnsafeFile};
 
 /// A folder that only its owner can enter.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     owner: platform::Owner,
 }
 
 impl Folder {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self {
             path,
             owner: platform::Owner::default(),
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether the folder exists; if it does, it is safe, after a repair perhaps.
-    pub(super) fn exists(&self, problems: &Problems) -> Result<bool, Error> {
+    pub(crate) fn exists(&self, problems: &Problems) -> Result<bool, Error> {
         let path = &self.path;
         let Some(named) = metadata(path)? else {
             return Ok(false);
@@ -53,7 +53,7 @@ impl Folder {
     }
 
     /// Makes the folder and its missing parents, for the owner only, durably.
-    pub(super) fn make(&self, problems: &Problems) -> Result<(), Error> {
+    pub(crate) fn make(&self, problems: &Problems) -> Result<(), Error> {
         if self.exists(problems)? {
             return Ok(());
         }
@@ -81,13 +81,13 @@ impl Folder {
     }
 
     /// Makes what happened to the names in the folder durable.
-    pub(super) fn sync(&self) -> Result<(), Error> {
+    pub(crate) fn sync(&self) -> Result<(), Error> {
         platform::sync_folder(&self.path).map_err(io_error("sync", &self.path))
     }
 
     /// Writes a file of the folder wholly or not at all, and returns when it is durable. The caller keeps others from
     /// writing the same one; `being_written` is the name it has until it takes its place.
-    pub(super) fn replace(
+    pub(crate) fn replace(
         &self,
         name: &str,
         being_written: &str,
@@ -113,7 +113,7 @@ impl Folder {
     }
 
     /// Opens a plain file of ours to read, after a repair perhaps; `None` if there is none.
-    pub(super) fn open(&self, path: &Path, problems: &Problems) -> Result<Option<File>, Error> {
+    pub(crate) fn open(&self, path: &Path, problems: &Problems) -> Result<Option<File>, Error> {
         let Some((file, opened)) = self.open_checked(path, |path| File::open(path))? else {
             return Ok(None);
         };
@@ -124,7 +124,7 @@ impl Folder {
     }
 
     /// Opens a plain, empty file of ours to lock, and makes it if need be.
-    pub(super) fn open_or_create(&self, path: &Path) -> Result<File, Error> {
+    pub(crate) fn open_or_create(&self, path: &Path) -> Result<File, Error> {
         for _ in 0..REPLACED_ATTEMPTS {
             match platform::owner_only()
                 .write(true)
@@ -188,7 +188,7 @@ fn repair(path: &Path, file: &File, opened: &Metadata, problems: &Problems) -> R
 }
 
 /// What a path names, symbolic links not followed; `None` if nothing.
-pub(super) fn metadata(path: &Path) -> Result<Option<Metadata>, Error> {
+pub(crate) fn metadata(path: &Path) -> Result<Option<Metadata>, Error> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -196,12 +196,12 @@ pub(super) fn metadata(path: &Path) -> Result<Option<Metadata>, Error> {
     }
 }
 
-pub(super) fn same_file(named: &Metadata, opened: &Metadata) -> bool {
+pub(crate) fn same_file(named: &Metadata, opened: &Metadata) -> bool {
     platform::same_file(named, opened)
 }
 
 /// Turns an error of the operating system into ours.
-pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::Io {
         action,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::envelope::Envelope;
 #[cfg(feature = "encrypted")]
 use super::folder::Folder;
 #[cfg(feature = "encrypted")]
@@ -13,6 +12,7 @@ use super::name::SEALED_SUFFIX;
 use super::name::{Entry, Name, PLAIN_SUFFIX};
 #[cfg(feature = "encrypted")]
 use super::vault::Opened;
+use crate::envelope::Envelope;
 #[cfg(feature = "encrypted")]
 use crate::problem::Problems;
 use crate::{Defect, Error, RecordId, RecordKind};

@@ -118,7 +118,7 @@ impl Home {
 }
 
 /// Without a trailing separator, which would make a symbolic link look like what it points to.
-pub(super) fn absolute(path: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
     let absolute = std::path::absolute(path).map_err(io_error("find", path))?;
     Ok(absolute.components().collect())
 }

@@ -10,13 +10,13 @@ use crate::{BoxFuture, Error, HeldLock};
 
 /// A locked file. Dropping it releases the lock.
 #[derive(Debug)]
-pub(super) struct FileLock {
+pub(crate) struct FileLock {
     file: File,
 }
 
 impl FileLock {
     /// The lock of `path`, or `None` while somebody else has it.
-    pub(super) fn try_new(folder: &Folder, path: &Path) -> Result<Option<Self>, Error> {
+    pub(crate) fn try_new(folder: &Folder, path: &Path) -> Result<Option<Self>, Error> {
         for _ in 0..REPLACED_ATTEMPTS {
             let file = folder.open_or_create(path)?;
             match file.try_lock() {
@@ -34,7 +34,7 @@ impl FileLock {
     }
 
     /// The lock of `path`, or `None` if somebody else had it for all of `limit`. Blocks.
-    pub(super) fn wait(
+    pub(crate) fn wait(
         folder: &Folder,
         path: &Path,
         limit: Duration,
@@ -69,7 +69,7 @@ impl HeldLock for FileLock {
 
 /// How long to pause between attempts: short at first, since most locks are held for a moment, and never long.
 #[derive(Debug)]
-pub(super) struct Pauses {
+pub(crate) struct Pauses {
     next: Duration,
 }
 
@@ -80,7 +80,7 @@ impl Default for Pauses {
 }
 
 impl Pauses {
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let pause = self.next;
         self.next = (pause * 2).min(LONGEST_PAUSE);
         pause

@@ -6,14 +6,14 @@ use crate::{DEFAULT_ACCOUNT, RecordId, RecordKind};
 
 /// The files that belong to one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Name {
+pub(crate) struct Name {
     stem: String,
     suffix: &'static str,
 }
 
 impl Name {
     /// The name for a record: its kind, a readable part of its key, and a hash of all of its key.
-    pub(super) fn of(id: &RecordId) -> Self {
+    pub(crate) fn of(id: &RecordId) -> Self {
         let kind = id.kind();
         let slug = slug(id.parts());
         let separator = if slug.is_empty() { "" } else { "-" };
@@ -25,7 +25,7 @@ impl Name {
 
     /// A name that shows nothing but the kind; `hash` is one that nobody can compute without the key.
     #[cfg(feature = "encrypted")]
-    pub(super) fn hidden(kind: RecordKind, hash: &[u8]) -> Self {
+    pub(crate) fn hidden(kind: RecordKind, hash: &[u8]) -> Self {
         Self {
             stem: format!("{kind}-{}", hex(hash)),
             suffix: SEALED_SUFFIX,
@@ -33,7 +33,7 @@ impl Name {
     }
 
     /// What a directory entry is, among those with `suffix`, or `None` if it is nothing of ours.
-    pub(super) fn of_entry(entry: &str, suffix: &'static str) -> Option<(RecordKind, Entry)> {
+    pub(crate) fn of_entry(entry: &str, suffix: &'static str) -> Option<(RecordKind, Entry)> {
         let kind = RecordKind::ALL.into_iter().find(|kind| {
             entry
                 .strip_prefix(kind.as_str())
@@ -48,34 +48,40 @@ impl Name {
         (numbered && record.ends_with(suffix)).then_some((kind, Entry::SetAside))
     }
 
-    pub(super) fn record(&self) -> String {
+    pub(crate) fn record(&self) -> String {
         format!("{}{}", self.stem, self.suffix)
     }
 
-    pub(super) fn being_written(&self) -> String {
+    /// The name without an ending, for places that are no files.
+    #[cfg(feature = "keyring")]
+    pub(crate) fn stem(&self) -> &str {
+        &self.stem
+    }
+
+    pub(crate) fn being_written(&self) -> String {
         format!(".{}{}.new", self.stem, self.suffix)
     }
 
-    pub(super) fn set_aside(&self, number: u32) -> String {
+    pub(crate) fn set_aside(&self, number: u32) -> String {
         format!("{}{number}", self.set_aside_prefix())
     }
 
-    pub(super) fn set_aside_prefix(&self) -> String {
+    pub(crate) fn set_aside_prefix(&self) -> String {
         format!("{}{}{BROKEN_INFIX}", self.stem, self.suffix)
     }
 
-    pub(super) fn lock(&self) -> String {
+    pub(crate) fn lock(&self) -> String {
         format!("{}.lock", self.stem)
     }
 
-    pub(super) fn save_lock(&self) -> String {
+    pub(crate) fn save_lock(&self) -> String {
         format!("{}.save", self.stem)
     }
 }
 
 /// What a directory entry is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(crate) enum Entry {
     /// A record.
     Record(Name),
     /// A record that was set aside.
@@ -125,10 +131,10 @@ fn hex(hash: &[u8]) -> String {
 }
 
 /// What the names of records in the clear end with.
-pub(super) const PLAIN_SUFFIX: &str = ".json";
+pub(crate) const PLAIN_SUFFIX: &str = ".json";
 /// What the names of encrypted records end with.
 #[cfg(feature = "encrypted")]
-pub(super) const SEALED_SUFFIX: &str = ".sealed";
+pub(crate) const SEALED_SUFFIX: &str = ".sealed";
 const BROKEN_INFIX: &str = ".broken-";
 /// Characters of the readable part: with all else a name stays far below the 255 bytes that file systems take.
 const SLUG_LIMIT: usize = 60;

@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde_json::Map;
 use zeroize::Zeroizing;
 
-use super::envelope::Envelope;
 use super::folder::{Folder, io_error, metadata};
 use super::form::Form;
 use super::lock::FileLock;
 use super::name::{Entry, Name};
+use crate::envelope::Envelope;
 use crate::problem::Problems;
 use crate::{Defect, Error, Generation, Problem, ProblemKind, RawRecord, RecordId};
 
@@ -233,7 +233,7 @@ impl Records<'_> {
     }
 }
 
-pub(super) fn check(
+pub(crate) fn check(
     id: &RecordId,
     current: Option<&Envelope>,
     expected: Option<Generation>,
@@ -250,7 +250,7 @@ pub(super) fn check(
 }
 
 /// Where a new record starts: anywhere in 2^52, so that it does not come upon a generation that a removed one had.
-fn first_generation() -> Result<Generation, Error> {
+pub(crate) fn first_generation() -> Result<Generation, Error> {
     let random = getrandom::u64().map_err(|error| Error::Random(Box::new(error)))?;
     Ok(Generation::new((random >> 12).max(1)))
 }
@@ -289,8 +289,8 @@ pub(super) fn is_read_only(error: &io::Error) -> bool {
 }
 
 /// Bytes of a file, at most.
-const SIZE_LIMIT: u64 = 1024 * 1024;
+pub(crate) const SIZE_LIMIT: u64 = 1024 * 1024;
 /// How long one compare-and-swap waits for another, which takes milliseconds.
-pub(super) const SAVE_LOCK_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const SAVE_LOCK_LIMIT: Duration = Duration::from_secs(10);
 /// How many copies of one record may be set aside.
 const SET_ASIDE_LIMIT: u32 = 1000;

@@ -1,7 +1,7 @@
 //! How an encrypted folder is opened: the key, where it comes from, and the header that tells a wrong one.
 
 mod header;
-mod key_file;
+pub(crate) mod key_file;
 mod source;
 
 use std::path::Path;
@@ -24,14 +24,14 @@ use crate::{Defect, Error, KeyTrouble, RecordId, SealingKey};
 
 /// Opens an encrypted folder, once for each key that it has.
 #[derive(Debug)]
-pub(super) struct Vault {
+pub(crate) struct Vault {
     source: KeySource,
     opened: Mutex<Option<Arc<Opened>>>,
 }
 
 /// The key of a folder, proved by its header.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(crate) struct Opened {
     key: SealingKey,
     /// The header as it stood in its file: while it does, the key is the right one.
     header: Vec<u8>,
@@ -91,11 +91,11 @@ impl Vault {
         let trouble = |why| trouble(folder.path(), why);
         let header = match Header::parse(&found) {
             Ok(header) => header,
-            Err(defect) if defect.is_newer() || !self.source.is_key() => {
-                return Err(trouble(KeyTrouble::HeaderUnusable(defect)));
-            }
             // The key itself is here, and the header says nothing that it needs: it can be made again.
-            Err(_) => return Ok(None),
+            Err(defect) if !defect.is_newer() && self.source.key(folder.path()).is_some() => {
+                return Ok(None);
+            }
+            Err(defect) => return Err(trouble(KeyTrouble::HeaderUnusable(defect))),
         };
         let key = self.key_for(&header, folder)?;
         if !header.fits(&key) {
@@ -148,20 +148,23 @@ impl Vault {
             let defect = Header::parse(&found).err().unwrap_or(Defect::NotSealed);
             return Err(trouble(folder.path(), KeyTrouble::HeaderUnusable(defect)));
         }
-        match &self.source {
+        let (derivation, keyring_item, key) = match &self.source {
             KeySource::Passphrase(passphrase) => {
                 let derivation = header::Derivation::new()?;
                 let key = self.derive(&derivation, passphrase, folder)?;
-                Ok((
-                    Header::new(self.source.name(), Some(derivation), &key)?,
-                    key,
-                ))
+                (Some(derivation), None, key)
             }
-            source => {
-                let key = source.key(folder.path(), source::IfAbsent::Make)?;
-                Ok((Header::new(source.name(), None, &key)?, key))
+            #[cfg(feature = "keyring")]
+            KeySource::Keyring(options) => {
+                let item = header::new_keyring_item()?;
+                let key = from_keyring(options, &item, true, folder)?;
+                (None, Some(item), key)
             }
-        }
+            source => (None, None, self.ready(source, folder)?),
+        };
+        let mut header = Header::new(self.source.name(), derivation, &key)?;
+        header.keyring_item = keyring_item;
+        Ok((header, key))
     }
 
     /// The header of a folder that has lost its own, if the key is here and opens a record.
@@ -170,10 +173,10 @@ impl Vault {
         folder: &Folder,
         problems: &Problems,
     ) -> Result<(Header, SealingKey), Error> {
-        if !self.source.is_key() {
+        let Some(key) = self.source.key(folder.path()) else {
             return Err(trouble(folder.path(), KeyTrouble::HeaderGone));
-        }
-        let key = self.source.key(folder.path(), source::IfAbsent::Fail)?;
+        };
+        let key = key?;
         if !opens_a_record(&key, folder, problems)? {
             let (given, made_with) = (self.source.name(), "another key".to_owned());
             return Err(trouble(
@@ -185,19 +188,38 @@ impl Vault {
     }
 
     fn key_for(&self, header: &Header, folder: &Folder) -> Result<SealingKey, Error> {
-        match (&self.source, &header.derivation) {
-            (KeySource::Passphrase(passphrase), Some(derivation)) => {
-                self.derive(derivation, passphrase, folder)
-            }
-            (KeySource::Passphrase(_), None) | (_, Some(_)) => {
-                let (given, made_with) = (self.source.name(), header.made_with.clone());
-                Err(trouble(
-                    folder.path(),
-                    KeyTrouble::OtherKind { given, made_with },
-                ))
-            }
-            (source, None) => source.key(folder.path(), source::IfAbsent::Fail),
+        match (&self.source, header) {
+            (
+                KeySource::Passphrase(passphrase),
+                Header {
+                    derivation: Some(derivation),
+                    ..
+                },
+            ) => self.derive(derivation, passphrase, folder),
+            #[cfg(feature = "keyring")]
+            (
+                KeySource::Keyring(options),
+                Header {
+                    keyring_item: Some(item),
+                    ..
+                },
+            ) => from_keyring(options, item, false, folder),
+            // A host may have the key from where the store had it.
+            (source, header) if header.derivation.is_none() => self.ready(source, folder),
+            _ => Err(self.other_kind(&header.made_with, folder)),
         }
+    }
+
+    /// The key of a source that has one at hand.
+    fn ready(&self, source: &KeySource, folder: &Folder) -> Result<SealingKey, Error> {
+        source
+            .key(folder.path())
+            .unwrap_or_else(|| Err(self.other_kind("key", folder)))
+    }
+
+    fn other_kind(&self, made_with: &str, folder: &Folder) -> Error {
+        let (given, made_with) = (self.source.name(), made_with.to_owned());
+        trouble(folder.path(), KeyTrouble::OtherKind { given, made_with })
     }
 
     fn derive(
@@ -211,6 +233,25 @@ impl Vault {
             return Err(trouble(folder.path(), KeyTrouble::NoPassphrase));
         }
         derivation.key(passphrase.as_bytes())
+    }
+}
+
+/// The key in that item of the keyring.
+#[cfg(feature = "keyring")]
+fn from_keyring(
+    options: &crate::KeyringOptions,
+    item: &str,
+    make: bool,
+    folder: &Folder,
+) -> Result<SealingKey, Error> {
+    let service = options.service.clone();
+    match crate::keyring::store_key(options, item, make)? {
+        Some(Ok(key)) => Ok(key),
+        Some(Err(defect)) => {
+            let why = KeyTrouble::KeyringItemUnusable { service, defect };
+            Err(trouble(folder.path(), why))
+        }
+        None => Err(trouble(folder.path(), KeyTrouble::NotInKeyring { service })),
     }
 }
 

@@ -16,6 +16,8 @@ mod encrypted;
 mod file;
 #[cfg(all(unix, feature = "file"))]
 mod hostile;
+#[cfg(feature = "keyring")]
+mod keyring;
 #[cfg(all(unix, feature = "file"))]
 mod processes;
 

@@ -16,6 +16,8 @@ pub(super) struct Header {
     pub(super) made_with: String,
     /// How the key is made from a passphrase; `None` if it is a key already.
     pub(super) derivation: Option<Derivation>,
+    /// The item of the keyring that the key is in, if it is.
+    pub(super) keyring_item: Option<String>,
     /// Nothing, sealed: it opens with the right key and no other.
     check: Vec<u8>,
 }
@@ -29,6 +31,7 @@ impl Header {
         Ok(Self {
             made_with: made_with.to_owned(),
             derivation,
+            keyring_item: None,
             check: key.seal(b"", CHECK_PLACE)?,
         })
     }
@@ -40,10 +43,12 @@ impl Header {
             Some(raw) => Some(Derivation::parse(raw.get())?),
             None => None,
         };
+        let keyring_item = object.optional("keyring_item")?;
         let check = decoded(&object.required::<String>("check")?, "check")?;
         Ok(Self {
             made_with: shown(&made_with),
             derivation,
+            keyring_item,
             check,
         })
     }
@@ -54,6 +59,7 @@ impl Header {
             object.field("key", &self.made_with)?;
             let derivation = self.derivation.as_ref().map(Derivation::value);
             object.optional("argon2id", derivation.as_ref())?;
+            object.optional("keyring_item", self.keyring_item.as_ref())?;
             object.field("check", &STANDARD.encode(&self.check))
         })
         .map_err(|error| Error::Sealing(Box::new(error)))
@@ -135,6 +141,15 @@ impl Derivation {
             .map_err(failed)?;
         Ok(SealingKey::from_bytes(key))
     }
+}
+
+/// A name for the keyring item of a new store: of its own, so that no other store's key is ever put in its place.
+#[cfg(feature = "keyring")]
+pub(super) fn new_keyring_item() -> Result<String, Error> {
+    let mut id = [0; SALT_BYTES];
+    fill_random(&mut id)?;
+    let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("store-key-{id}"))
 }
 
 fn decoded(text: &str, field: &'static str) -> Result<Vec<u8>, Defect> {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::{key_file, trouble};
-use crate::{Error, KeyTrouble, SealingKey};
+use super::key_file;
+use crate::{Error, SealingKey};
 
 /// Where the key of an encrypted store comes from.
 ///
@@ -25,15 +25,6 @@ pub enum KeySource {
     Key(SealingKey),
 }
 
-/// What to do where there is no key yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IfAbsent {
-    /// The store is new: where that can be done unasked, make one.
-    Make,
-    /// The store is not: another key would open nothing.
-    Fail,
-}
-
 impl KeySource {
     /// What it is called in errors and in `key.json`.
     pub(super) fn name(&self) -> &'static str {
@@ -46,29 +37,14 @@ impl KeySource {
         }
     }
 
-    /// Whether it is a key and not something that one is made from.
-    pub(super) fn is_key(&self) -> bool {
-        !matches!(self, Self::Passphrase(_))
-    }
-
-    /// The key of the store in `folder`, for every source but a passphrase. Blocks.
-    pub(super) fn key(&self, folder: &Path, absent: IfAbsent) -> Result<SealingKey, Error> {
+    /// The key, where it takes nothing that only the header knows. Blocks for the moment that reading a file takes.
+    pub(super) fn key(&self, folder: &Path) -> Option<Result<SealingKey, Error>> {
         match self {
-            Self::Passphrase(_) => Err(trouble(folder, KeyTrouble::HeaderGone)),
-            Self::KeyFile(path) => key_file::read(path, folder),
+            Self::KeyFile(path) => Some(key_file::read(path, folder)),
+            Self::Key(key) => Some(Ok(key.clone())),
+            Self::Passphrase(_) => None,
             #[cfg(feature = "keyring")]
-            Self::Keyring(options) => {
-                let make = absent == IfAbsent::Make;
-                crate::keyring::store_key(options, make)?.ok_or_else(|| {
-                    let service = options.service.clone();
-                    trouble(folder, KeyTrouble::NotInKeyring { service })
-                })
-            }
-            Self::Key(key) => {
-                // Nothing to make: the host has it.
-                let _ = absent;
-                Ok(key.clone())
-            }
+            Self::Keyring(_) => None,
         }
     }
 }

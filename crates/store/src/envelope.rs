@@ -9,15 +9,15 @@ use crate::codec::{Encoded, ObjectReader, write_object};
 use crate::{Defect, Generation, RawRecord, RecordId, RecordKind};
 
 /// The content of one file.
-pub(super) struct Envelope {
-    pub(super) id: RecordId,
-    pub(super) record: RawRecord,
+pub(crate) struct Envelope {
+    pub(crate) id: RecordId,
+    pub(crate) record: RawRecord,
     /// Fields that a later version added. They are kept.
-    pub(super) unknown: Map<String, Value>,
+    pub(crate) unknown: Map<String, Value>,
 }
 
 impl Envelope {
-    pub(super) fn parse(content: &[u8]) -> Result<Self, Defect> {
+    pub(crate) fn parse(content: &[u8]) -> Result<Self, Defect> {
         let mut object = ObjectReader::versioned(content, VERSION)?;
         let kind = object.named("kind", RecordKind::from_name)?;
         let key: Vec<String> = object.required("key")?;
@@ -32,7 +32,7 @@ impl Envelope {
     }
 
     /// The content of the file for a record whose bytes are `value`.
-    pub(super) fn content(
+    pub(crate) fn content(
         id: &RecordId,
         generation: Generation,
         value: &[u8],
