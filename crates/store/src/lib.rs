@@ -2,7 +2,7 @@
 //!
 //! A [`Store`] holds [`Grant`]s (tokens and all that is needed to refresh them without asking anybody), [`Registration`]s
 //! (clients as an authorization server knows them), [`Login`]s (one that another process may finish), [`ServerFacts`] (what a warm
-//! start remembers) and [`IssuerFacts`]. Where they are kept is a [`Backend`]: memory, or owner-only files (feature `file`), or one of your own, which sees bytes and nothing else.
+//! start remembers) and [`IssuerFacts`]. Where they are kept is a [`Backend`]: memory, owner-only files (feature `file`), a PostgreSQL database (feature `postgres`), or one of your own, which sees bytes and nothing else.
 //!
 //! Four ideas carry it:
 //!
@@ -60,6 +60,8 @@ mod key_trouble;
 pub mod keyring;
 mod login;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod problem;
 mod record;
 mod registration;
@@ -81,6 +83,8 @@ pub use key_trouble::KeyTrouble;
 pub use keyring::{KeyringBackend, KeyringOptions};
 pub use login::{Login, PendingAuthorization};
 pub use memory::MemoryBackend;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresBackend, PostgresOptions};
 pub use problem::{Defect, Problem, ProblemKind, Problems};
 pub use record::{Generation, Listing, RawRecord, RecordId, RecordKind, Stored};
 pub use registration::{Registration, RegistrationKind};

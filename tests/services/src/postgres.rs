@@ -116,6 +116,12 @@ impl Postgres {
         }
     }
 
+    /// What the server logged since it was first started.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
     /// The folder of its Unix socket: the `host` of a connection string.
     #[must_use]
     pub fn socket_folder(&self) -> &Path {
@@ -183,7 +189,8 @@ impl Postgres {
              fsync = on\n\
              max_connections = 200\n\
              shared_buffers = 32MB\n\
-             dynamic_shared_memory_type = mmap\n",
+             dynamic_shared_memory_type = mmap\n\
+             log_line_prefix = '%d '\n",
             self.port.map_or("", |_| "127.0.0.1"),
             self.folder.path().display(),
             self.socket_port(),

@@ -1,0 +1,95 @@
+//! The PostgreSQL store: the laws of every store, then what only a database on other machines can get wrong.
+
+mod faults;
+mod opening;
+mod processes;
+mod secrets;
+mod statements;
+mod tls;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorkey_store::{Error, PostgresBackend, PostgresOptions, SealingKey};
+use secrecy::SecretString;
+use services::{Database, PgBouncer, Postgres};
+use zeroize::Zeroizing;
+
+use crate::conformance::Fixture;
+
+mod direct {
+    use crate::conformance::conforms;
+
+    conforms!(super::direct_fixture);
+}
+
+mod pooled {
+    use crate::conformance::conforms;
+
+    conforms!(super::pooled_fixture);
+}
+
+mod sealed {
+    use crate::conformance::conforms;
+
+    conforms!(super::sealed_fixture);
+}
+
+fn direct_fixture() -> Fixture {
+    let database = Postgres::shared().database();
+    let options = options(&database);
+    Fixture::new(move || wait(connect(options.clone())), database)
+}
+
+/// Fewer connections than clients, so that these change servers from one transaction to the next.
+fn pooled_fixture() -> Fixture {
+    let server = Postgres::shared();
+    let database = server.database();
+    let pooler = PgBouncer::start(&server, 3);
+    let options = options_of(pooler.connection_string(&database));
+    Fixture::new(move || wait(connect(options.clone())), (pooler, database))
+}
+
+fn sealed_fixture() -> Fixture {
+    let database = Postgres::shared().database();
+    let options = options(&database).sealed_with(key(1));
+    Fixture::new(move || wait(connect(options.clone())), database)
+}
+
+/// Waits for something in the middle of a test that is asynchronous itself.
+fn wait<T>(future: impl Future<Output = Result<T, Error>>) -> Arc<T> {
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::block_in_place(|| Arc::new(runtime.block_on(future).unwrap()))
+}
+
+async fn connect(options: PostgresOptions) -> Result<PostgresBackend, Error> {
+    PostgresBackend::connect(options).await
+}
+
+fn options(database: &Database) -> PostgresOptions {
+    options_of(database.connection_string())
+}
+
+/// Two connections each: some tests open many stores on one server.
+fn options_of(connection: String) -> PostgresOptions {
+    PostgresOptions::new(SecretString::from(connection)).connections(2)
+}
+
+fn key(byte: u8) -> SealingKey {
+    SealingKey::from_bytes(Zeroizing::new([byte; 32]))
+}
+
+/// The error and its causes, as a person sees them.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// A lease that a test can wait for.
+const SHORT_LEASE: Duration = Duration::from_millis(1500);
