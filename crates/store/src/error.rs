@@ -95,6 +95,22 @@ pub enum Error {
         id: RecordId,
     },
 
+    /// A store does not give back a record as it was given. The record was not removed from where it came from.
+    #[error("{location} does not give back {id} as it was given; the original was kept")]
+    NotKept {
+        /// The record.
+        id: RecordId,
+        /// The store.
+        location: String,
+    },
+
+    /// Records cannot be moved from a store to itself.
+    #[error("{location} is both the store to move from and the one to move to")]
+    SameStore {
+        /// Where it is.
+        location: String,
+    },
+
     /// A newer version of the program wrote the record: it is neither overwritten nor removed. Update, then try again.
     #[error(
         "{id} was written by a newer version (its format is {found}, this version knows {known}); update doorkey"

@@ -61,6 +61,7 @@ mod key_trouble;
 pub mod keyring;
 mod login;
 mod memory;
+mod migrate;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod problem;
@@ -84,6 +85,7 @@ pub use key_trouble::KeyTrouble;
 pub use keyring::{KeyringBackend, KeyringOptions};
 pub use login::{Login, PendingAuthorization};
 pub use memory::MemoryBackend;
+pub use migrate::{MigrateOptions, Migration, MigrationConflict, Newer, migrate};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresBackend, PostgresOptions};
 pub use problem::{Defect, Problem, ProblemKind, Problems};

@@ -23,7 +23,7 @@ use crate::{
 /// a save or remove fails with [`Error::NewerVersion`].
 #[derive(Clone, Debug)]
 pub struct Store {
-    backend: Arc<dyn Backend>,
+    pub(crate) backend: Arc<dyn Backend>,
     /// What was found in records that the backend knows as sound bytes, and left there.
     problems: Arc<Problems>,
 }

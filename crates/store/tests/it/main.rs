@@ -8,6 +8,7 @@
 
 mod apart;
 mod conformance;
+mod migrate;
 mod typed;
 
 #[cfg(feature = "encrypted")]
