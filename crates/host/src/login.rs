@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use doorkey_oauth::{Interaction, LoginReport, TokenSource};
+use doorkey_oauth::{
+    Challenges, Interaction, LoginReport, PendingLogin, StartedLogin, TokenSource,
+};
 use doorkey_rmcp::{ProbeOutcome, Wire};
 use doorkey_store::Proof;
 
+use crate::config::OAuthSettings;
 use crate::error::Error;
 use crate::facts;
 use crate::host::{Host, Session, grant_key};
@@ -45,46 +48,123 @@ impl Host {
         progress: &dyn Progress,
     ) -> Result<LoginOutcome, Error> {
         let target = target.into();
+        let session = self.session_to_sign_in(target)?;
+        let Some(challenges) = self.challenged(&session, progress).await? else {
+            return Ok(LoginOutcome::NotRequired);
+        };
+        let report = session.tokens.login(&challenges, interaction).await;
+        let report = report.map_err(|source| cannot_sign_in(&session, source))?;
+        self.prove(target, &session, report, progress).await
+    }
+
+    /// Starts a login that another process may finish: everything up to the page to open. What its answer
+    /// is judged by is in the store, so that this process may end; [`Host::finish_login`] completes it within
+    /// ten minutes. `None`: the server answers without a login.
+    ///
+    /// # Errors
+    /// As for [`Host::login`]; a flow without a browser cannot be started.
+    pub async fn start_login(
+        &self,
+        target: impl Into<Target<'_>>,
+        progress: &dyn Progress,
+    ) -> Result<Option<StartedLogin>, Error> {
+        let session = self.session_to_sign_in(target.into())?;
+        let Some(challenges) = self.challenged(&session, progress).await? else {
+            return Ok(None);
+        };
+        let way_back = way_back(&session.server.oauth);
+        let started = session.tokens.start_login(&challenges, way_back).await;
+        started
+            .map(Some)
+            .map_err(|source| cannot_sign_in(&session, source))
+    }
+
+    /// Finishes a login that [`Host::start_login`] started, here or in another process, and proves the token as
+    /// [`Host::login`] does. `callback` is the address at which the browser ended, or its query.
+    ///
+    /// # Errors
+    /// As for [`Host::login`]. An address that is none, or belongs to another login, is an error that leaves the
+    /// started login waiting.
+    pub async fn finish_login(
+        &self,
+        target: impl Into<Target<'_>>,
+        callback: &str,
+        progress: &dyn Progress,
+    ) -> Result<LoginOutcome, Error> {
+        let target = target.into();
+        let session = self.session_to_sign_in(target)?;
+        let report = session.tokens.finish_login(callback).await;
+        let report = report.map_err(|source| cannot_sign_in(&session, source))?;
+        self.prove(target, &session, report, progress).await
+    }
+
+    /// The login that was started and can still be finished, if there is one.
+    ///
+    /// # Errors
+    /// There is no such server, its settings cannot be used, or the store fails.
+    pub async fn pending_login(
+        &self,
+        target: impl Into<Target<'_>>,
+    ) -> Result<Option<PendingLogin>, Error> {
+        let session = self.session_to_sign_in(target.into())?;
+        let pending = session.tokens.pending_login().await;
+        pending.map_err(|source| cannot_sign_in(&session, source))
+    }
+
+    /// The session of a server that one can sign in to.
+    fn session_to_sign_in(&self, target: Target<'_>) -> Result<Session, Error> {
         let session = self.session(target)?;
         let server = &session.server;
-        let name = server.name.as_str();
         if !server.enabled {
             return Err(Error::Disabled {
-                server: name.to_owned(),
+                server: server.name.clone(),
             });
         }
-        if let Some(key) = server.bearer_key() {
-            return Err(Error::BearerConfigured {
-                server: name.to_owned(),
+        match server.bearer_key() {
+            Some(key) => Err(Error::BearerConfigured {
+                server: server.name.clone(),
                 key,
-            });
+            }),
+            None => Ok(session),
         }
+    }
+
+    /// What the server answers to a request without a token; `None` when it wants no login.
+    async fn challenged(
+        &self,
+        session: &Session,
+        progress: &dyn Progress,
+    ) -> Result<Option<Challenges>, Error> {
+        let server = &session.server;
         progress.report(&LoginStep::Probing {
             server: server.url.clone(),
         });
-        let challenges = match self.probe(&session).await? {
+        let challenges = match self.probe(session).await? {
             ProbeOutcome::Challenged(challenges) => challenges,
             // Calling a tool to find out could do something, so only a call of the person's own can have told.
             _ => match facts::late_challenge(self.store(), server).await? {
                 Some(challenges) => challenges,
                 None => {
                     facts::remember_need(self.store(), server, false).await;
-                    return Ok(LoginOutcome::NotRequired);
+                    return Ok(None);
                 }
             },
         };
         facts::remember_need(self.store(), server, true).await;
         progress.report(&LoginStep::Challenged);
-        let report = session
-            .tokens
-            .login(&challenges, interaction)
-            .await
-            .map_err(|source| Error::Authorization {
-                what: "sign in to",
-                server: name.to_owned(),
-                source: Box::new(source),
-            })?;
-        facts::forget_private(self.store(), server).await;
+        Ok(Some(challenges))
+    }
+
+    /// Tries the new token on the server before anyone says success.
+    async fn prove(
+        &self,
+        target: Target<'_>,
+        session: &Session,
+        report: LoginReport,
+        progress: &dyn Progress,
+    ) -> Result<LoginOutcome, Error> {
+        let name = session.server.name.as_str();
+        facts::forget_private(self.store(), &session.server).await;
         progress.report(&LoginStep::Proving);
         match self.try_out(target).await {
             Ok((tools, wire)) => {
@@ -154,6 +234,26 @@ impl Host {
         })
         .await
     }
+}
+
+fn cannot_sign_in(session: &Session, source: doorkey_oauth::Error) -> Error {
+    Error::Authorization {
+        what: "sign in to",
+        server: session.server.name.clone(),
+        source: Box::new(source),
+    }
+}
+
+/// The redirect URI that the configuration fixes; nobody listens there.
+fn way_back(oauth: &OAuthSettings) -> Option<String> {
+    let port = oauth
+        .callback_port
+        .map(|port| format!("http://127.0.0.1:{port}/callback"));
+    oauth
+        .callback_url
+        .as_ref()
+        .map(ToString::to_string)
+        .or(port)
 }
 
 /// Keeps the grant, marks it by what the server did, and says so.

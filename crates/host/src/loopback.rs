@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use doorkey_oauth::{
     BoxFuture, Callback, Channel, DevicePrompt, Interaction, InteractionError, InteractionRequest,
-    Prompt,
+    LoginWait, Prompt,
 };
 use tokio::sync::{Semaphore, mpsc};
 use url::Url;
@@ -177,6 +177,11 @@ impl Interaction for LoopbackInteraction {
                 .map_err(InteractionError::other)?;
             Ok(Box::new(channel) as Box<dyn Channel>)
         })
+    }
+
+    fn waiting(&self, wait: &LoginWait) {
+        let limit = wait.limit;
+        self.progress.report(&LoginStep::OtherProcess { limit });
     }
 
     fn shows_codes(&self) -> Result<(), InteractionError> {

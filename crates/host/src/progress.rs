@@ -58,6 +58,11 @@ pub enum LoginStep {
         /// Why, unless that was wanted.
         cause: Option<BrowserError>,
     },
+    /// Another process is signing the same account in; this login waits for it.
+    OtherProcess {
+        /// How long it waits at most.
+        limit: Duration,
+    },
     /// What a person pasted was of no use; the login goes on waiting.
     Paste(PasteProblem),
     /// The grant is stored; whether the server takes its token is being tried.

@@ -73,6 +73,8 @@ pub struct AuthStatus {
     pub proof: Option<&'static str>,
     /// What was said last when something about this login failed.
     pub last_error: Option<String>,
+    /// Until when a login that was started can be finished (RFC 3339, UTC); none if none was.
+    pub started_until: Option<String>,
     /// Where the login is kept.
     pub store: StoreStatus,
 }
@@ -225,7 +227,17 @@ impl Host {
             Err(error) => return Err(error.into()),
         };
         let is_default = self.config().server(&server.name)?.account == server.account;
-        Ok(auth_status(server, is_default, known, self.store_status()))
+        let mut auth = auth_status(server, is_default, known, self.store_status());
+        auth.started_until = self.started_until(server).await;
+        Ok(auth)
+    }
+
+    /// A record that cannot be read is no login that could be finished; the store reports it.
+    async fn started_until(&self, server: &ServerConfig) -> Option<String> {
+        let stored = self.store().login(&grant_key(server)).await.ok()??;
+        let until = stored.value.pending?.expires_at;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        (now.is_ok_and(|now| now.as_secs() < until)).then(|| rfc3339(until))?
     }
 
     async fn look_up(&self, server: &ServerConfig) -> Result<Known, StoreError> {
@@ -313,6 +325,7 @@ fn auth_status(
         client_id: grant.map(|grant| grant.client_id.clone()),
         proof: grant.map(|grant| grant.proof.as_str()),
         last_error: grant.and_then(|grant| grant.last_error.clone()),
+        started_until: None,
         store,
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use doorkey::{Error, LoopbackError, ServerConfig};
 use doorkey_http::TlsFault;
-use doorkey_oauth::{Error as AuthorizationError, InteractionError};
+use doorkey_oauth::{Error as AuthorizationError, InteractionError, InvalidResponse};
 
 /// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(crate) enum Failure {
     },
     /// Nobody reads what is written.
     Output(io::Error),
+    /// What was to be read cannot be.
+    Input(io::Error),
     /// The person pressed Ctrl-C.
     Interrupted {
         login: bool,
@@ -52,7 +54,9 @@ impl Exit {
         match failure {
             Failure::Interrupted { login: true } => Self::Denied,
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Self::Done,
-            Failure::Output(_) | Failure::Interrupted { login: false } => Self::Other,
+            Failure::Output(_) | Failure::Input(_) | Failure::Interrupted { login: false } => {
+                Self::Other
+            }
             Failure::Host(error) | Failure::Bearer { error, .. } => Self::of_error(error),
         }
     }
@@ -94,6 +98,14 @@ impl Exit {
             | E::BearerRejected { .. } => Self::LoginRequired,
             E::Denied(_) | E::LoginTimedOut { .. } | E::LoginAbandoned => Self::Denied,
             E::InsufficientScope { .. } => Self::Forbidden,
+            E::NoPendingLogin | E::InvalidAuthorizationResponse(InvalidResponse::Expired) => {
+                Self::LoginRequired
+            }
+            E::InvalidAuthorizationResponse(
+                InvalidResponse::NotTheAddress
+                | InvalidResponse::NoState
+                | InvalidResponse::OtherState,
+            ) => Self::Usage,
             E::Interaction(cause) => Self::of_interaction(cause),
             _ if error.is_transient() => Self::Temporary,
             E::AuthorizationResponse(_) => Self::Denied,

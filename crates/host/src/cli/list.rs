@@ -182,7 +182,9 @@ fn table(rows: &[Row]) -> Table {
             };
             let mut cells = vec![status.name.clone(), status.url.clone()];
             cells.extend(named.then(|| account(auth)));
-            cells.push(login.to_owned());
+            let started = auth.started_until.as_ref().filter(|_| status.enabled);
+            let started = started.map_or("", |_| " (login started)");
+            cells.push(format!("{login}{started}"));
             cells.push(auth.expires_at.clone().unwrap_or_default());
             cells.push(auth.issuer.clone().unwrap_or_default());
             // What was tried is the default account.

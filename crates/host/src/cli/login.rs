@@ -1,5 +1,7 @@
 //! `doorkey login`: sign in, and prove the token.
 
+mod halves;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,10 +36,29 @@ pub(crate) struct Login {
     /// Sign in on another device: shows a code to type there
     #[arg(long)]
     pub(crate) device: bool,
+    /// Print the page to open and end; any process with the same store can finish the login
+    #[arg(long, conflicts_with_all = ["no_browser", "device", "finish"])]
+    start: bool,
+    /// Finish a login that --start began, with the address at which the browser ended: read from
+    /// standard input, or given here, where other processes can see it
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, conflicts_with_all = ["no_browser", "device", "login_hint"])]
+    finish: Option<Option<String>>,
 }
 
 impl Login {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
+        let target = self.account.at(&self.name);
+        if self.start {
+            return halves::start(target, host, output).await;
+        }
+        if let Some(given) = &self.finish {
+            let outcome = halves::finish(target, given.as_deref(), host, output).await?;
+            return self.tell(&outcome, host, output);
+        }
+        self.run_whole(host, output).await
+    }
+
+    async fn run_whole(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let target = self.account.at(&self.name);
         let oauth = &host.config().server(&self.name)?.oauth;
         if self.device && oauth.flow.is_unattended() {
@@ -60,17 +81,30 @@ impl Login {
         let outcome = host.login(target, person.clone(), narrator.as_ref()).await;
         narrator.finish();
         person.drain(PAGE_LIMIT).await;
-        match outcome? {
+        self.tell(&outcome?, host, output)
+    }
+
+    fn tell(&self, outcome: &LoginOutcome, host: &Host, output: &Output) -> Result<Exit, Failure> {
+        let target = self.account.at(&self.name);
+        let oauth = &host.config().server(&self.name)?.oauth;
+        match outcome {
             LoginOutcome::NotRequired => {
                 output.note(&format!("{} needs no login", self.name));
             }
             LoginOutcome::SignedIn { report, tools, .. } => {
+                let whom = match &report.account_label {
+                    Some(label) => format!(" ({})", clean(label)),
+                    None => as_whom(oauth),
+                };
+                let how = match report.adopted {
+                    true => ", by another process",
+                    false => "",
+                };
                 output.note(&format!(
-                    "signed in to {}{}; the server takes the token",
-                    shown(target),
-                    as_whom(oauth)
+                    "signed in to {}{whom}{how}; the server takes the token",
+                    shown(target)
                 ));
-                describe(&report, tools, oauth.flow.is_unattended(), output);
+                describe(report, *tools, oauth.flow.is_unattended(), output);
                 note_plain(host, output);
             }
             _ => {}

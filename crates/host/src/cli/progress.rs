@@ -39,7 +39,7 @@ impl Narrator {
     }
 
     /// Named before anything is opened: the server chose it.
-    fn lead_to(&self, issuer: &str) {
+    pub(crate) fn lead_to(&self, issuer: &str) {
         let (server, host) = (&self.server, host_of(issuer));
         self.say(&format!("{server} sends you to {host} to sign in."));
     }
@@ -115,6 +115,11 @@ impl Progress for Narrator {
                 self.code(page, filled_in.as_ref(), code);
                 let limit = minutes(*expires_in);
                 self.state(format!("waiting for you, at most {limit}"));
+            }
+            LoginStep::OtherProcess { limit } => {
+                self.say("Another process is signing in to the same account; waiting for it.");
+                let limit = minutes(*limit);
+                self.state(format!("waiting for the other login, at most {limit}"));
             }
             LoginStep::NoBrowser { cause: Some(cause) } => {
                 let cause = clean(&cause.to_string());

@@ -21,6 +21,7 @@ pub(crate) fn failure(output: &Output, target: Option<Target<'_>>, failure: &Fai
         // Whoever reads the output has read enough.
         Failure::Output(_) if exit == Exit::Done => return exit,
         Failure::Output(error) => (vec![format!("cannot write the output: {error}")], None),
+        Failure::Input(error) => (vec![format!("cannot read the input: {error}")], None),
         Failure::Interrupted { .. } => (vec!["interrupted".to_owned()], None),
         Failure::Host(error) => (causes(error), next_step(error, target)),
         Failure::Bearer { error, key } => {
@@ -134,6 +135,10 @@ fn word(step: &NextStep, target: Target<'_>) -> Option<String> {
     let (name, login) = (target.server, format!("doorkey login {}", typed(target)));
     Some(match step {
         NextStep::Login => login,
+        NextStep::StartLogin => format!("{login} --start"),
+        NextStep::PasteAgain => {
+            format!("{login} --finish, with the whole address at which the browser ended")
+        }
         NextStep::ConfigureClientId => format!(
             "register a client with the authorization server and set client_id in \
              [mcp_servers.{name}.oauth]"

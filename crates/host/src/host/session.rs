@@ -161,10 +161,7 @@ pub(crate) fn authorization(server: &ServerConfig) -> AuthorizationConfig {
     config
         .extra_authorize_params
         .clone_from(&oauth.authorize_params);
-    if let Some(hint) = &oauth.login_hint {
-        let hint = ("login_hint".to_owned(), hint.clone());
-        config.extra_authorize_params.push(hint);
-    }
+    config.login_hint.clone_from(&oauth.login_hint);
     config.flow = flow::kind(&oauth.flow);
     config.dpop = oauth.dpop;
     config.accept_discovered_issuer = oauth.accept_discovered_issuer;

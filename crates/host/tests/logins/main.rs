@@ -6,5 +6,6 @@
 )]
 
 mod accounts;
+mod halves;
 mod stores;
 mod world;

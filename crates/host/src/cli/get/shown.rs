@@ -1,10 +1,11 @@
 //! What is shown of a server: its settings, and what is known of its login.
 
-use doorkey::{AuthStatus, ServerConfig, ServerStatus};
+use doorkey::{AuthStatus, ServerConfig, ServerStatus, Target};
 use doorkey_oauth::ResourceChoice;
 use serde::Serialize;
 
 use super::credentials::Obtaining;
+use crate::cli::subject::typed;
 
 /// What is shown of the settings: names of headers and variables, never a value that may be secret.
 #[derive(Serialize)]
@@ -51,6 +52,18 @@ impl<'a> Shown<'a> {
         }
     }
 
+    fn started(&self) -> Option<String> {
+        let auth = &self.status.auth;
+        let until = auth.started_until.as_ref()?;
+        let target = Target::new(&self.status.name);
+        let target = match auth.is_default {
+            true => target,
+            false => target.with_account(auth.account.as_str()),
+        };
+        let finish = format!("doorkey login {} --finish", typed(target));
+        Some(format!("until {until}; to finish it: {finish}"))
+    }
+
     fn other_accounts(&self) -> String {
         let others = self.status.other_accounts.iter().map(|auth| {
             let label = auth.account_label.as_ref();
@@ -68,6 +81,7 @@ impl<'a> Shown<'a> {
                 "other accounts",
                 Some(self.other_accounts()).filter(|names| !names.is_empty()),
             ),
+            ("login started", self.started()),
             ("reason", auth.reason.clone()),
             ("expires_at", auth.expires_at.clone()),
             ("issuer", auth.issuer.clone()),
