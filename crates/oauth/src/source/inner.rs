@@ -16,7 +16,9 @@ use super::brake::Brake;
 use super::builder::TokenSourceBuilder;
 use super::flight::{Flights, Tasks};
 use super::held::Held;
+use super::identity_epoch::Identities;
 use super::newest::{Newest, newest};
+use super::notice::Looked;
 use crate::access_token::AccessToken;
 use crate::clock::Clock;
 use crate::config::AuthorizationConfig;
@@ -54,6 +56,10 @@ pub(super) struct Inner {
     pub(super) refresh_brake: Brake,
     /// Scope sets a person refused lately, and when (UP-06).
     pub(super) refused_scopes: Mutex<Vec<(Scopes, SystemTime)>>,
+    /// When the store was last looked at for changes of other processes.
+    pub(super) looked: Looked,
+    /// Whose grant it is.
+    pub(super) identities: Identities,
     current: ArcSwapOption<Held>,
     /// How often the current grant was forgotten. Locked by all who change it, not by who reads it.
     epoch: Mutex<Epoch>,
@@ -82,6 +88,8 @@ impl Inner {
             login_brake: Brake::default(),
             refresh_brake: Brake::default(),
             refused_scopes: Mutex::new(Vec::new()),
+            looked: Looked::default(),
+            identities: Identities::default(),
             current: ArcSwapOption::empty(),
             epoch: Mutex::new(Epoch(0)),
             problem: Mutex::new(None),
@@ -123,7 +131,7 @@ impl Inner {
 
     /// Makes `held` the current grant if the current one is `known` and was not forgotten since
     /// `epoch`.
-    fn replace(&self, known: Option<&Arc<Held>>, held: Held, epoch: Epoch) {
+    pub(super) fn replace(&self, known: Option<&Arc<Held>>, held: Held, epoch: Epoch) {
         let now = lock(&self.epoch);
         let same = match (self.current(), known) {
             (None, None) => true,
@@ -131,8 +139,15 @@ impl Inner {
             _ => false,
         };
         if same && *now == epoch {
-            self.current.store(Some(Arc::new(held)));
+            self.set(Arc::new(held));
         }
+    }
+
+    /// Makes `held` the current grant. The caller holds the lock of the epoch.
+    fn set(&self, held: Arc<Held>) {
+        self.identities.note(&held.grant);
+        self.looked.at(self.clock.now());
+        self.current.store(Some(held));
     }
 
     /// Makes the next version of the current grant the current one. Only who holds the grant's lock
@@ -141,7 +156,7 @@ impl Inner {
         let held = Arc::new(held);
         let _epoch = lock(&self.epoch);
         if self.current.load().is_some() {
-            self.current.store(Some(Arc::clone(&held)));
+            self.set(Arc::clone(&held));
         }
         held
     }
@@ -152,7 +167,7 @@ impl Inner {
         let now = lock(&self.epoch);
         (*now == epoch).then(|| {
             let held = Arc::new(held);
-            self.current.store(Some(Arc::clone(&held)));
+            self.set(Arc::clone(&held));
             held
         })
     }
@@ -160,14 +175,32 @@ impl Inner {
     /// Makes the grant of a login the current one, whatever was before.
     pub(super) fn publish_login(&self, held: Held) {
         let _epoch = lock(&self.epoch);
-        self.current.store(Some(Arc::new(held)));
+        self.set(Arc::new(held));
     }
 
     /// Ends the use of the current grant, also by who read it from the store before this.
     pub(super) fn forget(&self) {
         let mut epoch = lock(&self.epoch);
+        self.end(&mut epoch);
+    }
+
+    /// The same, unless the current grant is another one by now.
+    pub(super) fn forget_if(&self, known: &Arc<Held>) {
+        let mut epoch = lock(&self.epoch);
+        if self
+            .current
+            .load()
+            .as_ref()
+            .is_some_and(|held| Arc::ptr_eq(held, known))
+        {
+            self.end(&mut epoch);
+        }
+    }
+
+    fn end(&self, epoch: &mut Epoch) {
         epoch.0 += 1;
         self.current.store(None);
+        self.identities.end();
     }
 
     /// The time between two forgettings that it is now.

@@ -7,10 +7,12 @@ mod conclude;
 mod flight;
 mod held;
 mod identity;
+mod identity_epoch;
 mod inner;
 mod login;
 mod logout;
 mod newest;
+mod notice;
 mod on_record;
 mod pace;
 mod recovery;
@@ -85,7 +87,9 @@ impl TokenSource {
     ///
     /// While the token is fresh this takes no lock and makes no request. When it is due, it is
     /// refreshed, or the result of another process that did so is adopted. As long as the token is
-    /// valid, trouble with its refresh is no error here.
+    /// valid, trouble with its refresh is no error here. Once in a while
+    /// ([`AuthorizationConfig::notice_interval`]) the store is asked whether another process signed in
+    /// or out, or refreshed; what it did then holds here too.
     ///
     /// # Errors
     /// [`Error::LoginRequired`] when what is stored can no longer be used; otherwise what kept the
@@ -242,6 +246,17 @@ impl TokenSource {
     /// the report.
     pub async fn logout(&self, options: LogoutOptions) -> Result<LogoutReport, Error> {
         logout::logout(self.granted("logout")?, options).await
+    }
+
+    /// Counts how often it changed who is signed in: a sign-out, or a login of somebody who is known to be
+    /// another person (by `sub`, else by the name the server gave). What was begun under one number, such
+    /// as an MCP session, must not go on under another (USE-12). Takes no lock and makes no request.
+    #[must_use]
+    pub fn identity_epoch(&self) -> u64 {
+        match &self.0 {
+            Kind::Fixed(_) => 0,
+            Kind::Granted(inner) => inner.identities.changes(),
+        }
     }
 
     /// The grant as the store has it now.

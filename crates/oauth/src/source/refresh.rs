@@ -14,7 +14,7 @@ use super::inner::Inner;
 use super::newest::{Newest, newest};
 use super::recovery;
 use super::refusal::{self, After, Attempt};
-use super::{on_record, pace};
+use super::{notice, on_record, pace};
 use crate::access_token::{AccessToken, same_secret};
 use crate::client::Client;
 use crate::clock::{unix_seconds, unix_seconds_up};
@@ -27,6 +27,7 @@ use crate::sign_in::unattended::{self, Asked};
 
 /// The token to send now; see [`TokenSource::token`](crate::TokenSource::token).
 pub(super) async fn token(inner: &Arc<Inner>) -> Result<Option<AccessToken>, Error> {
+    notice::look(inner).await;
     if let Some(token) = inner.fresh() {
         return Ok(Some(token));
     }

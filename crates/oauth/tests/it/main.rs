@@ -21,6 +21,8 @@ mod login;
 mod login_failures;
 mod logout;
 mod managed;
+mod noticed;
+mod pace;
 mod parallel;
 mod provider;
 mod pushed;

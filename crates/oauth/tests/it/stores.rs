@@ -29,6 +29,7 @@ struct State {
     /// How many saves still succeed before the failure sets in.
     grace: AtomicUsize,
     locks_fail: AtomicBool,
+    loads_fail: AtomicBool,
     saves: AtomicUsize,
     /// The next record that is read is delivered only after a while.
     late: Mutex<Option<Gate>>,
@@ -51,6 +52,10 @@ impl Fickle {
 
     pub(crate) fn heal(&self) {
         self.0.failing.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn fail_loads(&self, fail: bool) {
+        self.0.loads_fail.store(fail, Ordering::SeqCst);
     }
 
     /// Makes the next record that is read arrive when the gate opens: out of date by then.
@@ -100,6 +105,9 @@ impl Backend for Fickle {
         &'a self,
         id: &'a RecordId,
     ) -> BoxFuture<'a, Result<Option<RawRecord>, StoreError>> {
+        if self.0.loads_fail.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(broken("load")) });
+        }
         Box::pin(async move {
             let record = self.0.memory.load(id).await;
             let late = self.0.late.lock().unwrap().take();
