@@ -7,9 +7,11 @@
 mod cause;
 mod database;
 mod lease;
+mod listing;
 mod name;
 mod options;
 mod records;
+mod row;
 mod schema;
 mod seal;
 mod turns;

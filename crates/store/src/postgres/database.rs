@@ -69,10 +69,24 @@ impl Database {
         &self.location
     }
 
-    /// One statement in one round trip, once.
+    /// One statement in one round trip, once, in the time of one attempt.
     pub(super) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Cause> {
-        let client = self.client().await?;
-        match tokio::time::timeout(self.attempt, client.query_typed(sql, params)).await {
+        self.query_within(self.attempt, sql, params).await
+    }
+
+    /// As [`Self::query`], for an operation that has no more time than that.
+    pub(super) async fn query_within(
+        &self,
+        limit: Duration,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, Cause> {
+        let deadline = tokio::time::Instant::now() + limit.min(self.attempt);
+        let client = match tokio::time::timeout_at(deadline, self.client()).await {
+            Ok(client) => client?,
+            Err(_) => return Err(Cause::TimedOut),
+        };
+        match tokio::time::timeout_at(deadline, client.query_typed(sql, params)).await {
             Ok(answer) => Ok(answer?),
             Err(_) => {
                 // Nobody knows what it is still busy with.
@@ -117,7 +131,7 @@ impl Database {
     ) -> Result<Vec<Row>, Error> {
         let mut attempts = self.attempts(action);
         loop {
-            match self.query(sql, params).await {
+            match self.query_within(attempts.left(), sql, params).await {
                 Ok(rows) => return Ok(rows),
                 Err(cause) => attempts.after(cause).await?,
             }
@@ -142,11 +156,15 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
+    /// The time that is left.
+    pub(super) fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
     /// Waits before the next attempt, or fails if there is to be none.
     pub(super) async fn after(&mut self, cause: Cause) -> Result<(), Error> {
         let pause = self.pauses.next();
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if !cause.is_transient() || left <= pause {
+        if !cause.is_transient() || self.left() <= pause {
             return Err(cause.during(self.action));
         }
         tracing::debug!(%cause, action = self.action, "the database store tries again");

@@ -34,6 +34,7 @@ pub(super) async fn lock(
     let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let asked = Instant::now();
+        claim.is_open = true;
         let failed = match claim.row.acquire().await {
             Ok(Some(fence)) => {
                 let valid_until = asked + records.lease;
@@ -41,7 +42,10 @@ pub(super) async fn lock(
                 let lease = Lease::start(row, fence, valid_until, turn);
                 return Ok(LockGuard::new(lease));
             }
-            Ok(None) => None,
+            Ok(None) => {
+                claim.is_open = false;
+                None
+            }
             Err(cause) if cause.is_transient() => Some(cause),
             Err(cause) => return Err(cause.during(ACTION)),
         };
@@ -120,6 +124,7 @@ impl LockRow {
 /// An attempt to get a lock. Where it is given up while nobody knows whether it was got, it is released.
 struct Claim {
     row: LockRow,
+    /// Whether the server was asked and has not said no.
     is_open: bool,
 }
 
@@ -133,7 +138,7 @@ impl Claim {
                 owner: random_id()?,
                 length: records.lease,
             },
-            is_open: true,
+            is_open: false,
         })
     }
 

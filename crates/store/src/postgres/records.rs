@@ -1,6 +1,8 @@
 //! The operations on records in rows.
 
-use tokio_postgres::Row;
+use std::sync::Arc;
+use std::time::Duration;
+
 use tokio_postgres::types::Type;
 use zeroize::Zeroizing;
 
@@ -8,31 +10,29 @@ use super::cause::Cause;
 use super::database::{Attempts, Database, Param};
 use super::name::Name;
 use super::options::PostgresOptions;
+use super::row::{Stored, first_generation, generation_in, number_of};
 use super::seal::{self, RowSeal};
 use super::turns::Turns;
 use super::{lease, schema};
 use crate::problem::Problems;
-use crate::{
-    Defect, Error, Generation, Listing, Problem, ProblemKind, RawRecord, RecordId, RecordKind,
-};
+use crate::{Defect, Error, Generation, Problem, ProblemKind, RawRecord, RecordId, RecordKind};
 
 /// The records of one store.
 #[derive(Debug)]
 pub(super) struct Records {
-    pub(super) database: std::sync::Arc<Database>,
+    pub(super) database: Arc<Database>,
     pub(super) seal: Option<RowSeal>,
     pub(super) problems: Problems,
     /// Who of this process may ask the server for a lock next.
     pub(super) turns: Turns,
-    pub(super) lease: std::time::Duration,
+    pub(super) lease: Duration,
 }
 
-/// A row of the table of records.
-struct Stored {
-    key: Vec<u8>,
+/// What one attempt of a save writes.
+struct NewRow<'a> {
+    bytes: &'a [u8],
     generation: Generation,
-    write: Vec<u8>,
-    body: Zeroizing<Vec<u8>>,
+    write: &'a [u8; lease::ID_BYTES],
 }
 
 impl Records {
@@ -42,7 +42,7 @@ impl Records {
         let seal = options.sealing.clone().map(RowSeal::new);
         seal::agree(&database, seal.as_ref()).await?;
         Ok(Self {
-            database: std::sync::Arc::new(database),
+            database: Arc::new(database),
             seal,
             problems: Problems::default(),
             turns: Turns::default(),
@@ -108,10 +108,19 @@ impl Records {
                 None => first_generation()?,
             };
             let write = random_id()?;
-            match self.write(id, &bytes, expected, generation, &write).await? {
+            let row = NewRow {
+                bytes: &bytes,
+                generation,
+                write: &write,
+            };
+            match self.write(id, expected, &row, attempts.left()).await? {
                 Ok(true) => return Ok(generation),
                 Ok(false) => match self.stored(id, &mut attempts).await? {
-                    Some(stored) if unknown.iter().any(|id: &[u8; 16]| stored.write == *id) => {
+                    Some(stored)
+                        if unknown
+                            .iter()
+                            .any(|id: &[u8; lease::ID_BYTES]| stored.write == *id) =>
+                    {
                         return Ok(stored.generation);
                     }
                     stored => self.refuse(id, expected, stored, &mut attempts).await?,
@@ -128,7 +137,7 @@ impl Records {
         let mut attempts = self.database.attempts("remove");
         let mut is_repeated = false;
         loop {
-            match self.delete(id, expected).await {
+            match self.delete(id, expected, attempts.left()).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => match self.stored(id, &mut attempts).await? {
                     // Gone, by us if the answer was lost; a generation does not come again, so that it was the right one.
@@ -144,43 +153,6 @@ impl Records {
                 }
             }
         }
-    }
-
-    pub(super) async fn list(&self, kind: RecordKind) -> Result<Listing<RecordId>, Error> {
-        let kind_name = kind.as_str();
-        let params: [Param<'_>; 1] = [(&kind_name, Type::TEXT)];
-        let sql = &self.database.sql;
-        let rows = self.database.repeat("list", &sql.list, &params).await?;
-        let aside = self
-            .database
-            .repeat("list", &sql.list_set_aside, &params)
-            .await?;
-        let mut listing = Listing::default();
-        for row in &rows {
-            let (name, found) = self
-                .id_in(kind, row)
-                .map_err(|cause| cause.during("list"))?;
-            match found {
-                Ok(id) => listing.entries.push(id),
-                Err(defect) => {
-                    let location = self.location("records", kind, &name);
-                    let problem = ProblemKind::Unusable { defect };
-                    listing.problems.push(Problem::new(location, None, problem));
-                }
-            }
-        }
-        for row in &aside {
-            let id = self.id_in(kind, row);
-            let (name, found) = id.map_err(|cause| cause.during("list"))?;
-            let generation = generation_in(row, 2).map_err(|cause| cause.during("list"))?;
-            let location = self.location("set_aside", kind, &name);
-            listing.problems.push(Problem::new(
-                format!("{location}, generation {generation}"),
-                found.ok(),
-                ProblemKind::Leftover,
-            ));
-        }
-        Ok(listing)
     }
 
     pub(super) async fn set_aside(
@@ -205,7 +177,7 @@ impl Records {
                         (&why, Type::TEXT),
                     ];
                     self.database
-                        .query(&self.database.sql.set_aside, &params)
+                        .query_within(attempts.left(), &self.database.sql.set_aside, &params)
                         .await
                 }
             };
@@ -248,19 +220,18 @@ impl Records {
     async fn write(
         &self,
         id: &RecordId,
-        bytes: &[u8],
         expected: Option<Generation>,
-        generation: Generation,
-        write: &[u8; 16],
+        row: &NewRow<'_>,
+        limit: Duration,
     ) -> Result<Result<bool, Cause>, Error> {
         let (key, body) = match &self.seal {
-            None => (id.key().into_bytes(), Zeroizing::new(bytes.to_vec())),
+            None => (id.key().into_bytes(), Zeroizing::new(row.bytes.to_vec())),
             Some(seal) => (
                 seal.seal_key(id)?,
-                Zeroizing::new(seal.seal_body(id, generation, bytes)?),
+                Zeroizing::new(seal.seal_body(id, row.generation, row.bytes)?),
             ),
         };
-        let Some(number) = number_of(generation) else {
+        let Some(number) = number_of(row.generation) else {
             return Ok(Ok(false));
         };
         let name = Name::of(id);
@@ -268,7 +239,7 @@ impl Records {
             id.kind().as_str(),
             name.as_bytes(),
             body.as_slice(),
-            write.as_slice(),
+            row.write.as_slice(),
         );
         let mut params: Vec<Param<'_>> = vec![
             (&kind, Type::TEXT),
@@ -290,11 +261,16 @@ impl Records {
                 &self.database.sql.update
             }
         };
-        let rows = self.database.query(sql, &params).await;
+        let rows = self.database.query_within(limit, sql, &params).await;
         Ok(rows.map(|rows| !rows.is_empty()))
     }
 
-    async fn delete(&self, id: &RecordId, expected: Generation) -> Result<bool, Cause> {
+    async fn delete(
+        &self,
+        id: &RecordId,
+        expected: Generation,
+        limit: Duration,
+    ) -> Result<bool, Cause> {
         let Some(number) = number_of(expected) else {
             return Ok(false);
         };
@@ -306,7 +282,8 @@ impl Records {
             (&number, Type::INT8),
         ];
         let sql = &self.database.sql.remove;
-        Ok(!self.database.query(sql, &params).await?.is_empty())
+        let rows = self.database.query_within(limit, sql, &params).await?;
+        Ok(!rows.is_empty())
     }
 
     async fn stored(
@@ -318,7 +295,11 @@ impl Records {
         let (kind, name) = (id.kind().as_str(), name.as_bytes());
         let params: [Param<'_>; 2] = [(&kind, Type::TEXT), (&name, Type::BYTEA)];
         loop {
-            let rows = self.database.query(&self.database.sql.load, &params).await;
+            let sql = &self.database.sql.load;
+            let rows = self
+                .database
+                .query_within(attempts.left(), sql, &params)
+                .await;
             let stored = rows.and_then(|rows| rows.first().map(Stored::read).transpose());
             match stored {
                 Ok(stored) => return Ok(stored),
@@ -362,65 +343,12 @@ impl Records {
         }
     }
 
-    /// The name of a row of a listing, and which record it is.
-    fn id_in(
-        &self,
-        kind: RecordKind,
-        row: &Row,
-    ) -> Result<(Vec<u8>, Result<RecordId, Defect>), Cause> {
-        let (name, key): (Vec<u8>, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
-        let opened = match &self.seal {
-            Some(seal) => seal.open_key(kind, &name, &key),
-            None => Ok(Zeroizing::new(key)),
-        };
-        let found = opened.and_then(|key| {
-            let key = std::str::from_utf8(&key).map_err(|_| Defect::Misplaced)?;
-            let id = RecordId::from_key(kind, key).ok_or(Defect::Misplaced)?;
-            if Name::of(&id).as_bytes() == name {
-                Ok(id)
-            } else {
-                Err(Defect::Misplaced)
-            }
-        });
-        Ok((name, found))
-    }
-
     fn report(&self, id: &RecordId, kind: ProblemKind) {
         let name = Name::of(id);
         let location = self.location("records", id.kind(), name.as_bytes());
         self.problems
             .report(Problem::new(location, Some(id.clone()), kind));
     }
-}
-
-impl Stored {
-    fn read(row: &Row) -> Result<Self, Cause> {
-        Ok(Self {
-            key: row.try_get(0)?,
-            generation: generation_in(row, 1)?,
-            write: row.try_get(2)?,
-            body: Zeroizing::new(row.try_get(3)?),
-        })
-    }
-}
-
-fn generation_in(row: &Row, column: usize) -> Result<Generation, Cause> {
-    let number: i64 = row.try_get(column)?;
-    u64::try_from(number)
-        .map(Generation::new)
-        .map_err(|_| Cause::Row("a generation is negative"))
-}
-
-/// A generation as the tables hold it; one that they cannot hold is never stored.
-fn number_of(generation: Generation) -> Option<i64> {
-    i64::try_from(generation.number()).ok()
-}
-
-/// Where a new record starts: anywhere in 2^52, so that it does not come upon a generation that a removed one had.
-fn first_generation() -> Result<Generation, Error> {
-    let mut random = [0; 8];
-    crate::seal::fill_random(&mut random)?;
-    Ok(Generation::new((u64::from_le_bytes(random) >> 12).max(1)))
 }
 
 /// A number that nobody else draws.
