@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::daemon::{Daemon, find};
+use crate::daemon::{Daemon, find, send};
 
 /// How the Secret Service of a [`Keyring`] is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +108,22 @@ impl Keyring {
     pub fn kill(&mut self) {
         if let Some(mut service) = self.service.take() {
             service.kill();
+        }
+    }
+
+    /// Stops the service where it is: it answers nothing until it is [`resume`](Self::resume)d, or killed.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets the service go on.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        if let Some(service) = &self.service {
+            send(signal, &[service.id()]);
         }
     }
 

@@ -3,7 +3,8 @@
 //! Linux and FreeBSD: Secret Service over D-Bus. macOS and Windows: written with care, unbuilt here, checked by nobody yet.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 
 use keyring_core::{CredentialStore, Entry};
 use zeroize::Zeroizing;
@@ -79,13 +80,37 @@ impl Native {
     /// Outside the lock, because it may hang.
     fn connect(&self) -> Result<Arc<CredentialStore>, KeyringError> {
         *self.known() = None;
-        let store = platform::connect().map_err(fault_of)?;
+        let store = platform::connect().map_err(|error| match error {
+            keyring_core::Error::PlatformFailure(source) => {
+                KeyringError::caused_by(platform::NO_CONNECTION, source)
+            }
+            error => fault_of(error),
+        })?;
         *self.known() = Some(Arc::clone(&store));
         Ok(store)
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Option<Arc<CredentialStore>>> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Native {
+    /// The D-Bus library says good-bye when its connection drops, and panics where that may not block: in asynchronous code.
+    fn drop(&mut self) {
+        let Some(store) = self.known().take() else {
+            return;
+        };
+        let (sender, receiver) = mpsc::channel::<Arc<CredentialStore>>();
+        let thread = thread::Builder::new()
+            .name("doorkey-keyring".to_owned())
+            .spawn(move || drop(receiver.recv()));
+        let left = match thread {
+            Ok(_) => sender.send(store).err().map(|unsent| unsent.0),
+            Err(_) => Some(store),
+        };
+        // A connection that is never closed is better than a panic; it ends with the process.
+        std::mem::forget(left);
     }
 }
 
@@ -120,6 +145,8 @@ mod platform {
     use super::super::{KeyringError, KeyringFault};
 
     pub(super) const MODIFIERS: &[(&str, &str)] = &[];
+    /// What it is where nothing can be connected to: no session, or nobody in it with the service.
+    pub(super) const NO_CONNECTION: KeyringFault = KeyringFault::Absent;
     /// The protocol has no limit; this keeps one message small.
     pub(super) const ITEM_LIMIT: usize = 256 * 1024;
 
@@ -133,7 +160,8 @@ mod platform {
             let fault = fault_of(&error);
             KeyringError::caused_by(fault, error)
         };
-        let service = SecretService::connect(EncryptionType::Dh).map_err(failed)?;
+        let service = SecretService::connect(EncryptionType::Dh)
+            .map_err(|error| KeyringError::caused_by(NO_CONNECTION, error))?;
         let collection = match service.get_default_collection() {
             Ok(collection) => collection,
             Err(secret_service::Error::NoResult) => {
@@ -177,6 +205,7 @@ mod platform {
     use super::super::{KeyringError, KeyringFault};
 
     pub(super) const MODIFIERS: &[(&str, &str)] = &[];
+    pub(super) const NO_CONNECTION: KeyringFault = KeyringFault::Failed;
     /// The Keychain has no limit that matters; this keeps one call small.
     pub(super) const ITEM_LIMIT: usize = 256 * 1024;
 
@@ -206,6 +235,7 @@ mod platform {
 
     /// Of this machine only: credentials that roam would be refreshed on two machines without a common lock.
     pub(super) const MODIFIERS: &[(&str, &str)] = &[("persistence", "Local")];
+    pub(super) const NO_CONNECTION: KeyringFault = KeyringFault::Failed;
     /// `CRED_MAX_CREDENTIAL_BLOB_SIZE`.
     pub(super) const ITEM_LIMIT: usize = 5 * 512;
 
@@ -238,6 +268,7 @@ mod platform {
     use super::super::{KeyringError, KeyringFault};
 
     pub(super) const MODIFIERS: &[(&str, &str)] = &[];
+    pub(super) const NO_CONNECTION: KeyringFault = KeyringFault::Unsupported;
     pub(super) const ITEM_LIMIT: usize = 2 * 1024;
 
     pub(super) fn connect() -> keyring_core::Result<Arc<CredentialStore>> {

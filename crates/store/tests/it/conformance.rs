@@ -33,10 +33,10 @@ impl Fixture {
     }
 }
 
-/// Makes a test of every law for the store that `$fixture` makes.
-macro_rules! conforms {
-    ($fixture:path) => {
-        $crate::conformance::conforms! { $fixture =>
+/// Hands all laws to another macro: `laws!(then! { … })` becomes `then! { … => law, law, }`.
+macro_rules! laws {
+    ($then:path { $($for:tt)* }) => {
+        $then! { $($for)* =>
             an_empty_store_has_nothing_to_load_list_or_remove,
             a_save_comes_back_with_its_bytes_and_generation_through_every_handle,
             a_look_at_the_generation_says_what_a_load_would,
@@ -54,6 +54,14 @@ macro_rules! conforms {
             what_is_set_aside_is_absent_reported_listed_and_can_be_discarded,
             setting_aside_something_newer_conflicts,
         }
+    };
+}
+pub(crate) use laws;
+
+/// Makes a test of every law for the store that `$fixture` makes.
+macro_rules! conforms {
+    ($fixture:path) => {
+        $crate::conformance::laws! { $crate::conformance::conforms { $fixture } }
     };
     ($fixture:path => $($law:ident,)+) => {
         $(

@@ -11,4 +11,5 @@
 #[path = "../../../../crates/store/tests/it/conformance.rs"]
 mod conformance;
 mod daemons;
+mod keyring;
 mod postgres;
