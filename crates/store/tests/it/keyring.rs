@@ -18,7 +18,7 @@ use crate::conformance::{Fixture, conforms, grant, json};
 
 /// A keyring in memory, which several handles share, with a limit for items and faults on demand.
 #[derive(Clone, Debug)]
-struct Fake {
+pub(crate) struct Fake {
     state: Arc<(Mutex<State>, Condvar)>,
     limit: usize,
 }
@@ -40,7 +40,7 @@ impl Fake {
         Self { state, limit }
     }
 
-    fn windows() -> Self {
+    pub(crate) fn windows() -> Self {
         Self::new(2560)
     }
 
@@ -64,7 +64,7 @@ impl Fake {
         found.next().unwrap()
     }
 
-    fn overwrite(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn overwrite(&self, name: &str, bytes: &[u8]) {
         let key = (SERVICE.to_owned(), name.to_owned());
         self.state().items.insert(key, bytes.to_vec());
     }
@@ -605,7 +605,7 @@ async fn an_item_that_holds_another_record_is_set_aside() {
     );
 }
 
-fn options(fake: &Fake) -> KeyringOptions {
+pub(crate) fn options(fake: &Fake) -> KeyringOptions {
     KeyringOptions::new(SERVICE).with_items(fake.clone())
 }
 

@@ -15,6 +15,8 @@ mod typed;
 mod encrypted;
 #[cfg(feature = "file")]
 mod file;
+#[cfg(feature = "file")]
+mod fixtures;
 #[cfg(all(unix, feature = "file"))]
 mod hostile;
 #[cfg(feature = "keyring")]

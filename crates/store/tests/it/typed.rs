@@ -303,7 +303,7 @@ pub(crate) fn full_grant() -> Grant {
 
 /// Another handle on the same memory.
 #[derive(Debug)]
-struct Shared(Arc<MemoryBackend>);
+pub(crate) struct Shared(pub(crate) Arc<MemoryBackend>);
 
 /// Saves a sound record in the moment before the broken one is set aside.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The PostgreSQL store: the laws of every store, then what only a database on other machines can get wrong.
 
 mod faults;
+mod fixtures;
 mod lost;
 mod opening;
 mod processes;
