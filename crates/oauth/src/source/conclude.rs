@@ -9,7 +9,7 @@ use super::identity::note_provider;
 use super::inner::Inner;
 use super::login::change_registration;
 use super::started;
-use crate::access_token::TokenType;
+use crate::access_token::{TokenType, same_secret};
 use crate::clock::{from_unix_seconds, unix_seconds, unix_seconds_up};
 use crate::error::Error;
 use crate::exchange::Exchanged;
@@ -65,10 +65,24 @@ async fn save(inner: &Inner, grant: &Grant, replaced: &mut Replaced) -> Result<G
         match inner.store.save_grant(&inner.key, grant, expected).await {
             Ok(generation) => return Ok(generation),
             Err(error) if error.is_conflict() => conflict = Some(error),
-            Err(error) => return Err(error.into()),
+            // A save can be made and its answer lost: a later logout would be undone by who did not know.
+            Err(error) => {
+                return match inner.store.grant(&inner.key).await {
+                    Ok(Some(stored)) if is_of(grant, &stored.value) => Ok(stored.generation),
+                    _ => Err(error.into()),
+                };
+            }
         }
     }
     Err(conflict.map_or(Error::TaskLost, Error::from))
+}
+
+/// Whether that is the very grant that was to be saved.
+fn is_of(grant: &Grant, stored: &Grant) -> bool {
+    match (&grant.access_token, &stored.access_token) {
+        (Some(ours), Some(theirs)) => same_secret(ours, theirs),
+        _ => false,
+    }
 }
 
 /// Keeps the authentication method that worked, where another had been agreed on.
