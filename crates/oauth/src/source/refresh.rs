@@ -239,8 +239,8 @@ enum Begun {
 
 /// Saves that a refresh is about to be sent, so that a crash leaves "outcome unknown".
 ///
-/// A store that cannot be written would lose the rotated token: while the old token is valid,
-/// nothing is sent then.
+/// A store that cannot be written would lose the rotated token: nothing is sent then, unless the
+/// refresh token is in memory only and nothing that is stored can get worse.
 async fn begin(inner: &Inner, held: &Arc<Held>) -> Result<Begun, Error> {
     let mut grant = held.grant.clone();
     grant.refresh_started_at = Some(unix_seconds(inner.clock.now()));
@@ -260,7 +260,9 @@ async fn begin(inner: &Inner, held: &Arc<Held>) -> Result<Begun, Error> {
             Ok(Begun::Held(inner.publish(begun)))
         }
         Err(error) if error.is_conflict() => Ok(Begun::Conflict(error.into())),
-        Err(error) if held.valid_token(inner.clock.now()).is_some() => Err(error.into()),
+        Err(error) if held.saved || held.valid_token(inner.clock.now()).is_some() => {
+            Err(error.into())
+        }
         Err(error) => {
             inner.note_store(Some(error.into()));
             Ok(Begun::Held(Arc::clone(held)))
