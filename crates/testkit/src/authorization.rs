@@ -204,6 +204,13 @@ impl AuthorizationServer {
         self.core.inspect(access_token)
     }
 
+    /// Whether a refresh with this token would work now. Asking uses nothing up.
+    #[must_use]
+    pub fn honours(&self, refresh_token: &str) -> bool {
+        let now = self.core.clock.now();
+        self.core.vault().honours(refresh_token, now)
+    }
+
     /// The ids of the clients that are registered now, in order of registration.
     #[must_use]
     pub fn client_ids(&self) -> Vec<String> {

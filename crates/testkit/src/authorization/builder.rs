@@ -147,6 +147,13 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// How long a refresh token works on after its first use, for clients that lost the answer. Default: not at all.
+    #[must_use]
+    pub fn reuse_grace(mut self, grace: Duration) -> Self {
+        self.config.reuse_grace = grace;
+        self
+    }
+
     /// When refresh tokens are issued: `true`, `false` or a [`RefreshTokens`].
     #[must_use]
     pub fn refresh_tokens(mut self, when: impl Into<RefreshTokens>) -> Self {

@@ -54,7 +54,7 @@ pub(super) fn issue(core: &Core, issue: Issue<'_>) -> Result<Value, Refusal> {
     let mut vault = core.vault();
     if replaces && issue.refreshable {
         if let Some(spent) = issue.spent {
-            let spent = vault.spend(spent);
+            let spent = vault.spend(spent, core.clock.now());
             spent.map_err(|why| refresh_refused(core, why))?;
         }
         answer["refresh_token"] = json!(refresh_token);

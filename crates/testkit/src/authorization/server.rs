@@ -92,6 +92,7 @@ impl Core {
         for client in std::mem::take(&mut config.static_clients) {
             clients.add(Client::from(client));
         }
+        let vault = Mutex::new(Vault::with_grace(config.reuse_grace));
         Self {
             settings: Mutex::new(config.settings.clone()),
             resources: Mutex::new(config.resources.iter().cloned().collect()),
@@ -99,7 +100,7 @@ impl Core {
             clock: Clock::default(),
             origin,
             clients: Mutex::new(clients),
-            vault: Mutex::default(),
+            vault,
             pending: Mutex::default(),
             pushed: Mutex::default(),
             devices: Mutex::default(),

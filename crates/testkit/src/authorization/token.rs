@@ -104,7 +104,8 @@ fn exchange_code(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
 fn refresh(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
     let (core, client) = (request.core, &request.client);
     let token = request.required("refresh_token")?;
-    let known = core.vault().refresh_token(token, &client.id);
+    let now = core.clock.now();
+    let known = core.vault().refresh_token(token, &client.id, now);
     let known = known.map_err(|why| refresh_refused(core, why))?;
     let used = request.thumbprint.as_ref();
     binding::check_key(core, known.grant.bound_to.as_ref(), used, "refresh token")?;

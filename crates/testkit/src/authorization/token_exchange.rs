@@ -85,7 +85,8 @@ fn subject(request: &TokenRequest<'_>) -> Result<String, Refusal> {
             // RFC 8693 §2.2.2.
             .map_err(|why| invalid(&format!("subject_token: {why}"))),
         REFRESH_TOKEN => {
-            let known = core.vault().refresh_token(token, &request.client.id);
+            let now = core.clock.now();
+            let known = core.vault().refresh_token(token, &request.client.id, now);
             let known = known.map_err(|why| refresh_refused(core, why))?;
             let used = request.thumbprint.as_ref();
             binding::check_key(core, known.grant.bound_to.as_ref(), used, "refresh token")?;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 /// What a person granted to a client, for one resource.
@@ -46,7 +46,13 @@ struct AccessToken {
 pub(super) struct RefreshToken {
     pub(super) grant: Grant,
     pub(super) resource_sent: bool,
-    spent: bool,
+    spent: Option<SystemTime>,
+}
+
+impl RefreshToken {
+    fn is_spent(&self, now: SystemTime, grace: Duration) -> bool {
+        self.spent.is_some_and(|spent| spent + grace <= now)
+    }
 }
 
 /// What the server knows about an access token.
@@ -88,9 +94,18 @@ pub(crate) struct Vault {
     refresh: HashMap<String, RefreshToken>,
     dead: HashSet<u64>,
     families: u64,
+    /// How long a refresh token works on after it was spent.
+    grace: Duration,
 }
 
 impl Vault {
+    pub(super) fn with_grace(grace: Duration) -> Self {
+        Self {
+            grace,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn new_family(&mut self) -> u64 {
         self.families += 1;
         self.families
@@ -129,6 +144,7 @@ impl Vault {
         &mut self,
         token: &str,
         client_id: &str,
+        now: SystemTime,
     ) -> Result<RefreshToken, Unusable> {
         let known = self.refresh.get(token).ok_or(Unusable::Unknown)?;
         if known.grant.client_id != client_id {
@@ -137,7 +153,7 @@ impl Vault {
         if self.dead.contains(&known.grant.family) {
             return Err(Unusable::Revoked);
         }
-        if known.spent {
+        if known.is_spent(now, self.grace) {
             self.dead.insert(known.grant.family);
             return Err(Unusable::Reused);
         }
@@ -145,15 +161,22 @@ impl Vault {
     }
 
     /// Uses a refresh token up. Of two that try at the same time one fails, as a reuse.
-    pub(super) fn spend(&mut self, refresh_token: &str) -> Result<(), Unusable> {
+    pub(super) fn spend(&mut self, refresh_token: &str, now: SystemTime) -> Result<(), Unusable> {
         let token = self.refresh.get_mut(refresh_token);
         let token = token.ok_or(Unusable::Revoked)?;
-        if token.spent {
+        if token.is_spent(now, self.grace) {
             self.dead.insert(token.grant.family);
             return Err(Unusable::Reused);
         }
-        token.spent = true;
+        token.spent.get_or_insert(now);
         Ok(())
+    }
+
+    /// Whether a refresh with this token would work.
+    pub(super) fn honours(&self, refresh_token: &str, now: SystemTime) -> bool {
+        self.refresh.get(refresh_token).is_some_and(|token| {
+            !token.is_spent(now, self.grace) && !self.dead.contains(&token.grant.family)
+        })
     }
 
     pub(super) fn keep_access(&mut self, token: String, grant: Grant, expires_at: SystemTime) {
@@ -169,7 +192,7 @@ impl Vault {
         let token_state = RefreshToken {
             grant,
             resource_sent,
-            spent: false,
+            spent: None,
         };
         self.refresh.insert(token, token_state);
     }
