@@ -64,6 +64,11 @@ impl Law {
         self.breaches.push(what);
     }
 
+    /// This login is what is stored at first.
+    pub(crate) fn signed_in(&mut self, family: usize) {
+        self.stored.insert(family);
+    }
+
     fn cause(&mut self, family: usize, cause: Cause) {
         self.causes.entry(family).or_default().insert(cause);
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::stage::{LIFETIME, Process};
 
 /// All that came of one login.
+#[derive(Clone)]
 pub(crate) struct Family {
     /// The refresh tokens that were issued, and the last of them is the only one that works.
     pub(crate) issued: u32,
@@ -29,7 +30,7 @@ pub(crate) struct Token {
     pub(crate) number: u32,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Server {
     pub(crate) families: Vec<Family>,
     access: BTreeMap<Token, SystemTime>,
