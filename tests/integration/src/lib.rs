@@ -8,6 +8,7 @@
 //!   is typed by [`Person::typing`].
 //! - [`Home`] is a `DOORKEY_HOME`: [`Home::host`] opens it as a library does, [`Home::run`] runs the program on it, and
 //!   [`Home::records`] are its stored bytes.
+//! - [`worker`] starts processes that ask for a token, and kills them at a step of the refresh.
 //! - [`network`] measures which network setting holds on which leg.
 //!
 //! Everything is private to one test and ends with it, so that tests run side by side.
@@ -25,6 +26,7 @@ pub mod network;
 mod person;
 mod program;
 mod text;
+pub mod worker;
 mod world;
 
 pub use clock::HandClock;

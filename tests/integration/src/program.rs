@@ -140,7 +140,7 @@ impl fmt::Display for Run {
 }
 
 /// A program of this workspace: Cargo puts it into the folder of the same profile, above the tests' own.
-fn beside_the_test(name: &str, build: &str) -> PathBuf {
+pub(crate) fn beside_the_test(name: &str, build: &str) -> PathBuf {
     let this = std::env::current_exe().expect("a path");
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let folders = this.ancestors().skip(1).take(2);

@@ -8,6 +8,7 @@ use integration::network::Matrix;
 async fn main() -> Result<(), Box<dyn Error>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/network.md");
     let page = fs::read_to_string(&path)?;
-    fs::write(&path, Matrix::measure().await.into_page(&page)?)?;
+    let matrix = Box::pin(Matrix::measure()).await;
+    fs::write(&path, matrix.into_page(&page)?)?;
     Ok(())
 }

@@ -166,7 +166,7 @@ impl Matrix {
 
     /// The same where nothing but the private authority is configured: what shows that a cell can say no.
     pub async fn measure_unconfigured() -> Self {
-        configured::walk(false).await
+        Box::pin(configured::walk(false)).await
     }
 
     /// One cell; `None` if nothing was seen of it.

@@ -8,8 +8,11 @@
 )]
 
 mod budgets;
+mod crash;
 mod document;
 mod faults;
+mod faults_store;
+mod herd;
 mod matrix;
 mod processes;
 mod sentinel;

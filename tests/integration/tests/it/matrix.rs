@@ -6,7 +6,7 @@ use integration::network::{Leg, Matrix, Setting};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_setting_holds_on_every_leg_it_is_meant_for_and_on_no_other() {
-    let matrix = Matrix::measure().await;
+    let matrix = Box::pin(Matrix::measure()).await;
     println!("{matrix}");
     for leg in Leg::ALL {
         for setting in Setting::ALL {

@@ -1,0 +1,291 @@
+//! Processes that do one thing: ask a [`TokenSource`](doorkey_oauth::TokenSource) for a token, when they are told to.
+//!
+//! A [`Worker`] is a real process (`integration-worker`) on a [`Place`], which may stop at a named [`Step`] of the refresh to
+//! be killed there. A [`Site`] is what it works against: two servers, somebody signed in, and a store to look into.
+
+pub mod child;
+mod site;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use doorkey_store::{FileBackend, KeySource, Store};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    process::{Child, ChildStdin, ChildStdout, Command},
+};
+
+pub use site::Site;
+
+use crate::{LIMIT, program::beside_the_test};
+
+/// Where a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A folder of files in the clear.
+    File(PathBuf),
+    /// A folder of encrypted files, its key beside it.
+    Encrypted(PathBuf),
+}
+
+impl Place {
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        match self {
+            Self::File(folder) | Self::Encrypted(folder) => folder,
+        }
+    }
+
+    /// The file with the key of an encrypted store.
+    fn key(folder: &Path) -> PathBuf {
+        folder.with_extension("key")
+    }
+
+    /// Opens it, as a new process does.
+    ///
+    /// # Panics
+    /// When the store cannot be opened.
+    pub fn open(&self) -> Store {
+        Store::new(self.backend())
+    }
+
+    pub(crate) fn backend(&self) -> FileBackend {
+        let backend = match self {
+            Self::File(folder) => FileBackend::new(folder),
+            Self::Encrypted(folder) => {
+                FileBackend::encrypted(folder, KeySource::KeyFile(Self::key(folder)))
+            }
+        };
+        backend.expect("a folder")
+    }
+
+    /// What the command line of a worker says of it.
+    fn argument(&self) -> String {
+        let kind = match self {
+            Self::File(_) => "file",
+            Self::Encrypted(_) => "encrypted",
+        };
+        format!("{kind}:{}", self.folder().display())
+    }
+
+    pub(crate) fn parse(argument: &str) -> Option<Self> {
+        let (kind, folder) = argument.split_once(':')?;
+        match kind {
+            "file" => Some(Self::File(folder.into())),
+            "encrypted" => Some(Self::Encrypted(folder.into())),
+            _ => None,
+        }
+    }
+}
+
+/// A step of the refresh at which a worker stops for good, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Before it takes the lock.
+    BeforeLock,
+    /// With the lock, before it reads again.
+    Locked,
+    /// The intent is saved, nothing is sent.
+    IntentSaved,
+    /// The whole answer has arrived, nobody has looked at it.
+    AnswerRead,
+    /// The new tokens are about to be saved.
+    BeforeSave,
+    /// They are saved, nobody else knows.
+    Saved,
+    /// Whoever asked has the new token.
+    Published,
+}
+
+impl Step {
+    /// Every one, in order.
+    pub const ALL: [Self; 7] = [
+        Self::BeforeLock,
+        Self::Locked,
+        Self::IntentSaved,
+        Self::AnswerRead,
+        Self::BeforeSave,
+        Self::Saved,
+        Self::Published,
+    ];
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|step| format!("{step:?}") == name)
+    }
+}
+
+/// What a worker said of its attempt to get a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// It has one.
+    Token,
+    /// A person has to sign in, for this reason.
+    Login(String),
+    /// It has none, and nothing is lost.
+    Failed(String),
+    /// It ended without a word.
+    Nothing,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token => f.write_str("has a token"),
+            Self::Login(why) => write!(f, "login required: {why}"),
+            Self::Failed(why) => write!(f, "{why}"),
+            Self::Nothing => f.write_str("nothing"),
+        }
+    }
+}
+
+/// A process that runs. It is killed when dropped.
+#[derive(Debug)]
+pub struct Worker {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    /// Starts one that waits to be told to go.
+    ///
+    /// # Panics
+    /// When it is not built or does not start.
+    pub async fn start(site: &Site, stop: Option<Step>) -> Self {
+        Self::start_with(site, stop, 0).await
+    }
+
+    /// The same, whose clock is so many seconds ahead or, negative, behind.
+    ///
+    /// # Panics
+    /// When it is not built or does not start.
+    pub async fn start_with(site: &Site, stop: Option<Step>, ahead: i64) -> Self {
+        let place = site.place().argument();
+        Self::of(&[], &program(), &place, site, (stop, ahead)).await
+    }
+
+    /// One that may write only where the permissions let its user: root gives up its privileges.
+    ///
+    /// # Panics
+    /// When it is not built or does not start.
+    pub async fn start_unprivileged(site: &Site) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        let owner = std::fs::metadata(site.folder()).expect("a folder").uid();
+        let first: &[&str] = match owner {
+            0 => &["setpriv", "--inh-caps=-all", "--bounding-set=-all"],
+            _ => &[],
+        };
+        let place = site.place().argument();
+        Self::of(first, &program(), &place, site, (None, 0)).await
+    }
+
+    /// Another program that calls [`child::main`], on a place that it knows; `first` is what starts it.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn of(
+        first: &[&str],
+        program: &Path,
+        place: &str,
+        site: &Site,
+        (stop, ahead): (Option<Step>, i64),
+    ) -> Self {
+        // Writing more than it may is to fail in the process, not to end it.
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+            .args(first)
+            .arg(program)
+            .args([place, &site.world.mcp.url()])
+            .arg(stop.map_or_else(|| "-".to_owned(), |step| format!("{step:?}")))
+            .arg(ahead.to_string())
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command.spawn().expect("a program that starts");
+        let input = child.stdin.take().expect("a pipe");
+        let output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut worker = Self {
+            child,
+            input,
+            output,
+        };
+        assert_eq!(worker.line().await.as_deref(), Some("ready"));
+        worker
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("a process that runs")
+    }
+
+    /// Tells it to go.
+    pub async fn go(&mut self) {
+        // One that was killed does not listen, which shows in what it says.
+        drop(self.input.write_all(b"go\n").await);
+    }
+
+    /// What came of it.
+    pub async fn said(&mut self) -> Said {
+        let Some(line) = self.line().await else {
+            return Said::Nothing;
+        };
+        match line.split_once(' ') {
+            Some(("login", why)) => Said::Login(why.to_owned()),
+            Some(("failed", why)) => Said::Failed(why.to_owned()),
+            _ if line == "token" => Said::Token,
+            _ => unreachable!("{line}"),
+        }
+    }
+
+    /// Waits until it has stopped where it was told to.
+    ///
+    /// # Panics
+    /// When it goes on instead.
+    pub async fn stopped(&mut self) {
+        assert_eq!(self.line().await.as_deref(), Some("stopped"));
+    }
+
+    /// SIGKILL: nothing of the process runs any more.
+    ///
+    /// # Panics
+    /// When there is nothing to kill.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("a process to kill");
+    }
+
+    /// Sends SIGKILL and does not wait.
+    pub fn shoot(&mut self) {
+        drop(self.child.start_kill());
+    }
+
+    /// Lets it save what is left to save and end; says what could not be saved.
+    pub async fn end(mut self) -> Option<String> {
+        drop(self.input.write_all(b"end\n").await);
+        let line = self.line().await.unwrap_or_default();
+        drop(self.child.wait().await);
+        line.strip_prefix("unsaved ").map(str::to_owned)
+    }
+
+    async fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let reading = self.output.read_line(&mut line);
+        let read = tokio::time::timeout(LIMIT, reading).await;
+        let read = read.expect("a worker that says something in time");
+        (read.expect("a pipe") > 0).then(|| line.trim_end().to_owned())
+    }
+}
+
+fn program() -> PathBuf {
+    beside_the_test("integration-worker", "cargo build -p integration")
+}
