@@ -167,6 +167,30 @@ pub(crate) fn source(
     })
 }
 
+/// What a program prints, trimmed: it has 20 seconds, no input and no shell.
+#[cfg(feature = "postgres")]
+pub(crate) async fn printed_by(
+    program: &std::path::Path,
+    arguments: &[String],
+) -> Result<SecretString, SourceError> {
+    let source = CommandSource {
+        program: program.to_owned(),
+        arguments: arguments.to_vec(),
+        reading: Reading { member: None },
+    };
+    source.run(command::LIMIT).await
+}
+
+/// What a file holds, trimmed.
+#[cfg(feature = "postgres")]
+pub(crate) fn written_in(path: &std::path::Path) -> Result<SecretString, SourceError> {
+    let read = std::fs::read(path).map_err(|source| SourceError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Reading { member: None }.of_bytes(&SecretSlice::from(read))
+}
+
 /// How a token is read out of what a source delivers.
 #[derive(Clone, Debug)]
 struct Reading {

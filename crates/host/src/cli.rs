@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use doorkey::{Environment, Host, Target};
+use doorkey::{Environment, Host, StoreKind, Target};
 
 use exit::{Exit, Failure};
 use output::Output;
@@ -158,6 +158,11 @@ async fn execute(
     for problem in host.store().problems() {
         output.warn(&problem.to_string());
     }
+    if let (Err(Failure::Host(error)), Some(target)) = (&outcome, command.target())
+        && error.needs_login()
+    {
+        tell_of_copies(host.copies_of(target).await, &host, output);
+    }
     let drained = tokio::select! {
         drained = host.drain(DRAIN_LIMIT) => drained,
         () = interrupted() => false,
@@ -214,6 +219,16 @@ impl Command {
             #[cfg(feature = "demo")]
             Self::Demo(_) => None,
         }
+    }
+}
+
+/// A login that lies in another store is not lost: it is moved with one command.
+fn tell_of_copies(kinds: Vec<StoreKind>, host: &Host, output: &Output) {
+    let to = host.store_choice().kind;
+    for from in kinds {
+        output.note(&format!(
+            "there is a login for it in the {from} store; to use it: doorkey store migrate --from {from} --to {to}"
+        ));
     }
 }
 

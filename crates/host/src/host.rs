@@ -63,6 +63,7 @@ impl Host {
             environment: &environment,
             home: &home,
             settings: config.store(),
+            network: config.network(),
         };
         let choice = stores.chosen()?;
         let store = stores.open(choice.kind)?;
@@ -100,6 +101,7 @@ impl Host {
             environment: &self.environment,
             home: &self.home,
             settings: self.config.store(),
+            network: self.config.network(),
         }
     }
 

@@ -90,7 +90,7 @@ pub use loopback::{CallbackSettings, LoopbackError, LoopbackInteraction, Unatten
 pub use network::NetworkError;
 pub use progress::{LoginStep, PasteProblem, Progress, Silent};
 pub use status::{AuthStatus, LoginState, ServerStatus, StoreStatus};
-pub use stores::{OtherStore, StoreChoice, StoreKind, StoreOpenError, StoreReason};
+pub use stores::{Moved, OtherStore, StoreChoice, StoreKind, StoreOpenError, StoreReason};
 pub use target::{Target, is_account_name};
 
 pub use doorkey_oauth as oauth;

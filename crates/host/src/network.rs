@@ -95,6 +95,15 @@ pub enum NetworkError {
     },
 }
 
+/// TLS to a database as the global settings want it: the same roots and client certificate as everywhere.
+#[cfg(feature = "postgres")]
+pub(crate) fn database_roots(
+    environment: &Environment,
+    settings: &NetworkSettings,
+) -> Result<(Roots, Option<ClientIdentity>), NetworkError> {
+    Ok((roots(environment, settings)?, client_identity(settings)?))
+}
+
 /// The profile for one server: global settings, then the server's own, then the environment for what
 /// neither says.
 pub(crate) fn profile(

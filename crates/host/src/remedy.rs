@@ -119,6 +119,15 @@ pub(crate) fn of_store(error: &StoreError) -> Option<String> {
     let StoreError::UnsafeFile { path, why } = error else {
         return match error {
             StoreError::Key { folder, why } => Some(of_key(folder, why)),
+            #[cfg(feature = "keyring")]
+            StoreError::Keyring { source, .. } => Some(of_keyring(source.fault())),
+            StoreError::Backend {
+                transient: false, ..
+            } => Some("correct [store.postgres] or what it names, then try again".to_owned()),
+            StoreError::SameStore { .. } => Some(
+                "doorkey store show; to move logins there from another store name it with --from"
+                    .to_owned(),
+            ),
             StoreError::OtherFormat { encrypted, .. } => Some(format!(
                 "write backend = {:?} in [store]",
                 if *encrypted { "encrypted_file" } else { "file" }
@@ -161,6 +170,27 @@ fn of_key(folder: &Path, why: &KeyTrouble) -> String {
         _ => format!(
             "restore it from a backup; to give these logins up, move {} away, then doorkey login NAME",
             folder.display()
+        ),
+    }
+}
+
+/// A keyring that keeps logins is never given up for an empty store: whoever wants that says so.
+#[cfg(feature = "keyring")]
+fn of_keyring(fault: &doorkey_store::keyring::KeyringFault) -> String {
+    use doorkey_store::keyring::KeyringFault as F;
+    let elsewhere = "write backend = \"file\" in [store], then doorkey login NAME";
+    match fault {
+        F::Locked => format!(
+            "unlock the keyring (signing in to the desktop does, and on a terminal gnome-keyring-daemon \
+             --unlock), then try again; to sign in anew without it, {elsewhere}"
+        ),
+        F::Silent { .. } | F::Failed => "try again".to_owned(),
+        F::Ambiguous => {
+            "delete all items of doorkey but one in the keyring, then try again".to_owned()
+        }
+        _ => format!(
+            "run it in the session where you signed in to the desktop; to sign in anew without the \
+             keyring, {elsewhere}"
         ),
     }
 }

@@ -111,6 +111,8 @@ pub use roots::{RootCertificate, RootFile, Roots, RootsError, roots_from_files};
 pub use roots::{SystemRootsError, system_roots};
 pub use sent::SentSecrets;
 pub use timeout::{Phase, Timeouts};
+#[cfg(feature = "client")]
+pub use tls::tls_config;
 
 /// Any error, as services and bodies pass it on.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

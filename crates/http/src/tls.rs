@@ -14,10 +14,33 @@ use crate::identity::ClientIdentity;
 use crate::profile::HttpProfile;
 use crate::roots::{RootCertificate, Roots, system_roots};
 
-/// Builds the configuration. The crypto provider is decided here and nowhere else.
+/// Builds the configuration of a client of that profile.
 pub(crate) fn client_config(profile: &HttpProfile) -> Result<ClientConfig, Error> {
+    let mut config = made_of(&profile.roots, profile.client_identity.as_ref())?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// TLS with these roots and this client certificate for another protocol than HTTP, such as that of a
+/// database: what a user configured for the network holds there too. `alpn` is the protocol's name in the
+/// handshake (RFC 7301 section 6).
+///
+/// # Errors
+/// [`Error::Profile`]: a root or the certificate cannot be used, or there is no root at all.
+pub fn tls_config(
+    roots: &Roots,
+    identity: Option<&ClientIdentity>,
+    alpn: &str,
+) -> Result<Arc<ClientConfig>, Error> {
+    let mut config = made_of(roots, identity)?;
+    config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// The crypto provider is decided here and nowhere else.
+fn made_of(roots: &Roots, identity: Option<&ClientIdentity>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let roots = trusted(&profile.roots).map_err(|source| Error::Profile {
+    let roots = trusted(roots).map_err(|source| Error::Profile {
         setting: "roots",
         source,
     })?;
@@ -28,15 +51,13 @@ pub(crate) fn client_config(profile: &HttpProfile) -> Result<ClientConfig, Error
             source: err.into(),
         })?
         .with_root_certificates(roots);
-    let mut config = match &profile.client_identity {
-        None => builder.with_no_client_auth(),
+    match identity {
+        None => Ok(builder.with_no_client_auth()),
         Some(identity) => with_identity(builder, identity).map_err(|source| Error::Profile {
             setting: "client_identity",
             source,
-        })?,
-    };
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+        }),
+    }
 }
 
 fn trusted(roots: &Roots) -> Result<RootCertStore, BoxError> {

@@ -39,7 +39,7 @@ use zeroize::Zeroizing;
 use self::home::Home;
 use self::records::Records;
 #[cfg(feature = "encrypted")]
-pub use self::vault::{KeySource, create_key_file};
+pub use self::vault::{KeySource, create_key_file, read_key_file};
 use crate::{
     Backend, BoxFuture, Defect, Error, Generation, Listing, LockGuard, Problem, RawRecord,
     RecordId, RecordKind, StoreDescription,

@@ -77,7 +77,7 @@ pub use facts::{IssuerFacts, ServerFacts};
 #[cfg(feature = "file")]
 pub use file::FileBackend;
 #[cfg(feature = "encrypted")]
-pub use file::{KeySource, create_key_file};
+pub use file::{KeySource, create_key_file, read_key_file};
 pub use grant::{ClientAuthMethod, Grant, Proof};
 pub use key::{DEFAULT_ACCOUNT, GrantKey, RegistrationKey};
 pub use key_trouble::KeyTrouble;

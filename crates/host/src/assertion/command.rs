@@ -79,4 +79,4 @@ async fn end(child: &mut Child) -> io::Result<Option<(SecretSlice<u8>, ExitStatu
 }
 
 /// Less than what the login has for its source.
-const LIMIT: Duration = Duration::from_secs(20);
+pub(super) const LIMIT: Duration = Duration::from_secs(20);

@@ -71,6 +71,7 @@ impl Exit {
         }
         match error {
             Error::AccountName { .. } => Self::Usage,
+            Error::Store(source) if source.is_transient() => Self::Temporary,
             Error::NoHome
             | Error::Config(_)
             | Error::Network(_)

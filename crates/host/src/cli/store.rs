@@ -1,5 +1,6 @@
 //! `doorkey store`: where the logins are, and moving them.
 
+mod migrate;
 mod new_key;
 mod show;
 
@@ -20,6 +21,8 @@ pub(crate) struct Store {
 enum Command {
     /// Show where the logins are kept, why there, and what other stores hold
     Show(show::Show),
+    /// Move every login to another kind of store
+    Migrate(migrate::Migrate),
     /// Make a file with a new key, for key_file in [store] and [store.postgres]
     NewKey(new_key::NewKey),
 }
@@ -28,6 +31,7 @@ impl Store {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         match &self.command {
             Command::Show(show) => show.run(host, output).await,
+            Command::Migrate(migrate) => migrate.run(host, output).await,
             Command::NewKey(new_key) => new_key.run(output),
         }
     }

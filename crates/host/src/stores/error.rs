@@ -39,11 +39,28 @@ pub enum StoreOpenError {
         /// What is missing.
         why: String,
     },
+    /// The keyring is there and cannot be used as it is.
+    #[error("{needs} would be in the keyring, which cannot be used: {why}")]
+    KeyringNotUsable {
+        /// What would be in the keyring.
+        needs: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// A store that is gone with its program has nothing to be moved, and keeps nothing.
+    #[error("the {kind} store ends with the program: nothing can be moved from it or to it")]
+    NothingToMove {
+        /// The kind.
+        kind: StoreKind,
+    },
     /// There is no `[store.postgres]` to say where the database is.
     #[error(
         "nothing says where the database is: there is no [store.postgres] in the configuration"
     )]
     NoDatabase,
+    /// The certificates of `[network]` cannot be used for the connection to the database.
+    #[error("no TLS to the database can be made of [network]")]
+    Tls(#[source] Box<doorkey_http::Error>),
     /// The choice that was remembered cannot be read or written.
     #[error("cannot {action} the choice of the store in {}", path.display())]
     Choice {
@@ -84,8 +101,19 @@ impl StoreOpenError {
                  logins in files instead, write backend = \"file\" in [store]"
                     .to_owned()
             }
+            Self::KeyringNotUsable { .. } => {
+                "unlock the keyring and try again; or for a key without it: doorkey store new-key FILE, and \
+                 write key_file = \"FILE\" in [store]"
+                    .to_owned()
+            }
+            Self::NothingToMove { .. } => {
+                "doorkey store show, then name another kind with --from or --to".to_owned()
+            }
             Self::NoDatabase => {
                 "write [store.postgres] with url_env = \"DOORKEY_DATABASE_URL\"".to_owned()
+            }
+            Self::Tls(_) => {
+                "correct ca_certificates, client_certificate and client_key in [network]".to_owned()
             }
             Self::Choice { path, .. } => {
                 format!("see to {} and its permissions, then try again", path.display())

@@ -1,6 +1,8 @@
 //! Whether there is a keyring that may be asked.
 
 use crate::environment::Environment;
+#[cfg(feature = "keyring")]
+use crate::home::Home;
 
 /// The variable without which nobody has a session with a keyring in it.
 pub(super) const SESSION: &str = if cfg!(windows) {
@@ -20,4 +22,23 @@ pub(super) fn missing(environment: &Environment) -> Option<String> {
         .variable(SESSION)
         .is_none()
         .then(|| format!("{SESSION} is not set"))
+}
+
+/// What the items of a home are filed under: homes do not see each other's.
+#[cfg(feature = "keyring")]
+pub(super) fn service(environment: &Environment, home: &Home) -> String {
+    match environment.variable("DOORKEY_HOME") {
+        None => "doorkey".to_owned(),
+        Some(_) => format!("doorkey {}", home.state_folder().display()),
+    }
+}
+
+/// Why a keyring cannot be used, without what to do about it.
+#[cfg(feature = "keyring")]
+pub(super) fn in_words(error: &doorkey_store::Error) -> String {
+    let text = match error {
+        doorkey_store::Error::Keyring { source, .. } => source.fault().to_string(),
+        other => other.to_string(),
+    };
+    text.split(';').next().unwrap_or_default().to_owned()
 }

@@ -8,7 +8,7 @@ use doorkey_store::Store;
 
 use super::choice::{self, StoreChoice, StoreReason};
 use super::{StoreKind, StoreOpenError, keyring};
-use crate::config::{KeySettings, StoreSettings};
+use crate::config::{KeySettings, NetworkSettings, StoreSettings};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::home::Home;
@@ -19,6 +19,12 @@ pub(crate) struct Stores<'a> {
     pub(crate) environment: &'a Environment,
     pub(crate) home: &'a Home,
     pub(crate) settings: &'a StoreSettings,
+    /// The certificates and names that hold for every connection.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "of the database")
+    )]
+    pub(crate) network: &'a NetworkSettings,
 }
 
 impl Stores<'_> {
@@ -102,24 +108,82 @@ impl Stores<'_> {
         }
     }
 
-    #[cfg(feature = "encrypted")]
+    #[cfg(feature = "keyring")]
+    fn keyring_key(&self) -> Result<KeySource, StoreOpenError> {
+        self.check_keyring("the key of the encrypted logins")?;
+        Ok(KeySource::Keyring(self.keyring_options()))
+    }
+
+    #[cfg(all(feature = "encrypted", not(feature = "keyring")))]
+    #[expect(clippy::unused_self, reason = "it is used with the keyring")]
     fn keyring_key(&self) -> Result<KeySource, StoreOpenError> {
         not_built(StoreKind::Keyring, "keyring")
     }
 
-    async fn keyring_trouble(&self) -> Option<String> {
-        keyring::missing(self.environment).or_else(|| Some("not built".to_owned()))
+    /// Why the keyring cannot be used; `None` if it can.
+    #[cfg(feature = "keyring")]
+    pub(super) async fn keyring_trouble(&self) -> Option<String> {
+        if let Some(missing) = keyring::missing(self.environment) {
+            return Some(missing);
+        }
+        let options = self.keyring_options();
+        let probe = doorkey_store::keyring::probe(&options, PROBE_LIMIT);
+        probe.await.err().map(|error| keyring::in_words(&error))
     }
 
-    /// Whether records of this home were ever put into the keyring.
+    #[cfg(not(feature = "keyring"))]
+    #[expect(clippy::unused_async, reason = "with a keyring it waits")]
+    pub(super) async fn keyring_trouble(&self) -> Option<String> {
+        let not_built = || "this build has no keyring".to_owned();
+        Some(keyring::missing(self.environment).unwrap_or_else(not_built))
+    }
+
+    /// Whether records of this home were ever put into the keyring: then there are locks of them.
     pub(crate) fn keyring_in_use(&self) -> bool {
-        false
+        self.keyring_locks().exists()
     }
 
+    fn keyring_locks(&self) -> PathBuf {
+        self.home.state_folder().join("keyring")
+    }
+
+    #[cfg(feature = "keyring")]
+    fn keyring(&self) -> Result<Store, Error> {
+        self.check_keyring("the store of logins")?;
+        let backend =
+            doorkey_store::KeyringBackend::new(self.keyring_locks(), self.keyring_options())?;
+        Ok(Store::new(backend))
+    }
+
+    #[cfg(not(feature = "keyring"))]
+    #[expect(clippy::unused_self, reason = "it is used with the keyring")]
     fn keyring(&self) -> Result<Store, Error> {
         not_built(StoreKind::Keyring, "keyring")
     }
 
+    #[cfg(feature = "keyring")]
+    fn check_keyring(&self, needs: &'static str) -> Result<(), StoreOpenError> {
+        match keyring::missing(self.environment) {
+            Some(why) => Err(StoreOpenError::NoKeyring { needs, why }),
+            None => Ok(()),
+        }
+    }
+
+    #[cfg(feature = "keyring")]
+    fn keyring_options(&self) -> doorkey_store::KeyringOptions {
+        doorkey_store::KeyringOptions::new(keyring::service(self.environment, self.home))
+    }
+
+    #[cfg(feature = "postgres")]
+    fn postgres(&self) -> Result<Store, Error> {
+        let settings = self.settings.postgres.as_ref();
+        let settings = settings.ok_or(StoreOpenError::NoDatabase)?;
+        let database = super::database::Database::new(self.environment, self.network, settings)?;
+        Ok(Store::new(database))
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    #[expect(clippy::unused_self, reason = "it is used with a database")]
     fn postgres(&self) -> Result<Store, Error> {
         not_built(StoreKind::Postgres, "postgres")
     }
@@ -128,3 +192,7 @@ impl Stores<'_> {
 fn not_built<T, E: From<StoreOpenError>>(kind: StoreKind, feature: &'static str) -> Result<T, E> {
     Err(StoreOpenError::NotBuilt { kind, feature }.into())
 }
+
+/// How long `auto` waits for a keyring: a person waits too.
+#[cfg(feature = "keyring")]
+const PROBE_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);

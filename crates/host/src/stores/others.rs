@@ -6,7 +6,8 @@ use doorkey_store::Store;
 
 use super::{StoreKind, Stores, choice};
 use crate::error::Error;
-use crate::host::Host;
+use crate::host::{Host, grant_key};
+use crate::target::Target;
 
 /// Another store of this home that has something in it, or may have.
 #[derive(Debug)]
@@ -68,6 +69,23 @@ impl Host {
             }
         }
         found
+    }
+
+    /// The kinds of the other stores of this machine that have a login for that account, as far as they can be
+    /// looked into.
+    pub async fn copies_of(&self, target: impl Into<Target<'_>>) -> Vec<StoreKind> {
+        let Ok(server) = self.server(target.into()) else {
+            return Vec::new();
+        };
+        let key = grant_key(&server);
+        let mut kinds = Vec::new();
+        for (kind, store) in self.other_local_stores() {
+            let Ok(store) = store else { continue };
+            if matches!(store.grant(&key).await, Ok(Some(_))) {
+                kinds.push(kind);
+            }
+        }
+        kinds
     }
 
     /// How many logins the store in use has.

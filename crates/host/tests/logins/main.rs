@@ -7,5 +7,6 @@
 
 mod accounts;
 mod halves;
+mod moving;
 mod stores;
 mod world;

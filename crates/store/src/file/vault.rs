@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use self::header::Header;
-pub use self::key_file::create_key_file;
+pub use self::key_file::{create_key_file, read_key_file};
 pub use self::source::KeySource;
 use super::folder::{Folder, io_error};
 use super::home::{KEY_HEADER, holds, refuse_plain};

@@ -53,6 +53,16 @@ pub fn create_key_file(path: impl AsRef<Path>) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// The key in a file that [`create_key_file`] made, for a store that is no folder: a database whose records are sealed. Blocks for
+/// some milliseconds.
+///
+/// # Errors
+/// [`Error::Key`] if there is no such file or it holds no key; [`Error::Io`] and [`Error::UnsafeFile`].
+pub fn read_key_file(path: impl AsRef<Path>) -> Result<SealingKey, Error> {
+    let path = path.as_ref();
+    read(path, path.parent().unwrap_or(path))
+}
+
 /// The key in that file, for the store in `store`.
 pub(super) fn read(path: &Path, store: &Path) -> Result<SealingKey, Error> {
     let path = absolute(path)?;
