@@ -86,25 +86,19 @@ impl Database {
             Ok(client) => client?,
             Err(_) => return Err(Cause::TimedOut),
         };
-        match tokio::time::timeout_at(deadline, client.query_typed(sql, params)).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => {
-                // Nobody knows what it is still busy with.
-                drop(Object::take(client));
-                Err(Cause::TimedOut)
-            }
+        let busy = Busy::new(client);
+        match tokio::time::timeout_at(deadline, busy.client()?.query_typed(sql, params)).await {
+            Ok(answer) => busy.idle(answer),
+            Err(_) => Err(Cause::TimedOut),
         }
     }
 
     /// Statements without values in one transaction of their own, once.
     pub(super) async fn execute(&self, sql: &str) -> Result<(), Cause> {
-        let client = self.client().await?;
-        match tokio::time::timeout(self.attempt, client.batch_execute(sql)).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => {
-                drop(Object::take(client));
-                Err(Cause::TimedOut)
-            }
+        let busy = Busy::new(self.client().await?);
+        match tokio::time::timeout(self.attempt, busy.client()?.batch_execute(sql)).await {
+            Ok(answer) => busy.idle(answer),
+            Err(_) => Err(Cause::TimedOut),
         }
     }
 
@@ -144,6 +138,34 @@ impl std::fmt::Debug for Database {
         f.debug_struct("Database")
             .field("location", &self.location)
             .finish_non_exhaustive()
+    }
+}
+
+/// A connection that waits for an answer. Where that is given up, by us or by who dropped the future, the connection is closed: nobody
+/// knows what it is still busy with, and whoever got it next would wait behind that.
+pub(super) struct Busy(Option<Client>);
+
+impl Busy {
+    pub(super) fn new(client: Client) -> Self {
+        Self(Some(client))
+    }
+
+    pub(super) fn client(&self) -> Result<&Client, Cause> {
+        self.0.as_ref().ok_or(Cause::Closed)
+    }
+
+    /// The answer came: others may have the connection.
+    fn idle<T>(mut self, answer: Result<T, tokio_postgres::Error>) -> Result<T, Cause> {
+        drop(self.0.take());
+        Ok(answer?)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Object::take(client));
+        }
     }
 }
 

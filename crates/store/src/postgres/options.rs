@@ -125,8 +125,10 @@ impl PostgresOptions {
         let location = location(&config)?;
         self.set_tls(&mut config)?;
         let attempt = self.limit / ATTEMPTS;
+        if config.get_application_name().is_none() {
+            config.application_name("doorkey");
+        }
         config
-            .application_name("doorkey")
             .connect_timeout(attempt)
             .tcp_user_timeout(self.limit)
             .keepalives_idle(self.limit);
@@ -195,7 +197,15 @@ impl fmt::Debug for PostgresOptions {
 }
 
 fn location(config: &Config) -> Result<String, Cause> {
-    let hosts: Vec<String> = config.get_hosts().iter().map(shown).collect();
+    let ports = config.get_ports();
+    // One port for each host, or one for all.
+    let port = |index: usize| ports.get(index).or(ports.first()).copied();
+    let hosts: Vec<String> = config
+        .get_hosts()
+        .iter()
+        .enumerate()
+        .map(|(index, host)| shown(host, port(index)))
+        .collect();
     if hosts.is_empty() {
         return Err(Cause::Options("name the host in the connection string"));
     }
@@ -204,11 +214,12 @@ fn location(config: &Config) -> Result<String, Cause> {
     Ok(format!("{}/{database}", hosts.join(",")))
 }
 
-fn shown(host: &Host) -> String {
-    match host {
-        Host::Tcp(name) => name.clone(),
+fn shown(host: &Host, port: Option<u16>) -> String {
+    match (host, port) {
+        (Host::Tcp(name), None | Some(USUAL_PORT)) => name.clone(),
+        (Host::Tcp(name), Some(port)) => format!("{name}:{port}"),
         #[cfg(unix)]
-        Host::Unix(folder) => folder.display().to_string(),
+        (Host::Unix(folder), _) => folder.display().to_string(),
     }
 }
 
@@ -234,6 +245,7 @@ fn is_local(config: &Config) -> bool {
 
 /// How many attempts fit into the limit of an operation if each takes as long as it may.
 const ATTEMPTS: u32 = 3;
+const USUAL_PORT: u16 = 5432;
 const SHORTEST: Duration = Duration::from_millis(300);
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -347,7 +359,11 @@ mod tests {
             ),
             (
                 "postgresql://ada:s3ntinel@127.0.0.1:6543/logins",
-                "127.0.0.1/logins",
+                "127.0.0.1:6543/logins",
+            ),
+            (
+                "host=a.example,b.example port=5432,6543 user=ada dbname=logins",
+                "a.example,b.example:6543/logins",
             ),
             (
                 "host=/run/postgresql user=ada",
@@ -355,7 +371,8 @@ mod tests {
             ),
         ];
         for (connection, expected) in cases {
-            assert_eq!(options(connection).checked().unwrap().location, expected);
+            let options = options(connection).allow_plaintext();
+            assert_eq!(options.checked().unwrap().location, expected);
         }
     }
 }

@@ -38,6 +38,18 @@ mod sealed {
     conforms!(super::sealed_fixture);
 }
 
+/// Where several work at one record, transactions of a stricter engine fail, and are tried again.
+mod serializable {
+    use crate::conformance::conforms;
+
+    conforms! { super::serializable_fixture =>
+        a_save_that_expects_something_else_conflicts_reports_the_current_one_and_changes_nothing,
+        savers_who_retry_on_conflict_lose_no_update,
+        a_lock_lets_one_task_in_at_a_time,
+        what_is_set_aside_is_absent_reported_listed_and_can_be_discarded,
+    }
+}
+
 fn direct_fixture() -> Fixture {
     let database = Postgres::shared().database();
     let options = options(&database);
@@ -56,6 +68,16 @@ fn pooled_fixture() -> Fixture {
 fn sealed_fixture() -> Fixture {
     let database = Postgres::shared().database();
     let options = options(&database).sealed_with(key(1));
+    Fixture::new(move || wait(connect(options.clone())), database)
+}
+
+fn serializable_fixture() -> Fixture {
+    let database = Postgres::shared().database();
+    database.sql(&format!(
+        "ALTER DATABASE {} SET default_transaction_isolation = 'serializable'",
+        database.name()
+    ));
+    let options = options(&database);
     Fixture::new(move || wait(connect(options.clone())), database)
 }
 

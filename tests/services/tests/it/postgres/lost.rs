@@ -93,6 +93,28 @@ async fn a_lock_whose_answer_is_lost_is_held_by_who_asked_and_by_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_lock_that_was_given_to_somebody_who_gave_up_is_free_long_before_its_lease_ends() {
+    let (network, store) = store().await;
+    let id = grant("a");
+    let lock = store.lock(&id, services::LIMIT).await.unwrap();
+    lock.release().await;
+    network.cut(Cut::SilentAnswer, "INSERT INTO \"doorkey\".locks");
+    let waiting = store.lock(&id, services::LIMIT);
+    let gave_up = tokio::time::timeout(Duration::from_millis(500), waiting).await;
+    assert!(gave_up.is_err(), "no answer came: {gave_up:?}");
+    network.was_cut(1);
+    // The lease is 15 seconds, and the server gave it.
+    let started = Instant::now();
+    let lock = store.lock(&id, services::LIMIT).await.unwrap();
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+    lock.release().await;
+}
+
+#[tokio::test]
 async fn a_server_that_falls_silent_costs_no_more_than_the_limit() {
     let (network, store) = store().await;
     let id = grant("a");
@@ -130,8 +152,10 @@ enum Cut {
     Question,
     /// It breaks when the server has answered, before the answer reaches the host.
     Answer,
-    /// Nothing comes through any more, and nobody is told.
+    /// The statement does not come through, nor anything after it, and nobody is told.
     Silence,
+    /// The server does what it is asked; then nothing comes through any more, and nobody is told.
+    SilentAnswer,
 }
 
 /// A socket in front of the server's, which passes everything on until it is told to cut.
@@ -187,31 +211,37 @@ async fn pass(mut host: UnixStream, server: &Path, state: &Mutex<Cuts>) -> std::
     let (mut asked, mut said) = (vec![0; 65536], vec![0; 65536]);
     let mut cut = None;
     loop {
-        tokio::select! {
-                   read = host.read(&mut asked) => {
-                       let read = read?;
-                       if read == 0 {
-                           return Ok(());
-                       }
-                       cut = cut.or(state.lock().unwrap().cut_for(&asked[..read]));
-                       match cut {
-                           Some(Cut::Question) => return Ok(()),
-                           Some(Cut::Silence) => {
-        tokio::time::sleep(services::LIMIT).await;
-        return Ok(());
+        let is_over = tokio::select! {
+            read = host.read(&mut asked) => {
+                let asked = &asked[..read?];
+                cut = cut.or(state.lock().unwrap().cut_for(asked));
+                match cut {
+                    Some(Cut::Question) => true,
+                    Some(Cut::Silence) => silence().await,
+                    _ => on(asked, &mut server).await?,
+                }
+            }
+            read = server.read(&mut said) => match cut {
+                Some(Cut::Answer) => true,
+                Some(Cut::SilentAnswer) => silence().await,
+                _ => on(&said[..read?], &mut host).await?,
+            }
+        };
+        if is_over {
+            return Ok(());
         }
-                           _ => server.write_all(&asked[..read]).await?,
-                       }
-                   }
-                   read = server.read(&mut said) => {
-                       let read = read?;
-                       if read == 0 || cut == Some(Cut::Answer) {
-                           return Ok(());
-                       }
-                       host.write_all(&said[..read]).await?;
-                   }
-               }
     }
+}
+
+/// Passes bytes on; without any the other end is gone, and it is over.
+async fn on(bytes: &[u8], to: &mut UnixStream) -> std::io::Result<bool> {
+    to.write_all(bytes).await?;
+    Ok(bytes.is_empty())
+}
+
+async fn silence() -> bool {
+    tokio::time::sleep(services::LIMIT).await;
+    true
 }
 
 impl Cuts {
