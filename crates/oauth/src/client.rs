@@ -30,6 +30,8 @@ pub(crate) struct Client {
     /// Whether it proves itself in one way alone, whatever the server says (CC-04, WIF-05).
     pub(crate) sticks: bool,
     pub(crate) origin: ClientOrigin,
+    /// The issuer whose clients were found to have to authenticate so, against what it says.
+    pub(crate) learned_at: Option<String>,
 }
 
 /// What authenticates one request.
@@ -83,6 +85,7 @@ impl Client {
             audience: audience(config, grant.assertion_audience.as_ref(), &grant.issuer),
             sticks: config.flow.is_unattended(),
             origin: ClientOrigin::Granted,
+            learned_at: None,
         };
         if let ClientChoice::Static {
             client_id,
@@ -137,6 +140,7 @@ impl Client {
             audience: String::new(),
             sticks: false,
             origin: ClientOrigin::Configured,
+            learned_at: None,
         }
     }
 

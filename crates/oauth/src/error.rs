@@ -71,6 +71,13 @@ pub enum Error {
         /// The challenges of its response.
         challenges: Challenges,
     },
+    /// The request belongs to somebody who is no longer signed in (USE-12): begin anew, say a session,
+    /// for whoever is signed in now.
+    #[error("somebody else is signed in at {} by now", RedactedUrl::from(.server))]
+    IdentityChanged {
+        /// The MCP server as configured.
+        server: Url,
+    },
     /// The bearer token from the configuration is refused.
     #[error("{} refuses the configured bearer token", RedactedUrl::from(.server))]
     BearerRejected {

@@ -59,6 +59,13 @@ pub struct AuthorizationService<S> {
     tokens: TokenSource,
 }
 
+/// Says, as an extension of a request, for whom the request was begun: the
+/// [`identity_epoch`](TokenSource::identity_epoch) of that time. When somebody else is signed in by the
+/// time of sending, or of sending again after a 401, it is not sent, and the answer is
+/// [`Error::IdentityChanged`] (USE-12). Without it a request goes out for whoever is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdentityEpoch(pub u64);
+
 impl<S> AuthorizationService<S> {
     /// The token source behind it.
     pub fn tokens(&self) -> &TokenSource {

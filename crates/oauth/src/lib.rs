@@ -69,6 +69,7 @@ mod interaction;
 mod jwt;
 mod key;
 mod layer;
+mod learned;
 mod person;
 mod protocol_error;
 mod random;
@@ -96,7 +97,7 @@ pub use interaction::{
     InteractionError, InteractionRequest, LoginWait, Prompt,
 };
 pub use key::{KeyError, SigningAlgorithm, SigningError, SigningKey};
-pub use layer::{AuthorizationLayer, AuthorizationService};
+pub use layer::{AuthorizationLayer, AuthorizationService, IdentityEpoch};
 pub use protocol_error::ProtocolError;
 pub use random::{OsRandom, Random, RandomError};
 pub use report::{

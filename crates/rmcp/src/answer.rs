@@ -34,6 +34,17 @@ pub(crate) enum Answer {
     Events(Body, Quoting, Option<String>),
 }
 
+impl Answer {
+    /// The id of the session that the answer opens or belongs to.
+    pub(crate) fn session(&self) -> Option<&str> {
+        match self {
+            Self::Accepted => None,
+            Self::Message(said) => said.session.as_deref(),
+            Self::Events(.., session) => session.as_deref(),
+        }
+    }
+}
+
 /// One message of the server, and how it came.
 #[derive(Debug)]
 pub(crate) struct Said {

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use doorkey_http::{Body, HttpClient, RedactedUrl, Timeouts};
-use doorkey_oauth::{AuthorizationLayer, TokenSource};
+use doorkey_oauth::{AuthorizationLayer, IdentityEpoch, TokenSource};
 use futures_core::stream::BoxStream;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response,
@@ -165,7 +165,9 @@ impl AuthorizedClient {
         if let Some(session) = &post.session {
             request = request.header(SESSION_ID, session.as_ref());
         }
-        let request = build(request, &post.uri, &post.headers, Body::from(body))?;
+        let mut request = build(request, &post.uri, &post.headers, Body::from(body))?;
+        let epoch = self.identity_epoch();
+        self.owned(&mut request, post.session.as_deref());
         let url = shown(&post.uri);
         let key = MessageKey::of(&post.message);
         let response = match self.send(request).await {
@@ -183,13 +185,31 @@ impl AuthorizedClient {
             url: &url,
         };
         let answer = question.answer(Reply::new(response, &url, post.limits));
-        answer.await.map_err(|unusable| {
+        let answer = answer.await.map_err(|unusable| {
             if let Some(error) = place.error(&unusable) {
                 let cause = Cause::Answer(Arc::new(error));
                 self.connection().caught(&key, &cause);
             }
             unusable.failure
-        })
+        })?;
+        if let Some(session) = answer.session() {
+            // Of whoever was signed in when it was asked for.
+            self.connection().owner(session, epoch);
+        }
+        Ok(answer)
+    }
+
+    fn identity_epoch(&self) -> u64 {
+        let tokens = self.inner.tokens.as_ref();
+        tokens.map_or(0, TokenSource::identity_epoch)
+    }
+
+    /// Lets a request in a session go out only for whom the session began (USE-12).
+    fn owned(&self, request: &mut Request<Body>, session: Option<&str>) {
+        if let Some(session) = session {
+            let epoch = self.connection().owner(session, self.identity_epoch());
+            request.extensions_mut().insert(IdentityEpoch(epoch));
+        }
     }
 
     /// The answer to `post` in rmcp's type.
@@ -226,6 +246,13 @@ impl AuthorizedClient {
     /// Tells the host of a refused exchange, and gives rmcp its word for it.
     fn refused(&self, exchange: Exchange, error: Arc<doorkey_oauth::Error>) -> Failure {
         let failure = match (&*error, error.challenges()) {
+            (doorkey_oauth::Error::IdentityChanged { .. }, _)
+                if exchange != Exchange::SessionEnd =>
+            {
+                tracing::info!("somebody else is signed in by now, so the session is over");
+                // rmcp then begins a session of its own for whoever is signed in.
+                return StreamableHttpError::SessionExpired;
+            }
             (doorkey_oauth::Error::InsufficientScope { challenges, .. }, _) => {
                 insufficient_scope(challenges)
             }
@@ -266,13 +293,14 @@ impl AuthorizedClient {
             return Err(StreamableHttpError::ServerDoesNotSupportSse);
         }
         let mut request = Request::builder().header(ACCEPT, ACCEPT_BOTH);
-        if let Some(session) = session {
+        if let Some(session) = &session {
             request = request.header(SESSION_ID, session.as_ref());
         }
         if let Some(id) = &last_event_id {
             request = request.header(LAST_EVENT_ID, id);
         }
-        let request = build(request, uri, headers, Body::empty())?;
+        let mut request = build(request, uri, headers, Body::empty())?;
+        self.owned(&mut request, session.as_deref());
         let url = shown(uri);
         match self.send(request).await {
             Ok(response) => {
@@ -298,7 +326,8 @@ impl AuthorizedClient {
         let request = Request::builder()
             .method(Method::DELETE)
             .header(SESSION_ID, session);
-        let request = build(request, uri, headers, Body::empty())?;
+        let mut request = build(request, uri, headers, Body::empty())?;
+        self.owned(&mut request, Some(session));
         let url = shown(uri);
         let response = match self.send(request).await {
             Ok(response) => response,

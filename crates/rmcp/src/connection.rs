@@ -25,6 +25,8 @@ pub(crate) struct Connection {
     still_stateless: OnceCell<bool>,
     watched: Mutex<HashMap<MessageKey, Slot>>,
     dead_streams: Mutex<HashSet<Option<String>>>,
+    /// Under which identity each session began.
+    sessions: Mutex<HashMap<String, u64>>,
 }
 
 /// The answer that settled the wire, kept for rmcp's own first request.
@@ -115,6 +117,16 @@ impl Connection {
         }
     }
 
+    /// Notes whose session it is. A session has one owner, whoever is noted first.
+    pub(crate) fn owner(&self, session: &str, epoch: u64) -> u64 {
+        let mut sessions = lock(&self.sessions);
+        if sessions.len() >= SESSION_LIMIT && !sessions.contains_key(session) {
+            // A connection has one session at a time: those are long over.
+            sessions.clear();
+        }
+        *sessions.entry(session.to_owned()).or_insert(epoch)
+    }
+
     pub(crate) fn is_dead_stream(&self, event_id: Option<&String>) -> bool {
         lock(&self.dead_streams).contains(&event_id.cloned())
     }
@@ -178,3 +190,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 const DEAD_STREAM_LIMIT: usize = 256;
+const SESSION_LIMIT: usize = 16;

@@ -14,6 +14,7 @@ fn client(id: &str, secret: Option<&str>, method: ClientAuthMethod) -> Client {
         audience: String::from("https://as.example"),
         sticks: false,
         origin: ClientOrigin::Granted,
+        learned_at: None,
     }
 }
 

@@ -10,6 +10,7 @@ use url::Url;
 use crate::access_token::AccessToken;
 use crate::dpop::{DPOP, NONCE_RETRIES};
 use crate::error::Error;
+use crate::layer::IdentityEpoch;
 use crate::source::TokenSource;
 
 /// Sends `request`, recovering within the budgets of CH-04.
@@ -85,6 +86,15 @@ impl Attempt {
 
     fn dressed(&self, mut request: Request<Body>) -> Result<Request<Body>, Error> {
         request.extensions_mut().insert(Leg::Resource);
+        // After the token is in hand: with the token of another person the number is another one.
+        if let Some(IdentityEpoch(begun)) = request.extensions().get()
+            && self.ours
+            && *begun != self.tokens.identity_epoch()
+        {
+            return Err(Error::IdentityChanged {
+                server: crate::resource::without_secrets(self.tokens.server()),
+            });
+        }
         if let Some(token) = &self.sent {
             let value = token.header_value()?;
             request.headers_mut().insert(AUTHORIZATION, value);

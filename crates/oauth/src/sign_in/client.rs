@@ -8,6 +8,7 @@ use crate::client::{Client, ClientOrigin, configured};
 use crate::config::{AuthorizationConfig, ClientChoice};
 use crate::error::Error;
 use crate::flow::Flow;
+use crate::learned;
 use crate::registration::kept::{Kept, at_issuer, free_key, serves_others};
 use crate::registration::manage::{extend, is_manageable};
 use crate::registration::{
@@ -69,10 +70,22 @@ pub(super) async fn obtain(
     settled: &Settled,
     redirect_uri: Option<&str>,
 ) -> Result<Client, Error> {
-    match known(parts, wish, settled)? {
-        Some(client) => Ok(client),
-        None => registered(parts, wish, settled, redirect_uri).await,
+    let client = match known(parts, wish, settled)? {
+        Some(client) => client,
+        None => registered(parts, wish, settled, redirect_uri).await?,
+    };
+    let is_said = matches!(
+        &parts.config.client,
+        ClientChoice::Static {
+            auth_method: Some(_),
+            ..
+        }
+    );
+    if is_said {
+        return Ok(client);
     }
+    let issuer = settled.found.server.listed.as_str();
+    Ok(learned::apply(parts.store, issuer, client).await)
 }
 
 /// The client of a flow without a person: one that is known already, never one that registers

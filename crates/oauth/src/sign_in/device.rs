@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::exchange::{Exchanged, TokenEndpoint, ask, exchange};
 use crate::form::Form;
 use crate::interaction::DevicePrompt;
+use crate::learned;
 use crate::token_response::{lifetime, take_text};
 
 /// What the authorization server answered to the start (RFC 8628 §3.2).
@@ -90,6 +91,8 @@ async fn start(
         .scopes(&settled.scopes)
         .resource(settled.resource.as_deref());
     let (started, method) = ask(endpoint, form, read).await?;
+    let issuer = settled.found.server.listed.as_str();
+    learned::remember(parts.store, issuer, client.method, method).await;
     client.method = method;
     Ok(started)
 }

@@ -14,6 +14,7 @@ use crate::clock::{from_unix_seconds, unix_seconds, unix_seconds_up};
 use crate::error::Error;
 use crate::exchange::Exchanged;
 use crate::flow::Flow;
+use crate::learned;
 use crate::person::Person;
 use crate::random::unguessable;
 use crate::report::LoginReport;
@@ -23,7 +24,6 @@ use crate::sign_in::SignedIn;
 /// Saves the grant and publishes it. When the store fails, the tokens stay usable in this process
 /// and the failure is reported.
 pub(super) async fn finish(inner: &Inner, signed: SignedIn) -> Result<LoginReport, Error> {
-    remember_method(inner, &signed).await;
     let grant = grant_of(inner, &signed);
     let tokens = &signed.exchanged.tokens;
     let limit = inner.config.refresh_lock_limit;
@@ -41,6 +41,8 @@ pub(super) async fn finish(inner: &Inner, signed: SignedIn) -> Result<LoginRepor
     inner.publish_login(held);
     lock(&inner.backoff).reset();
     drop(lock_held);
+    // Nothing else is written between an answer and its save.
+    remember_method(inner, &signed).await;
     // Who signed in needs no other login that was begun.
     started::discard(inner).await;
     match saved {
@@ -87,9 +89,16 @@ fn is_of(grant: &Grant, stored: &Grant) -> bool {
 
 /// Keeps the authentication method that worked, where another had been agreed on.
 async fn remember_method(inner: &Inner, signed: &SignedIn) {
-    let method = signed.exchanged.method;
+    let (draft, method) = (&signed.draft, signed.exchanged.method);
+    learned::remember(
+        &inner.store,
+        &draft.issuer,
+        draft.client_auth_method,
+        method,
+    )
+    .await;
     if let Some(kept) = &signed.kept
-        && method != signed.draft.client_auth_method
+        && method != draft.client_auth_method
     {
         change_registration(inner, kept, |registration| {
             registration.token_endpoint_auth_method = method;

@@ -13,6 +13,7 @@ use crate::client::ClientOrigin;
 use crate::error::Error;
 use crate::exchange::is_invalid_client;
 use crate::interaction::Interaction;
+use crate::learned;
 use crate::registration::kept::Kept;
 use crate::registration::manage::{Known, known};
 use crate::registration::{refuse_scopes, suspect};
@@ -108,6 +109,11 @@ pub(super) async fn another_client_may_do(inner: &Inner, failed: &Failed) -> boo
     let Some(client) = &failed.client else {
         return false;
     };
+    if is_invalid_client(&failed.error)
+        && let Some(issuer) = &client.learned_at
+    {
+        learned::forget(&inner.store, issuer).await;
+    }
     let Some(kept) = client.kept() else {
         return false;
     };

@@ -23,6 +23,8 @@ use crate::error::{Error, LoginReason};
 use crate::exchange::{Exchanged, TokenEndpoint, exchange};
 use crate::flow::DpopChoice;
 use crate::form::Form;
+use crate::learned;
+use crate::person::Person;
 use crate::sign_in::unattended::{self, Asked};
 
 /// The token to send now; see [`TokenSource::token`](crate::TokenSource::token).
@@ -189,7 +191,13 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
             let error = not_bound(&url);
             Err(refusal::unbound(inner, attempt, &exchanged, error).await)
         }
-        Ok(exchanged) => complete(inner, &held, Some(&refresh_token), &exchanged).await,
+        Ok(exchanged) => {
+            let after = complete(inner, &held, Some(&refresh_token), &exchanged).await;
+            let (store, issuer) = (&inner.store, &held.grant.issuer);
+            // After the save: nothing comes between an answer and that.
+            learned::remember(store, issuer, client.method, exchanged.method).await;
+            after
+        }
         Err(error) => refusal::settle(inner, attempt, error).await,
     }
 }
@@ -364,6 +372,17 @@ fn refreshed(grant: &Grant, exchanged: &Exchanged) -> Grant {
     }
     if let Some(scope) = &tokens.scope {
         grant.granted_scopes = Some(scope.iter().map(str::to_owned).collect());
+    }
+    // Who it is does not change by a refresh, but may be said only now (OpenID Connect Core §12.2).
+    if grant.subject.is_none()
+        && let Some(token) = &tokens.id_token
+    {
+        let published = grant.assertion_audience.as_deref();
+        let issuers = [published.unwrap_or(&grant.issuer), &grant.issuer];
+        if let Some(person) = Person::of(token, &issuers, &grant.client_id) {
+            grant.account_label = grant.account_label.or(person.label);
+            grant.subject = person.subject;
+        }
     }
     grant.client_auth_method = exchanged.method;
     grant.proof = doorkey_store::Proof::Unproven;

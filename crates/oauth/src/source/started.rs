@@ -14,6 +14,7 @@ use crate::error::{Attempts, Error, InvalidResponse};
 use crate::exchange::is_invalid_client;
 use crate::flow::Flow;
 use crate::interaction::Deny;
+use crate::learned;
 use crate::report::{LoginReport, PendingLogin, StartedLogin};
 use crate::sign_in::started::{self, Started};
 use crate::sign_in::{Failed, Wish};
@@ -171,6 +172,9 @@ async fn finished(inner: &Inner, callback: &str) -> Result<LoginReport, Error> {
         return match started::finish(inner.parts(), pending, &code).await {
             Ok(signed) => conclude::finish(inner, signed).await,
             Err(error) => {
+                if is_invalid_client(&error) {
+                    learned::forget(&inner.store, &draft.issuer).await;
+                }
                 if is_invalid_client(&error) && draft.dynamic_registration {
                     // The next login registers anew (REG-23).
                     refusal::drop_registration(inner, &draft).await;
