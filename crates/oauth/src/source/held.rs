@@ -166,18 +166,18 @@ impl Held {
             .as_ref()
             .filter(|_| self.rejected.get().is_none())
             .filter(|token| {
-                let due = |end| now + self.skew(end) >= end && !self.is_new(now);
+                let due = |end| now + self.skew(end) >= end && !self.is_new(now, end);
                 token.expires_at().is_none_or(|end| !due(end))
             })
     }
 
     /// Whether it was issued only a moment ago: it is used then, however short its life is said to be, so
-    /// that no server can ask for a refresh with each request.
-    fn is_new(&self, now: SystemTime) -> bool {
-        let age = self
-            .issued
-            .and_then(|issued| now.duration_since(issued).ok());
-        age.is_some_and(|age| age < SPACING)
+    /// that no server can ask for a refresh with each request. One that had ended by then was spoilt
+    /// since, and has no life at all.
+    fn is_new(&self, now: SystemTime, end: SystemTime) -> bool {
+        self.issued.is_some_and(|issued| {
+            issued < end && now.duration_since(issued).is_ok_and(|age| age < SPACING)
+        })
     }
 
     pub(super) fn token(&self) -> Option<&AccessToken> {

@@ -15,6 +15,7 @@ mod flows;
 mod found;
 mod granted;
 mod in_use;
+mod journal;
 mod keys;
 mod layer;
 mod learned;

@@ -54,6 +54,11 @@ impl Fickle {
         self.0.failing.store(false, Ordering::SeqCst);
     }
 
+    /// How many saves succeeded.
+    pub(crate) fn saves(&self) -> usize {
+        self.0.saves.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn fail_loads(&self, fail: bool) {
         self.0.loads_fail.store(fail, Ordering::SeqCst);
     }

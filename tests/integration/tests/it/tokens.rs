@@ -154,6 +154,53 @@ async fn a_session_ends_with_the_person_it_was_given_to_use_12() {
 }
 
 #[tokio::test]
+async fn a_login_of_another_person_elsewhere_ends_the_session_before_it_is_used_again_use_12() {
+    let key = doorkey_testkit::SigningKey::generate(doorkey_testkit::SigningAlgorithm::Es256);
+    let key = key.expect("a key");
+    let world = World::with(
+        |auth| auth.openid(&key),
+        |mcp| mcp.wire(Wire::Stateful2025_11_25),
+    )
+    .await;
+    let store = Store::memory();
+    let tokens = |person: &str| {
+        world.tokens(&store, |config| {
+            config.scopes = doorkey_oauth::Scopes::parse("openid");
+            config.login_hint = Some(person.to_owned());
+            // It looks with each request.
+            config.notice_interval = std::time::Duration::ZERO;
+        })
+    };
+    let ada = tokens("ada").build();
+    sign_in(&world, &ada).await;
+    let connected = listening(&world, &ada, Listener::default()).await;
+    assert!(whoami(&connected).await.contains("ada"));
+    let first = ada.token().await.expect("a token").expect("a login");
+    let first = first.header_value().expect("a header");
+
+    // In another process bob signs in; nothing of ada's ends at the servers.
+    let epoch = ada.identity_epoch();
+    sign_in(&world, &tokens("bob").build()).await;
+    world.recorder.clear();
+    assert!(whoami(&connected).await.contains("bob"));
+    assert_eq!(ada.identity_epoch(), epoch + 1);
+    let session = |request: &RecordedRequest| request.header("mcp-session-id").map(str::to_owned);
+    let sent = world.recorder.of(Leg::Resource);
+    let sessions: Vec<_> = sent.iter().filter_map(session).collect();
+    assert!(!sessions.is_empty(), "{:#?}", world.story());
+    for request in &sent {
+        assert_ne!(request.headers.get("authorization"), Some(&first));
+        let refused = request.status.is_some_and(|status| status >= 400);
+        assert!(
+            !refused,
+            "bob was nowhere in the session of ada: {:#?}",
+            world.story()
+        );
+    }
+    connected.service.cancel().await.expect("an end");
+}
+
+#[tokio::test]
 async fn a_logout_revokes_at_the_server_that_gave_the_tokens_rev_05() {
     let world = World::new().await;
     let store = Store::memory();

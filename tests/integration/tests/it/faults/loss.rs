@@ -69,12 +69,18 @@ fn is_grant(name: &str) -> bool {
     name.starts_with("grant")
 }
 
-/// A grant but for the note that a refresh was begun, and the generation of the write that made it.
+/// A grant but for the notes on when a refresh was begun and may be next, and the generation of the write that made them.
 fn without_intent(record: &[u8]) -> Value {
     let mut value = value(record);
     value["generation"].take();
     if let Some(grant) = value["value"].as_object_mut() {
-        grant.remove("refresh_started_at");
+        for note in [
+            "refresh_started_at",
+            "recent_refreshes",
+            "refresh_not_before",
+        ] {
+            grant.remove(note);
+        }
     }
     value
 }
