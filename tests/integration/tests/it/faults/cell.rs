@@ -126,6 +126,12 @@ impl Ground {
         let uses = !self.leg.signs_in() && !self.leg.signs_out();
         if uses && !loss::spends_the_refresh_token(self.leg, condition) {
             let pages = self.world.person.pages_opened();
+            if self.leg == Leg::Refresh && matches!(condition, Condition::Status(429 | 503)) {
+                // It asked every process to wait, and the time passes.
+                let waits = tools(home).await.expect_err("a wait");
+                assert!(waits.is_transient(), "{condition}: {waits:?}");
+                home.change(|grant| grant.refresh_not_before = None).await;
+            }
             let tools = tools(home).await;
             assert!(
                 tools.is_ok(),
