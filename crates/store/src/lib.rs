@@ -2,8 +2,9 @@
 //!
 //! A [`Store`] holds [`Grant`]s (tokens and all that is needed to refresh them without asking anybody), [`Registration`]s
 //! (clients as an authorization server knows them), [`Login`]s (one that another process may finish), [`ServerFacts`] (what a warm
-//! start remembers) and [`IssuerFacts`]. Where they are kept is a [`Backend`]: memory, owner-only files (feature `file`), a PostgreSQL
-//! database (feature `postgres`), or one of your own, which sees bytes and nothing else.
+//! start remembers) and [`IssuerFacts`]. Where they are kept is a [`Backend`]: memory, owner-only files (feature `file`), encrypted
+//! files (feature `encrypted`), the operating system's keyring (feature `keyring`), a PostgreSQL database (feature `postgres`), or one
+//! of your own, which sees bytes and nothing else. [`migrate`] moves what is in one to another.
 //!
 //! Four ideas carry it:
 //!
