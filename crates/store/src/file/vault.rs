@@ -6,6 +6,7 @@ mod source;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
@@ -18,7 +19,7 @@ use super::folder::{Folder, io_error};
 use super::home::{KEY_HEADER, holds, refuse_plain};
 use super::lock::FileLock;
 use super::name::{Name, SEALED_SUFFIX};
-use super::records::{SAVE_LOCK_LIMIT, read_whole};
+use super::records::read_whole;
 use crate::problem::Problems;
 use crate::{Defect, Error, KeyTrouble, RecordId, SealingKey};
 
@@ -120,11 +121,15 @@ impl Vault {
         }
         locks.make(problems)?;
         let path = locks.path().join(HEADER_LOCK);
-        let Some(lock) = FileLock::wait(locks, &path, SAVE_LOCK_LIMIT)? else {
+        let Some(lock) = FileLock::wait(locks, &path, MAKING_LIMIT)? else {
             return Err(io_error("lock", &path)(std::io::ErrorKind::TimedOut.into()));
         };
-        if let Some(opened) = self.open(folder, problems)? {
-            return Ok(opened);
+        if read_header(folder, problems)?.is_some_and(|found| Header::parse(&found).is_ok()) {
+            // Somebody else was faster. Making a key of a passphrase takes a while: not while others wait.
+            drop(lock);
+            return self
+                .open(folder, problems)?
+                .ok_or_else(|| trouble(folder.path(), KeyTrouble::HeaderGone));
         }
         refuse_plain(folder)?;
         let (header, key) = if holds(folder, SEALED_SUFFIX)? {
@@ -331,6 +336,8 @@ const SHA256_BLOCK: usize = 64;
 const NAME_PURPOSE: &[u8] = b"doorkey record file name\0";
 const HEADER_LOCK: &str = "key.save";
 const HEADER_BEING_WRITTEN: &str = ".key.json.new";
+/// How long to wait for who makes the header: a keyring may ask a person first.
+const MAKING_LIMIT: Duration = Duration::from_secs(60);
 /// Bytes of a record file, at most: larger ones are not tried.
 const RECORD_LIMIT: u64 = 2 * 1024 * 1024;
 /// Of how many records one must open to prove a key.

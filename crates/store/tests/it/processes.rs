@@ -44,6 +44,56 @@ async fn count_with_eight_processes(role: &str) {
     assert_eq!(entries(&folder, "").len(), 2, "{:?}", entries(&folder, ""));
 }
 
+/// Each would make another key, because each draws another salt for the passphrase: the first one's counts.
+#[cfg(feature = "encrypted")]
+#[tokio::test]
+async fn eight_processes_that_make_an_encrypted_store_at_once_agree_on_one_key() {
+    let (_temp, folder) = folder();
+    let role = format!("{ENCRYPTED}count-locked");
+    let mut children: Vec<_> = (0..8).map(|_| Process::start(&role, &folder)).collect();
+    for child in &mut children {
+        assert_eq!(child.said(), format!("counted {ROUNDS}"));
+        assert!(child.process.wait().unwrap().success());
+    }
+    let store = encrypted(&folder);
+    let stored = store.load(&grant("a")).await.unwrap().unwrap();
+    assert_eq!(number(&stored.bytes), 8 * ROUNDS);
+    let listing = store.list(RecordKind::Grant).await.unwrap();
+    assert_eq!((listing.entries.len(), listing.problems.len()), (1, 0));
+}
+
+#[cfg(feature = "encrypted")]
+#[tokio::test]
+async fn killing_a_writer_of_an_encrypted_store_leaves_the_old_or_the_new_record_whole() {
+    let (_temp, folder) = folder();
+    let store = encrypted(&folder);
+    let id = grant("a");
+    for round in 0..10_u64 {
+        let mut writer = Process::start(&format!("{ENCRYPTED}write"), &folder);
+        let mut at_least = reported(&writer.said());
+        let reading = Instant::now();
+        while reading.elapsed() < Duration::from_millis(round * 7 % 23) {
+            let record = store.load(&id).await.unwrap().unwrap();
+            assert_eq!(*record.bytes, *padded(number(&record.bytes)));
+        }
+        writer.kill();
+        for line in writer.rest() {
+            at_least = at_least.max(reported(&line));
+        }
+        let record = store.load(&id).await.unwrap().unwrap();
+        let stored = number(&record.bytes);
+        assert!((at_least..=at_least + 1).contains(&stored), "{round}");
+        assert_eq!(*record.bytes, *padded(stored), "{round}");
+    }
+    assert!(store.problems().is_empty(), "{:?}", store.problems());
+}
+
+#[cfg(feature = "encrypted")]
+fn encrypted(folder: &Path) -> FileBackend {
+    let key = doorkey_store::KeySource::Passphrase("correct horse".into());
+    FileBackend::encrypted(folder, key).unwrap()
+}
+
 #[tokio::test]
 async fn killing_the_process_that_holds_a_lock_frees_it() {
     let (_temp, folder) = folder();
@@ -173,6 +223,12 @@ fn child() {
     let (Ok(role), Some(folder)) = (std::env::var(ROLE), std::env::var_os(FOLDER)) else {
         return;
     };
+    #[cfg(feature = "encrypted")]
+    let (role, store) = match role.strip_prefix(ENCRYPTED) {
+        Some(role) => (role.to_owned(), encrypted(Path::new(&folder))),
+        None => (role, FileBackend::new(folder).unwrap()),
+    };
+    #[cfg(not(feature = "encrypted"))]
     let store = FileBackend::new(folder).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -381,6 +437,9 @@ const ROLE: &str = "DOORKEY_STORE_TEST_ROLE";
 const FOLDER: &str = "DOORKEY_STORE_TEST_FOLDER";
 /// A user id that nobody here has.
 const OTHER_USER: u32 = 54_321;
+/// Before the role of a process whose store is encrypted.
+#[cfg(feature = "encrypted")]
+const ENCRYPTED: &str = "encrypted ";
 const MARK: &str = "@ ";
 const ROUNDS: u64 = 25;
 /// A wait that is never reached where all is well.
