@@ -69,10 +69,10 @@ impl Daemon {
     }
 
     /// Sends it a signal by name and waits for its end, for which it must be made: `false` if it does not end in time.
-    pub(crate) fn end_by(&mut self, signal: &str) -> bool {
+    pub(crate) fn end_by(&mut self, signal: &str, limit: Duration) -> bool {
         send(signal, &[self.child.id()]);
         let started = Instant::now();
-        while started.elapsed() < LIMIT {
+        while started.elapsed() < limit {
             if self.child.try_wait().expect("a child's state").is_some() {
                 return true;
             }

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::LIMIT;
 use crate::daemon::{Daemon, find, send};
 
 /// How the Secret Service of a [`Keyring`] is found.
@@ -71,7 +72,7 @@ impl Keyring {
     /// If it does not start.
     pub fn change(&mut self, state: KeyringState) {
         if let Some(mut service) = self.service.take() {
-            service.end_by("TERM");
+            service.end_by("TERM", LIMIT);
         }
         let unlocked = match state {
             KeyringState::Absent => return,

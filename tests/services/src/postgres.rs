@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use doorkey_testkit::Identity;
 use tempfile::TempDir;
 
+use crate::LIMIT;
 use crate::daemon::{Daemon, User, find};
 
 /// A server of Debian's newest PostgreSQL with `fsync` on. It stops, and its data go, when the value is dropped.
@@ -101,7 +103,11 @@ impl Postgres {
     /// If it does not end in time.
     pub fn stop(&self) {
         if let Some(mut daemon) = self.daemon().take() {
-            assert!(daemon.end_by("INT"), "the server ends:\n{}", daemon.said());
+            assert!(
+                daemon.end_by("INT", LIMIT),
+                "the server ends:\n{}",
+                daemon.said()
+            );
         }
     }
 
@@ -275,9 +281,10 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
+        // Without a last checkpoint: nobody needs the data any more. One that does not go in time is killed when it is dropped,
+        // in this statement.
         let daemon = self.daemon().take();
-        // Without a last checkpoint: nobody needs the data any more.
-        if daemon.is_none_or(|mut daemon| !daemon.end_by("QUIT")) {
+        if daemon.is_none_or(|mut daemon| !daemon.end_by("QUIT", QUIT_LIMIT)) {
             self.remove_shared_memory();
         }
     }
@@ -356,6 +363,8 @@ fn free_port() -> u16 {
         .port()
 }
 
+/// How long a server may take to go when nobody needs its data any more; then it is killed.
+const QUIT_LIMIT: Duration = Duration::from_secs(10);
 /// Only of the private server, which nobody else can reach.
 const PASSWORD: &str = "only-for-this-test";
 /// The database that every server has.
