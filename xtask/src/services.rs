@@ -12,6 +12,17 @@ use crate::workspace::Workspace;
 /// Runs the tests of the package, if every daemon is there.
 pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     setup::require_for("services", workspace)?;
+    workspace
+        .cargo(&[
+            "build",
+            "--locked",
+            "-p",
+            "doorkey",
+            "--features",
+            "postgres",
+        ])
+        .limit(minutes(15))
+        .show()?;
     let call = workspace
         .cargo(&["test", "--locked", "--no-fail-fast", "-p", "services"])
         .limit(minutes(30));

@@ -15,7 +15,8 @@ use doorkey::{Browser, Environment, Folders, Host, LoopbackInteraction, Silent};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let environment = Environment::new(std::env::vars_os()).with_folders(Folders::platform());
-    let host = Host::open(environment)?;
+    let mut host = Host::open(environment)?;
+    host.settle_store().await?;
     let connection = match host.connect("work").await {
         Err(error) if error.needs_login() => {
             let person = Arc::new(LoopbackInteraction::new(Browser::Manual, Arc::new(Silent)));

@@ -29,7 +29,8 @@
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let environment = Environment::new(std::env::vars_os()).with_folders(Folders::platform());
-//! let host = Host::open(environment)?;
+//! let mut host = Host::open(environment)?;
+//! host.settle_store().await?; // keyring, encrypted files or plain ones: chosen once
 //!
 //! let connection = match host.connect("example").await {
 //!     Err(error) if error.needs_login() => {

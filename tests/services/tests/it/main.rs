@@ -13,3 +13,4 @@ mod conformance;
 mod daemons;
 mod keyring;
 mod postgres;
+mod program;
