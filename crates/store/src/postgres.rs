@@ -14,6 +14,7 @@ mod records;
 mod row;
 mod schema;
 mod seal;
+mod term;
 mod turns;
 
 use std::sync::Arc;
@@ -35,8 +36,8 @@ use crate::{
 /// - Saves and removes are compare-and-swap on a row. A save whose answer was lost with the connection is looked up by the random
 ///   id that it wrote, and repeated if it did not happen.
 /// - A lock is a lease: a row with a random owner and an end by the *server's* clock, renewed at a third of its length for as long
-///   as the guard lives. A holder that died is replaced when its lease ends. A holder that was stopped for longer finds
-///   [`LockGuard::is_held`] false, and its saves fail by compare-and-swap.
+///   as the guard lives. A holder that died is replaced when its lease ends. A holder that was stopped for longer, or whose
+///   machine was suspended, finds [`LockGuard::is_held`] false, and its saves fail by compare-and-swap. `docs/postgres.md` says what remains.
 /// - What the server answers for the moment (a restart, a failover, a serialization failure, too many connections) is tried again
 ///   within the limit of the options, and is [transient](Error::is_transient) after that.
 #[derive(Clone, Debug)]

@@ -1,7 +1,6 @@
 //! Locks as leases: a row with an owner and an end by the server's clock, renewed while the guard lives.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -12,6 +11,7 @@ use super::cause::Cause;
 use super::database::{Database, Param, Pauses};
 use super::name::Name;
 use super::records::{Records, random_id};
+use super::term::{Moment, Term};
 use super::turns::Turn;
 use crate::{BoxFuture, Error, HeldLock, LockGuard, RecordId};
 
@@ -33,16 +33,15 @@ pub(super) async fn lock(
     let mut claim = Claim::new(records, id)?;
     let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        let asked = Instant::now();
+        let asked = Moment::now();
         claim.is_open = true;
-        let failed = match claim.row.acquire().await {
-            Ok(Some(fence)) => {
-                let valid_until = asked + records.lease;
-                let row = claim.take();
-                let lease = Lease::start(row, fence, valid_until, turn);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let failed = match claim.row.acquire(left.max(SHORTEST_ATTEMPT)).await {
+            Ok(true) => {
+                let lease = Lease::start(claim.take(), asked, turn);
                 return Ok(LockGuard::new(lease));
             }
-            Ok(None) => {
+            Ok(false) => {
                 claim.is_open = false;
                 None
             }
@@ -68,8 +67,8 @@ struct LockRow {
 }
 
 impl LockRow {
-    /// Takes the row if nobody holds it; answers with its fence, or `None` if somebody does.
-    async fn acquire(&self) -> Result<Option<i64>, Cause> {
+    /// Takes the row if nobody holds it; `false` if somebody does.
+    async fn acquire(&self, limit: Duration) -> Result<bool, Cause> {
         let (name, owner) = (self.name.as_bytes(), self.owner.as_slice());
         let length = millis(self.length);
         let params: [Param<'_>; 4] = [
@@ -80,23 +79,20 @@ impl LockRow {
         ];
         let rows = self
             .database
-            .query(&self.database.sql.acquire, &params)
+            .query_within(limit, &self.database.sql.acquire, &params)
             .await?;
-        rows.first()
-            .map(|row| row.try_get(0))
-            .transpose()
-            .map_err(Cause::from)
+        Ok(!rows.is_empty())
     }
 
-    /// Puts the end off; `false` if the lease ran out or is somebody else's.
-    async fn renew(&self, fence: i64) -> Result<bool, Cause> {
+    /// Puts the end off; `false` if the lease ran out or is somebody else's. The owner tells that alone, for it is drawn anew by
+    /// each claim: the fence, which a late attempt of our own may raise as well, must not count.
+    async fn renew(&self) -> Result<bool, Cause> {
         let (name, owner) = (self.name.as_bytes(), self.owner.as_slice());
         let length = millis(self.length);
-        let params: [Param<'_>; 5] = [
+        let params: [Param<'_>; 4] = [
             (&self.kind, Type::TEXT),
             (&name, Type::BYTEA),
             (&owner, Type::BYTEA),
-            (&fence, Type::INT8),
             (&length, Type::INT8),
         ];
         let rows = self
@@ -164,54 +160,22 @@ impl Drop for Claim {
 /// A lease that a task renews until the guard is dropped, and then releases.
 #[derive(Debug)]
 struct Lease {
-    state: Arc<State>,
+    term: Arc<Term>,
     /// Dropping it ends the task's renewing.
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
-/// What guard and task know of the lease.
-#[derive(Debug)]
-struct State {
-    started: Instant,
-    /// Milliseconds after `started` at which the lease ends for us, by our monotonic clock. It counts from before the server was asked, so
-    /// that it is never later than the end in the row.
-    valid_for: AtomicU64,
-    is_lost: AtomicBool,
-}
-
-impl State {
-    fn is_valid(&self) -> bool {
-        !self.is_lost.load(Ordering::Acquire) && !self.left().is_zero()
-    }
-
-    fn left(&self) -> Duration {
-        let end = Duration::from_millis(self.valid_for.load(Ordering::Acquire));
-        end.saturating_sub(self.started.elapsed())
-    }
-
-    fn extend(&self, until: Instant) {
-        let end = until.saturating_duration_since(self.started);
-        let end = u64::try_from(end.as_millis()).unwrap_or(u64::MAX);
-        self.valid_for.store(end, Ordering::Release);
-    }
-}
-
 impl Lease {
-    fn start(row: LockRow, fence: i64, valid_until: Instant, turn: Turn) -> Self {
-        let state = Arc::new(State {
-            started: Instant::now(),
-            valid_for: AtomicU64::default(),
-            is_lost: AtomicBool::default(),
-        });
-        state.extend(valid_until);
+    fn start(row: LockRow, asked: Moment, turn: Turn) -> Self {
+        let term = Arc::new(Term::new(asked, row.length));
         let (stop, stopped) = oneshot::channel();
-        let kept = Arc::clone(&state);
+        let kept = Arc::clone(&term);
         let task = tokio::spawn(async move {
             tokio::select! {
-                () = renew(&row, fence, &kept) => {
-                    kept.is_lost.store(true, Ordering::Release);
-                    tracing::warn!(kind = row.kind, fence, "the lease of a lock was lost");
+                () = renew(&row, &kept) => {
+                    kept.end();
+                    tracing::warn!(kind = row.kind, "the lease of a lock was lost");
                 }
                 _ = stopped => row.release().await,
             }
@@ -219,7 +183,7 @@ impl Lease {
             drop(turn);
         });
         Self {
-            state,
+            term,
             stop: Some(stop),
             task,
         }
@@ -227,18 +191,19 @@ impl Lease {
 }
 
 /// Renews the lease again and again, and returns when it is lost.
-async fn renew(row: &LockRow, fence: i64, state: &State) {
+async fn renew(row: &LockRow, term: &Term) {
     let third = row.length / 3;
     let mut pause = third;
     loop {
-        tokio::time::sleep(pause.min(state.left())).await;
-        if !state.is_valid() {
+        tokio::time::sleep(pause.min(term.left())).await;
+        let left = term.left();
+        if left.is_zero() {
             return;
         }
-        let asked = Instant::now();
-        match tokio::time::timeout(state.left(), row.renew(fence)).await {
+        let asked = Moment::now();
+        match tokio::time::timeout(left, row.renew()).await {
             Ok(Ok(true)) => {
-                state.extend(asked + row.length);
+                term.renew(asked);
                 pause = third;
             }
             Ok(Ok(false)) | Err(_) => return,
@@ -252,7 +217,7 @@ async fn renew(row: &LockRow, fence: i64, state: &State) {
 
 impl HeldLock for Lease {
     fn is_held(&self) -> bool {
-        self.state.is_valid()
+        !self.term.left().is_zero()
     }
 
     fn release(mut self: Box<Self>) -> BoxFuture<'static, ()> {
@@ -271,6 +236,9 @@ fn millis(duration: Duration) -> i64 {
 /// Bytes of an owner's and of a write's id.
 pub(super) const ID_BYTES: usize = 16;
 const ACTION: &str = "lock";
+/// What one attempt may take at least, however little time the caller has: less, and a lock that is free could not be had over a
+/// slow network.
+const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// So that adding it to a point in time cannot overflow.

@@ -221,8 +221,8 @@ impl Statements {
                  WHERE held.expires_at <= now() OR held.owner = excluded.owner RETURNING fence",
             ),
             renew: of(
-                "UPDATE {schema}.locks SET expires_at = now() + $5 * interval '1 millisecond' \
-                 WHERE kind = $1 AND name = $2 AND owner = $3 AND fence = $4 AND expires_at > now() \
+                "UPDATE {schema}.locks SET expires_at = now() + $4 * interval '1 millisecond' \
+                 WHERE kind = $1 AND name = $2 AND owner = $3 AND expires_at > now() \
                  RETURNING fence",
             ),
             release: of("UPDATE {schema}.locks SET expires_at = now() \

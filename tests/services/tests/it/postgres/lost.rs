@@ -132,15 +132,32 @@ async fn a_server_that_falls_silent_costs_no_more_than_the_limit() {
     assert!(store.load(&id).await.unwrap().is_some(), "others go on");
 }
 
+#[tokio::test]
+async fn who_wants_a_lock_of_a_silent_server_waits_no_longer_than_asked() {
+    let (network, store) = store_within(Duration::from_secs(60)).await;
+    network.cut(Cut::Silence, "INSERT INTO \"doorkey\".locks");
+    let started = Instant::now();
+    let short = Duration::from_millis(100);
+    let error = store.lock(&grant("a"), short).await.unwrap_err();
+    network.was_cut(1);
+    assert!(error.is_transient(), "{}", chain(&error));
+    // One attempt of any other operation may take 20 s here.
+    assert!(started.elapsed() < OPERATION, "{:?}", started.elapsed());
+}
+
 /// A store that reaches its server through a network that can be cut.
 async fn store() -> (Network, PostgresBackend) {
+    store_within(OPERATION).await
+}
+
+async fn store_within(limit: Duration) -> (Network, PostgresBackend) {
     let database = Postgres::shared().database();
     let network = Network::to(&database);
     let connection = database.connection_string().replace(
         &database.server().socket_folder().display().to_string(),
         &network.folder.path().display().to_string(),
     );
-    let options = options_of(connection).limit(OPERATION);
+    let options = options_of(connection).limit(limit);
     let store = connect(options).await.unwrap();
     (network, store)
 }

@@ -51,6 +51,28 @@ async fn count(role: &str) {
 }
 
 #[tokio::test]
+async fn an_attempt_to_lock_that_reaches_the_server_late_takes_nothing_from_who_holds_the_lock() {
+    let database = Postgres::shared().database();
+    let store = connect(options(&database).lease(SHORT_LEASE))
+        .await
+        .unwrap();
+    let lock = store.lock(&grant("a"), services::LIMIT).await.unwrap();
+    // An earlier attempt of the same owner, which had been given up for lost.
+    let late = database.sql(
+        "INSERT INTO doorkey.locks AS held SELECT kind, name, owner, 1, now() + interval '1 second' FROM doorkey.locks \
+         ON CONFLICT (kind, name) DO UPDATE SET fence = held.fence + 1, expires_at = excluded.expires_at \
+         WHERE held.owner = excluded.owner RETURNING fence",
+    );
+    assert_eq!(late, "2");
+    tokio::time::sleep(2 * SHORT_LEASE).await;
+    assert!(lock.is_held(), "it is renewed");
+    // Another owner's lease is not.
+    database.sql("UPDATE doorkey.locks SET owner = 'another'");
+    tokio::time::sleep(SHORT_LEASE).await;
+    assert!(!lock.is_held());
+}
+
+#[tokio::test]
 async fn the_lock_of_a_process_that_was_killed_is_free_when_its_lease_ends_and_not_before() {
     let database = Postgres::shared().database();
     let connection = database.connection_string();
