@@ -67,6 +67,11 @@ impl Cause {
         matches!(self, Self::Server { code, .. } if matches!(code.as_str(), "42P01" | "3F000"))
     }
 
+    /// Whether the server says that the role lacks a right.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Server { code, .. } if code == "42501")
+    }
+
     /// Whether somebody else made the same table or schema at the same moment.
     pub(super) fn is_made_twice(&self) -> bool {
         let twice = ["23505", "42P06", "42P07", "42710"];
@@ -88,8 +93,8 @@ impl From<tokio_postgres::Error> for Cause {
     fn from(error: tokio_postgres::Error) -> Self {
         if let Some(said) = error.as_db_error() {
             return Self::Server {
-                code: said.code().code().to_owned(),
-                message: said.message().chars().take(MESSAGE_LIMIT).collect(),
+                code: shown(said.code().code(), CODE_LIMIT),
+                message: shown(said.message(), MESSAGE_LIMIT),
             };
         }
         if error.is_closed() || io_error(&error).is_some() || is_about_connecting(&error) {
@@ -108,6 +113,16 @@ impl From<PoolError> for Cause {
             _ => Self::Closed,
         }
     }
+}
+
+/// Text of a server made fit for a terminal and a line of a log: without control characters, and without what changes the direction
+/// of text or cannot be seen.
+fn shown(text: &str, limit: usize) -> String {
+    let is_unseen = |c: char| matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let seen = text.chars().filter(|c| !is_unseen(*c));
+    seen.map(|c| if c.is_control() { ' ' } else { c })
+        .take(limit)
+        .collect()
 }
 
 /// Classes 08 (connection) and 53 (too many connections, no memory, no space), and what a restart, a failover, a cancelled
@@ -158,6 +173,8 @@ fn is_timeout(error: &tokio_postgres::Error) -> bool {
     error.to_string().contains("timeout")
 }
 
+/// Characters of a server's code that are kept: as many as a code has.
+const CODE_LIMIT: usize = 5;
 /// Characters of a server's message that are kept.
 const MESSAGE_LIMIT: usize = 300;
 
@@ -186,6 +203,13 @@ mod tests {
         for cause in [Cause::KeyMissing, Cause::NotSealed, Cause::Closed] {
             assert!(!cause.is_transient(), "{cause}");
         }
+    }
+
+    #[test]
+    fn what_a_server_says_cannot_steer_a_terminal() {
+        let said = "a\u{1b}[2J\u{9b}2J\r\nb\u{202e}c\u{2028}\u{feff}é";
+        assert_eq!(shown(said, 300), "a [2J 2J  bcé");
+        assert_eq!(shown("57P01\u{1b}", CODE_LIMIT), "57P01");
     }
 
     #[test]

@@ -63,11 +63,14 @@ impl Records {
                     self.report(id, ProblemKind::LeftAlone { defect });
                     return Ok(None);
                 }
-                Err(defect) => match self.set_aside(id, generation, defect).await {
-                    // Somebody saved meanwhile: what they wrote may be sound.
-                    Err(error) if error.is_conflict() => {}
-                    result => return result.map(|()| None),
-                },
+                Err(defect) => {
+                    seal::still_agrees(&self.database, self.seal.as_ref(), &mut attempts).await?;
+                    match self.set_aside(id, generation, defect).await {
+                        // Somebody saved meanwhile: what they wrote may be sound.
+                        Err(error) if error.is_conflict() => {}
+                        result => return result.map(|()| None),
+                    }
+                }
             }
         }
         Err(Error::InTheWay { id: id.clone() })

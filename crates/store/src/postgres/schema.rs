@@ -7,9 +7,11 @@ use crate::Error;
 /// The version of the schema that this crate knows: the number of its migrations.
 pub(super) const VERSION: i32 = 1;
 
+/// What makes the schema, if it is not there.
+const CREATE_SCHEMA: &str = "CREATE SCHEMA IF NOT EXISTS {schema}";
+
 /// What makes the table of the version, if it is not there.
 const BOOTSTRAP: &[&str] = &[
-    "CREATE SCHEMA IF NOT EXISTS {schema}",
     "CREATE TABLE IF NOT EXISTS {schema}.store (
     id integer PRIMARY KEY,
     version integer NOT NULL,
@@ -58,6 +60,7 @@ pub(super) fn script(schema: &str) -> Result<String, Cause> {
         script.push_str(&statement.replace("{schema}", &schema));
         script.push_str(";\n");
     };
+    push(CREATE_SCHEMA);
     BOOTSTRAP.iter().for_each(|statement| push(statement));
     for (version, migration) in (1..).zip(MIGRATIONS) {
         migration.iter().for_each(|statement| push(statement));
@@ -91,14 +94,29 @@ async fn ensure_once(database: &Database, migrates: bool) -> Result<(), Cause> {
         return Err(Cause::OlderSchema { found, known });
     }
     if found.is_none() {
-        for statement in &database.sql.bootstrap {
-            database.execute(statement).await?;
-        }
+        bootstrap(database).await?;
         found = Some(0);
     }
     for (version, migration) in (1..).zip(&database.sql.migrations) {
         if found < Some(version) {
             migrate(database, version, migration).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn bootstrap(database: &Database) -> Result<(), Cause> {
+    // The right to make schemas is asked for even where this one is there, made by somebody for us.
+    let refused = match database.execute(&database.sql.create_schema).await {
+        Err(cause) if cause.is_forbidden() => Some(cause),
+        made => made.map(|()| None)?,
+    };
+    for statement in &database.sql.bootstrap {
+        match (database.execute(statement).await, &refused) {
+            (Err(cause), Some(_)) if cause.is_missing_table() => {
+                return Err(refused.unwrap_or(cause));
+            }
+            (done, _) => done?,
         }
     }
     Ok(())
@@ -153,6 +171,7 @@ async fn migrate(database: &Database, version: i32, migration: &[String]) -> Res
 /// Every statement of the store, for one schema.
 #[derive(Debug)]
 pub(super) struct Statements {
+    create_schema: String,
     bootstrap: Vec<String>,
     migrations: Vec<Vec<String>>,
     version: String,
@@ -182,6 +201,7 @@ impl Statements {
             statements.iter().map(|s| of(s)).chain([reached]).collect()
         };
         Ok(Self {
+            create_schema: of(CREATE_SCHEMA),
             bootstrap: BOOTSTRAP.iter().map(|statement| of(statement)).collect(),
             migrations: (1..).zip(MIGRATIONS).map(migration).collect(),
             version: of("SELECT version FROM {schema}.store WHERE id = 1"),
@@ -210,7 +230,9 @@ impl Statements {
             set_aside: of("WITH moved AS (DELETE FROM {schema}.records \
                  WHERE kind = $1 AND name = $2 AND generation = $3 RETURNING key, body) \
                  INSERT INTO {schema}.set_aside (kind, name, generation, key, body, defect, set_aside_at) \
-                 SELECT $1, $2, $3, key, body, $4, now() FROM moved RETURNING generation"),
+                 SELECT $1, $2, $3, key, body, $4, now() FROM moved \
+                 ON CONFLICT (kind, name, generation) DO UPDATE SET key = excluded.key, body = excluded.body, \
+                 defect = excluded.defect, set_aside_at = excluded.set_aside_at RETURNING generation"),
             discard: of("DELETE FROM {schema}.set_aside \
                  WHERE kind = $1 AND name = $2 RETURNING generation"),
             acquire: of(

@@ -1,10 +1,11 @@
 //! Sealing of rows, and that all hosts of a store seal alike.
 
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use zeroize::Zeroizing;
 
 use super::cause::Cause;
-use super::database::{Database, Param};
+use super::database::{Attempts, Database, Param};
 use super::name::Name;
 use crate::{Defect, Error, Generation, RecordId, RecordKind, SealingKey};
 
@@ -83,23 +84,46 @@ pub(super) async fn agree(database: &Database, seal: Option<&RowSeal>) -> Result
             .await?;
         stored = self::stored(database).await?;
     }
-    let agreed = match (stored.as_deref(), seal) {
+    compare(stored.as_deref(), seal).map_err(|cause| cause.during(ACTION))
+}
+
+/// Whether we still seal as the store does, which may have been made anew with another key since it was opened: then what looks broken to
+/// us is sound for all others.
+pub(super) async fn still_agrees(
+    database: &Database,
+    seal: Option<&RowSeal>,
+    attempts: &mut Attempts,
+) -> Result<(), Error> {
+    loop {
+        let sql = &database.sql.seal;
+        let rows = database.query_within(attempts.left(), sql, &[]).await;
+        match rows.and_then(|rows| compare(read(&rows)?.as_deref(), seal)) {
+            Ok(()) => return Ok(()),
+            Err(cause) => attempts.after(cause).await?,
+        }
+    }
+}
+
+fn compare(stored: Option<&[u8]>, seal: Option<&RowSeal>) -> Result<(), Cause> {
+    match (stored, seal) {
         (None, _) => Err(Cause::Row("whether records are sealed is not said")),
         (Some(IN_THE_CLEAR), None) => Ok(()),
         (Some(IN_THE_CLEAR), Some(_)) => Err(Cause::NotSealed),
         (Some(_), None) => Err(Cause::KeyMissing),
         (Some(value), Some(seal)) => seal.check(value),
-    };
-    agreed.map_err(|cause| cause.during(ACTION))
+    }
 }
 
 async fn stored(database: &Database) -> Result<Option<Vec<u8>>, Error> {
     let rows = database.repeat(ACTION, &database.sql.seal, &[]).await?;
-    let Some(row) = rows.first() else {
-        return Ok(None);
-    };
-    row.try_get(0)
-        .map_err(|error| Cause::from(error).during(ACTION))
+    read(&rows).map_err(|cause| cause.during(ACTION))
+}
+
+fn read(rows: &[Row]) -> Result<Option<Vec<u8>>, Cause> {
+    match rows.first() {
+        Some(row) => Ok(row.try_get(0)?),
+        None => Ok(None),
+    }
 }
 
 const ACTION: &str = "be opened";

@@ -152,5 +152,22 @@ async fn tables_that_somebody_dropped_are_no_transient_error_and_no_empty_store(
     assert!(chain(&error).contains("42P01"), "{}", chain(&error));
 }
 
+#[tokio::test]
+async fn what_the_server_says_comes_without_control_characters() {
+    let database = Postgres::shared().database();
+    let store = connect(options(&database)).await.unwrap();
+    database.sql(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         RAISE EXCEPTION '%', 'no' || chr(27) || '[2J' || chr(10) || chr(8238) || 'more'; END $$; \
+         CREATE TRIGGER refuse BEFORE INSERT ON doorkey.records \
+         FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    let error = store.save(&grant("a"), json(1), None).await.unwrap_err();
+    let said = chain(&error);
+    assert!(said.contains("more") && said.contains("P0001"), "{said:?}");
+    let is_odd = |c: char| c.is_control() || c == '\u{202e}';
+    assert!(!said.contains(is_odd), "{said:?}");
+}
+
 /// How long an operation takes at most where the test waits for it to fail.
 const IMPATIENT: Duration = Duration::from_secs(4);

@@ -129,6 +129,61 @@ async fn hosts_agree_on_the_key_or_are_refused_before_they_touch_a_record() {
     assert_eq!(again.problems(), []);
 }
 
+/// An operator makes the schema anew, and hosts restart one by one.
+#[tokio::test]
+async fn a_host_whose_key_is_outdated_is_told_and_sets_nothing_aside() {
+    let database = Postgres::shared().database();
+    let (clear, one, two) = (
+        || options(&database),
+        || options(&database).sealed_with(key(1)),
+        || options(&database).sealed_with(key(2)),
+    );
+    let cases = [
+        (one(), two(), "another key"),
+        (clear(), two(), "give the key"),
+        (one(), clear(), "not sealed"),
+    ];
+    for (before, after, expected) in cases {
+        let old = connect(before).await.unwrap();
+        database.sql("DROP SCHEMA doorkey CASCADE");
+        let new = connect(after).await.unwrap();
+        let saved = new.save(&grant("a"), json(1), None).await.unwrap();
+        let error = old.load(&grant("a")).await.unwrap_err();
+        let said = chain(&error);
+        assert!(said.contains(expected), "{said}");
+        assert!(!error.is_transient() && !error.needs_login(), "{said}");
+        assert_eq!(old.problems(), [], "{expected}");
+        let aside = database.sql("SELECT count(*) FROM doorkey.set_aside");
+        assert_eq!(aside, "0", "{expected}");
+        let kept = new.load(&grant("a")).await.unwrap().unwrap();
+        assert_eq!(kept.generation, saved, "{expected}");
+        // Where nothing says how records are sealed, nobody can tell who is outdated.
+        database.sql("UPDATE doorkey.store SET seal = NULL");
+        let error = old.load(&grant("a")).await.unwrap_err();
+        assert!(!error.is_transient(), "{}", chain(&error));
+        database.sql("DROP SCHEMA doorkey CASCADE");
+    }
+}
+
+#[tokio::test]
+async fn who_owns_an_empty_schema_and_may_create_no_other_makes_the_tables_in_it() {
+    let database = Postgres::shared().database();
+    database.sql("DROP ROLE IF EXISTS tenant; CREATE ROLE tenant LOGIN PASSWORD 'tenant'");
+    let connection = database
+        .connection_string()
+        .replace("user=postgres", "user=tenant")
+        .replace("password=only-for-this-test", "password=tenant");
+    let open = || connect(super::options_of(connection.clone()));
+    let error = open().await.unwrap_err();
+    let said = chain(&error);
+    assert!(said.contains("42501") && !error.is_transient(), "{said}");
+    database.sql("CREATE SCHEMA doorkey AUTHORIZATION tenant");
+    let store = open().await.unwrap();
+    store.save(&grant("a"), json(1), None).await.unwrap();
+    drop((store, open().await.unwrap()));
+    database.sql("DROP OWNED BY tenant CASCADE; DROP ROLE tenant");
+}
+
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_transient_error() {
     let nowhere = "host=/nonexistent user=app dbname=d".to_owned();

@@ -1,7 +1,8 @@
 //! What stands in the tables: nothing secret if records are sealed, and nothing that was put into another place is believed.
 
 use doorkey_store::{
-    Backend as _, Defect, Generation, Grant, GrantKey, ProblemKind, RecordKind, Store,
+    Backend as _, Defect, Generation, Grant, GrantKey, PostgresBackend, ProblemKind, RecordKind,
+    Store,
 };
 use services::{Database, Postgres};
 
@@ -12,35 +13,70 @@ use crate::conformance::{grant, json};
 async fn nothing_secret_can_be_read_in_the_tables_of_a_sealed_store() {
     let server = Postgres::shared();
     let (sealed, clear) = (server.database(), server.database());
-    fill(Store::new(connect(options(&clear)).await.unwrap())).await;
-    fill(Store::new(
-        connect(options(&sealed).sealed_with(key(1))).await.unwrap(),
-    ))
-    .await;
-    // Bytes are dumped in hexadecimal.
-    let readable = |database: &Database, word: &str| {
-        let hex: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let dump = database.dump();
-        dump.contains(word) || dump.contains(&hex)
-    };
+    fill(connect(options(&clear)).await.unwrap()).await;
+    fill(connect(options(&sealed).sealed_with(key(1))).await.unwrap()).await;
+    for table in ["records", "set_aside"] {
+        for database in [&sealed, &clear] {
+            let rows = database.sql(&format!("SELECT count(*) FROM doorkey.{table}"));
+            assert_eq!(rows, "1", "{table}");
+        }
+        // Bytes are printed in hexadecimal.
+        let readable = |database: &Database, word: &str| {
+            let hex: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let rows = database.sql(&format!("SELECT * FROM doorkey.{table}"));
+            rows.contains(word) || rows.contains(&hex)
+        };
+        for word in [ACCESS, REFRESH, IN_URL, "mcp.example"] {
+            assert!(readable(&clear, word), "{word} was saved in {table}");
+            assert!(!readable(&sealed, word), "{word} can be read in {table}");
+        }
+    }
+    // Nor anywhere else in the database.
+    let dump = sealed.dump();
     for word in [ACCESS, REFRESH, IN_URL, "mcp.example"] {
-        assert!(readable(&clear, word), "{word} was saved");
-        assert!(!readable(&sealed, word), "{word} can be read");
+        assert!(!dump.contains(word), "{word} can be read");
     }
 }
 
 /// One grant that is stored, and one that was set aside.
-async fn fill(store: Store) {
+async fn fill(backend: PostgresBackend) {
+    let store = Store::new(backend.clone());
     for account in ["default", "broken"] {
         let server = format!("https://mcp.example/mcp?token={IN_URL}");
         let mut grant = Grant::new("https://as.example", "client", "https://as.example/token");
         grant.access_token = Some(ACCESS.into());
         grant.refresh_token = Some(REFRESH.into());
         let key = GrantKey::new(server, account);
-        store.save_grant(&key, &grant, None).await.unwrap();
+        let generation = store.save_grant(&key, &grant, None).await.unwrap();
         let listed = store.grants().await.unwrap();
         assert!(listed.entries.iter().any(|(listed, _)| *listed == key));
+        if account == "broken" {
+            let (id, defect) = (key.record_id(), Defect::NotAnObject);
+            backend.set_aside(&id, generation, defect).await.unwrap();
+        }
     }
+}
+
+#[tokio::test]
+async fn a_row_that_was_set_aside_and_restored_can_be_set_aside_again() {
+    let database = Postgres::shared().database();
+    let store = connect(options(&database)).await.unwrap();
+    let id = grant("a");
+    let generation = store.save(&id, json(1), None).await.unwrap();
+    let set_aside = || store.set_aside(&id, generation, Defect::NotAnObject);
+    for word in ["first", "second"] {
+        set_aside().await.unwrap();
+        database.sql(&format!(
+            "INSERT INTO doorkey.records \
+             SELECT kind, name, key, generation, 'w', '\"{word}\"', now() FROM doorkey.set_aside"
+        ));
+    }
+    set_aside().await.unwrap();
+    assert!(store.load(&id).await.unwrap().is_none());
+    // What was there last is what a person finds.
+    let kept = database.sql("SELECT convert_from(body, 'UTF8') FROM doorkey.set_aside");
+    assert_eq!(kept, "\"second\"");
+    assert_eq!(store.discard_set_aside(&id).await.unwrap(), 1);
 }
 
 #[tokio::test]
