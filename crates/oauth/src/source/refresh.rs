@@ -161,9 +161,8 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
         Begun::Held(held) => held,
         Begun::Conflict(error) => return Ok(After::Changed(Some(error))),
     };
-    // A lease can run out while its holder was stopped: somebody else may be using the token by now. The generation was compared a
-    // moment ago, when the intent was saved; to look at it again would be no newer than that answer. What remains is a holder that is
-    // stopped from here on.
+    // A lease can run out while its holder was stopped: somebody else may be using the token by now. The generation was
+    // compared when the intent was saved; another look would be no newer than that. Who is stopped from here on remains.
     if !lock.is_held() {
         let id = inner.key.record_id();
         let lost = doorkey_store::Error::LockLost { id };
