@@ -38,11 +38,12 @@ pub(crate) const STEPS: &[Step] = &[
             "tests/integration/",
             "tests/parity/",
             "docs/network.md",
+            "docs/reliability.md",
         ],
     },
     Step {
         name: "services",
-        sources: &["crates/", "tests/services/"],
+        sources: &["crates/", "tests/services/", "tests/integration/src/"],
     },
     Step {
         name: "interop",

@@ -4,6 +4,7 @@
 //! be killed there. A [`Site`] is what it works against: two servers, somebody signed in, and a store to look into.
 
 pub mod child;
+mod kills;
 mod site;
 
 use std::{
@@ -18,9 +19,10 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
+pub use kills::{Tally, kills};
 pub use site::Site;
 
-use crate::{LIMIT, program::beside_the_test};
+use crate::LIMIT;
 
 /// Where a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,8 +167,7 @@ impl Worker {
     /// # Panics
     /// When it is not built or does not start.
     pub async fn start_with(site: &Site, stop: Option<Step>, ahead: i64) -> Self {
-        let place = site.place().argument();
-        Self::of(&[], &program(), &place, site, (stop, ahead)).await
+        Self::of(&[], site, (stop, ahead)).await
     }
 
     /// One that may write only where the permissions let its user: root gives up its privileges.
@@ -180,28 +181,18 @@ impl Worker {
             0 => &["setpriv", "--inh-caps=-all", "--bounding-set=-all"],
             _ => &[],
         };
-        let place = site.place().argument();
-        Self::of(first, &program(), &place, site, (None, 0)).await
+        Self::of(first, site, (None, 0)).await
     }
 
-    /// Another program that calls [`child::main`], on a place that it knows; `first` is what starts it.
-    ///
-    /// # Panics
-    /// When it does not start.
-    pub async fn of(
-        first: &[&str],
-        program: &Path,
-        place: &str,
-        site: &Site,
-        (stop, ahead): (Option<Step>, i64),
-    ) -> Self {
+    /// `first` is what starts it.
+    async fn of(first: &[&str], site: &Site, (stop, ahead): (Option<Step>, i64)) -> Self {
         // Writing more than it may is to fail in the process, not to end it.
         let mut command = Command::new("/bin/sh");
         command
             .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
             .args(first)
-            .arg(program)
-            .args([place, &site.world.mcp.url()])
+            .arg(&site.program)
+            .args([&site.argument, &site.world.mcp.url()])
             .arg(stop.map_or_else(|| "-".to_owned(), |step| format!("{step:?}")))
             .arg(ahead.to_string())
             .env_clear()
@@ -284,8 +275,4 @@ impl Worker {
         let read = read.expect("a worker that says something in time");
         (read.expect("a pipe") > 0).then(|| line.trim_end().to_owned())
     }
-}
-
-fn program() -> PathBuf {
-    beside_the_test("integration-worker", "cargo build -p integration")
 }

@@ -1,6 +1,6 @@
 //! What workers work against: servers, somebody signed in, and a store to look into.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use doorkey_oauth::{AuthorizationConfig, Challenges};
 use doorkey_store::{Grant, GrantKey, Store, Stored, create_key_file};
@@ -12,7 +12,7 @@ use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 use super::Place;
-use crate::{LIMIT, World};
+use crate::{LIMIT, World, program::beside_the_test};
 
 /// An authorization server that rotates refresh tokens, and ends a login whose token comes twice, and a store with a login.
 #[derive(Debug)]
@@ -23,6 +23,9 @@ pub struct Site {
     pub store: Store,
     place: Option<Place>,
     folder: TempDir,
+    /// What runs as a worker, and how it is told where the store is.
+    pub(super) program: PathBuf,
+    pub(super) argument: String,
 }
 
 impl Site {
@@ -42,32 +45,38 @@ impl Site {
     /// When there is no place for temporary files, or no port.
     pub async fn with(
         auth: impl FnOnce(AuthorizationServerBuilder) -> AuthorizationServerBuilder,
-        place: impl FnOnce(std::path::PathBuf) -> Place,
+        place: impl FnOnce(PathBuf) -> Place,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let place = place(folder.path().join("state"));
         if let Place::Encrypted(state) = &place {
             create_key_file(Place::key(state)).expect("a key");
         }
-        let store = place.open();
-        Self::of(servers(auth).await, store, Some(place), folder).await
+        let site = Self {
+            world: servers(auth).await,
+            store: place.open(),
+            program: beside_the_test("integration-worker", "cargo build -p integration"),
+            argument: place.argument(),
+            place: Some(place),
+            folder,
+        };
+        site.sign_in().await;
+        site
     }
 
-    /// With a store of another kind.
+    /// With a store of another kind, and the program that works on it: one that calls [`child::main`](super::child::main) and
+    /// finds the store by `argument`.
     ///
     /// # Panics
     /// When there is no place for temporary files, or no port.
-    pub async fn on(store: Store) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        Self::of(servers(|auth| auth).await, store, None, folder).await
-    }
-
-    async fn of(world: World, store: Store, place: Option<Place>, folder: TempDir) -> Self {
+    pub async fn on(store: Store, program: PathBuf, argument: String) -> Self {
         let site = Self {
-            world,
+            world: servers(|auth| auth).await,
             store,
-            place,
-            folder,
+            program,
+            argument,
+            place: None,
+            folder: tempfile::tempdir().expect("a temporary folder"),
         };
         site.sign_in().await;
         site
@@ -79,6 +88,11 @@ impl Site {
     /// When the store is none.
     pub fn place(&self) -> &Place {
         self.place.as_ref().expect("a store of files")
+    }
+
+    /// Whether another process than the one that asks keeps the records.
+    pub fn is_remote(&self) -> bool {
+        self.place.is_none()
     }
 
     /// A folder for the test's own files.

@@ -98,7 +98,7 @@ fn code(status: ExitStatus) -> i32 {
 }
 
 /// A number below `limit`, another one each time: when a process is stopped must not be the same in every run.
-pub(crate) fn random(limit: u64) -> u64 {
+fn random(limit: u64) -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     RandomState::new().hash_one(limit) % limit
 }

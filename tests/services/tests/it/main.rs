@@ -4,6 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "a test that cannot go on fails"
 )]
 
@@ -13,4 +14,8 @@ mod conformance;
 mod daemons;
 mod keyring;
 mod postgres;
+<<<<<<< HEAD
 mod program;
+=======
+mod refresh;
+>>>>>>> 7f876ea (services, integration: processes on PostgreSQL refresh once at expiry, and kills at steps and at random cost what the page says)
