@@ -14,8 +14,5 @@ mod conformance;
 mod daemons;
 mod keyring;
 mod postgres;
-<<<<<<< HEAD
 mod program;
-=======
 mod refresh;
->>>>>>> 7f876ea (services, integration: processes on PostgreSQL refresh once at expiry, and kills at steps and at random cost what the page says)
