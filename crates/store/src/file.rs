@@ -88,6 +88,33 @@ impl FileBackend {
         })
     }
 
+    /// Gets the key out of a keyring, which may hang or ask a person, before anything is done with it; `open` does that, and nothing
+    /// else. Not in a thread of the runtime, which the program would have to wait for before it can end.
+    #[cfg(feature = "keyring")]
+    async fn unlocked(
+        &self,
+        limit: Duration,
+        open: fn(&Home) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        use crate::keyring::{KEY_ACTION, bounded};
+        let Some(longest) = self.home.keyring_limit() else {
+            return Ok(());
+        };
+        let home = Arc::clone(&self.home);
+        bounded::run(longest.min(limit), KEY_ACTION, move || open(&home)).await
+    }
+
+    /// Nothing else has to be waited for.
+    #[cfg(not(feature = "keyring"))]
+    #[expect(clippy::unused_async, reason = "it waits where there is a keyring")]
+    async fn unlocked(
+        &self,
+        _limit: Duration,
+        _open: fn(&Home) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Runs file operations where they may block. They run to their end even if the returned future is dropped.
     async fn run<T: Send + 'static>(
         &self,
@@ -107,6 +134,8 @@ impl FileBackend {
         work: impl FnOnce(&Records<'_>) -> Result<T, Error> + Send + 'static,
         otherwise: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        self.unlocked(Duration::MAX, |home| home.reading().map(drop))
+            .await?;
         self.run(move |home| match home.reading()? {
             Some(records) => work(&records),
             None => otherwise(),
@@ -116,6 +145,10 @@ impl FileBackend {
 
     async fn wait_for_lock(&self, id: &RecordId, limit: Duration) -> Result<LockGuard, Error> {
         let started = Instant::now();
+        self.unlocked(limit.max(KEY_LIMIT_AT_LEAST), |home| {
+            home.writing().map(drop)
+        })
+        .await?;
         let mut pauses = lock::Pauses::default();
         loop {
             let wanted = id.clone();
@@ -150,7 +183,12 @@ impl Backend for FileBackend {
         expected: Option<Generation>,
     ) -> BoxFuture<'a, Result<Generation, Error>> {
         let id = id.clone();
-        Box::pin(self.run(move |home| home.writing()?.save(&id, &bytes, expected)))
+        Box::pin(async move {
+            self.unlocked(Duration::MAX, |home| home.writing().map(drop))
+                .await?;
+            self.run(move |home| home.writing()?.save(&id, &bytes, expected))
+                .await
+        })
     }
 
     fn remove<'a>(
@@ -205,3 +243,6 @@ impl Backend for FileBackend {
         StoreDescription::new(kind, self.home.location(), encrypted)
     }
 }
+
+/// How long a keyring may take at least to give the key, however little time a caller has for a lock.
+const KEY_LIMIT_AT_LEAST: Duration = Duration::from_secs(1);

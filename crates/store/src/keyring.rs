@@ -11,7 +11,7 @@
 //! than [`KeyringOptions::limit`].
 
 mod backend;
-mod bounded;
+pub(crate) mod bounded;
 mod index;
 mod items;
 mod native;
@@ -106,10 +106,9 @@ pub(crate) fn store_key(
     name: &str,
     make: bool,
 ) -> Result<Option<Result<SealingKey, crate::Defect>>, Error> {
-    const ACTION: &str = "give the key of the store";
     let (options, name) = (options.clone(), name.to_owned());
-    bounded::run_blocking(options.limit, ACTION, move || {
-        let failed = |source| Error::keyring(ACTION, source);
+    bounded::run_blocking(options.limit, KEY_ACTION, move || {
+        let failed = |source| Error::keyring(KEY_ACTION, source);
         let get = || options.items.get(&options.service, &name).map_err(failed);
         let mut found = get()?;
         if found.is_none() && make {
@@ -125,5 +124,7 @@ pub(crate) fn store_key(
     })
 }
 
+/// What a keyring is asked to do that keeps the key of an encrypted store.
+pub(crate) const KEY_ACTION: &str = "give the key of the store";
 const SERVICE: &str = "doorkey";
 const LIMIT: Duration = Duration::from_secs(30);

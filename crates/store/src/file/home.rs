@@ -56,6 +56,12 @@ impl Home {
         return false;
     }
 
+    /// How long the keyring may take that the key has yet to come from, or `None` if nothing has to be waited for.
+    #[cfg(feature = "keyring")]
+    pub(super) fn keyring_limit(&self) -> Option<std::time::Duration> {
+        self.vault.as_ref()?.keyring_limit()
+    }
+
     pub(super) fn problems(&self) -> Vec<Problem> {
         self.problems.all()
     }

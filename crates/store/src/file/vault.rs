@@ -1,5 +1,6 @@
 //! How an encrypted folder is opened: the key, where it comes from, and the header that tells a wrong one.
 
+mod attempt;
 mod header;
 pub(crate) mod key_file;
 mod source;
@@ -12,6 +13,7 @@ use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use self::attempt::Attempts;
 use self::header::Header;
 pub use self::key_file::{create_key_file, read_key_file};
 pub use self::source::KeySource;
@@ -28,6 +30,7 @@ use crate::{Defect, Error, KeyTrouble, RecordId, SealingKey};
 pub(crate) struct Vault {
     source: KeySource,
     opened: Mutex<Option<Arc<Opened>>>,
+    attempts: Attempts,
 }
 
 /// The key of a folder, proved by its header.
@@ -72,12 +75,36 @@ impl Vault {
         Self {
             source,
             opened: Mutex::default(),
+            attempts: Attempts::default(),
+        }
+    }
+
+    /// How long the keyring may take that the key has yet to come from, or `None` if nothing has to be waited for.
+    #[cfg(feature = "keyring")]
+    pub(super) fn keyring_limit(&self) -> Option<Duration> {
+        match &self.source {
+            // Whoever holds the mutex now may wait for the keyring.
+            KeySource::Keyring(options) => match self.opened.try_lock() {
+                Ok(opened) if opened.is_some() => None,
+                _ => Some(options.limit),
+            },
+            _ => None,
         }
     }
 
     /// The key, or `None` if the folder has no header. Blocks: a passphrase takes a while, a keyring may.
     pub(super) fn open(
         &self,
+        folder: &Folder,
+        problems: &Problems,
+    ) -> Result<Option<Arc<Opened>>, Error> {
+        self.open_since(Instant::now(), folder, problems)
+    }
+
+    /// The same, for one who asked at that time.
+    fn open_since(
+        &self,
+        asked: Instant,
         folder: &Folder,
         problems: &Problems,
     ) -> Result<Option<Arc<Opened>>, Error> {
@@ -98,7 +125,9 @@ impl Vault {
             }
             Err(defect) => return Err(trouble(KeyTrouble::HeaderUnusable(defect))),
         };
-        let key = self.key_for(&header, folder)?;
+        let key = self
+            .attempts
+            .shared(asked, || self.key_for(&header, folder))?;
         if !header.fits(&key) {
             let (given, made_with) = (self.source.name(), header.made_with.clone());
             return Err(trouble(KeyTrouble::Wrong { given, made_with }));
@@ -116,7 +145,8 @@ impl Vault {
         locks: &Folder,
         problems: &Problems,
     ) -> Result<Arc<Opened>, Error> {
-        if let Some(opened) = self.open(folder, problems)? {
+        let asked = Instant::now();
+        if let Some(opened) = self.open_since(asked, folder, problems)? {
             return Ok(opened);
         }
         locks.make(problems)?;
@@ -128,14 +158,15 @@ impl Vault {
             // Somebody else was faster. Making a key of a passphrase takes a while: not while others wait.
             drop(lock);
             return self
-                .open(folder, problems)?
+                .open_since(asked, folder, problems)?
                 .ok_or_else(|| trouble(folder.path(), KeyTrouble::HeaderGone));
         }
         refuse_plain(folder)?;
         let (header, key) = if holds(folder, SEALED_SUFFIX)? {
             self.make_again(folder, problems)?
         } else {
-            self.make(folder, problems)?
+            self.attempts
+                .shared(asked, || self.make(folder, problems))?
         };
         let content = header.content()?;
         folder.replace(KEY_HEADER, HEADER_BEING_WRITTEN, &content)?;

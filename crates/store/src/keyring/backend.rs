@@ -54,7 +54,15 @@ impl KeyringBackend {
         action: &'static str,
         work: impl FnOnce(&Records) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let limit = self.limit;
+        self.run_within(self.limit, action, work).await
+    }
+
+    async fn run_within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        action: &'static str,
+        work: impl FnOnce(&Records) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let silent = || Error::keyring(action, KeyringError::new(KeyringFault::Silent { limit }));
         let started = Instant::now();
         let places = Arc::clone(&self.places);
@@ -75,7 +83,11 @@ impl KeyringBackend {
         let mut pauses = Pauses::default();
         loop {
             let wanted = id.clone();
-            let lock = self.run("be locked", move |records| records.try_lock(&wanted));
+            let left = limit.saturating_sub(started.elapsed());
+            let attempt = self.limit.min(left.max(ATTEMPT_AT_LEAST));
+            let lock = self.run_within(attempt, "be locked", move |records| {
+                records.try_lock(&wanted)
+            });
             let path = match lock.await? {
                 Ok(lock) => return Ok(LockGuard::new(lock)),
                 Err(path) => path,
@@ -160,3 +172,5 @@ impl Backend for KeyringBackend {
 
 /// Operations under way at one time. Keyrings do one thing after another anyway.
 const PLACES: usize = 16;
+/// How long one look at a lock may take at least, however little time its caller has: it takes no longer if the machine is well.
+const ATTEMPT_AT_LEAST: Duration = Duration::from_secs(1);

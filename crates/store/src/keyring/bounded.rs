@@ -11,7 +11,7 @@ use crate::Error;
 
 /// Runs `work` in a thread of its own and waits for it no longer than `limit`. Work that takes longer goes on, with the locks that it
 /// holds, so that what it does late meets nobody. A thread of the runtime would keep the program from ending.
-pub(super) async fn run<T: Send + 'static>(
+pub(crate) async fn run<T: Send + 'static>(
     limit: Duration,
     action: &'static str,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,

@@ -81,7 +81,7 @@ impl KeyringError {
 }
 
 impl Error {
-    pub(super) fn keyring(action: &'static str, source: KeyringError) -> Self {
+    pub(crate) fn keyring(action: &'static str, source: KeyringError) -> Self {
         Self::Keyring { action, source }
     }
 }

@@ -2,7 +2,7 @@
 //! said when a keyring cannot be used. Real daemons are asked in `tests/services`.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ struct State {
     /// How many changes are let through before the process is as good as killed.
     changes_left: Option<usize>,
     changes: usize,
+    /// How often an item was asked for.
+    reads: usize,
     fault: Option<KeyringFault>,
     hangs: bool,
     forgets: bool,
@@ -46,6 +48,12 @@ impl Fake {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.0.lock().unwrap()
+    }
+
+    /// Lets a keyring that hangs answer again.
+    fn answers(&self) {
+        self.state().hangs = false;
+        self.state.1.notify_all();
     }
 
     fn names(&self) -> Vec<String> {
@@ -71,6 +79,7 @@ impl Fake {
 
     fn answer(&self, is_change: bool) -> Result<MutexGuard<'_, State>, KeyringError> {
         let mut state = self.state();
+        state.reads += usize::from(!is_change);
         while state.hangs {
             state = self.state.1.wait(state).unwrap();
         }
@@ -548,6 +557,95 @@ async fn the_key_of_an_encrypted_store_is_an_item_of_its_own_and_its_loss_is_tol
 }
 
 #[tokio::test]
+async fn all_who_wait_for_the_key_in_a_keyring_that_hangs_wait_for_one_attempt() {
+    let (_temp, folder) = locks();
+    let fake = Fake::windows();
+    let sealed = |limit| sealed(&folder, &fake, limit);
+    let id = grant("a");
+    sealed(LIMIT).save(&id, json(1), None).await.unwrap();
+    let store = sealed(Duration::from_secs(2));
+    let before = fake.state().reads;
+    fake.state().hangs = true;
+    let tasks: Vec<_> = (0..32)
+        .map(|_| {
+            let (store, id) = (store.clone(), id.clone());
+            tokio::spawn(async move { store.load(&id).await.unwrap_err() })
+        })
+        .collect();
+    for task in tasks {
+        let error = task.await.unwrap();
+        assert!(matches!(fault(&error), KeyringFault::Silent { .. }));
+        assert!(error.is_transient());
+    }
+    let attempts = fake.state().reads - before;
+    assert!(attempts <= 2, "{attempts} attempts");
+    fake.answers();
+    assert_eq!(*store.load(&id).await.unwrap().unwrap().bytes, *json(1));
+}
+
+#[test]
+fn a_program_can_end_while_the_keyring_with_the_key_of_its_store_hangs() {
+    let (_temp, folder) = locks();
+    let fake = Fake::windows();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let id = grant("a");
+    let store = sealed(&folder, &fake, LIMIT);
+    runtime.block_on(store.save(&id, json(1), None)).unwrap();
+    let store = sealed(&folder, &fake, Duration::from_secs(3600));
+    let before = fake.state().reads;
+    fake.state().hangs = true;
+    let loading = runtime.spawn(async move { store.load(&id).await });
+    while fake.state().reads == before {
+        std::thread::yield_now();
+    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let ending = std::thread::spawn(move || {
+        drop(loading);
+        drop(runtime);
+        sender.send(()).unwrap();
+    });
+    let ended = receiver.recv_timeout(LIMIT);
+    fake.answers();
+    ending.join().unwrap();
+    assert!(ended.is_ok(), "the runtime waits for a keyring that hangs");
+}
+
+#[tokio::test]
+async fn a_lock_does_not_wait_longer_for_a_keyring_that_hangs_than_its_caller_does() {
+    let (temp, folder) = locks();
+    let fake = Fake::windows();
+    let id = grant("a");
+    let encrypted = temp.path().join("encrypted");
+    let store = sealed(&encrypted, &fake, LIMIT);
+    store.save(&id, json(1), None).await.unwrap();
+    let hour = Duration::from_secs(3600);
+    let store = sealed(&encrypted, &fake, hour);
+    let mut options = options(&fake);
+    options.limit = hour;
+    let records = KeyringBackend::new(&folder, options).unwrap();
+    fake.state().hangs = true;
+    // As many as may be under way at one time.
+    let hanging: Vec<_> = (0..16)
+        .map(|_| {
+            let (records, id) = (records.clone(), id.clone());
+            tokio::spawn(async move { records.load(&id).await })
+        })
+        .collect();
+    let short = Duration::from_millis(100);
+    let locked = async { (store.lock(&id, short).await, records.lock(&id, short).await) };
+    let (one, other) = tokio::time::timeout(LIMIT, locked).await.unwrap();
+    for error in [one.unwrap_err(), other.unwrap_err()] {
+        assert!(matches!(fault(&error), KeyringFault::Silent { .. }));
+    }
+    fake.answers();
+    for task in hanging {
+        task.await.unwrap().unwrap();
+    }
+    drop(records.lock(&id, LIMIT).await.unwrap());
+    drop(store.lock(&id, LIMIT).await.unwrap());
+}
+
+#[tokio::test]
 async fn a_broken_key_in_the_keyring_is_an_error_that_says_so() {
     let (temp, _) = locks();
     let fake = Fake::windows();
@@ -612,6 +710,13 @@ pub(crate) fn options(fake: &Fake) -> KeyringOptions {
 /// A handle of its own on the keyring, as another process has it.
 fn open(folder: &PathBuf, fake: &Fake) -> KeyringBackend {
     KeyringBackend::new(folder, options(fake)).unwrap()
+}
+
+/// Encrypted files with their key in that keyring.
+fn sealed(folder: &Path, fake: &Fake, limit: Duration) -> FileBackend {
+    let mut options = options(fake);
+    options.limit = limit;
+    FileBackend::encrypted(folder, KeySource::Keyring(options)).unwrap()
 }
 
 fn locks() -> (TempDir, PathBuf) {
