@@ -55,7 +55,8 @@ pub trait Backend: Send + Sync + Debug {
         expected: Option<Generation>,
     ) -> BoxFuture<'a, Result<Generation, Error>>;
 
-    /// Removes the record if the stored generation is `expected`.
+    /// Removes the record if the stored generation is `expected`. No record ever has generation 0: removing that one removes nothing,
+    /// and its error tells what is there, a record that [`load`](Self::load) cannot use too.
     ///
     /// # Errors
     /// [`Error::Conflict`] if it is not, also if there is no record; [`Error::NewerVersion`] as with a save; other errors if the

@@ -5,8 +5,8 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::{
-    Defect, Error, GrantKey, LockGuard, Problem, ProblemKind, RawRecord, RecordId, RecordKind,
-    Store, codec,
+    Defect, Error, Generation, GrantKey, LockGuard, Problem, ProblemKind, RawRecord, RecordId,
+    RecordKind, Store, codec,
 };
 
 /// How to move.
@@ -44,17 +44,40 @@ pub struct Migration {
     pub conflicts: Vec<MigrationConflict>,
     /// Records that somebody held the lock of all the time. They are as they were: move again later.
     pub busy: Vec<RecordId>,
+    /// Records that this version cannot read, or cannot read now, in the source or where they would go. They are as they were;
+    /// `problems` says why.
+    pub left: Vec<RecordId>,
     /// Copies of records that were set aside and are now deleted from the source.
     pub discarded: usize,
-    /// What was found in the source and cannot be moved, with what to do.
+    /// What was found and cannot be moved, with what to do.
     pub problems: Vec<Problem>,
 }
 
 impl Migration {
-    /// Whether everything that can be used is in the target now.
+    /// Whether everything that can be used is in the target now. False also if something could not be read that may hold a record:
+    /// only what is broken and set aside is sure to hold none.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.conflicts.is_empty() && self.busy.is_empty()
+        let hides_no_record = |problem: &Problem| match problem.kind {
+            ProblemKind::SetAside { .. }
+            | ProblemKind::Leftover
+            | ProblemKind::PermissionsRepaired { .. } => true,
+            ProblemKind::Unusable { .. }
+            | ProblemKind::LeftAlone { .. }
+            | ProblemKind::Refused(_)
+            | ProblemKind::Unreadable(_) => false,
+        };
+        let nothing_stayed =
+            self.conflicts.is_empty() && self.busy.is_empty() && self.left.is_empty();
+        nothing_stayed && self.problems.iter().all(hides_no_record)
+    }
+
+    /// Notes a record that stays where it is, and why.
+    fn leave(&mut self, id: &RecordId, store: &Store, kind: ProblemKind) {
+        let location = store.describe().location;
+        self.problems
+            .push(Problem::new(location, Some(id.clone()), kind));
+        self.left.push(id.clone());
     }
 }
 
@@ -112,25 +135,50 @@ async fn move_one(
     options: MigrateOptions,
     migration: &mut Migration,
 ) -> Result<(), Error> {
-    let locks = (
-        lock(from, id, options.lock_limit).await?,
-        lock(to, id, options.lock_limit).await?,
-    );
-    let (Some(source_lock), Some(target_lock)) = locks else {
+    let Some(source_lock) = lock(from, id, options.lock_limit).await? else {
         migration.busy.push(id.clone());
         return Ok(());
     };
+    // Whatever becomes of it, the locks are released and not left to run out.
+    let result = match lock(to, id, options.lock_limit).await {
+        Ok(Some(target_lock)) => {
+            let result = move_locked(from, to, id, options, migration).await;
+            target_lock.release().await;
+            result
+        }
+        Ok(None) => {
+            migration.busy.push(id.clone());
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    source_lock.release().await;
+    result
+}
+
+async fn move_locked(
+    from: &Store,
+    to: &Store,
+    id: &RecordId,
+    options: MigrateOptions,
+    migration: &mut Migration,
+) -> Result<(), Error> {
     let Some(source) = from.backend.load(id).await? else {
-        // It was removed since it was listed, or it cannot be used: then the source has reported it.
+        match from.absent(id).await {
+            // It was removed since it was listed, or is there again since: a later run moves it.
+            Ok(true) => {}
+            Ok(false) => migration.busy.push(id.clone()),
+            Err(error) => {
+                let kind = of_unread(id, error)?;
+                migration.leave(id, from, kind);
+            }
+        }
         return Ok(());
     };
     let wanted = match canonical(id.kind(), &source.bytes) {
         Ok(canonical) => canonical,
         Err(defect) => {
-            let kind = ProblemKind::LeftAlone { defect };
-            let location = from.describe().location;
-            let problem = Problem::new(location, Some(id.clone()), kind);
-            migration.problems.push(problem);
+            migration.leave(id, from, ProblemKind::LeftAlone { defect });
             return Ok(());
         }
     };
@@ -138,7 +186,12 @@ async fn move_one(
     match decide(id.kind(), &source, &wanted, target.as_ref(), options) {
         Decision::Copy => {
             let expected = target.map(|target| target.generation);
-            to.backend.save(id, source.bytes.clone(), expected).await?;
+            let saved = to.backend.save(id, source.bytes.clone(), expected).await;
+            if let Err(error @ Error::NewerVersion { .. }) = saved {
+                migration.leave(id, to, of_unread(id, error)?);
+                return Ok(());
+            }
+            saved?;
             verify(to, id, &wanted).await?;
             migration.moved.push(id.clone());
         }
@@ -153,9 +206,17 @@ async fn move_one(
     if options.discard_set_aside {
         migration.discarded += from.backend.discard_set_aside(id).await?;
     }
-    source_lock.release().await;
-    target_lock.release().await;
     Ok(())
+}
+
+/// What a person is told of a record that is there and could not be read; the error if it concerns more than the record.
+fn of_unread(id: &RecordId, error: Error) -> Result<ProblemKind, Error> {
+    match error {
+        Error::NewerVersion { found, known, .. } => Ok(ProblemKind::LeftAlone {
+            defect: Defect::NewerVersion { found, known },
+        }),
+        error => Problem::of_record(id, error).map(|problem| problem.kind),
+    }
 }
 
 /// The lock of a record, or `None` if somebody else has it for all of the limit.
@@ -253,13 +314,15 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::LockTimeout`] if somebody holds a lock for all of `limit`; [`Error::NewerVersion`] if a newer version of the program
-    /// wrote a record. Others if the store cannot be reached or trusted. What was removed until then stays removed.
+    /// wrote a record. Others if the store cannot be reached or trusted, or if a record is broken and cannot be moved away, as in
+    /// a folder that is read-only: then it is still there, and may hold a secret. What was removed until then stays removed.
     pub async fn erase_grant(&self, key: &GrantKey, limit: Duration) -> Result<usize, Error> {
         let mut erased = 0;
         for id in [key.record_id(), crate::key::login_id(key)] {
             let lock = self.backend.lock(&id, limit).await?;
-            erased += self.erase(&id).await?;
+            let result = self.erase(&id).await;
             lock.release().await;
+            erased += result?;
         }
         Ok(erased)
     }
@@ -267,7 +330,11 @@ impl Store {
     async fn erase(&self, id: &RecordId) -> Result<usize, Error> {
         for _ in 0..ERASE_ATTEMPTS {
             let erased = match self.backend.load(id).await? {
-                None => Ok(0),
+                None => match self.absent(id).await? {
+                    true => Ok(0),
+                    // There is one again: look again.
+                    false => continue,
+                },
                 Some(record) => {
                     let defect = canonical(id.kind(), &record.bytes).err();
                     if let Some(error) = defect.and_then(|defect| defect.refusal(id)) {
@@ -285,6 +352,17 @@ impl Store {
             }
         }
         Err(Error::InTheWay { id: id.clone() })
+    }
+
+    /// Whether there is no such record, after a load that found none: it may be there all the same, in a format or a state that no
+    /// load can use. Then this is the error that keeps it from being removed.
+    async fn absent(&self, id: &RecordId) -> Result<bool, Error> {
+        // Of a generation that no record ever has: it removes nothing.
+        match self.backend.remove(id, Generation::new(0)).await {
+            Ok(()) => Ok(true),
+            Err(Error::Conflict { current, .. }) => Ok(current.is_none()),
+            Err(error) => Err(error),
+        }
     }
 
     fn differs_from(&self, other: &Self) -> Result<(), Error> {

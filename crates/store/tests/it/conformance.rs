@@ -42,6 +42,7 @@ macro_rules! laws {
             a_look_at_the_generation_says_what_a_load_would,
             a_save_that_expects_something_else_conflicts_reports_the_current_one_and_changes_nothing,
             a_record_is_removed_only_by_its_generation,
+            removing_what_never_was_tells_what_is_there_and_removes_nothing,
             a_generation_never_comes_again_after_remove_and_save,
             records_are_listed_by_kind,
             keys_that_look_alike_are_different_records,
@@ -168,6 +169,25 @@ pub(crate) async fn a_record_is_removed_only_by_its_generation(fixture: Fixture)
     );
     let error = store.remove(&id, second).await.unwrap_err();
     assert_conflict(&error, Some(second), None);
+}
+
+/// How a record that no load can use is told from one that is not there.
+pub(crate) async fn removing_what_never_was_tells_what_is_there_and_removes_nothing(
+    fixture: Fixture,
+) {
+    let store = fixture.open();
+    let (id, none) = (grant("a"), Generation::new(0));
+    let error = store.remove(&id, none).await.unwrap_err();
+    assert_conflict(&error, Some(none), None);
+    let first = store.save(&id, json(1), None).await.unwrap();
+    assert!(first > none);
+    let error = store.remove(&id, none).await.unwrap_err();
+    assert_conflict(&error, Some(none), Some(first));
+    assert_eq!(*store.load(&id).await.unwrap().unwrap().bytes, *json(1));
+    store.remove(&id, first).await.unwrap();
+    let error = store.remove(&id, none).await.unwrap_err();
+    assert_conflict(&error, Some(none), None);
+    assert_eq!(store.problems(), []);
 }
 
 pub(crate) async fn a_generation_never_comes_again_after_remove_and_save(fixture: Fixture) {

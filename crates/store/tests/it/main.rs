@@ -23,6 +23,8 @@ mod hostile;
 mod keyring;
 #[cfg(all(unix, feature = "file"))]
 mod processes;
+#[cfg(feature = "file")]
+mod unread;
 
 mod memory {
     use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use doorkey_store::{
-    Backend, BoxFuture, Defect, Error, Generation, Grant, GrantKey, IssuerFacts, Listing,
+    Backend, BoxFuture, Defect, Error, Generation, Grant, GrantKey, HeldLock, IssuerFacts, Listing,
     LockGuard, Login, MemoryBackend, MigrateOptions, Migration, Newer, Problem, ProblemKind,
     RawRecord, RecordId, RecordKind, Registration, RegistrationKey, RegistrationKind, ServerFacts,
     Store, StoreDescription, migrate,
@@ -87,7 +87,11 @@ async fn stopped_at_any_step_nothing_is_lost_and_the_next_run_goes_on() {
         );
         let open = |inner: &Arc<MemoryBackend>| {
             let (inner, left) = (Arc::clone(inner), Arc::clone(&left));
-            Store::new(Failing { inner, left })
+            Store::new(Failing {
+                inner,
+                left,
+                dropped: Arc::default(),
+            })
         };
         fill(&open(&source)).await;
         left.store(step, Ordering::Relaxed);
@@ -226,6 +230,7 @@ async fn what_cannot_be_used_or_is_newer_stays_and_is_reported() {
     let from = Store::new(Failing {
         inner: Arc::clone(&backend),
         left,
+        dropped: Arc::default(),
     });
     let (newer, sound) = (key("newer").record_id(), key("sound"));
     let bytes = Zeroizing::new(br#"{"version":9,"access_token":"s3cret"}"#.to_vec());
@@ -244,6 +249,8 @@ async fn what_cannot_be_used_or_is_newer_stays_and_is_reported() {
         (&problem.id, &problem.kind),
         (&Some(newer.clone()), &ProblemKind::LeftAlone { defect })
     );
+    assert_eq!(done.left, std::slice::from_ref(&newer));
+    assert!(!done.is_complete(), "a sound login stays behind");
     assert!(backend.load(&newer).await.unwrap().is_some());
     assert!(!format!("{done:?}").contains("s3cret"));
 }
@@ -265,6 +272,7 @@ async fn copies_that_were_set_aside_go_only_when_asked() {
         let store = Store::new(Failing {
             inner: Arc::clone(&backend),
             left,
+            dropped: Arc::default(),
         });
         store
             .save_grant(&key("a"), &grant("token-1", 1), None)
@@ -291,6 +299,7 @@ async fn erasing_a_grant_leaves_no_copy_of_it_whatever_its_generation() {
     let store = Store::new(Failing {
         inner: Arc::clone(&backend),
         left,
+        dropped: Arc::default(),
     });
     fill(&store).await;
     let id = key("a").record_id();
@@ -324,6 +333,44 @@ async fn erasing_a_grant_leaves_no_copy_of_it_whatever_its_generation() {
         .unwrap_err();
     assert!(matches!(error, Error::LockTimeout { .. }), "{error:?}");
     drop(lock);
+}
+
+#[tokio::test]
+async fn whatever_becomes_of_a_record_its_locks_are_released() {
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let open = |inner: &Arc<MemoryBackend>| {
+        Store::new(Failing {
+            inner: Arc::clone(inner),
+            left: Arc::new(AtomicUsize::new(usize::MAX)),
+            dropped: Arc::clone(&dropped),
+        })
+    };
+    let (source, target) = (
+        Arc::new(MemoryBackend::new()),
+        Arc::new(MemoryBackend::new()),
+    );
+    let (from, to) = (open(&source), open(&target));
+    fill(&from).await;
+    let newer = Zeroizing::new(br#"{"version":9}"#.to_vec());
+    let id = key("newer").record_id();
+    source.save(&id, newer, None).await.unwrap();
+    to.save_grant(&key("b"), &grant("differs", 1), None)
+        .await
+        .unwrap();
+    let lock = target.lock(&key("a").record_id(), LONG).await.unwrap();
+    let mut options = quick();
+    options.lock_limit = Duration::from_millis(30);
+    let done = migrate(&from, &to, options).await.unwrap();
+    assert_eq!(
+        (done.busy.len(), done.conflicts.len(), done.left.len()),
+        (1, 1, 1)
+    );
+    assert_eq!(dropped.load(Ordering::Relaxed), 0, "migrate");
+    drop(lock);
+    from.erase_grant(&key("newer"), LONG).await.unwrap_err();
+    assert_eq!(dropped.load(Ordering::Relaxed), 0, "erase");
+    drop(from.lock_grant(&key("a"), LONG).await.unwrap());
+    assert_eq!(dropped.load(Ordering::Relaxed), 1, "it counts");
 }
 
 /// Records of every kind, two of them grants.
@@ -379,6 +426,8 @@ fn quick() -> MigrateOptions {
 struct Failing {
     inner: Arc<MemoryBackend>,
     left: Arc<AtomicUsize>,
+    /// How many of its locks were let go of without being released.
+    dropped: Arc<AtomicUsize>,
 }
 
 impl Failing {
@@ -432,7 +481,11 @@ impl Backend for Failing {
         id: &'a RecordId,
         limit: Duration,
     ) -> BoxFuture<'a, Result<LockGuard, Error>> {
-        Box::pin(self.step(self.inner.lock(id, limit)))
+        let dropped = Arc::clone(&self.dropped);
+        Box::pin(self.step(Box::pin(async move {
+            let inner = Some(self.inner.lock(id, limit).await?);
+            Ok(LockGuard::new(Lease { inner, dropped }))
+        })))
     }
 
     fn set_aside<'a>(
@@ -454,6 +507,31 @@ impl Backend for Failing {
 
     fn describe(&self) -> StoreDescription {
         self.inner.describe()
+    }
+}
+
+/// A lock that others wait for if it is only dropped, as they do for a lease to run out.
+#[derive(Debug)]
+struct Lease {
+    inner: Option<LockGuard>,
+    dropped: Arc<AtomicUsize>,
+}
+
+impl HeldLock for Lease {
+    fn release(mut self: Box<Self>) -> BoxFuture<'static, ()> {
+        let inner = self.inner.take();
+        Box::pin(async move {
+            if let Some(inner) = inner {
+                inner.release().await;
+            }
+        })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let dropped = usize::from(self.inner.is_some());
+        self.dropped.fetch_add(dropped, Ordering::Relaxed);
     }
 }
 
