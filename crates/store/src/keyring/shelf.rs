@@ -197,6 +197,16 @@ impl Shelf<'_> {
         }
     }
 
+    /// Whether there is nothing of that name, not even a part.
+    pub(super) fn is_free(&self, name: &str) -> Result<bool, KeyringError> {
+        for slot in Slot::BOTH {
+            if self.get(&chunk_name(name, slot, 0))?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(self.get(name)?.is_none())
+    }
+
     fn gather(
         &self,
         name: &str,

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use doorkey_store::keyring::{KeyringError, KeyringFault, KeyringItems, probe};
 use doorkey_store::{
-    Backend as _, Defect, Error, FileBackend, KeySource, KeyTrouble, KeyringBackend,
-    KeyringOptions, ProblemKind, RecordId, RecordKind,
+    Backend as _, Defect, Error, FileBackend, GrantKey, KeySource, KeyTrouble, KeyringBackend,
+    KeyringOptions, ProblemKind, RecordId, RecordKind, Store,
 };
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -64,7 +64,7 @@ impl Fake {
             .collect()
     }
 
-    fn item(&self, prefix: &str) -> String {
+    pub(crate) fn item(&self, prefix: &str) -> String {
         let names = self.names();
         let mut found = names
             .into_iter()
@@ -384,6 +384,84 @@ async fn a_newer_record_or_index_is_left_alone() {
         store.save(&grant("b"), json(2), None).await.unwrap_err()
     ));
     assert_eq!(fake.names().len(), 2);
+}
+
+#[tokio::test]
+async fn under_a_newer_index_nothing_is_removed_or_discarded() {
+    let (_temp, folder) = locks();
+    let fake = Fake::windows();
+    let store = open(&folder, &fake);
+    let id = grant("a");
+    let generation = store.save(&id, json(1), None).await.unwrap();
+    fake.overwrite("index-grant", br#"{"version":9}"#);
+    for result in [
+        store.remove(&id, generation).await,
+        store.discard_set_aside(&id).await.map(drop),
+    ] {
+        let error = result.unwrap_err();
+        assert!(
+            matches!(error, Error::NewerVersion { found: 9, .. }),
+            "{error:?}"
+        );
+    }
+    assert_eq!(*store.load(&id).await.unwrap().unwrap().bytes, *json(1));
+}
+
+#[tokio::test]
+async fn a_logout_finds_whatever_a_remover_that_was_killed_left_behind() {
+    for step in 0.. {
+        let (_temp, folder) = locks();
+        let fake = Fake::windows();
+        let id = grant("a");
+        let first = open(&folder, &fake)
+            .save(&id, text("x", 6000), None)
+            .await
+            .unwrap();
+        fake.state().changes_left = Some(step);
+        let result = open(&folder, &fake).remove(&id, first).await;
+        fake.state().changes_left = None;
+        let key = GrantKey::new("https://a.example/mcp", "default");
+        let store = Store::new(open(&folder, &fake));
+        store.erase_grant(&key, LIMIT).await.unwrap();
+        assert_eq!(fake.names(), ["index-grant"], "{step}");
+        assert!(store.grants().await.unwrap().entries.is_empty());
+        if result.is_ok() {
+            assert!(step > 3, "there were steps");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn copies_that_a_damaged_index_forgot_are_neither_mixed_up_nor_left_behind() {
+    let (_temp, folder) = locks();
+    let fake = Fake::windows();
+    let store = open(&folder, &fake);
+    let id = grant("a");
+    let mut first_copy = Vec::new();
+    for (round, length) in [(1, 6000), (2, 3000)] {
+        store.save(&id, text("x", length), None).await.unwrap();
+        let chunk = format!("{}/a/0", fake.item("grant-"));
+        fake.overwrite(&chunk, b"garbage");
+        assert!(store.load(&id).await.unwrap().is_none());
+        let copy = |number| {
+            let items = fake.state().items.clone();
+            let infix = format!(".broken-{number}");
+            let of_it = items
+                .into_iter()
+                .filter(|((_, name), _)| name.contains(&infix));
+            of_it.collect::<Vec<_>>()
+        };
+        if round == 1 {
+            first_copy = copy(1);
+        }
+        assert!(!copy(round).is_empty());
+        assert_eq!(copy(1), first_copy, "round {round}");
+        fake.overwrite("index-grant", b"garbage");
+    }
+    assert_eq!(store.discard_set_aside(&id).await.unwrap(), 2);
+    assert_eq!(fake.names(), ["index-grant"]);
+    assert_eq!(store.discard_set_aside(&id).await.unwrap(), 0);
 }
 
 #[tokio::test]

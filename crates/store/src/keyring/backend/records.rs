@@ -111,6 +111,7 @@ impl Records {
         let lock = self.lock_save(id, &name)?;
         let (current, _) = self.current(id, &name)?;
         check(id, current.as_ref(), Some(expected))?;
+        self.usable_index(id)?;
         self.shelf().delete(name.stem()).map_err(writing)?;
         self.change_index(id, |entry| entry.stored = false)?;
         drop(lock);
@@ -155,22 +156,30 @@ impl Records {
     pub(super) fn discard_set_aside(&self, id: &RecordId) -> Result<usize, Error> {
         let name = Name::of(id);
         let shelf = self.shelf();
-        let count = |read: &index::Read| read.index.entry(id).map_or(0, |entry| entry.set_aside);
-        let number = count(&Index::read(&shelf, id.kind()).map_err(listing)?);
-        let found = shelf.read(name.stem()).map_err(reading)?;
-        if number == 0 && found.is_none() {
-            return Ok(0);
+        let read = self.usable_index(id)?;
+        // The index is made to forget a record last: while it knows one, a killed process may have left parts of it.
+        if read.defect.is_none() && read.index.entry(id).is_none() {
+            let found = shelf.read(name.stem()).map_err(reading)?;
+            if found.is_none() {
+                return Ok(0);
+            }
         }
         let lock = self.lock_save(id, &name)?;
-        let number = count(&Index::read(&shelf, id.kind()).map_err(listing)?);
+        let read = self.usable_index(id)?;
+        let known = read.index.entry(id).map_or(0, |entry| entry.set_aside);
+        // An index that was damaged and grew again does not know all of them.
+        let last = known.max(self.free_number(&name)? - 1);
         let mut removed = 0;
-        for number in (1..=number).rev() {
+        for number in (1..=last).rev() {
             let deleted = shelf.delete(&set_aside_name(&name, number));
             removed += usize::from(deleted.map_err(writing)?);
         }
         let found = shelf.read(name.stem()).map_err(reading)?;
         shelf.tidy(name.stem(), found.as_ref()).map_err(writing)?;
-        self.change_index(id, |entry| entry.set_aside = 0)?;
+        self.change_index(id, |entry| {
+            entry.set_aside = 0;
+            entry.stored &= found.is_some();
+        })?;
         drop(lock);
         Ok(removed)
     }
@@ -239,11 +248,10 @@ impl Records {
     /// Under the save lock: moves the items of a record to another name, never over those of another copy.
     fn put_aside(&self, id: &RecordId, name: &Name, defect: Defect) -> Result<(), Error> {
         let shelf = self.shelf();
-        let mut number = 0;
-        // First the index: a copy that it does not know would never be discarded.
+        let number = self.free_number(name)?;
+        // First the index: a copy that it does not know is not listed.
         self.change_index(id, |entry| {
-            entry.set_aside += 1;
-            number = entry.set_aside;
+            entry.set_aside = entry.set_aside.max(number);
         })?;
         let kept = set_aside_name(name, number);
         shelf.copy(name.stem(), &kept).map_err(writing)?;
@@ -254,6 +262,29 @@ impl Records {
         Ok(())
     }
 
+    /// The first number under which nothing of a record was set aside. There are no gaps below others: copies are discarded
+    /// from the highest number down.
+    fn free_number(&self, name: &Name) -> Result<u32, Error> {
+        let shelf = self.shelf();
+        let mut number = 1;
+        while !shelf
+            .is_free(&set_aside_name(name, number))
+            .map_err(reading)?
+        {
+            number += 1;
+        }
+        Ok(number)
+    }
+
+    /// The index, sound or damaged; an error if it is one of a newer version, under which nothing may be deleted.
+    fn usable_index(&self, id: &RecordId) -> Result<index::Read, Error> {
+        let read = Index::read(&self.shelf(), id.kind()).map_err(reading)?;
+        match read.defect.as_ref().and_then(|defect| defect.refusal(id)) {
+            Some(error) => Err(error),
+            None => Ok(read),
+        }
+    }
+
     fn change_index(
         &self,
         id: &RecordId,
@@ -261,10 +292,7 @@ impl Records {
     ) -> Result<(), Error> {
         let lock = self.lock_file(id, &format!("{}.save", index::item(id.kind())))?;
         let shelf = self.shelf();
-        let read = Index::read(&shelf, id.kind()).map_err(reading)?;
-        if let Some(error) = read.defect.as_ref().and_then(|defect| defect.refusal(id)) {
-            return Err(error);
-        }
+        let read = self.usable_index(id)?;
         if let Some(defect) = read.defect.clone() {
             self.report_index(id.kind(), defect);
         }
