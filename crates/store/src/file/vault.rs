@@ -9,8 +9,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::ExposeSecret as _;
-use sha2::{Digest as _, Sha256};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use self::attempt::Attempts;
@@ -120,14 +121,14 @@ impl Vault {
         let header = match Header::parse(&found) {
             Ok(header) => header,
             // The key itself is here, and the header says nothing that it needs: it can be made again.
-            Err(defect) if !defect.is_newer() && self.source.key(folder.path()).is_some() => {
+            Err(defect) if !defect.is_newer() && self.source.has_key() => {
                 return Ok(None);
             }
             Err(defect) => return Err(trouble(KeyTrouble::HeaderUnusable(defect))),
         };
         let key = self
             .attempts
-            .shared(asked, || self.key_for(&header, folder))?;
+            .shared(asked, || self.key_for(&header, folder, problems))?;
         if !header.fits(&key) {
             let (given, made_with) = (self.source.name(), header.made_with.clone());
             return Err(trouble(KeyTrouble::Wrong { given, made_with }));
@@ -196,7 +197,7 @@ impl Vault {
                 let key = from_keyring(options, &item, true, folder)?;
                 (None, Some(item), key)
             }
-            source => (None, None, self.ready(source, folder)?),
+            source => (None, None, self.ready(source, folder, problems)?),
         };
         let mut header = Header::new(self.source.name(), derivation, &key)?;
         header.keyring_item = keyring_item;
@@ -209,7 +210,7 @@ impl Vault {
         folder: &Folder,
         problems: &Problems,
     ) -> Result<(Header, SealingKey), Error> {
-        let Some(key) = self.source.key(folder.path()) else {
+        let Some(key) = self.source.key(folder.path(), problems) else {
             return Err(trouble(folder.path(), KeyTrouble::HeaderGone));
         };
         let key = key?;
@@ -223,7 +224,12 @@ impl Vault {
         Ok((Header::new(self.source.name(), None, &key)?, key))
     }
 
-    fn key_for(&self, header: &Header, folder: &Folder) -> Result<SealingKey, Error> {
+    fn key_for(
+        &self,
+        header: &Header,
+        folder: &Folder,
+        problems: &Problems,
+    ) -> Result<SealingKey, Error> {
         match (&self.source, header) {
             (
                 KeySource::Passphrase(passphrase),
@@ -241,15 +247,20 @@ impl Vault {
                 },
             ) => from_keyring(options, item, false, folder),
             // A host may have the key from where the store had it.
-            (source, header) if header.derivation.is_none() => self.ready(source, folder),
+            (source, header) if header.derivation.is_none() => self.ready(source, folder, problems),
             _ => Err(self.other_kind(&header.made_with, folder)),
         }
     }
 
     /// The key of a source that has one at hand.
-    fn ready(&self, source: &KeySource, folder: &Folder) -> Result<SealingKey, Error> {
+    fn ready(
+        &self,
+        source: &KeySource,
+        folder: &Folder,
+        problems: &Problems,
+    ) -> Result<SealingKey, Error> {
         source
-            .key(folder.path())
+            .key(folder.path(), problems)
             .unwrap_or_else(|| Err(self.other_kind("key", folder)))
     }
 
@@ -344,22 +355,14 @@ fn opens_a_record(key: &SealingKey, folder: &Folder, problems: &Problems) -> Res
 
 /// HMAC-SHA-256 (RFC 2104) under a key of 32 bytes.
 fn hmac_sha256(key: &[u8; 32], message: &[&[u8]]) -> [u8; 32] {
-    let padded = |with: u8| {
-        let mut block = Zeroizing::new([with; SHA256_BLOCK]);
-        for (byte, key) in block.iter_mut().zip(key) {
-            *byte ^= key;
-        }
-        block
-    };
-    let mut inner = Sha256::new().chain_update(*padded(0x36));
+    // A key that is shorter than a block is padded with zeros.
+    let mut block = Zeroizing::new([0; SHA256_BLOCK]);
+    block[..key.len()].copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new((&*block).into());
     for part in message {
-        inner.update(part);
+        mac.update(part);
     }
-    Sha256::new()
-        .chain_update(*padded(0x5c))
-        .chain_update(inner.finalize())
-        .finalize()
-        .into()
+    mac.finalize().into_bytes().into()
 }
 
 const SHA256_BLOCK: usize = 64;

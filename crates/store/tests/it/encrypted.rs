@@ -214,6 +214,14 @@ async fn a_key_file_that_others_can_read_is_closed_to_them_and_a_link_is_refused
     let store = FileBackend::encrypted(&folder, KeySource::KeyFile(path.clone())).unwrap();
     store.save(&grant("a"), json(1), None).await.unwrap();
     assert_eq!(mode(&path), 0o600);
+    // Whoever may have read it is worth knowing of.
+    let problems = store.problems();
+    let [problem] = problems.as_slice() else {
+        panic!("{problems:?}")
+    };
+    let found = (problem.location.as_str(), &problem.kind);
+    let repaired = ProblemKind::PermissionsRepaired { mode: 0o644 };
+    assert_eq!(found, (path.to_str().unwrap(), &repaired));
     let link = temp.path().join("link.key");
     symlink(&path, &link).unwrap();
     let store = FileBackend::encrypted(&folder, KeySource::KeyFile(link)).unwrap();
@@ -480,6 +488,32 @@ async fn a_header_of_a_newer_version_is_left_alone_and_says_so() {
     let defect = Defect::NewerVersion { found: 2, known: 1 };
     assert_eq!(why, KeyTrouble::HeaderUnusable(defect));
     assert_eq!(snapshot(&folder), before);
+}
+
+#[tokio::test]
+async fn a_header_with_costs_or_a_salt_that_nothing_takes_is_unusable_and_not_a_wrong_passphrase() {
+    let (_temp, folder) = folder();
+    let id = grant("a");
+    let with = || FileBackend::encrypted(&folder, KeySource::Passphrase("p".into())).unwrap();
+    with().save(&id, json(1), None).await.unwrap();
+    let path = folder.join("key.json");
+    let whole = fs::read(&path).unwrap();
+    for (field, value) in [
+        ("salt", serde_json::json!("c2hvcnQ=")),
+        ("salt", serde_json::json!("")),
+        ("memory_kib", 7.into()),
+        ("lanes", 17.into()),
+        ("passes", 0.into()),
+    ] {
+        let mut header: serde_json::Value = serde_json::from_slice(&whole).unwrap();
+        header["argon2id"][field] = value.clone();
+        fs::write(&path, header.to_string()).unwrap();
+        let why = trouble(with().load(&id).await.unwrap_err());
+        let expected = KeyTrouble::HeaderUnusable(Defect::UnknownValue("argon2id"));
+        assert_eq!(why, expected, "{field}: {value}");
+    }
+    fs::write(&path, &whole).unwrap();
+    assert!(with().load(&id).await.unwrap().is_some());
 }
 
 #[tokio::test]

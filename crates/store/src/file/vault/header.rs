@@ -1,6 +1,6 @@
 //! `key.json`: what an encrypted folder says about its key. Nothing in it is secret.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, MIN_SALT_LEN, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -113,12 +113,21 @@ impl Derivation {
             .get("salt")
             .and_then(|salt| salt.as_str())
             .ok_or(WRONG)?;
-        Ok(Self {
+        let derivation = Self {
             salt: decoded(salt, "argon2id")?,
             memory_kib,
             passes,
             lanes,
-        })
+        };
+        // What Argon2 itself does not take is wrong with the file, not with the passphrase.
+        if derivation.salt.len() < MIN_SALT_LEN || derivation.params().is_err() {
+            return Err(Defect::UnknownValue("argon2id"));
+        }
+        Ok(derivation)
+    }
+
+    fn params(&self) -> Result<Params, argon2::Error> {
+        Params::new(self.memory_kib, self.passes, self.lanes, Some(KEY_BYTES))
     }
 
     fn value(&self) -> serde_json::Value {
@@ -133,8 +142,7 @@ impl Derivation {
     /// The key. Takes as long as it is meant to: some ten milliseconds.
     pub(super) fn key(&self, passphrase: &[u8]) -> Result<SealingKey, Error> {
         let failed = |error: argon2::Error| Error::Sealing(Box::new(error));
-        let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(KEY_BYTES))
-            .map_err(failed)?;
+        let params = self.params().map_err(failed)?;
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into(passphrase, &self.salt, key.as_mut_slice())

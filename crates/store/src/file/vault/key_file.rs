@@ -64,10 +64,10 @@ pub fn read_key_file(path: impl AsRef<Path>) -> Result<SealingKey, Error> {
 }
 
 /// The key in that file, for the store in `store`.
-pub(super) fn read(path: &Path, store: &Path) -> Result<SealingKey, Error> {
+pub(super) fn read(path: &Path, store: &Path, problems: &Problems) -> Result<SealingKey, Error> {
     let path = absolute(path)?;
     let parent = path.parent().unwrap_or(&path).to_owned();
-    let Some(file) = Folder::new(parent).open(&path, &Problems::default())? else {
+    let Some(file) = Folder::new(parent).open(&path, problems)? else {
         return Err(trouble(store, KeyTrouble::NoKeyFile { path }));
     };
     let unusable = |defect| {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 use super::key_file;
+use crate::problem::Problems;
 use crate::{Error, SealingKey};
 
 /// Where the key of an encrypted store comes from.
@@ -37,10 +38,19 @@ impl KeySource {
         }
     }
 
+    /// Whether it has the key at hand, without anything that only the header knows.
+    pub(super) fn has_key(&self) -> bool {
+        matches!(self, Self::KeyFile(_) | Self::Key(_))
+    }
+
     /// The key, where it takes nothing that only the header knows. Blocks for the moment that reading a file takes.
-    pub(super) fn key(&self, folder: &Path) -> Option<Result<SealingKey, Error>> {
+    pub(super) fn key(
+        &self,
+        folder: &Path,
+        problems: &Problems,
+    ) -> Option<Result<SealingKey, Error>> {
         match self {
-            Self::KeyFile(path) => Some(key_file::read(path, folder)),
+            Self::KeyFile(path) => Some(key_file::read(path, folder, problems)),
             Self::Key(key) => Some(Ok(key.clone())),
             Self::Passphrase(_) => None,
             #[cfg(feature = "keyring")]
