@@ -26,6 +26,8 @@ pub(crate) mod lock;
 pub(crate) mod name;
 mod platform;
 pub(crate) mod records;
+#[cfg(all(test, feature = "encrypted"))]
+mod tests;
 #[cfg(feature = "encrypted")]
 pub(crate) mod vault;
 

@@ -534,22 +534,26 @@ async fn a_store_that_was_made_anew_under_a_running_process_is_opened_anew() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_read_only_folder_can_be_read_and_refuses_saves_whole() {
+async fn a_folder_that_cannot_be_written_can_be_read_and_refuses_saves_whole() {
     use std::os::unix::fs::PermissionsExt as _;
     let (_temp, folder) = folder();
     let id = grant("a");
     let first = open(&folder, 1).save(&id, json(1), None).await.unwrap();
     let allow = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
     allow(0o500);
-    // The superuser is let through; there is nothing to show then.
+    // The superuser is let through everywhere but where a folder is in the way.
     let binds = fs::write(folder.join("probe"), "").is_err();
+    let record = &entries(&folder, ".sealed")[0];
+    if !binds {
+        fs::create_dir(folder.join(format!(".{record}.new"))).unwrap();
+    }
+    let before = fs::read(folder.join(record)).unwrap();
     let store = open(&folder, 1);
     assert_eq!(*store.load(&id).await.unwrap().unwrap().bytes, *json(1));
-    if binds {
-        let error = store.save(&id, json(2), Some(first)).await.unwrap_err();
-        assert!(matches!(error, Error::Io { .. }), "{error:?}");
-        assert_eq!(store.load(&id).await.unwrap().unwrap().generation, first);
-    }
+    let error = store.save(&id, json(2), Some(first)).await.unwrap_err();
+    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    assert_eq!(store.load(&id).await.unwrap().unwrap().generation, first);
+    assert_eq!(fs::read(folder.join(record)).unwrap(), before);
     allow(0o700);
 }
 

@@ -60,7 +60,8 @@ pub fn create_key_file(path: impl AsRef<Path>) -> Result<bool, Error> {
 /// [`Error::Key`] if there is no such file or it holds no key; [`Error::Io`] and [`Error::UnsafeFile`].
 pub fn read_key_file(path: impl AsRef<Path>) -> Result<SealingKey, Error> {
     let path = path.as_ref();
-    read(path, path.parent().unwrap_or(path))
+    // Nobody to tell of a repair but the log.
+    read(path, path.parent().unwrap_or(path), &Problems::default())
 }
 
 /// The key in that file, for the store in `store`.
