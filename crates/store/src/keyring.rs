@@ -70,8 +70,10 @@ impl Default for KeyringOptions {
     }
 }
 
-/// Finds out, within `limit` and without asking a person anything, whether the keyring can be written and read: an item is made,
-/// read and deleted again.
+/// Finds out, within `limit`, whether the keyring can be written and read: an item is made, read and deleted again.
+///
+/// It asks a person nothing on Linux and FreeBSD, where a locked keyring is an error, and on Windows, where the keyring is open while
+/// its user is logged in. On macOS a locked keychain asks for its password: nothing tells beforehand.
 ///
 /// # Errors
 /// [`Error::Keyring`]: its source, a [`KeyringError`], says why it cannot be used and what to do. [`Error::Random`] if the operating

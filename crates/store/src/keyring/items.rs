@@ -34,7 +34,8 @@ pub trait KeyringItems: Send + Sync + Debug {
     /// How many bytes an item may have.
     fn item_limit(&self) -> usize;
 
-    /// Fails if a person would be asked before anything else can be done: to unlock the keyring, for example.
+    /// Fails if a person would be asked before anything else can be done: to unlock the keyring, for example. One that cannot
+    /// tell says that it is usable, and may ask when it is used.
     ///
     /// # Errors
     /// Why it cannot be used unasked.

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{KeyringError, KeyringFault, KeyringItems};
 
-/// Connects when first used, and again after a failure: a Secret Service may have been restarted.
+/// Connects when first used, and again after a failure where that may help: a Secret Service may have been restarted.
 #[derive(Debug, Default)]
 pub(super) struct Native {
     store: Mutex<Option<Arc<CredentialStore>>>,
@@ -62,7 +62,7 @@ impl Native {
         let result = match known {
             Some(store) => match attempt(&*store) {
                 // The connection may be one to a service that is gone; everything here may be done twice.
-                Err(keyring_core::Error::PlatformFailure(error)) => {
+                Err(keyring_core::Error::PlatformFailure(error)) if platform::RECONNECTS => {
                     tracing::debug!(%error, "the keyring failed; connecting anew");
                     attempt(&*self.connect()?)
                 }
@@ -144,6 +144,8 @@ mod platform {
 
     use super::super::{KeyringError, KeyringFault};
 
+    /// Whether a failure may be one of the connection, so that another one helps.
+    pub(super) const RECONNECTS: bool = true;
     pub(super) const MODIFIERS: &[(&str, &str)] = &[];
     /// What it is where nothing can be connected to: no session, or nobody in it with the service.
     pub(super) const NO_CONNECTION: KeyringFault = KeyringFault::Absent;
@@ -204,6 +206,8 @@ mod platform {
 
     use super::super::{KeyringError, KeyringFault};
 
+    /// There is no connection: doing it again would only ask a person again who said no.
+    pub(super) const RECONNECTS: bool = false;
     pub(super) const MODIFIERS: &[(&str, &str)] = &[];
     pub(super) const NO_CONNECTION: KeyringFault = KeyringFault::Failed;
     /// The Keychain has no limit that matters; this keeps one call small.
@@ -213,14 +217,22 @@ mod platform {
         Ok(apple_native_keyring_store::keychain::Store::new()?)
     }
 
-    /// A locked keychain asks a person when it is used, and over SSH it refuses; nothing tells beforehand.
+    /// A locked keychain asks a person when it is used, and over SSH it refuses; nothing here tells beforehand.
     pub(super) fn usable_unasked() -> Result<(), KeyringError> {
         Ok(())
     }
 
-    pub(super) fn fault_of(_error: &(dyn Error + Send + Sync + 'static)) -> KeyringFault {
-        KeyringFault::Failed
+    pub(super) fn fault_of(error: &(dyn Error + Send + Sync + 'static)) -> KeyringFault {
+        let error = error.downcast_ref::<security_framework::base::Error>();
+        match error.map(|error| error.code()) {
+            Some(code) if SAID_NO.contains(&code) => KeyringFault::Locked,
+            _ => KeyringFault::Failed,
+        }
     }
+
+    /// A person said no, or gave a wrong password, or could not be asked: `errSecUserCanceled`, `errSecAuthFailed`,
+    /// `errSecInteractionNotAllowed`, `errSecInteractionRequired`.
+    const SAID_NO: [i32; 4] = [-128, -25293, -25308, -25315];
 }
 
 /// Unbuilt here.
@@ -233,6 +245,8 @@ mod platform {
 
     use super::super::{KeyringError, KeyringFault};
 
+    /// There is no connection: doing it again would only ask a person again who said no.
+    pub(super) const RECONNECTS: bool = false;
     /// Of this machine only: credentials that roam would be refreshed on two machines without a common lock.
     pub(super) const MODIFIERS: &[(&str, &str)] = &[("persistence", "Local")];
     pub(super) const NO_CONNECTION: KeyringFault = KeyringFault::Failed;
@@ -267,6 +281,8 @@ mod platform {
 
     use super::super::{KeyringError, KeyringFault};
 
+    /// There is no connection: doing it again would only ask a person again who said no.
+    pub(super) const RECONNECTS: bool = false;
     pub(super) const MODIFIERS: &[(&str, &str)] = &[];
     pub(super) const NO_CONNECTION: KeyringFault = KeyringFault::Unsupported;
     pub(super) const ITEM_LIMIT: usize = 2 * 1024;

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Command;
-use std::sync::Arc;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use doorkey_store::keyring::{KeyringError, probe};
 use doorkey_store::{
@@ -40,7 +41,9 @@ fn a_probe_writes_and_reads_an_unlocked_keyring_and_leaves_nothing_behind() {
 #[test]
 fn a_probe_of_a_locked_keyring_says_so_and_asks_nobody() {
     let mut keyring = Keyring::start(KeyringState::Locked);
+    let watch = Watch::start(&keyring);
     assert_eq!(probed(&keyring), "Locked false");
+    assert_eq!(watch.questions(&keyring), Vec::<String>::new());
     keyring.change(KeyringState::Unlocked);
     assert_eq!(probed(&keyring), "usable");
 }
@@ -115,18 +118,23 @@ fn a_keyring_that_is_locked_in_mid_use_keeps_the_record_and_says_that_it_is_lock
     let locks = tempfile::tempdir().unwrap();
     let process = start(&keyring, "count", locks.path());
     while process.said() != "saved 3" {}
-    drop(process);
-    keyring.change(KeyringState::Locked);
-    assert_eq!(
-        start(&keyring, "load", locks.path()).said(),
-        "failed Locked false"
-    );
+    let collection = "array:objpath:/org/freedesktop/secrets/aliases/default";
+    asked(&keyring, "Service.Lock", collection);
+    // The process goes on with the connection that it has.
+    let failed = loop {
+        let said = process.said();
+        if !said.starts_with("saved ") {
+            break said;
+        }
+    };
+    assert_eq!(failed, "failed Locked false");
     keyring.change(KeyringState::Unlocked);
-    let loaded = start(&keyring, "load", locks.path()).said();
-    assert!(
-        loaded.parse::<u64>().is_ok_and(|loaded| loaded >= 3),
-        "{loaded}"
-    );
+    let saved = loop {
+        if let Some(saved) = process.said().strip_prefix("saved ") {
+            break saved.parse::<u64>().unwrap();
+        }
+    };
+    assert!(saved > 3, "it counts on from where it was: {saved}");
 }
 
 #[test]
@@ -265,18 +273,97 @@ fn probed(keyring: &Keyring) -> String {
 
 /// How many items of ours are in the keyring, asked without our code.
 fn items(keyring: &Keyring) -> usize {
+    let wanted = format!("dict:string:string:service,{SERVICE}");
+    let answer = asked(keyring, "Service.SearchItems", &wanted);
+    answer.matches("object path").count()
+}
+
+/// What the Secret Service answers when it is asked without our code.
+fn asked(keyring: &Keyring, method: &str, argument: &str) -> String {
     let output = Command::new("dbus-send")
         .args(["--session", "--print-reply", "--reply-timeout=5000"])
         .args(["--dest=org.freedesktop.secrets", "/org/freedesktop/secrets"])
-        .arg("org.freedesktop.Secret.Service.SearchItems")
-        .arg(format!("dict:string:string:service,{SERVICE}"))
+        .arg(format!("org.freedesktop.Secret.{method}"))
+        .arg(argument)
         .envs(keyring.envs())
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stdout)
-        .matches("object path")
-        .count()
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Sees every call in a session that would make the Secret Service ask a person something.
+struct Watch {
+    monitor: Child,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Watch {
+    fn start(keyring: &Keyring) -> Self {
+        let mut monitor = Command::new("dbus-monitor")
+            .arg("--session")
+            .arg("type='method_call',interface='org.freedesktop.Secret.Service',member='Unlock'")
+            .arg("type='method_call',interface='org.freedesktop.Secret.Prompt'")
+            .envs(keyring.envs())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(monitor.stdout.take().unwrap()).lines();
+        let seen = Arc::new(Mutex::default());
+        let watch = Self {
+            monitor,
+            seen: Arc::clone(&seen),
+        };
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                seen.lock().unwrap().push(line);
+            }
+        });
+        watch.wait_for(keyring, "/watch/begins");
+        watch
+    }
+
+    /// The calls since it was started, all of them: a call of our own, which is seen after them, shows that it still watches.
+    fn questions(&self, keyring: &Keyring) -> Vec<String> {
+        self.wait_for(keyring, "/watch/ends");
+        let seen = self.seen.lock().unwrap();
+        let last = |marker: &str| seen.iter().rposition(|line| line.contains(marker));
+        let first = seen.iter().position(|line| line.contains("/watch/ends"));
+        let between = &seen[last("/watch/begins").unwrap() + 1..first.unwrap()];
+        let calls = between
+            .iter()
+            .filter(|line| line.starts_with("method call"));
+        let mut calls: Vec<String> = calls.cloned().collect();
+        // The line before the marker is the call that it is in.
+        let ours = calls.pop().unwrap();
+        assert!(ours.contains("member=Unlock"), "{ours}");
+        calls
+    }
+
+    fn wait_for(&self, keyring: &Keyring, marker: &str) {
+        let ends = Instant::now() + Duration::from_secs(30);
+        while !self
+            .seen
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|line| line.contains(marker))
+        {
+            assert!(Instant::now() < ends, "dbus-monitor sees no {marker}");
+            asked(
+                keyring,
+                "Service.Unlock",
+                &format!("array:objpath:{marker}"),
+            );
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.monitor.kill().unwrap();
+        self.monitor.wait().unwrap();
+    }
 }
 
 const CHILD: &str = "keyring::child";
