@@ -1,5 +1,7 @@
 //! What only shows between two steps of one operation.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::fs;
 use std::path::Path;
 
