@@ -56,6 +56,8 @@ pub(super) struct Inner {
     pub(super) refresh_brake: Brake,
     /// Scope sets a person refused lately, and when (UP-06).
     pub(super) refused_scopes: Mutex<Vec<(Scopes, SystemTime)>>,
+    /// Held by who tries again to save what only memory has.
+    pub(super) saving: Arc<tokio::sync::Mutex<()>>,
     /// When the store was last looked at for changes of other processes.
     pub(super) looked: Looked,
     /// Whose grant it is.
@@ -88,6 +90,7 @@ impl Inner {
             login_brake: Brake::default(),
             refresh_brake: Brake::default(),
             refused_scopes: Mutex::new(Vec::new()),
+            saving: Arc::default(),
             looked: Looked::default(),
             identities: Identities::default(),
             current: ArcSwapOption::empty(),

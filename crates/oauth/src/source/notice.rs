@@ -1,7 +1,7 @@
 //! A source that is in use notices what other processes do: sign in, refresh, sign out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::Handle;
@@ -10,31 +10,54 @@ use tokio::time::timeout;
 use super::held::Held;
 use super::inner::Inner;
 use super::newest::{Newest, newest};
+use super::save;
 use crate::error::Error;
 
-/// When the store was last looked at, in milliseconds since the epoch.
+/// When the store was last looked at, and how often in a row it took too long to answer.
 #[derive(Debug, Default)]
-pub(super) struct Looked(AtomicU64);
+pub(super) struct Looked {
+    /// In milliseconds since the epoch.
+    last: AtomicU64,
+    slow: AtomicU32,
+}
 
 impl Looked {
     /// Notes that what is current comes from the store, or goes there, just now.
     pub(super) fn at(&self, now: SystemTime) {
-        self.0.store(millis(now), Ordering::Relaxed);
+        self.last.store(millis(now), Ordering::Relaxed);
     }
 
     /// Whether it is time to look again. Of all who ask together, one is told so. A clock that was set
     /// back makes it so.
     fn is_due(&self, now: SystemTime, interval: Duration) -> bool {
         let now = millis(now);
-        let last = self.0.load(Ordering::Relaxed);
+        let last = self.last.load(Ordering::Relaxed);
         let age = now.checked_sub(last).map(Duration::from_millis);
-        if age.is_some_and(|age| age < interval) {
+        if age.is_some_and(|age| age < self.spaced(interval)) {
             return false;
         }
         let exchanged = self
-            .0
+            .last
             .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed);
         exchanged.is_ok()
+    }
+
+    /// The interval, or longer after looks that took too long: doubled with each, up to a minute, so that a
+    /// store that hangs does not hold up a caller in every interval.
+    fn spaced(&self, interval: Duration) -> Duration {
+        match self.slow.load(Ordering::Relaxed) {
+            0 => interval,
+            slow => interval.max(LONGEST_PAUSE.min(LIMIT * 2_u32.pow(slow.min(10)))),
+        }
+    }
+
+    /// Notes whether the store answered in time.
+    fn answered(&self, in_time: bool) {
+        let slow = match in_time {
+            true => 0,
+            false => self.slow.load(Ordering::Relaxed).saturating_add(1),
+        };
+        self.slow.store(slow, Ordering::Relaxed);
     }
 }
 
@@ -44,18 +67,34 @@ fn millis(time: SystemTime) -> u64 {
 }
 
 /// Looks whether another process changed the grant, at most once in the configured time: adopts what it
-/// changed, and forgets what is gone. Trouble with the store is no error here: it is told to whoever
+/// changed, and forgets what is gone. What a failing store left in memory only is saved again, in a task
+/// that nobody waits for. Trouble with the store is no error here: it is told to whoever
 /// needs the store.
 pub(super) async fn look(inner: &Arc<Inner>) {
     let Some(held) = inner.current() else {
         return;
     };
     let (now, interval) = (inner.clock.now(), inner.config.notice_interval);
-    // What only memory has is not in the store to be compared with.
-    if !held.saved || !inner.looked.is_due(now, interval) || Handle::try_current().is_err() {
+    if Handle::try_current().is_err() {
         return;
     }
-    match timeout(LIMIT, changed(inner, &held)).await {
+    if !held.saved {
+        // What only memory has is not in the store to be compared with: it is to get there, also where
+        // nobody is to look for changes.
+        if inner
+            .looked
+            .is_due(now, interval.clamp(LIMIT, LONGEST_PAUSE))
+        {
+            save::again(inner);
+        }
+        return;
+    }
+    if !inner.looked.is_due(now, interval) {
+        return;
+    }
+    let looked = timeout(LIMIT, changed(inner, &held)).await;
+    inner.looked.answered(looked.is_ok());
+    match looked {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "whether the grant changed could not be seen"),
         Err(_) => tracing::debug!("the store takes too long to say whether the grant changed"),
@@ -81,6 +120,8 @@ async fn changed(inner: &Inner, held: &Arc<Held>) -> Result<(), Error> {
 
 /// How long a caller waits for the store to say whether something changed.
 const LIMIT: Duration = Duration::from_secs(1);
+/// How long the next look waits at most because of looks that took too long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -99,5 +140,20 @@ mod tests {
         assert!(!looked.is_due(at(900), second));
         assert!(looked.is_due(at(900), Duration::ZERO));
         assert!(!looked.is_due(at(u64::MAX / 4), Duration::MAX));
+    }
+
+    #[test]
+    fn looks_that_take_too_long_are_spaced_out_up_to_a_minute_and_one_in_time_ends_that() {
+        let looked = Looked::default();
+        let second = Duration::from_secs(1);
+        let mut pauses = Vec::new();
+        for _ in 0..7 {
+            looked.answered(false);
+            pauses.push(looked.spaced(second).as_secs());
+        }
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(looked.spaced(Duration::MAX), Duration::MAX);
+        looked.answered(true);
+        assert_eq!(looked.spaced(second), second);
     }
 }

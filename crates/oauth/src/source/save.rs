@@ -96,6 +96,24 @@ async fn flush(inner: &Inner) {
     }
 }
 
+/// Tries again to save what a failing store left in memory only, in a task of its own; one at a time.
+pub(super) fn again(inner: &Arc<Inner>) {
+    let Ok(alone) = Arc::clone(&inner.saving).try_lock_owned() else {
+        return;
+    };
+    let own = Arc::clone(inner);
+    let spawned = inner.tasks.spawn(async move {
+        let _alone = alone;
+        // The failure itself was told already and stays on record until a save succeeds.
+        if let Err(error) = save_memory(&own).await {
+            tracing::debug!(%error, "what memory has could not be saved yet");
+        }
+    });
+    if let Err(error) = spawned {
+        tracing::debug!(%error, "what memory has cannot be saved here");
+    }
+}
+
 async fn save_memory(inner: &Inner) -> Result<(), Error> {
     let limit = inner.config.refresh_lock_limit;
     let _lock = inner.store.lock_grant(&inner.key, limit).await?;

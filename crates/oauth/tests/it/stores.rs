@@ -227,6 +227,60 @@ async fn a_refreshed_token_that_cannot_be_saved_is_used_and_the_trouble_reported
 }
 
 #[tokio::test]
+async fn a_refreshed_token_that_was_not_saved_is_saved_with_a_later_use_long_before_the_next_refresh_ref_04()
+ {
+    let world = World::new();
+    let backend = Fickle::default();
+    let store = Store::new(backend.clone());
+    let source = world.source(&store);
+    world.signed_in(&source).await;
+    world.clock().advance(3600);
+    backend.fail_after(1);
+    let token = source.token().await.unwrap().unwrap();
+    assert!(source.store_problem().is_some());
+    backend.heal();
+    world.clock().advance(1);
+    assert_eq!(source.token().await.unwrap().unwrap(), token);
+    let key = world.config().grant_key();
+    let stored = async || {
+        let grant = store.grant(&key).await.unwrap().unwrap().value;
+        grant.refresh_token.unwrap().expose_secret().to_owned()
+    };
+    tokio::time::timeout(LIMIT, async {
+        while stored().await != "refresh-3" {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await
+    .unwrap();
+    // No drain: the process is gone, and another one has the login.
+    drop(source);
+    assert_eq!(world.source(&store).token().await.unwrap().unwrap(), token);
+    assert_eq!(world.seen(Leg::Token).len(), 1);
+}
+
+#[tokio::test]
+async fn a_login_that_was_not_saved_is_saved_with_a_later_use_tok_21() {
+    let world = World::new();
+    let backend = Fickle::default();
+    let store = Store::new(backend.clone());
+    let source = world.source(&store);
+    backend.fail_after(2);
+    let login = source.login(&Challenges::default(), Arc::new(Browser::new(&world)));
+    assert!(matches!(login.await, Err(Error::Store(_))));
+    backend.heal();
+    world.clock().advance(1);
+    assert!(source.token().await.unwrap().is_some());
+    tokio::time::timeout(LIMIT, async {
+        while source.grant().await.unwrap().is_none() || source.store_problem().is_some() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
 async fn nothing_is_refreshed_early_when_the_result_could_not_be_saved() {
     let world = World::new();
     let backend = Fickle::default();
