@@ -89,6 +89,23 @@ impl Store {
         self.load(&key.record_id(), codec::decode_grant).await
     }
 
+    /// The grant of that key as [`grant`](Self::grant) gives it, but one that a newer version of the program wrote is an error and
+    /// not absent: for who would take an absent one for a sign-out, or send a person to a login that cannot be saved.
+    ///
+    /// Where there is none this costs an attempt to remove a version that no record ever has.
+    ///
+    /// # Errors
+    /// [`Error::NewerVersion`]: update, then try again. Others if the store cannot be reached or trusted.
+    pub async fn known_grant(&self, key: &GrantKey) -> Result<Option<Stored<Grant>>, Error> {
+        if let Some(stored) = self.grant(key).await? {
+            return Ok(Some(stored));
+        }
+        match self.remove_grant(key, Generation::new(0)).await {
+            Ok(()) | Err(Error::Conflict { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Saves a grant over the generation `expected` (`None`: where there is none), durably, and returns its new generation.
     ///
     /// # Errors

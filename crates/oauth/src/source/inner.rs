@@ -219,7 +219,15 @@ impl Inner {
 
     /// The stored grant, if there is one that is what the configuration asks for.
     pub(super) async fn stored(&self) -> Result<Option<Stored<Grant>>, Error> {
-        let stored = self.store.grant(&self.key).await?;
+        self.fitting(self.store.grant(&self.key).await?)
+    }
+
+    /// The same for who would forget a grant that is absent: one that a newer version wrote is an error.
+    pub(super) async fn stored_or_newer(&self) -> Result<Option<Stored<Grant>>, Error> {
+        self.fitting(self.store.known_grant(&self.key).await?)
+    }
+
+    fn fitting(&self, stored: Option<Stored<Grant>>) -> Result<Option<Stored<Grant>>, Error> {
         if let Some(stored) = &stored {
             self.check_grant(&stored.value)?;
         }

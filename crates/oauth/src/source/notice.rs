@@ -107,7 +107,7 @@ async fn changed(inner: &Inner, held: &Arc<Held>) -> Result<(), Error> {
         return Ok(());
     }
     // One that does not fit the configuration is not taken over, and the token at hand is still good.
-    match newest(Some(held), inner.stored().await)? {
+    match newest(Some(held), inner.stored_or_newer().await)? {
         Newest::Memory(_) => {}
         Newest::Other(newer) => inner.replace(Some(held), *newer, epoch),
         Newest::None => {

@@ -129,7 +129,7 @@ async fn without_lock(
 pub(super) async fn reread(inner: &Inner) -> Result<Arc<Held>, Error> {
     let epoch = inner.epoch();
     let memory = inner.current();
-    let held = match newest(memory.as_ref(), inner.stored().await)? {
+    let held = match newest(memory.as_ref(), inner.stored_or_newer().await)? {
         Newest::Memory(held) => (inner.epoch() == epoch).then_some(held),
         Newest::Other(held) => inner.publish_read(*held, epoch),
         Newest::None => {

@@ -54,7 +54,8 @@ pub(super) async fn take(
     };
     Ok(Turn {
         _lock: lock,
-        found: inner.store.grant(&inner.key).await?,
+        // Nobody is sent to a login that cannot be saved over what is there.
+        found: inner.store.known_grant(&inner.key).await?,
         before,
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use doorkey_http::Leg;
 use doorkey_oauth::{Challenges, LogoutOptions, TokenSource};
-use doorkey_store::{Grant, Store};
+use doorkey_store::{Backend as _, Grant, Store};
 
 use crate::browser::Browser;
 use crate::stores::Fickle;
@@ -171,4 +171,49 @@ async fn who_signs_in_while_others_use_the_old_token_disturbs_nobody() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     login.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_record_of_a_newer_version_ends_no_use_and_sends_nobody_to_a_page_st_07() {
+    let world = World::new();
+    let backend = Fickle::default();
+    let store = Store::new(backend.clone());
+    let (source, other, before) = two(&world, &store).await;
+    let key = world.config().grant_key();
+    let id = key.record_id();
+    let record = backend.load(&id).await.unwrap().unwrap();
+    let mut newer: serde_json::Value = serde_json::from_slice(&record.bytes).unwrap();
+    newer["version"] = 99.into();
+    let bytes = serde_json::to_vec(&newer).unwrap().into();
+    let saved = backend.save(&id, bytes, Some(record.generation));
+    saved.await.unwrap();
+    world.clock().advance(1);
+    assert_eq!(bearer(&source).await, Some(before));
+
+    let browser = Browser::new(&world);
+    let nothing = Challenges::default();
+    let login = other.login(&nothing, Arc::new(browser.clone())).await;
+    let started = other.start_login(&nothing, None).await;
+    for error in [login.unwrap_err(), started.unwrap_err()] {
+        assert!(format!("{error:?}").contains("NewerVersion"), "{error:?}");
+        assert!(!error.is_transient() && !error.needs_login());
+    }
+    assert!(browser.prompts().is_empty() && world.all().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_holds_up_a_caller_less_and_less() {
+    let world = World::new();
+    let backend = Fickle::default();
+    let store = Store::new(backend.clone());
+    let (source, _, before) = two(&world, &store).await;
+    let began = tokio::time::Instant::now();
+    for _ in 0..30 {
+        let _gate = backend.deliver_late();
+        world.clock().advance(1);
+        assert_eq!(bearer(&source).await.as_deref(), Some(before.as_str()));
+    }
+    // After 1, 3, 7 and 15 seconds.
+    let held_up = began.elapsed();
+    assert!(held_up <= Duration::from_millis(4500), "{held_up:?}");
 }
