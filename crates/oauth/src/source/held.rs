@@ -152,6 +152,14 @@ impl Held {
         }
     }
 
+    /// Whether it has a refresh token that is not the one of that record.
+    pub(super) fn has_another_refresh_token(&self, grant: &Grant) -> bool {
+        match (&self.grant.refresh_token, &grant.refresh_token) {
+            (Some(ours), Some(theirs)) => !same_secret(ours, theirs),
+            (ours, _) => ours.is_some(),
+        }
+    }
+
     /// The token, unless it has expired. One without a known expiry is used until it is rejected.
     pub(super) fn valid_token(&self, now: SystemTime) -> Option<&AccessToken> {
         self.token

@@ -42,7 +42,9 @@ pub(super) fn newest(
     let generation = Some(stored.generation);
     Ok(match memory {
         Some(held) if held.generation == generation => Newest::Memory(Arc::clone(held)),
-        Some(held) if held.is_token_of(&stored.value) => {
+        Some(held)
+            if held.is_token_of(&stored.value) && !is_only_renewable(held, &stored.value) =>
+        {
             // That a save failed was said of one that was made, if memory takes it for unsaved.
             let mut held = held.revised(stored.value, generation);
             held.saved = true;
@@ -57,6 +59,12 @@ pub(super) fn newest(
 
 fn other(held: Held) -> Newest {
     Newest::Other(Box::new(held))
+}
+
+/// Whether memory has the same access token with a refresh token that was not saved, as after a refresh whose
+/// access token was of no use.
+fn is_only_renewable(held: &Held, stored: &Grant) -> bool {
+    !held.saved && held.has_another_refresh_token(stored)
 }
 
 /// Whether memory has tokens that could not be saved and are newer than what is stored.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use doorkey_store::Grant;
+use http::StatusCode;
 use secrecy::SecretString;
 
-use super::held::Held;
+use super::held::{Held, Replaced};
 use super::inner::Inner;
 use super::refresh::is_spent;
 use super::{on_record, pace};
@@ -63,21 +64,13 @@ fn classify(error: &Error) -> Refusal {
 pub(super) async fn settle(inner: &Inner, attempt: Attempt, error: Error) -> Result<After, Error> {
     match classify(&error) {
         Refusal::Passing => Err(passing(inner, &attempt, error).await),
-        // Somebody who does not heed the lock may have rotated it: then the new one is what counts.
-        Refusal::Token(_) if is_replaced(inner, &attempt).await => Ok(After::Changed(Some(error))),
-        Refusal::Token(refusal) => {
-            let reason = if attempt.held.grant.refresh_started_at.is_some() {
-                LoginReason::RefreshInterrupted(refusal)
-            } else {
-                LoginReason::RefreshRefused(refusal)
-            };
-            note(inner, &attempt.held, |grant| {
-                grant.refresh_token = None;
-                on_record::record(grant, &reason);
-            })
-            .await;
-            Err(refuse(inner, reason, error))
-        }
+        Refusal::Token(refusal) => match is_replaced(inner, &attempt).await {
+            // Somebody who does not heed the lock may have rotated it: then the new one is what counts.
+            Ok(true) => Ok(After::Changed(Some(error))),
+            Ok(false) => Err(dead(inner, &attempt, refusal, error).await),
+            // Whether that is the end only the store can say: it is asked again after a while.
+            Err(trouble) => Err(inner.wait_after(trouble)),
+        },
         Refusal::Request(refusal) => {
             let reason = LoginReason::RefreshRefused(refusal);
             note(inner, &attempt.held, |grant| {
@@ -103,6 +96,21 @@ pub(super) async fn settle(inner: &Inner, attempt: Attempt, error: Error) -> Res
     }
 }
 
+/// The refresh token is dead, and no other one is there.
+async fn dead(inner: &Inner, attempt: &Attempt, refusal: ProtocolError, error: Error) -> Error {
+    let reason = if attempt.held.grant.refresh_started_at.is_some() {
+        LoginReason::RefreshInterrupted(refusal)
+    } else {
+        LoginReason::RefreshRefused(refusal)
+    };
+    note(inner, &attempt.held, |grant| {
+        grant.refresh_token = None;
+        on_record::record(grant, &reason);
+    })
+    .await;
+    refuse(inner, reason, error)
+}
+
 fn refuse(inner: &Inner, reason: LoginReason, error: Error) -> Error {
     if let Some(held) = inner.current() {
         held.refuse(reason.clone());
@@ -111,12 +119,15 @@ fn refuse(inner: &Inner, reason: LoginReason, error: Error) -> Error {
     inner.login_required(reason, Some(error))
 }
 
-/// Keeps everything and waits a while. An answer shows that no token was lost; silence does not,
-/// and then the record keeps saying that a refresh was begun.
+/// Keeps everything and waits a while. An answer of the server shows that no token was lost; silence does
+/// not, nor does a 500, 502 or 504, which may come from in between or after the token was spent: then the
+/// record keeps saying that a refresh was begun.
 async fn passing(inner: &Inner, attempt: &Attempt, error: Error) -> Error {
     let now = inner.clock.now();
     let unsent = matches!(&error, Error::Http(cause) if cause.is_connect());
-    let told = unsent || matches!(error, Error::TokenEndpoint { .. });
+    let told = unsent
+        || matches!(&error, Error::TokenEndpoint { status, .. }
+            if !status.is_server_error() || *status == StatusCode::SERVICE_UNAVAILABLE);
     // Trying again would not help against a clock that is wrong (DP-17).
     let is_clock = error.next_step() == Some(NextStep::CheckClock);
     let error = if error.is_transient() || !is_answer(&error) || is_clock {
@@ -196,15 +207,17 @@ fn is_answer(error: &Error) -> bool {
     }
 }
 
-async fn is_replaced(inner: &Inner, attempt: &Attempt) -> bool {
-    match inner.store.grant(&inner.key).await {
-        Ok(Some(stored)) => {
-            Some(stored.generation) != attempt.held.generation
-                && stored.value.refresh_token.is_some()
-                && !is_spent(&stored.value, &attempt.refresh_token)
-        }
-        _ => false,
-    }
+/// Whether the store has another refresh token by now.
+///
+/// # Errors
+/// [`Error::Store`]: nobody knows.
+async fn is_replaced(inner: &Inner, attempt: &Attempt) -> Result<bool, Error> {
+    let stored = inner.store.known_grant(&inner.key).await?;
+    Ok(stored.is_some_and(|stored| {
+        Some(stored.generation) != attempt.held.generation
+            && stored.value.refresh_token.is_some()
+            && !is_spent(&stored.value, &attempt.refresh_token)
+    }))
 }
 
 /// Changes the record of `held` if it still is the stored one, and the current grant with it.
@@ -220,11 +233,23 @@ async fn note(inner: &Inner, held: &Held, change: impl FnOnce(&mut Grant)) {
         .await
     {
         Ok(generation) => {
-            inner.publish(held.revised(grant, Some(generation)));
+            let mut noted = held.revised(grant, Some(generation));
+            noted.saved = true;
+            inner.publish(noted);
+            if !held.saved {
+                inner.note_store(None);
+            }
         }
         Err(error) => {
             tracing::warn!(%error, "the outcome of a refresh could not be noted");
-            inner.publish(held.revised(grant, held.generation));
+            let mut noted = held.revised(grant, held.generation);
+            // A new refresh token is in memory only then, and is to get into the store yet.
+            if held.saved && noted.has_another_refresh_token(&held.grant) {
+                noted.saved = false;
+                noted.replaced = Replaced::of(&held.grant);
+                inner.note_store(Some(error.into()));
+            }
+            inner.publish(noted);
         }
     }
 }

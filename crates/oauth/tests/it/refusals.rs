@@ -11,6 +11,7 @@ use http::header::RETRY_AFTER;
 use secrecy::SecretString;
 
 use crate::browser::Browser;
+use crate::stores::Fickle;
 use crate::world::{ISSUER, World};
 
 enum Meaning {
@@ -356,5 +357,51 @@ async fn no_error_shows_a_secret_err_11() {
         for secret in ["access-", "refresh-", "sentinel", "code-"] {
             assert!(!text.contains(secret), "{text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_no_end_while_the_store_cannot_say_whether_the_token_was_replaced_ref_07() {
+    let world = World::new();
+    let backend = Fickle::default();
+    let source = world.source(&Store::new(backend.clone()));
+    world.signed_in(&source).await;
+    world.clock().advance(3600);
+    world.script(Leg::Token, 400, r#"{"error":"invalid_grant"}"#);
+    let failing = backend.clone();
+    world.set().before_token_answer = Some(Arc::new(Box::new(move || {
+        failing.fail_loads(true);
+        Box::pin(async {})
+    })));
+    let error = source.token().await.unwrap_err();
+    assert!(matches!(error, Error::Store(_)), "{error:?}");
+    assert!(!error.needs_login());
+    backend.fail_loads(false);
+    world.set().before_token_answer = None;
+    // Nobody asks at once.
+    assert!(source.token().await.is_err());
+    assert_eq!(world.seen(Leg::Token).len(), 1);
+    let grant = source.grant().await.unwrap().unwrap().value;
+    assert!(grant.refresh_token.is_some() && grant.last_error.is_none());
+    world.clock().advance(60);
+    assert!(source.token().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn only_an_answer_that_the_server_gave_itself_says_that_no_token_was_lost_ref_08() {
+    for (status, is_open) in [
+        (200, false),
+        (400, false),
+        (429, false),
+        (503, false),
+        (500, true),
+        (502, true),
+        (504, true),
+    ] {
+        let world = World::new();
+        let body = r#"{"error":"temporarily_unavailable"}"#;
+        let (source, _) = refused(&world, &Store::memory(), status, body).await;
+        let grant = source.grant().await.unwrap().unwrap().value;
+        assert_eq!(grant.refresh_started_at.is_some(), is_open, "{status}");
     }
 }

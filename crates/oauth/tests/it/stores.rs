@@ -34,6 +34,8 @@ struct State {
     /// The next record that is read is delivered only after a while.
     late: Mutex<Option<Gate>>,
     slow_removes: AtomicBool,
+    /// Whether somebody else is a little faster with each removal.
+    lost_removes: AtomicBool,
     slow_saves: AtomicBool,
 }
 
@@ -72,6 +74,10 @@ impl Fickle {
 
     pub(crate) fn remove_slowly(&self) {
         self.0.slow_removes.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn lose_removes(&self) {
+        self.0.lost_removes.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn save_slowly(&self) {
@@ -150,6 +156,9 @@ impl Backend for Fickle {
         Box::pin(async move {
             if self.0.slow_removes.load(Ordering::SeqCst) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            if self.0.lost_removes.load(Ordering::SeqCst) {
+                self.0.memory.remove(id, expected).await?;
             }
             self.0.memory.remove(id, expected).await
         })
@@ -266,8 +275,10 @@ async fn a_login_that_was_not_saved_is_saved_with_a_later_use_tok_21() {
     let store = Store::new(backend.clone());
     let source = world.source(&store);
     backend.fail_after(2);
-    let login = source.login(&Challenges::default(), Arc::new(Browser::new(&world)));
-    assert!(matches!(login.await, Err(Error::Store(_))));
+    let login = source
+        .login(&Challenges::default(), Arc::new(Browser::new(&world)))
+        .await;
+    assert!(matches!(login, Err(Error::Store(_))));
     backend.heal();
     world.clock().advance(1);
     assert!(source.token().await.unwrap().is_some());
@@ -463,4 +474,41 @@ async fn a_login_in_the_same_second_counts_more_than_an_unsaved_refresh_law_6() 
     let theirs = other.token().await.unwrap().unwrap();
     let header = theirs.header_value().unwrap();
     assert_eq!(header, format!("Bearer {}", token.expose_secret()).as_str());
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_a_downgraded_refresh_is_saved_when_the_store_works_again_dp_16_ref_04()
+{
+    const BOUND: &str = r#"{"access_token":"bound-1","token_type":"DPoP","expires_in":3600,"refresh_token":"first"}"#;
+    const BEARER: &str = r#"{"access_token":"bearer-1","token_type":"Bearer","expires_in":3600,"refresh_token":"second"}"#;
+    let world = World::new();
+    let algorithms = serde_json::json!(["ES256"]);
+    world.set().metadata["dpop_signing_alg_values_supported"] = algorithms;
+    let backend = Fickle::default();
+    let store = Store::new(backend.clone());
+    let mut config = world.config();
+    config.dpop = doorkey_oauth::DpopChoice::Require;
+    let source = world.source_with(config, &store);
+    world.script(Leg::Token, 200, BOUND);
+    world.signed_in(&source).await;
+    world.clock().advance(3600);
+    world.script(Leg::Token, 200, BEARER);
+    // The intent is saved, what came of it is not.
+    backend.fail_after(1);
+    let error = source.token().await.unwrap_err();
+    assert!(matches!(error, Error::TokenNotBound { .. }), "{error:?}");
+    assert!(source.store_problem().is_some());
+    backend.heal();
+    // Another process makes a note meanwhile, about the same access token.
+    let key = world.config().grant_key();
+    let stored = store.grant(&key).await.unwrap().unwrap();
+    let mut noted = stored.value;
+    noted.proof = Proof::Accepted;
+    let saved = store.save_grant(&key, &noted, Some(stored.generation));
+    saved.await.unwrap();
+    source.drain(LIMIT).await.unwrap();
+    assert!(source.store_problem().is_none());
+    let grant = store.grant(&key).await.unwrap().unwrap().value;
+    assert_eq!(grant.refresh_token.unwrap().expose_secret(), "second");
+    assert_eq!(grant.token_type, "DPoP");
 }
