@@ -139,7 +139,8 @@ async fn remove(inner: &Inner, mut stored: Option<Stored<Grant>>) -> StepOutcome
         };
         match &stored {
             Some(stored) => generation = stored.generation,
-            None => return StepOutcome::Done,
+            // Somebody else removed it, but not what was set aside.
+            None => return discard_set_aside(inner, StepOutcome::Done).await,
         }
     }
     StepOutcome::Failed(conflict.map_or(Error::TaskLost, Error::from))

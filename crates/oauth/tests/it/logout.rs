@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use doorkey_http::Leg;
 use doorkey_oauth::{Challenges, LogoutOptions, StepOutcome, TokenSource};
-use doorkey_store::{RegistrationKey, Store};
+use doorkey_store::{Backend as _, RegistrationKey, Store};
 use serde_json::json;
 
+use crate::stores::Fickle;
 use crate::world::{ISSUER, LIMIT, World};
 
 fn forget() -> LogoutOptions {
@@ -208,6 +209,25 @@ async fn an_unsupported_token_type_is_no_failure_and_no_endpoint_is_said_rev_03(
     assert!(matches!(report.revoked_refresh, StepOutcome::Unsupported));
     assert!(matches!(report.removed_local, StepOutcome::Done));
     assert!(world.all().is_empty());
+}
+
+#[tokio::test]
+async fn copies_that_were_set_aside_go_also_when_another_process_removed_the_record_first_rev_04() {
+    let world = World::new();
+    let backend = Fickle::default();
+    let store = Store::new(backend.clone());
+    let key = world.config().grant_key();
+    let damaged = b"{\"version\":1,\"refresh_token\":\"a secret\"".to_vec();
+    let id = key.record_id();
+    let saved = backend.save(&id, damaged.into(), None);
+    saved.await.unwrap();
+    assert!(store.grant(&key).await.unwrap().is_none(), "set aside");
+    let source = world.source(&store);
+    world.signed_in(&source).await;
+    backend.lose_removes();
+    let report = source.logout(LogoutOptions::default()).await.unwrap();
+    assert!(matches!(report.removed_local, StepOutcome::Done));
+    assert_eq!(store.discard_set_aside_grants(&key).await.unwrap(), 0);
 }
 
 #[tokio::test]
