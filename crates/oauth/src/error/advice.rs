@@ -62,9 +62,10 @@ impl Error {
             Self::LoginRequired { .. } | Self::LoginTimedOut { .. } | Self::LoginAbandoned => {
                 Some(NextStep::Login)
             }
-            Self::NoPendingLogin | Self::InvalidAuthorizationResponse(InvalidResponse::Expired) => {
-                Some(NextStep::StartLogin)
-            }
+            Self::NoPendingLogin
+            | Self::InvalidAuthorizationResponse(
+                InvalidResponse::Expired | InvalidResponse::OtherSettings,
+            ) => Some(NextStep::StartLogin),
             Self::InvalidAuthorizationResponse(
                 InvalidResponse::NotTheAddress
                 | InvalidResponse::NoState

@@ -32,6 +32,10 @@ pub enum InvalidResponse {
     /// The request it answers is too old.
     #[error("it answers a request that is no longer valid")]
     Expired,
+    /// The request it answers was made with other settings than those of now: client, resource, issuer, flow or
+    /// binding. Start the login again.
+    #[error("it answers a request that was made with other settings")]
+    OtherSettings,
 }
 
 /// What there can be too many of within a minute.

@@ -1,9 +1,10 @@
 //! Logins that one process starts and another one finishes, and how many are started.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorkey_discovery::{Challenges, Issuer};
-use doorkey_store::{Login, PendingAuthorization, Stored};
+use doorkey_store::{LockGuard, Login, PendingAuthorization, Stored};
 use tokio::sync::oneshot;
 
 use super::inner::Inner;
@@ -12,7 +13,7 @@ use crate::callback::{Judgement, judge, pasted_query, state_problem};
 use crate::clock::{from_unix_seconds, unix_seconds};
 use crate::error::{Attempts, Error, InvalidResponse};
 use crate::exchange::is_invalid_client;
-use crate::flow::Flow;
+use crate::flow::{DpopChoice, Flow};
 use crate::interaction::Deny;
 use crate::learned;
 use crate::report::{LoginReport, PendingLogin, StartedLogin};
@@ -44,8 +45,10 @@ async fn started_for(
     mut wish: Wish,
     redirect_uri: Option<String>,
 ) -> Result<StartedLogin, Error> {
+    let _turn = turn(inner).await?;
+    // Nobody is sent to a login that cannot be saved over what is there.
+    let stored = inner.store.known_grant(&inner.key).await?;
     note_start(inner).await?;
-    let stored = inner.store.grant(&inner.key).await?;
     wish.previous = stored.as_ref().map(login::previous);
     let first = started::start(inner.parts(), &wish, redirect_uri.clone()).await;
     let started = match first {
@@ -74,6 +77,15 @@ async fn started_for(
         match_kind,
         source,
     })
+}
+
+/// The right to sign in, for one half of a login (AZ-22). Somebody who is at a page has it for longer than
+/// anybody should wait here: their login is neither overtaken nor overwritten.
+///
+/// # Errors
+/// [`Error::Store`] with a lock timeout, while another login is under way: try again when it is over.
+async fn turn(inner: &Inner) -> Result<LockGuard, Error> {
+    Ok(inner.store.lock_login(&inner.key, TURN).await?)
 }
 
 /// Only a browser comes back with something to paste.
@@ -130,6 +142,8 @@ pub(super) async fn finish(inner: &Arc<Inner>, callback: &str) -> Result<LoginRe
 }
 
 async fn finished(inner: &Inner, callback: &str) -> Result<LoginReport, Error> {
+    // Held to the end, as by a login in one piece.
+    let _turn = turn(inner).await?;
     let mut conflict = None;
     for _ in 0..ROUNDS {
         let Some((stored, pending)) = waiting(inner).await? else {
@@ -140,6 +154,12 @@ async fn finished(inner: &Inner, callback: &str) -> Result<LoginReport, Error> {
             drop(take(inner, stored).await);
             return Err(Error::InvalidAuthorizationResponse(
                 InvalidResponse::Expired,
+            ));
+        }
+        if !fits(inner, &pending) {
+            drop(take(inner, stored).await);
+            return Err(Error::InvalidAuthorizationResponse(
+                InvalidResponse::OtherSettings,
             ));
         }
         let record = started::record(&pending);
@@ -211,8 +231,23 @@ async fn save(
     saved.await.map(drop)
 }
 
+/// Whether it can no longer be answered. One that was made in the future is of a clock that has been set
+/// back since: nobody knows how old it is.
 fn is_over(pending: &PendingAuthorization, now: u64) -> bool {
-    pending.expires_at < now
+    pending.expires_at < now || pending.started_at > now.saturating_add(AHEAD)
+}
+
+/// Whether a grant of that request would be what the configuration asks for now (ST-02).
+fn fits(inner: &Inner, pending: &PendingAuthorization) -> bool {
+    let mut draft = pending.grant.clone();
+    let is_bound = match inner.config.dpop {
+        // A bearer token in answer would not do.
+        DpopChoice::Require => pending.binding_required,
+        _ => draft.dpop_key.is_some(),
+    };
+    let kind = if is_bound { "DPoP" } else { "Bearer" };
+    kind.clone_into(&mut draft.token_type);
+    inner.config.check(&draft).is_ok()
 }
 
 fn told(pending: &PendingAuthorization) -> PendingLogin {
@@ -230,9 +265,17 @@ fn told(pending: &PendingAuthorization) -> PendingLogin {
 /// See [`TokenSource::pending_login`](crate::TokenSource::pending_login).
 pub(super) async fn pending(inner: &Inner) -> Result<Option<PendingLogin>, Error> {
     let now = unix_seconds(inner.clock.now());
-    let waiting = waiting(inner).await?;
-    let open = waiting.filter(|(_, pending)| !is_over(pending, now));
-    Ok(open.map(|(_, pending)| told(&pending)))
+    let Some((stored, pending)) = waiting(inner).await? else {
+        return Ok(None);
+    };
+    if is_over(&pending, now) {
+        // Its secrets are of no use any more. Who looks is not to fail because of that.
+        if let Err(error) = take(inner, stored).await {
+            tracing::debug!(%error, "a login that can no longer be finished could not be removed");
+        }
+        return Ok(None);
+    }
+    Ok(Some(told(&pending)))
 }
 
 /// Notes that a login begins, unless too many did within a minute. It also shows that the store can be
@@ -280,6 +323,8 @@ pub(super) async fn forget(inner: &Inner) -> Result<(), Error> {
     let mut conflict = None;
     for _ in 0..ROUNDS {
         let Some(stored) = inner.store.login(&inner.key).await? else {
+            // Nothing is left, whoever removed it.
+            conflict = None;
             break;
         };
         let removed = inner.store.remove_login(&inner.key, stored.generation);
@@ -320,3 +365,7 @@ async fn change(inner: &Inner, mut change: impl FnMut(&mut Login) -> bool) -> Re
 }
 
 const ROUNDS: usize = 5;
+/// How long half a login waits for another one to end.
+const TURN: Duration = Duration::from_secs(5);
+/// How many seconds ahead the clock of another process may be.
+const AHEAD: u64 = 60;

@@ -171,7 +171,6 @@ async fn an_answer_that_comes_after_ten_minutes_is_refused_and_the_login_removed
     world.clock().advance(600);
     assert!(source.pending_login().await.unwrap().is_some());
     world.clock().advance(1);
-    assert!(source.pending_login().await.unwrap().is_none());
     // Whatever is pasted: it cannot be finished.
     let error = source.finish_login("yes").await.unwrap_err();
     assert_eq!(invalid(&error), InvalidResponse::Expired);
@@ -309,4 +308,76 @@ async fn what_is_kept_of_a_started_login_is_shown_nowhere() {
     assert!(started.url.as_str().contains(pending.state.expose_secret()));
     let browser = Browser::new(&world);
     assert!(browser.prompts().is_empty());
+}
+
+#[tokio::test]
+async fn a_started_login_that_expired_or_is_of_the_future_is_removed_when_it_is_seen_rsp_11() {
+    let world = World::new();
+    let store = Store::memory();
+    let key = world.config().grant_key();
+    let source = world.source(&store);
+    let removed = async || {
+        assert!(source.pending_login().await.unwrap().is_none());
+        let stored = store.login(&key).await.unwrap();
+        assert!(stored.unwrap().value.pending.is_none());
+    };
+    start(&source).await;
+    world.clock().advance(601);
+    removed().await;
+    start(&source).await;
+    world.clock().set_back(60);
+    assert!(source.pending_login().await.unwrap().is_some(), "a little");
+    world.clock().set_back(1);
+    removed().await;
+
+    let started = start(&source).await;
+    world.clock().set_back(3600);
+    let callback = approved(&world, &started);
+    let error = source.finish_login(&callback).await.unwrap_err();
+    assert_eq!(invalid(&error), InvalidResponse::Expired);
+    assert!(world.seen(Leg::Token).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_login_is_neither_begun_nor_finished_while_another_is_under_way_az_22() {
+    let world = World::new();
+    let store = Store::memory();
+    let source = world.source(&store);
+    let callback = approved(&world, &start(&source).await);
+    world.start_over();
+    let key = world.config().grant_key();
+    let lock = store.lock_login(&key, Duration::ZERO).await.unwrap();
+    let nothing = Challenges::default();
+    for error in [
+        source
+            .start_login(&nothing, None)
+            .await
+            .map(drop)
+            .unwrap_err(),
+        source.finish_login(&callback).await.map(drop).unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Store(_)), "{error:?}");
+        assert!(error.is_transient());
+    }
+    assert!(world.all().is_empty());
+    drop(lock);
+    source.finish_login(&callback).await.unwrap();
+    assert_eq!(world.legs(), [Leg::Token]);
+}
+
+#[tokio::test]
+async fn a_started_login_is_not_finished_with_other_settings_st_02() {
+    let world = World::new();
+    let store = Store::memory();
+    let started = start(&world.source(&store)).await;
+    let callback = approved(&world, &started);
+    let mut config = world.config();
+    config.dpop = doorkey_oauth::DpopChoice::Require;
+    let source = world.source_with(config, &store);
+    let error = source.finish_login(&callback).await.unwrap_err();
+    assert_eq!(invalid(&error), InvalidResponse::OtherSettings);
+    assert_eq!(error.next_step(), Some(NextStep::StartLogin));
+    assert!(world.seen(Leg::Token).is_empty());
+    let error = source.finish_login(&callback).await.unwrap_err();
+    assert!(matches!(error, Error::NoPendingLogin), "taken away");
 }
