@@ -20,6 +20,7 @@
 )]
 
 mod clock;
+mod disk;
 mod home;
 mod identity_provider;
 pub mod network;
@@ -30,6 +31,7 @@ pub mod worker;
 mod world;
 
 pub use clock::HandClock;
+pub use disk::Disk;
 pub use home::{Home, Records};
 pub use identity_provider::IdentityProvider;
 pub use person::{Person, Typing};

@@ -5,21 +5,25 @@
 
 pub mod child;
 mod kills;
+mod moment;
 mod site;
 
 use std::{
+    ffi::OsStr,
     fmt,
     path::{Path, PathBuf},
     process::Stdio,
 };
 
 use doorkey_store::{FileBackend, KeySource, Store};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
 pub use kills::{Tally, kills};
+pub use moment::{Moment, kill_before_waiting};
 pub use site::Site;
 
 use crate::LIMIT;
@@ -151,6 +155,8 @@ pub struct Worker {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+    /// Nobody else's, and empty: the store is all that processes share.
+    home: TempDir,
 }
 
 impl Worker {
@@ -186,17 +192,22 @@ impl Worker {
 
     /// `first` is what starts it.
     async fn of(first: &[&str], site: &Site, (stop, ahead): (Option<Step>, i64)) -> Self {
-        // Writing more than it may is to fail in the process, not to end it.
-        let mut command = Command::new("/bin/sh");
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let mut words = first
+            .iter()
+            .map(OsStr::new)
+            .chain([site.program.as_os_str()]);
+        let mut command = Command::new(words.next().expect("a program"));
         command
-            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
-            .args(first)
-            .arg(&site.program)
+            .args(words)
             .args([&site.argument, &site.world.mcp.url()])
             .arg(stop.map_or_else(|| "-".to_owned(), |step| format!("{step:?}")))
             .arg(ahead.to_string())
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("HOME", home.path())
+            .env("DOORKEY_HOME", home.path())
+            .current_dir(home.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
@@ -207,6 +218,7 @@ impl Worker {
             child,
             input,
             output,
+            home,
         };
         assert_eq!(worker.line().await.as_deref(), Some("ready"));
         worker
@@ -228,7 +240,7 @@ impl Worker {
 
     /// What came of it.
     pub async fn said(&mut self) -> Said {
-        let Some(line) = self.line().await else {
+        let Some(line) = self.news().await else {
             return Said::Nothing;
         };
         match line.split_once(' ') {
@@ -244,7 +256,15 @@ impl Worker {
     /// # Panics
     /// When it goes on instead.
     pub async fn stopped(&mut self) {
-        assert_eq!(self.line().await.as_deref(), Some("stopped"));
+        assert_eq!(self.news().await.as_deref(), Some("stopped"));
+    }
+
+    /// Waits until it has waited for a lock for a while that another one holds.
+    ///
+    /// # Panics
+    /// When it gets the lock instead.
+    pub async fn waits(&mut self) {
+        assert_eq!(self.line().await.as_deref(), Some(child::WAITS));
     }
 
     /// SIGKILL: nothing of the process runs any more.
@@ -261,11 +281,29 @@ impl Worker {
     }
 
     /// Lets it save what is left to save and end; says what could not be saved.
+    ///
+    /// # Panics
+    /// When it left something in its home: what it kept there others would not have.
     pub async fn end(mut self) -> Option<String> {
         drop(self.input.write_all(b"end\n").await);
-        let line = self.line().await.unwrap_or_default();
+        let line = self.news().await.unwrap_or_default();
         drop(self.child.wait().await);
+        let mut left = std::fs::read_dir(self.home.path()).expect("a folder");
+        assert!(
+            left.next().is_none(),
+            "it shares the store and nothing else"
+        );
         line.strip_prefix("unsaved ").map(str::to_owned)
+    }
+
+    /// The next line about something else than its waiting.
+    async fn news(&mut self) -> Option<String> {
+        loop {
+            let line = self.line().await;
+            if line.as_deref() != Some(child::WAITS) {
+                return line;
+            }
+        }
     }
 
     async fn line(&mut self) -> Option<String> {

@@ -100,6 +100,10 @@ fn wait() -> io::Result<()> {
     Ok(())
 }
 
+/// What it says once when it has waited for a lock for [`A_WHILE`]: another one holds it.
+pub(super) const WAITS: &str = "waits";
+const A_WHILE: Duration = Duration::from_millis(100);
+
 /// Where to stop.
 #[derive(Clone, Copy, Debug)]
 struct Steps(Option<Step>);
@@ -204,7 +208,14 @@ impl Backend for Stopping {
     ) -> BoxFuture<'a, Result<LockGuard, StoreError>> {
         Box::pin(async move {
             self.steps.reach(Step::BeforeLock).await;
-            let lock = self.backend.lock(id, limit).await;
+            let mut locking = self.backend.lock(id, limit);
+            let lock = match tokio::time::timeout(A_WHILE, &mut locking).await {
+                Ok(lock) => lock,
+                Err(_) => {
+                    drop(say(WAITS));
+                    locking.await
+                }
+            };
             self.steps.reach(Step::Locked).await;
             lock
         })

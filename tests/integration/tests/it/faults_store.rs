@@ -8,7 +8,10 @@ use std::{
 };
 
 use doorkey_testkit::Fault;
-use integration::worker::{Place, Said, Site, Worker};
+use integration::{
+    Disk,
+    worker::{Place, Said, Site, Worker},
+};
 
 /// One row of the table in `docs/reliability.md`.
 struct Row {
@@ -114,53 +117,48 @@ async fn afterwards(site: &Site, fault: &'static str, first: &Said) -> Row {
     }
 }
 
-/// Limits how large a file the process may write, as a disk does that is full.
-fn room(worker: &Worker, limit: &str) {
-    let status = std::process::Command::new("prlimit")
-        .args(["--pid", &worker.id().to_string()])
-        .arg(format!("--fsize={limit}:"))
-        .status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "prlimit, of util-linux"
-    );
+/// With its store on a disk that can be filled.
+async fn on_a_disk() -> (Disk, Site) {
+    let disk = Disk::new();
+    let folder = disk.folder().join("state");
+    let site = Site::with(|auth| auth, |_| Place::File(folder)).await;
+    (disk, site)
 }
 
 async fn full_before_the_request() -> Row {
-    let site = Site::on_files().await;
+    let (disk, site) = on_a_disk().await;
     site.expire().await;
-    let mut worker = Worker::start(&site, None).await;
-    room(&worker, "0");
-    worker.go().await;
-    let said = worker.said().await;
+    disk.fill();
+    let (worker, said) = ask(&site).await;
     assert!(
-        matches!(&said, Said::Failed(why) if why.contains("too large")),
+        matches!(&said, Said::Failed(why) if why.contains(NO_SPACE)),
         "{said}"
     );
     worker.end().await;
     assert_eq!(site.requests(), 0, "nothing was sent");
+    disk.free();
     afterwards(&site, "a full disk", &said).await
 }
 
 /// A worker whose request is at the server, and whose disk is full from now on.
-async fn full_from_now_on(site: &Site) -> (Worker, Said) {
+async fn full_from_now_on(disk: &Disk, site: &Site) -> (Worker, Said) {
     site.expire().await;
     site.fault(Fault::Slow(Duration::from_millis(500)));
     let mut worker = Worker::start(site, None).await;
     worker.go().await;
     site.asked(1).await;
-    room(&worker, "0");
+    disk.fill();
     let said = worker.said().await;
     site.world.auth.clear_faults();
+    assert_eq!(said, Said::Token, "memory has it");
+    assert!(!site.is_honoured().await, "the store has the old one");
     (worker, said)
 }
 
 async fn full_before_the_save() -> Row {
-    let site = Site::on_files().await;
-    let (worker, said) = full_from_now_on(&site).await;
-    assert_eq!(said, Said::Token, "memory has it");
-    assert!(!site.is_honoured().await, "the store has the old one");
-    room(&worker, "unlimited");
+    let (disk, site) = on_a_disk().await;
+    let (worker, said) = full_from_now_on(&disk, &site).await;
+    disk.free();
     assert_eq!(worker.end().await, None, "saved in the end");
     afterwards(
         &site,
@@ -171,10 +169,11 @@ async fn full_before_the_save() -> Row {
 }
 
 async fn full_to_the_end() -> Row {
-    let site = Site::on_files().await;
-    let (worker, said) = full_from_now_on(&site).await;
+    let (disk, site) = on_a_disk().await;
+    let (worker, said) = full_from_now_on(&disk, &site).await;
     let unsaved = worker.end().await.unwrap_or_default();
-    assert!(unsaved.contains("too large"), "it is told: {unsaved}");
+    assert!(unsaved.contains(NO_SPACE), "it is told: {unsaved}");
+    disk.free();
     afterwards(
         &site,
         "a disk that is full when the answer comes, until the process has ended",
@@ -271,4 +270,6 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
 }
 
+/// `ENOSPC`, as the system puts it.
+const NO_SPACE: &str = "No space left on device";
 const DAY: i64 = 24 * 60 * 60;

@@ -3,7 +3,7 @@
 //! The authorization server rotates refresh tokens, and ends the login of whoever uses one twice.
 
 use doorkey_store::{PostgresBackend, PostgresOptions, Store};
-use integration::worker::{Said, Site, Step, Tally, Worker, kills};
+use integration::worker::{Moment, Said, Site, Step, Tally, Worker, kill_before_waiting, kills};
 use secrecy::SecretString;
 use services::{Database, Postgres};
 use tokio::task::JoinSet;
@@ -17,10 +17,11 @@ async fn site(database: &Database) -> Site {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_and_eight_processes_on_postgres_at_expiry_refresh_once_and_all_succeed_ref_09() {
+async fn two_eight_and_thirty_two_processes_on_postgres_at_expiry_refresh_once_and_all_succeed_ref_09()
+ {
     let database = Postgres::shared().database();
     let site = site(&database).await;
-    for (round, count) in [2, 8].into_iter().enumerate() {
+    for (round, count) in [2, 8, 32].into_iter().enumerate() {
         site.expire().await;
         let mut workers = Vec::new();
         for _ in 0..count {
@@ -46,27 +47,38 @@ async fn two_and_eight_processes_on_postgres_at_expiry_refresh_once_and_all_succ
 async fn a_process_on_postgres_killed_at_a_step_costs_the_login_only_before_the_save() {
     let database = Postgres::shared().database();
     let site = site(&database).await;
-    for step in Step::ALL {
+    for moment in Moment::ALL {
         site.expire().await;
         let before = site.world.auth.refreshes();
-        let mut doomed = Worker::start(&site, Some(step)).await;
-        doomed.go().await;
-        doomed.stopped().await;
-        doomed.kill().await;
-        let rotated = site.world.auth.refreshes() > before;
+        moment.caught(&site).await.kill().await;
+        let (rotated, saved) = moment.rotated_and_saved();
+        assert_eq!(site.world.auth.refreshes() > before, rotated, "{moment:?}");
         let kept = site.is_honoured().await;
-        assert!(site.is_sound().await, "{step:?}");
-        let unsaved = matches!(step, Step::AnswerRead | Step::BeforeSave);
-        assert_eq!(kept, !unsaved, "{step:?}");
-        assert!(kept || rotated, "{step:?}");
+        assert_eq!(kept, !rotated || saved, "{moment:?}");
+        assert!(site.is_sound().await, "{moment:?}");
         // Its lease runs out, and the next one goes on.
         let mut next = Worker::start(&site, None).await;
         next.go().await;
         let said = next.said().await;
-        assert_eq!(said == Said::Token, kept, "{step:?}: {said}");
+        assert_eq!(said == Said::Token, kept, "{moment:?}: {said}");
         next.end().await;
         if !kept {
             site.sign_in().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_on_postgres_that_wait_for_the_lease_of_one_that_is_killed_take_over_ref_09() {
+    let database = Postgres::shared().database();
+    let site = site(&database).await;
+    for moment in [
+        Moment::At(Step::IntentSaved),
+        Moment::OnTheWay,
+        Moment::At(Step::BeforeSave),
+    ] {
+        for waiting in [2, 8] {
+            kill_before_waiting(&site, moment, waiting).await;
         }
     }
 }

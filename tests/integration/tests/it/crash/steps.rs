@@ -2,35 +2,42 @@
 
 use std::{fs, path::PathBuf};
 
-use doorkey_testkit::Fault;
-use integration::{
-    LIMIT,
-    worker::{Said, Site, Step, Worker},
-};
+use integration::worker::{Moment, Said, Site, Step, Worker, kill_before_waiting};
 
 /// Where it is killed, and what it is called in the table.
 #[derive(Clone, Copy, Debug)]
 enum Point {
-    At(Step),
-    /// The request is at the server, which has not looked at it.
-    Sent,
-    /// The server has decided; its answer has no end yet.
-    OnTheWay,
+    Caught(Moment),
     /// The new file is being written and has not taken the place of the old one.
     BeforeRename,
 }
 
 const POINTS: [(Point, &str); 10] = [
-    (Point::At(Step::BeforeLock), "before the lock"),
-    (Point::At(Step::Locked), "with the lock"),
-    (Point::At(Step::IntentSaved), "the intent is saved"),
-    (Point::Sent, "the request is sent"),
-    (Point::OnTheWay, "the answer is on the way"),
-    (Point::At(Step::AnswerRead), "the answer is read"),
-    (Point::At(Step::BeforeSave), "before the save"),
+    (
+        Point::Caught(Moment::At(Step::BeforeLock)),
+        "before the lock",
+    ),
+    (Point::Caught(Moment::At(Step::Locked)), "with the lock"),
+    (
+        Point::Caught(Moment::At(Step::IntentSaved)),
+        "the intent is saved",
+    ),
+    (Point::Caught(Moment::Sent), "the request is sent"),
+    (Point::Caught(Moment::OnTheWay), "the answer is on the way"),
+    (
+        Point::Caught(Moment::At(Step::AnswerRead)),
+        "the answer is read",
+    ),
+    (
+        Point::Caught(Moment::At(Step::BeforeSave)),
+        "before the save",
+    ),
     (Point::BeforeRename, "in the save, before the rename"),
-    (Point::At(Step::Saved), "after the rename"),
-    (Point::At(Step::Published), "after it is published"),
+    (Point::Caught(Moment::At(Step::Saved)), "after the rename"),
+    (
+        Point::Caught(Moment::At(Step::Published)),
+        "after it is published",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,6 +73,16 @@ async fn a_process_killed_at_a_step_costs_the_login_only_between_the_answer_and_
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_wait_for_the_lock_of_one_that_is_killed_take_over_at_once_ref_09() {
+    let site = Site::on_files().await;
+    for moment in Moment::WITH_THE_LOCK {
+        for waiting in [2, 8] {
+            kill_before_waiting(&site, moment, waiting).await;
+        }
+    }
+}
+
 fn secret(token: Option<&secrecy::SecretString>) -> Option<&str> {
     token.map(secrecy::ExposeSecret::expose_secret)
 }
@@ -73,28 +90,7 @@ fn secret(token: Option<&secrecy::SecretString>) -> Option<&str> {
 async fn kill_at(site: &Site, point: Point) {
     site.expire().await;
     match point {
-        Point::At(step) => {
-            let mut worker = Worker::start(site, Some(step)).await;
-            worker.go().await;
-            worker.stopped().await;
-            worker.kill().await;
-        }
-        Point::Sent => {
-            site.fault(Fault::Slow(LIMIT));
-            let requests = site.requests();
-            let mut worker = Worker::start(site, None).await;
-            worker.go().await;
-            site.asked(requests + 1).await;
-            worker.kill().await;
-        }
-        Point::OnTheWay => {
-            site.fault(Fault::Stalled(LIMIT));
-            let rotated = site.world.auth.refreshes() + 1;
-            let mut worker = Worker::start(site, None).await;
-            worker.go().await;
-            site.rotated(rotated).await;
-            worker.kill().await;
-        }
+        Point::Caught(moment) => moment.caught(site).await.kill().await,
         Point::BeforeRename => {
             // Caught by looking again and again; a save takes long enough for that, because it waits for the disk.
             for _ in 0..ATTEMPTS {
@@ -109,7 +105,6 @@ async fn kill_at(site: &Site, point: Point) {
             assert!(!site.is_honoured().await, "it was never caught in the save");
         }
     }
-    site.world.auth.clear_faults();
 }
 
 /// Kills a process while the file of its new token exists and has not been renamed. `false`: it was too fast.
