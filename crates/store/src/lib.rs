@@ -86,7 +86,9 @@ pub use key_trouble::KeyTrouble;
 pub use keyring::{KeyringBackend, KeyringOptions};
 pub use login::{Login, PendingAuthorization};
 pub use memory::MemoryBackend;
-pub use migrate::{MigrateOptions, Migration, MigrationConflict, Newer, migrate};
+pub use migrate::{
+    Copies, MigrateOptions, Migration, MigrationConflict, Newer, copy_records, migrate,
+};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresBackend, PostgresOptions};
 pub use problem::{Defect, Problem, ProblemKind, Problems};

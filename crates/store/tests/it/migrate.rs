@@ -8,7 +8,7 @@ use doorkey_store::{
     Backend, BoxFuture, Defect, Error, Generation, Grant, GrantKey, HeldLock, IssuerFacts, Listing,
     LockGuard, Login, MemoryBackend, MigrateOptions, Migration, Newer, Problem, ProblemKind,
     RawRecord, RecordId, RecordKind, Registration, RegistrationKey, RegistrationKind, ServerFacts,
-    Store, StoreDescription, migrate,
+    Store, StoreDescription, copy_records, migrate,
 };
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -124,6 +124,89 @@ async fn stopped_at_any_step_nothing_is_lost_and_the_next_run_goes_on() {
     }
 }
 
+/// The law of a move, as a program keeps it that remembers which store is in use: at whatever step it is killed, each login is whole in
+/// the store that is remembered; and the next run finishes, also where a process refreshed in the old store meanwhile.
+#[tokio::test]
+async fn killed_at_any_step_every_login_is_usable_in_the_store_that_is_named_then() {
+    for (step, refreshed) in (0..).flat_map(|step| [(step, false), (step, true)]) {
+        let (source, target) = (
+            Arc::new(MemoryBackend::new()),
+            Arc::new(MemoryBackend::new()),
+        );
+        let left = Arc::new(AtomicUsize::new(usize::MAX));
+        let open = |inner: &Arc<MemoryBackend>| {
+            Store::new(Failing {
+                inner: Arc::clone(inner),
+                left: Arc::clone(&left),
+                dropped: Arc::default(),
+            })
+        };
+        let (from, to) = (open(&source), open(&target));
+        fill(&from).await;
+        left.store(step, Ordering::Relaxed);
+        let mut named = &from;
+        let outcome = async {
+            let copies = copy_records(&from, &to, quick()).await?;
+            assert!(copies.is_complete());
+            if refreshed {
+                let kept = left.swap(usize::MAX, Ordering::Relaxed);
+                refresh(&from, "a", 2).await;
+                left.store(kept, Ordering::Relaxed);
+            }
+            named = &to;
+            copies.remove_originals().await
+        }
+        .await;
+        left.store(usize::MAX, Ordering::Relaxed);
+        // A refresh with the token that is stored: it is a whole login.
+        for name in ["a", "b"] {
+            refresh(named, name, 3).await;
+        }
+
+        let again = migrate(&from, &to, quick()).await.unwrap();
+        assert!(again.is_complete(), "{step}: {again:?}");
+        assert!(from.grants().await.unwrap().entries.is_empty(), "{step}");
+        for name in ["a", "b"] {
+            let stored = to.grant(&key(name)).await.unwrap().unwrap().value;
+            assert_eq!((token(&stored), stored.issued_at), ("token-3", 3), "{step}");
+        }
+        if outcome.is_ok() && refreshed {
+            assert!(step > 20, "there were steps");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_is_refreshed_between_copy_and_removal_is_moved_as_it_is_then() {
+    let (from, to) = (Store::memory(), Store::memory());
+    fill(&from).await;
+    let copies = copy_records(&from, &to, quick()).await.unwrap();
+    refresh(&from, "a", 1).await;
+    let done = copies.remove_originals().await.unwrap();
+    assert!(done.is_complete() && done.moved.len() == 6, "{done:?}");
+    let stored = to.grant(&key("a")).await.unwrap().unwrap().value;
+    // Even where both say the same second.
+    assert_eq!((token(&stored), stored.issued_at), ("refreshed-1", 1));
+    assert!(from.grants().await.unwrap().entries.is_empty());
+}
+
+/// A refresh: another token of the same login.
+async fn refresh(store: &Store, name: &str, issued_at: u64) {
+    let stored = store.grant(&key(name)).await.unwrap().unwrap();
+    let mut grant = stored.value;
+    let token = match grant.issued_at < issued_at {
+        true => format!("token-{issued_at}"),
+        false => format!("refreshed-{issued_at}"),
+    };
+    grant.access_token = Some(token.into());
+    grant.issued_at = issued_at;
+    store
+        .save_grant(&key(name), &grant, Some(stored.generation))
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_record_that_differs_in_both_stores_is_reported_and_neither_is_touched() {
     for (source_at, target_at, newer) in [
@@ -203,13 +286,14 @@ async fn a_record_that_somebody_works_on_stays_and_is_moved_by_a_later_run() {
         options.lock_limit = Duration::from_millis(30);
         let done = migrate(&from, &to, options).await.unwrap();
         assert_eq!(
-            (done.busy.as_slice(), done.moved.len()),
-            (&[key("a").record_id()][..], 5)
+            (done.busy.as_slice(), done.copied.len(), done.moved.len()),
+            (&[key("a").record_id()][..], 5, 0)
         );
-        assert!(from.grant(&key("a")).await.unwrap().is_some());
+        assert_eq!(from.grants().await.unwrap().entries.len(), 2, "all stay");
         drop(lock);
         let done = migrate(&from, &to, options).await.unwrap();
-        assert_eq!((done.is_complete(), done.moved.len()), (true, 1));
+        assert_eq!((done.moved.len(), done.already_there.len()), (1, 5));
+        assert!(done.is_complete() && from.grants().await.unwrap().entries.is_empty());
     }
 }
 
@@ -240,7 +324,11 @@ async fn what_cannot_be_used_or_is_newer_stays_and_is_reported() {
         .unwrap();
     let to = Store::memory();
     let done = migrate(&from, &to, quick()).await.unwrap();
-    assert_eq!(done.moved, [sound.record_id()]);
+    assert_eq!(
+        (done.copied.as_slice(), done.moved.len()),
+        (&[sound.record_id()][..], 0)
+    );
+    assert!(from.grant(&sound).await.unwrap().is_some());
     let [problem] = done.problems.as_slice() else {
         panic!("{done:?}")
     };
@@ -377,6 +465,7 @@ async fn whatever_becomes_of_a_record_its_locks_are_released() {
 async fn fill(store: &Store) {
     for name in ["a", "b"] {
         let mut grant = grant("token-1", 1);
+        grant.login_id = Some(format!("login-{name}"));
         grant.extra.insert("later".to_owned(), json!({"kept": [1]}));
         store.save_grant(&key(name), &grant, None).await.unwrap();
     }
