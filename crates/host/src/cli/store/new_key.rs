@@ -1,11 +1,15 @@
 //! `doorkey store new-key`: a file with a new key.
 
+#[cfg(feature = "encrypted")]
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
+#[cfg(feature = "encrypted")]
+use crate::cli::output::clean;
 
 #[derive(Args, Debug)]
 pub(super) struct NewKey {
@@ -16,7 +20,9 @@ pub(super) struct NewKey {
 impl NewKey {
     #[cfg(feature = "encrypted")]
     pub(super) fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let file = self.file.display();
+        // The configuration resolves paths against its own folder, not against the one this is typed in.
+        let absolute = std::path::absolute(&self.file).map_err(Failure::Input)?;
+        let file = clean(&absolute.display().to_string());
         if !doorkey_store::create_key_file(&self.file)? {
             output.warn(&format!("{file} is there already, and was left as it is"));
             return Ok(Exit::Other);
@@ -26,7 +32,8 @@ impl NewKey {
              copy where no backup of the logins goes"
         ));
         output.note(&format!(
-            "next: write key_file = \"{file}\" in [store], then doorkey store migrate --to encrypted_file"
+            "next: write key_file = {} in [store], then doorkey store migrate --to encrypted_file",
+            quoted(&absolute)
         ));
         Ok(Exit::Done)
     }
@@ -37,4 +44,11 @@ impl NewKey {
         let error = doorkey::StoreOpenError::NotBuilt { kind, feature };
         Err(Failure::Host(error.into()))
     }
+}
+
+/// A path as a TOML string: what is special in one is escaped.
+#[cfg(feature = "encrypted")]
+fn quoted(path: &Path) -> String {
+    let value = toml_edit::Value::from(path.display().to_string());
+    value.to_string().trim().to_owned()
 }
