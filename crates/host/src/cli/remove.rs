@@ -21,7 +21,7 @@ impl Remove {
         if let Ok(server) = host.config().server(&self.name) {
             let default = server.account.clone();
             exit = self.sign_out_of(&default, None, host, output).await?;
-            let others = host.accounts(&self.name).await?;
+            let others = host.accounts_anywhere(&self.name).await?;
             for account in others.iter().filter(|account| **account != default) {
                 let of_other = self.sign_out_of(account, Some(account), host, output);
                 exit = exit.worse(of_other.await?);

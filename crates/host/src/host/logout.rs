@@ -109,7 +109,7 @@ impl Host {
         options: LogoutOptions,
     ) -> Vec<RemovedCopy> {
         let mut copies = Vec::new();
-        for (kind, store) in self.other_local_stores() {
+        for (kind, store) in self.unused_stores() {
             let outcome = match store {
                 Ok(store) => self.remove_copy(server, &store, options).await,
                 Err(error) => Err(error),
@@ -133,7 +133,9 @@ impl Host {
     ) -> Result<Option<LogoutOutcome>, Error> {
         let key = grant_key(server);
         if store.grant(&key).await?.is_none() {
-            store.discard_set_aside_grants(&key).await?;
+            // What is left of one, or of a login that was started there, may still hold a secret.
+            store.erase_grant(&key, ERASE_LIMIT).await?;
+            self.remove_sign_on(server, store).await?;
             return Ok(None);
         }
         let outcome = match self.login_in(server, store.clone()) {
@@ -176,7 +178,8 @@ impl Host {
                 None => return Err(error.into()),
             },
         };
-        store.discard_set_aside_grants(&key).await?;
+        // With all that was set aside of it, and with a login that was started.
+        store.erase_grant(&key, ERASE_LIMIT).await?;
         self.remove_sign_on(server, store).await?;
         Ok(LogoutOutcome::LocalOnly { removed, cause })
     }
@@ -195,9 +198,7 @@ impl Host {
         if others.any(|other| other.name != server.name && key_of(other).as_ref() == Some(&key)) {
             return Ok(());
         }
-        if let Some(stored) = store.grant(&key).await? {
-            store.remove_grant(&key, stored.generation).await?;
-        }
+        store.erase_grant(&key, ERASE_LIMIT).await?;
         Ok(())
     }
 }
@@ -273,3 +274,6 @@ fn remove_link(link: &Path) -> Result<LogoutOutcome, Error> {
         link: link.to_owned(),
     })
 }
+
+/// How long somebody who refreshes or signs in with a store is waited for, until a logout says that it is not done.
+const ERASE_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);

@@ -217,6 +217,18 @@ pub(super) fn has_plain_logins(home: &Home) -> bool {
     })
 }
 
+/// Whether anything in the state folder can hold a secret of a login, be it one that was only started, or set aside.
+pub(super) fn has_plain_secrets(home: &Home) -> bool {
+    let Ok(entries) = fs::read_dir(home.state_folder()) else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        (name.starts_with("grant-") || name.starts_with("login-")) && name.contains(".json")
+    })
+}
+
 pub(super) fn file(home: &Home) -> PathBuf {
     home.state_folder().join("store.json")
 }

@@ -6,6 +6,7 @@ use doorkey_store::Store;
 
 use super::{StoreKind, Stores, choice};
 use crate::error::Error;
+use crate::facts;
 use crate::host::{Host, grant_key};
 use crate::target::Target;
 
@@ -24,16 +25,30 @@ pub struct OtherStore {
 }
 
 impl Stores<'_> {
-    /// The stores of this machine that show signs of use, but for `chosen`.
+    /// The stores of this home that show signs of use, but for `chosen`. A database shows none: where one is configured, it may have
+    /// been used.
     pub(crate) fn others(&self, chosen: StoreKind) -> Vec<StoreKind> {
         let used = |kind| match kind {
-            StoreKind::File => choice::has_plain_logins(self.home),
+            StoreKind::File => choice::has_plain_secrets(self.home),
             StoreKind::EncryptedFile => self.encrypted_folder().join(KEY_HEADER).exists(),
             StoreKind::Keyring => self.keyring_in_use(),
-            StoreKind::Memory | StoreKind::Postgres => false,
+            StoreKind::Postgres => self.settings.postgres.is_some(),
+            StoreKind::Memory => false,
         };
         let others = StoreKind::ALL.into_iter().filter(|kind| *kind != chosen);
         others.filter(|kind| used(*kind)).collect()
+    }
+
+    /// Whether a store of that kind encrypts what is in it.
+    fn encrypts(&self, kind: StoreKind) -> bool {
+        match kind {
+            StoreKind::File => false,
+            StoreKind::Postgres => {
+                let settings = self.settings.postgres.as_ref();
+                settings.is_some_and(|settings| settings.key_file.is_some())
+            }
+            _ => true,
+        }
     }
 
     /// Where a store of that kind is, without opening it.
@@ -48,11 +63,11 @@ impl Stores<'_> {
 }
 
 impl Host {
-    /// The other stores of this home, on this machine, that show signs of use. A store that was given to the
+    /// The other stores of this home that show signs of use, and the database if one is configured. A store that was given to the
     /// host ([`Host::new`]) has no others.
     pub async fn other_stores(&self) -> Vec<OtherStore> {
         let mut found = Vec::new();
-        for (kind, store) in self.other_local_stores() {
+        for (kind, store) in self.unused_stores() {
             let location = self.stores().location(kind);
             let logins = match store {
                 Ok(store) => count(&store).await,
@@ -63,7 +78,7 @@ impl Host {
                 found.push(OtherStore {
                     kind,
                     location,
-                    encrypted: kind != StoreKind::File,
+                    encrypted: self.stores().encrypts(kind),
                     logins,
                 });
             }
@@ -72,20 +87,36 @@ impl Host {
     }
 
     /// The kinds of the other stores of this machine that have a login for that account, as far as they can be
-    /// looked into.
+    /// looked into; none if the store in use was changed since this host was opened. A database that is not in use is not asked: who asks this has failed already, and is not to wait for it.
     pub async fn copies_of(&self, target: impl Into<Target<'_>>) -> Vec<StoreKind> {
         let Ok(server) = self.server(target.into()) else {
             return Vec::new();
         };
+        // Whoever opened this before the logins were moved away is not to be told to move them back.
+        if self.store_was_changed() {
+            return Vec::new();
+        }
         let key = grant_key(&server);
         let mut kinds = Vec::new();
-        for (kind, store) in self.other_local_stores() {
+        for (kind, store) in self.unused_stores() {
             let Ok(store) = store else { continue };
+            if kind == StoreKind::Postgres {
+                continue;
+            }
             if matches!(store.grant(&key).await, Ok(Some(_))) {
                 kinds.push(kind);
             }
         }
         kinds
+    }
+
+    /// Whether the store in use is another one by now than the one this host was opened with, as after `doorkey store migrate`. A
+    /// choice that cannot be read counts as another one.
+    #[must_use]
+    pub fn store_was_changed(&self) -> bool {
+        let choice = self.store_choice();
+        let now = || self.stores().chosen().ok().map(|now| now.kind);
+        choice.reason != super::StoreReason::Given && now() != Some(choice.kind)
     }
 
     /// How many logins the store in use has.
@@ -96,7 +127,29 @@ impl Host {
         count(self.store()).await
     }
 
-    pub(crate) fn other_local_stores(&self) -> Vec<(StoreKind, Result<Store, Error>)> {
+    /// The names of the accounts that have a login at a server in any store of this home: the one in use, and the others as far as
+    /// they can be looked into.
+    ///
+    /// # Errors
+    /// There is no such server, or the store in use cannot be read.
+    pub async fn accounts_anywhere(&self, name: &str) -> Result<Vec<String>, Error> {
+        let mut accounts = self.accounts(name).await?;
+        let url = facts::server_key(self.config().server(name)?);
+        for (_, store) in self.unused_stores() {
+            let Ok(store) = store else { continue };
+            let Ok(listing) = store.grants().await else {
+                continue;
+            };
+            let here = listing.entries.into_iter().map(|(key, _)| key);
+            let here = here.filter(|key| key.server == url);
+            accounts.extend(here.map(|key| key.account));
+        }
+        accounts.sort_unstable();
+        accounts.dedup();
+        Ok(accounts)
+    }
+
+    pub(crate) fn unused_stores(&self) -> Vec<(StoreKind, Result<Store, Error>)> {
         let chosen = self.store_choice();
         if chosen.reason == super::StoreReason::Given {
             return Vec::new();
