@@ -222,8 +222,11 @@ impl Command {
     }
 }
 
-/// A login that lies in another store is not lost: it is moved with one command.
+/// A login that lies in another store is not lost: it is moved with one command. Whoever was overtaken by a move is told to try again.
 fn tell_of_copies(kinds: Vec<StoreKind>, host: &Host, output: &Output) {
+    if host.store_was_changed() {
+        output.note("the logins were moved to another store meanwhile: try again");
+    }
     let to = host.store_choice().kind;
     for from in kinds {
         output.note(&format!(

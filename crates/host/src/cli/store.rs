@@ -21,7 +21,7 @@ pub(crate) struct Store {
 enum Command {
     /// Show where the logins are kept, why there, and what other stores hold
     Show(show::Show),
-    /// Move every login to another kind of store
+    /// Move every login to another kind of store; end other doorkey programs first, which would go on with the old one
     Migrate(migrate::Migrate),
     /// Make a file with a new key, for key_file in [store] and [store.postgres]
     NewKey(new_key::NewKey),

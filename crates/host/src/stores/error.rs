@@ -47,12 +47,20 @@ pub enum StoreOpenError {
         /// What is wrong.
         why: String,
     },
+    /// `auto` chooses a store, and the keyring that could keep the key is locked: nothing was chosen.
+    #[error(
+        "the store of logins is not chosen yet, and the keyring that would keep its key is locked"
+    )]
+    KeyringLocked,
     /// A store that is gone with its program has nothing to be moved, and keeps nothing.
     #[error("the {kind} store ends with the program: nothing can be moved from it or to it")]
     NothingToMove {
         /// The kind.
         kind: StoreKind,
     },
+    /// What one process starts, another one finishes: that takes a store that outlives both.
+    #[error("the memory store ends with the program: nobody could finish a login that was started")]
+    KeepsNothing,
     /// There is no `[store.postgres]` to say where the database is.
     #[error(
         "nothing says where the database is: there is no [store.postgres] in the configuration"
@@ -106,8 +114,18 @@ impl StoreOpenError {
                  write key_file = \"FILE\" in [store]"
                     .to_owned()
             }
+            Self::KeyringLocked => {
+                "unlock the keyring (signing in to the desktop does, and on a terminal gnome-keyring-daemon \
+                 --unlock) and try again; or without it write passphrase_env = \"DOORKEY_PASSPHRASE\" in [store], or \
+                 backend = \"file\" for plain text"
+                    .to_owned()
+            }
             Self::NothingToMove { .. } => {
                 "doorkey store show, then name another kind with --from or --to".to_owned()
+            }
+            Self::KeepsNothing => {
+                "doorkey login NAME, without --start; or write another backend than \"memory\" in [store]"
+                    .to_owned()
             }
             Self::NoDatabase => {
                 "write [store.postgres] with url_env = \"DOORKEY_DATABASE_URL\"".to_owned()

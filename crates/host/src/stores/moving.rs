@@ -1,6 +1,6 @@
 //! Moving the logins from one store to another.
 
-use doorkey_store::{MigrateOptions, Migration, Store, migrate};
+use doorkey_store::{MigrateOptions, Migration, Store, copy_records};
 
 use super::choice::{self, StoreChoice, StoreReason};
 use super::{StoreKind, StoreOpenError, Stores};
@@ -23,16 +23,17 @@ pub struct Moved {
 }
 
 impl Host {
-    /// Moves every record of the store in use, or of `from`, to a store of the kind `to`; one by one, under its
-    /// locks, and removed from where it was only when it was read back. Where the configuration says `auto`, and
-    /// all of the store in use was moved, the other one is remembered as the store in use; where it names a
-    /// store, `backend` has to be changed by hand. Moving again goes on where an earlier move stopped.
+    /// Moves every record of the store in use, or of `from`, to a store of the kind `to`: first all are copied, one by one, under
+    /// their locks, and read back; then the other store is remembered as the one in use, where `auto` chose this one; and only then
+    /// the records are removed from where they were. So every login is in the store that is in use at any moment, and moving again
+    /// goes on where an earlier move stopped. Where not everything could be copied, nothing is removed and the choice stays; where
+    /// the configuration names the store, neither, until `backend` there is changed by hand and this is called again.
     ///
-    /// This host goes on with the store it was opened with: open another one.
+    /// Other programs that have the store in use open should end before: they would go on with it. So does this host: open another one.
     ///
     /// # Errors
-    /// Both are the same; one of them cannot be opened or used; nothing was moved then, or what was moved until
-    /// then stays moved.
+    /// Both are the same, or one of them cannot be opened or used, or the choice cannot be remembered. What was copied until then
+    /// is in both stores.
     pub async fn migrate_store(
         &self,
         from: Option<StoreKind>,
@@ -57,10 +58,9 @@ impl Host {
         let target = self.opened(to)?;
         // A wrong key or a database that is away shows before anything is touched.
         target.grants().await?;
-        let migration = migrate(&source, &target, options).await?;
-        let left_behind = from == chosen.kind && migration.is_complete();
+        let copies = copy_records(&source, &target, options).await?;
         let mut in_use = to == chosen.kind;
-        if left_behind && chosen.reason.is_auto() {
+        if from == chosen.kind && chosen.reason.is_auto() && copies.is_complete() {
             let moved = StoreChoice {
                 kind: to,
                 reason: StoreReason::Moved,
@@ -68,6 +68,12 @@ impl Host {
             choice::remember(self.home(), &moved, true)?;
             in_use = true;
         }
+        // What the store in use has stays there for as long as it is that.
+        let is_left = from != chosen.kind || in_use;
+        let migration = match is_left && copies.is_complete() {
+            true => copies.remove_originals().await?,
+            false => copies.leave_originals(),
+        };
         Ok(Moved {
             from,
             to,
@@ -93,7 +99,10 @@ impl Stores<'_> {
             _ => return Ok(()),
         };
         match self.keyring_trouble().await {
-            Some(why) => Err(StoreOpenError::KeyringNotUsable { needs, why }),
+            Some(trouble) => Err(StoreOpenError::KeyringNotUsable {
+                needs,
+                why: trouble.to_string(),
+            }),
             None => Ok(()),
         }
     }

@@ -7,7 +7,8 @@ use doorkey_store::KeySource;
 use doorkey_store::Store;
 
 use super::choice::{self, StoreChoice, StoreReason};
-use super::{StoreKind, StoreOpenError, keyring};
+use super::keyring::{self, KeyringTrouble};
+use super::{StoreKind, StoreOpenError};
 use crate::config::{KeySettings, NetworkSettings, StoreSettings};
 use crate::environment::Environment;
 use crate::error::Error;
@@ -54,7 +55,9 @@ impl Stores<'_> {
         let made = match (&self.settings.key, cfg!(feature = "encrypted")) {
             (KeySettings::Keyring, _) => match self.keyring_trouble().await {
                 None => (StoreKind::EncryptedFile, StoreReason::Keyring),
-                Some(why) => (StoreKind::File, StoreReason::NoKeyring(why)),
+                // It is there, and not for long: plain files for good would not be what the person wants.
+                Some(KeyringTrouble::Locked) => return Err(StoreOpenError::KeyringLocked),
+                Some(trouble) => (StoreKind::File, StoreReason::NoKeyring(trouble.to_string())),
             },
             (_, true) => (StoreKind::EncryptedFile, StoreReason::ConfiguredKey),
             (_, false) => {
@@ -122,20 +125,21 @@ impl Stores<'_> {
 
     /// Why the keyring cannot be used; `None` if it can.
     #[cfg(feature = "keyring")]
-    pub(super) async fn keyring_trouble(&self) -> Option<String> {
+    pub(super) async fn keyring_trouble(&self) -> Option<KeyringTrouble> {
         if let Some(missing) = keyring::missing(self.environment) {
-            return Some(missing);
+            return Some(KeyringTrouble::Unusable(missing));
         }
         let options = self.keyring_options();
         let probe = doorkey_store::keyring::probe(&options, PROBE_LIMIT);
-        probe.await.err().map(|error| keyring::in_words(&error))
+        probe.await.err().map(|error| keyring::trouble(&error))
     }
 
     #[cfg(not(feature = "keyring"))]
     #[expect(clippy::unused_async, reason = "with a keyring it waits")]
-    pub(super) async fn keyring_trouble(&self) -> Option<String> {
+    pub(super) async fn keyring_trouble(&self) -> Option<KeyringTrouble> {
         let not_built = || "this build has no keyring".to_owned();
-        Some(keyring::missing(self.environment).unwrap_or_else(not_built))
+        let why = keyring::missing(self.environment).unwrap_or_else(not_built);
+        Some(KeyringTrouble::Unusable(why))
     }
 
     /// Whether records of this home were ever put into the keyring: then there are locks of them.

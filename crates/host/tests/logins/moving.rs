@@ -106,19 +106,74 @@ async fn where_the_configuration_names_a_store_the_line_to_change_is_told() {
             "config.toml",
         ],
     );
-    // Until that is done, nobody is told that the login is gone without being told where it is.
-    let lost = world.run(&["tools", "one"]).await;
-    lost.expect(
+    // The store that is named is the one that is used: until the line is changed, it keeps its logins.
+    world.run(&["tools", "one"]).await.expect(0, &["echo"]);
+    world.configure(&format!(
+        "[store]\nbackend = \"encrypted_file\"\nkey_file = \"login.key\"\n{ONE}"
+    ));
+    world.run(&["tools", "one"]).await.expect(0, &["echo"]);
+    let rest = migrate(&world, &["--from", "file", "--to", "encrypted_file"]).await;
+    assert_eq!(
+        (&rest["complete"], &rest["next"]),
+        (&true.into(), &Value::Null)
+    );
+    assert!(keys(&plain(&world)).await.is_empty());
+    world.run(&["tools", "one"]).await.expect(0, &["echo"]);
+    assert_eq!(world.authorization.token_requests(), 1);
+
+    // Nobody is told that a login is gone without being told where it is.
+    world.configure(&format!(
+        "[store]\nbackend = \"file\"\nkey_file = \"login.key\"\n{ONE}"
+    ));
+    world.run(&["tools", "one"]).await.expect(
         3,
         &[
             "there is a login for it in the encrypted_file store",
             "doorkey store migrate --from encrypted_file --to file",
         ],
     );
-    world.configure(&format!(
-        "[store]\nbackend = \"encrypted_file\"\nkey_file = \"login.key\"\n{ONE}"
-    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_overtaken_by_a_move_is_not_told_to_undo_it() {
+    let world = with_key().await;
+    world.login(&[]).await.expect(0, &[]);
+    world.configure(&format!("{KEY}{ONE}"));
+    let home = world.home().to_str().unwrap().to_owned();
+    let environment = doorkey::Environment::new([("DOORKEY_HOME", home.as_str())]);
+    let host = doorkey::Host::open(environment).unwrap();
+    assert!(!host.store_was_changed());
+    migrate(&world, &["--to", "encrypted_file"]).await;
+    assert!(host.store_was_changed());
+    assert_eq!(host.copies_of("one").await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_moved_keeps_every_login_where_it_is_and_is_no_success() {
+    let world = with_key().await;
+    world.login(&[]).await.expect(0, &[]);
+    world.configure(&format!("{KEY}{ONE}"));
+    let newer = world.home().join("state/grant-other.example-0.json");
+    fs::write(&newer, "{\"version\": 9, \"value\": {}}").unwrap();
+    let to = ["store", "migrate", "--to", "encrypted_file"];
+    world.run(&to).await.expect(
+        9,
+        &[
+            "copied: ",
+            "nothing was removed from file",
+            "next: see to what is reported above, then doorkey store migrate",
+        ],
+    );
+    assert_eq!(keys(&encrypted(&world)).await.len(), 1);
     world.run(&["tools", "one"]).await.expect(0, &["echo"]);
+    fs::remove_file(&newer).unwrap();
+    world
+        .run(&to)
+        .await
+        .expect(0, &["encrypted_file is the store in use"]);
+    world.authorization.expire_access_tokens();
+    world.run(&["tools", "one"]).await.expect(0, &["echo"]);
+    assert_eq!(world.authorization.refreshes(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -203,6 +258,35 @@ async fn nothing_is_touched_where_the_other_store_cannot_be_used() {
     world.run(&["tools", "one"]).await.expect(0, &["echo"]);
 }
 
+/// Whether a move from plain to encrypted files has made that many copies, and left that many originals at most.
+fn is_reached(world: &World, copies: usize, originals: usize) -> bool {
+    let files = |folder: &std::path::Path| {
+        let names = fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let is_record = |name: &String| name.starts_with("grant-") || name.ends_with(".sealed");
+        names.filter(is_record).count()
+    };
+    let state = world.home().join("state");
+    files(&state.join("encrypted")) >= copies && files(&state) <= originals
+}
+
+/// Each login is in the store that is named now, and can be used there. Returns the name.
+async fn usable_where_it_is_named(world: &World, all: &BTreeSet<GrantKey>) -> String {
+    let shown = world.run(&["store", "show", "--json"]).await;
+    let shown: Value = serde_json::from_str(&shown.expect(0, &[]).out).unwrap();
+    let named = shown["kind"].as_str().unwrap();
+    let there = match named {
+        "file" => keys(&plain(world)).await,
+        _ => keys(&encrypted(world)).await,
+    };
+    assert_eq!(&there, all, "in {named}");
+    for account in ["default", "account-0", "account-39"] {
+        let used = world.run(&["tools", "one", "--account", account]).await;
+        used.expect(0, &["echo"]);
+    }
+    named.to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_that_is_killed_again_and_again_loses_no_login() {
     let world = with_key().await;
@@ -225,15 +309,13 @@ async fn a_migration_that_is_killed_again_and_again_loses_no_login() {
         "--to",
         "encrypted_file",
     ];
-    let there = || {
-        let entries = fs::read_dir(world.home().join("state/encrypted"));
-        entries.into_iter().flatten().count()
-    };
     let (mut killed, mut met) = (0, BTreeSet::new());
-    for wanted in (4..40).step_by(4) {
+    let copied = [4, 12, 20, 30].map(|copies| (copies, 0));
+    let removed = [1, 8, 20, 32].map(|removed| (40, removed));
+    for (copies, removed) in copied.into_iter().chain(removed) {
         let mut child = world.command(&arguments).spawn().unwrap();
         let ended = async {
-            while there() < wanted {
+            while !is_reached(&world, copies, all.len() - removed) {
                 if child.try_wait().unwrap().is_some() {
                     return true;
                 }
@@ -246,14 +328,13 @@ async fn a_migration_that_is_killed_again_and_again_loses_no_login() {
         }
         child.kill().await.unwrap();
         killed += 1;
-        let (from, to) = (keys(&store).await, keys(&encrypted(&world)).await);
-        met.insert((from.len(), to.len()));
-        let either: BTreeSet<_> = from.union(&to).cloned().collect();
-        assert_eq!(either, all, "after {killed} kills");
+        let named = usable_where_it_is_named(&world, &all).await;
+        met.insert((keys(&store).await.len(), named));
     }
-    let halfway = met.iter().filter(|(from, to)| *from > 0 && *to > 0);
+    let while_copied = met.iter().filter(|(from, _)| *from == all.len());
+    let while_removed = met.iter().filter(|(from, _)| *from < all.len());
     assert!(
-        killed > 1 && halfway.count() > 1,
+        killed > 1 && while_copied.count() > 0 && while_removed.count() > 0,
         "killed in between: {met:?}"
     );
 

@@ -266,3 +266,96 @@ async fn a_logout_removes_the_copies_in_other_stores() {
     );
     world.run(&["tools", "one"]).await.expect(3, &[]);
 }
+
+/// Names of files in the state folder that hold secrets of logins in plain text.
+fn plain_secrets(world: &World) -> Vec<String> {
+    let names = files(world).into_iter().map(|(name, _)| name);
+    let is_plain = |name: &String| {
+        let name = name.rsplit('/').next().unwrap_or_default();
+        (name.starts_with("grant-") || name.starts_with("login-")) && name.contains(".json")
+    };
+    names.filter(is_plain).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_removes_a_login_that_was_only_started_in_another_store() {
+    let world = World::start(ONE).await.with("PASS", "correct horse");
+    world.run(&["login", "one", "--start"]).await.expect(0, &[]);
+    assert_eq!(plain_secrets(&world).len(), 1);
+    world.configure(&format!("{PASSPHRASE}{ONE}"));
+    world.run(&["logout", "one"]).await.expect(0, &[]);
+    assert_eq!(plain_secrets(&world), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_with_settings_that_cannot_be_used_leaves_no_started_login() {
+    let world = World::start(ONE).await;
+    world.login(&[]).await.expect(0, &[]);
+    world.run(&["login", "one", "--start"]).await.expect(0, &[]);
+    assert_eq!(plain_secrets(&world).len(), 2);
+    world.configure(&format!(
+        "{ONE}oauth = {{ client_id = \"c\", client_secret_env = \"NOT_SET\" }}\n"
+    ));
+    world
+        .run(&["logout", "one"])
+        .await
+        .expect(0, &["removed the login", "nothing was revoked"]);
+    assert_eq!(plain_secrets(&world), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_says_so_where_the_configured_database_could_not_be_looked_into() {
+    let world = World::start(ONE).await;
+    world.login(&[]).await.expect(0, &[]);
+    world.configure(&format!("[store.postgres]\nurl_env = \"NOT_SET\"\n{ONE}"));
+    world.run(&["logout", "one"]).await.expect(
+        9,
+        &[
+            "login on this machine: removed",
+            "copy in the postgres store",
+            "not looked into",
+        ],
+    );
+    assert_eq!(plain_secrets(&world), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_removed_takes_accounts_along_that_only_another_store_knows() {
+    let world = World::start(ONE).await.with("PASS", "correct horse");
+    world.login(&["--account", "home"]).await.expect(0, &[]);
+    world.configure(&format!("{PASSPHRASE}{ONE}"));
+    world.login(&[]).await.expect(0, &[]);
+    let before = world.revocations();
+    world.run(&["remove", "one"]).await.expect(0, &[]);
+    assert_eq!(plain_secrets(&world), [""; 0]);
+    assert_eq!(world.revocations() - before, 4);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_for_a_new_key_can_be_written_into_the_configuration_as_it_is() {
+    let world = World::start(ONE).await;
+    let elsewhere = world.home().join("some \"where\" else");
+    fs::create_dir(&elsewhere).unwrap();
+    let made = world
+        .command(&["store", "new-key", "it's.key"])
+        .current_dir(&elsewhere)
+        .output();
+    let said = String::from_utf8(made.await.unwrap().stderr).unwrap();
+    assert!(elsewhere.join("it's.key").exists(), "{said}");
+    let line = said.split("next: write ").nth(1).unwrap();
+    let line = line.split(" in [store]").next().unwrap();
+    world.configure(&format!(
+        "[store]\nbackend = \"encrypted_file\"\n{line}\n{ONE}"
+    ));
+    world.login(&[]).await.expect(0, &[]);
+    assert_eq!(shown(&world).await["kind"], "encrypted_file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_login_is_started_that_nobody_could_finish() {
+    let world = World::start(&format!("[store]\nbackend = \"memory\"\n{ONE}")).await;
+    let refused = world.run(&["login", "one", "--start"]).await;
+    let refused = refused.expect(9, &["nobody could finish", "next: doorkey login NAME"]);
+    assert!(!refused.err.contains("--finish"), "{}", refused.err);
+}

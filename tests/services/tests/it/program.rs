@@ -174,25 +174,42 @@ fn auto_keeps_the_key_in_the_keyring_and_never_falls_back_to_an_empty_store() {
 }
 
 #[test]
-fn auto_takes_plain_files_where_the_keyring_is_locked_or_absent_and_says_why() {
-    for (state, why) in [
-        (KeyringState::Locked, "the keyring is locked"),
-        (KeyringState::Absent, "no keyring answers"),
-    ] {
-        let keyring = Keyring::start(state);
-        let mut world = World::start("");
-        world.within(&keyring);
-        world.login().expect(0, &["plain text", why]);
-        world
-            .run(&["store", "show"])
-            .expect(0, &["no usable keyring", why, "1 login"]);
-        let moved = world.run(&["store", "migrate", "--to", "encrypted_file"]);
-        moved.expect(
+fn auto_takes_plain_files_where_no_keyring_is_and_says_why() {
+    let why = "no keyring answers";
+    let keyring = Keyring::start(KeyringState::Absent);
+    let mut world = World::start("");
+    world.within(&keyring);
+    world.login().expect(0, &["plain text", why]);
+    world
+        .run(&["store", "show"])
+        .expect(0, &["no usable keyring", why, "1 login"]);
+    let moved = world.run(&["store", "migrate", "--to", "encrypted_file"]);
+    moved.expect(
+        9,
+        &["would be in the keyring, which cannot be used", "new-key"],
+    );
+    world.run(&["tools", "one"]).expect(0, &["echo"]);
+}
+
+#[test]
+fn auto_chooses_nothing_while_the_keyring_is_locked_and_says_what_to_write() {
+    let keyring = Keyring::start(KeyringState::Locked);
+    let mut world = World::start("");
+    world.within(&keyring);
+    for _ in 0..2 {
+        world.login().expect(
             9,
-            &["would be in the keyring, which cannot be used", "new-key"],
+            &[
+                "is locked",
+                "next: unlock the keyring",
+                "passphrase_env = ",
+                "backend = \"file\"",
+            ],
         );
-        world.run(&["tools", "one"]).expect(0, &["echo"]);
+        assert!(!world.folder.path().join("state/store.json").exists());
     }
+    world.configure("[store]\nbackend = \"file\"");
+    world.login().expect(0, &["signed in to one"]);
 }
 
 #[test]
@@ -208,8 +225,18 @@ fn logins_move_into_the_keyring_and_out_of_it_and_a_logout_finds_them_there() {
     world.run(&["tools", "one"]).expect(0, &["echo"]);
     world
         .run(&["store", "migrate", "--to", "encrypted_file"])
-        .expect(0, &["moved: "]);
+        .expect(0, &["copied: "]);
     world.configure("[store]\nbackend = \"encrypted_file\"");
+    world
+        .run(&[
+            "store",
+            "migrate",
+            "--from",
+            "keyring",
+            "--to",
+            "encrypted_file",
+        ])
+        .expect(0, &["encrypted_file is the store in use"]);
     world.run(&["tools", "one"]).expect(0, &["echo"]);
 
     // A second login of the same account, left in the keyring.

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, Read as _};
 use std::time::Duration;
 
-use doorkey::{Error, Host, LoginOutcome, Target};
+use doorkey::{Error, Host, LoginOutcome, StoreKind, StoreOpenError, Target};
 use doorkey_http::clean_text;
 use doorkey_oauth::Error as AuthorizationError;
 
@@ -18,6 +18,9 @@ pub(super) async fn start(
     host: &Host,
     output: &Output,
 ) -> Result<Exit, Failure> {
+    if host.store_choice().kind == StoreKind::Memory {
+        return Err(StoreOpenError::KeepsNothing.into());
+    }
     let narrator = Narrator::new(target.server, output);
     let started = host.start_login(target, &narrator).await;
     narrator.finish();

@@ -29,6 +29,8 @@ struct Shown {
     from: &'static str,
     to: &'static str,
     moved: Vec<String>,
+    /// Records that are in both stores now: nothing was removed.
+    copied: Vec<String>,
     already_there: Vec<String>,
     conflicts: Vec<Conflict>,
     busy: Vec<String>,
@@ -58,7 +60,14 @@ impl Migrate {
         }
         Ok(match &moved.migration {
             migration if migration.is_complete() => Exit::Done,
-            migration if migration.conflicts.is_empty() => Exit::Temporary,
+            // What is broken or newer than this program stays so; who works on a record does so for a moment.
+            migration
+                if migration.conflicts.is_empty()
+                    && migration.left.is_empty()
+                    && !migration.busy.is_empty() =>
+            {
+                Exit::Temporary
+            }
             _ => Exit::Configuration,
         })
     }
@@ -79,6 +88,7 @@ impl Shown {
             from: moved.from.as_str(),
             to: moved.to.as_str(),
             moved: texts(&migration.moved),
+            copied: texts(&migration.copied),
             already_there: texts(&migration.already_there),
             conflicts: conflicts.collect(),
             busy: texts(&migration.busy),
@@ -114,9 +124,15 @@ impl Shown {
         for problem in &self.problems {
             output.warn(problem);
         }
-        let count = self.moved.len() + self.already_there.len();
+        for record in &self.copied {
+            output.note(&format!("  copied: {}", clean(record)));
+        }
+        let count = self.moved.len() + self.already_there.len() + self.copied.len();
         let records = if count == 1 { "record" } else { "records" };
         output.note(&format!("{count} {records} of {from} are in {to} now"));
+        if !self.copied.is_empty() || !self.complete && count == 0 {
+            output.note(&format!("nothing was removed from {from}"));
+        }
         if self.in_use {
             output.note(&format!("{to} is the store in use"));
         }
@@ -136,8 +152,20 @@ fn next(moved: &Moved, host: &Host) -> Option<String> {
     if !moved.migration.busy.is_empty() {
         return Some(format!("doorkey store migrate --from {from} --to {to}"));
     }
+    if !moved.migration.is_complete() {
+        return Some(format!(
+            "see to what is reported above, then doorkey store migrate --from {from} --to {to}"
+        ));
+    }
     let file = host.home().config_file().display();
-    (!moved.in_use).then(|| format!("write backend = \"{to}\" under [store] in {file}"))
+    match (moved.in_use, moved.migration.copied.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(format!("write backend = \"{to}\" under [store] in {file}")),
+        (false, false) => Some(format!(
+            "write backend = \"{to}\" under [store] in {file}, and at once, before anything uses these logins, \
+             doorkey store migrate --from {from} --to {to}, which removes them from {from}"
+        )),
+    }
 }
 
 fn kind(text: &str) -> Result<StoreKind, String> {
