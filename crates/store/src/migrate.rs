@@ -20,6 +20,9 @@ pub struct MigrateOptions {
     /// Where the stores have different logins of one key: whether the newer one replaces the older one. By default neither is
     /// touched, and the conflict is reported. Of two states of one login the newer one always counts.
     pub newer_wins: bool,
+    /// Which store is the one in use, if the caller knows: of two states of one login that are of the same second its state counts.
+    /// Without it they are a conflict.
+    pub in_use: Option<Newer>,
 }
 
 impl Default for MigrateOptions {
@@ -28,6 +31,7 @@ impl Default for MigrateOptions {
             lock_limit: LOCK_LIMIT,
             discard_set_aside: false,
             newer_wins: false,
+            in_use: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Moving the logins from one store to another.
 
-use doorkey_store::{MigrateOptions, Migration, Store, copy_records};
+use doorkey_store::{MigrateOptions, Migration, Newer, Store, copy_records};
 
 use super::choice::{self, StoreChoice, StoreReason};
 use super::{StoreKind, StoreOpenError, Stores};
@@ -38,10 +38,15 @@ impl Host {
         &self,
         from: Option<StoreKind>,
         to: StoreKind,
-        options: MigrateOptions,
+        mut options: MigrateOptions,
     ) -> Result<Moved, Error> {
         let chosen = self.store_choice();
         let from = from.unwrap_or(chosen.kind);
+        options.in_use = match chosen.kind {
+            kind if kind == from => Some(Newer::Source),
+            kind if kind == to => Some(Newer::Target),
+            _ => None,
+        };
         if from == to {
             let location = self.stores().location(to);
             return Err(doorkey_store::Error::SameStore { location }.into());

@@ -37,7 +37,10 @@ pub(super) fn decide(
         (Some(source), Some(target)) if source < target => Some(Newer::Target),
         _ => None,
     };
-    let newer_wins = options.newer_wins || is_one_history(kind, &source.bytes, &target.bytes);
+    let is_one_history = is_one_history(kind, &source.bytes, &target.bytes);
+    let newer_wins = options.newer_wins || is_one_history;
+    // Times are in seconds, and what is noted of a login changes none.
+    let newer = newer.or(options.in_use.filter(|_| is_one_history));
     match newer {
         Some(Newer::Source) if newer_wins => Decision::Copy,
         Some(Newer::Target) if newer_wins => Decision::Drop,

@@ -191,6 +191,26 @@ async fn a_login_that_is_refreshed_between_copy_and_removal_is_moved_as_it_is_th
     assert!(from.grants().await.unwrap().entries.is_empty());
 }
 
+#[tokio::test]
+async fn of_two_states_of_one_login_in_one_second_that_of_the_store_in_use_counts() {
+    for in_use in [None, Some(Newer::Source), Some(Newer::Target)] {
+        let (from, to) = (Store::memory(), Store::memory());
+        fill(&from).await;
+        drop(copy_records(&from, &to, quick()).await.unwrap());
+        refresh(&from, "a", 1).await;
+        let mut options = quick();
+        options.in_use = in_use;
+        let done = migrate(&from, &to, options).await.unwrap();
+        let stored = to.grant(&key("a")).await.unwrap().unwrap().value;
+        let expected = match in_use {
+            Some(Newer::Source) => "refreshed-1",
+            _ => "token-1",
+        };
+        assert_eq!(token(&stored), expected, "{in_use:?}");
+        assert_eq!(done.is_complete(), in_use.is_some(), "{in_use:?}");
+    }
+}
+
 /// A refresh: another token of the same login.
 async fn refresh(store: &Store, name: &str, issued_at: u64) {
     let stored = store.grant(&key(name)).await.unwrap().unwrap();
