@@ -23,23 +23,24 @@ async fn others_list_and_call_while_somebody_signs_in() {
     for run in at_once(&home, 2, &["tools", "it"]).await {
         run.succeeded();
     }
-    let page = said
-        .lines()
-        .find_map(|line| line.strip_prefix("  https://"));
-    let page = format!("https://{}", page.expect("the address of the page"));
-    home.open(&page).await;
+    home.open(&page_of(&said)).await;
     login.end().await.succeeded();
     home.run(&["tools", "it"]).await.succeeded();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_logins_at_once_both_succeed_and_leave_one_that_works() {
+async fn of_two_logins_at_once_one_asks_the_person_and_both_succeed_with_what_it_brought_az_22() {
     let world = World::new().await;
     let home = Home::new(&world, "");
-    for run in at_once(&home, 2, &["login", "it"]).await {
-        run.succeeded();
-    }
-    assert_eq!(world.person.pages_opened(), 2);
+    let idle = [("BROWSER", "/bin/true")];
+    let mut first = Running::start_with(&home, &["login", "it", "--no-browser"], &idle);
+    let said = first.says("waiting for the browser").await;
+    let mut second = Running::start(&home, &["login", "it"]);
+    second.says("Another process is signing in").await;
+    home.open(&page_of(&said)).await;
+    first.end().await.succeeded();
+    second.end().await.succeeded();
+    assert_eq!(world.person.pages_opened(), 1);
     home.run(&["tools", "it"]).await.succeeded();
     home.expire().await;
     home.run(&["tools", "it"]).await.succeeded();
@@ -99,4 +100,12 @@ async fn adding_removing_and_signing_in_at_once_keep_every_edit_and_every_commen
         .collect();
     listed.sort();
     assert_eq!(listed, names, "{text}");
+}
+
+/// The page that a login without a browser says to open.
+fn page_of(said: &str) -> String {
+    let page = said
+        .lines()
+        .find_map(|line| line.strip_prefix("  https://"));
+    format!("https://{}", page.expect("the address of the page"))
 }
