@@ -1,4 +1,4 @@
-//! The stores that need a daemon: `cargo bench -p services`.
+//! The stores that need a daemon: `cargo bench -p services --bench store`.
 //!
 //! PostgreSQL is measured directly, through a pooler in transaction mode, and with sealed records; the keyring at fewer grants: it
 //! is meant for the logins of a person, and its daemon writes all its secrets anew whenever one changes.

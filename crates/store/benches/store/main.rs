@@ -1,4 +1,4 @@
-//! The stores that need nothing but this machine: `cargo bench -p doorkey-store --features encrypted`.
+//! The stores that need nothing but this machine: `cargo bench -p doorkey-store --features encrypted --bench store`.
 //!
 //! Those that need a daemon are measured by the same function in `tests/services`.
 
