@@ -61,6 +61,7 @@ mod credentials;
 mod environment;
 mod error;
 mod facts;
+mod folder;
 mod home;
 mod host;
 mod login;

@@ -10,7 +10,7 @@ use http::HeaderName;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Table, TableLike};
 
 use super::{Config, ConfigError};
-use crate::Home;
+use crate::{Home, folder};
 
 /// A server to be added to the configuration.
 #[derive(Clone, Debug, Default)]
@@ -238,7 +238,7 @@ fn lock(home: &Home) -> Result<File, ConfigError> {
         path: path.to_owned(),
         source,
     };
-    create_private_folder(home.state_folder()).map_err(failed)?;
+    folder::create_private(home.state_folder()).map_err(failed)?;
     let file = lock_options()
         .open(home.state_folder().join("config.lock"))
         .map_err(failed)?;
@@ -271,7 +271,7 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = target
         .parent()
         .map_or_else(|| PathBuf::from("."), Path::to_owned);
-    create_private_folder(&folder)?;
+    folder::create_private(&folder)?;
     // Made readable by its owner alone: the file may hold a client secret.
     let mut file = tempfile::Builder::new()
         .prefix(".config-")
@@ -282,7 +282,7 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     file.as_file().sync_all()?;
     file.persist(&target).map_err(|error| error.error)?;
-    sync_folder(&folder)
+    folder::sync(&folder)
 }
 
 #[cfg(unix)]
@@ -298,31 +298,6 @@ fn lock_options() -> OpenOptions {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
     options
-}
-
-#[cfg(unix)]
-fn create_private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-}
-
-#[cfg(not(unix))]
-fn create_private_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the Unix half can fail")]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// A comment above the removed table that a blank line sets apart speaks of more than that table:

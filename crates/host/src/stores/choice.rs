@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{StoreKind, StoreOpenError};
+use crate::folder;
 use crate::home::Home;
 
 /// The store that the logins are in, and why it is that one.
@@ -165,7 +166,7 @@ pub(super) fn remember(
 
 /// Written whole or not at all, for the owner alone, and durable.
 fn write(folder: &Path, path: &Path, text: &str, replace: bool) -> io::Result<()> {
-    make_private(folder)?;
+    folder::create_private(folder)?;
     let mut file = tempfile::Builder::new()
         .prefix(".store.json.")
         .tempfile_in(folder)?;
@@ -179,30 +180,7 @@ fn write(folder: &Path, path: &Path, text: &str, replace: bool) -> io::Result<()
             .map(drop)
             .map_err(|error| error.error)?,
     }
-    sync_folder(folder)
-}
-
-/// A folder that only its owner can enter, as the stores in it want it.
-fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    fs::File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "a folder can be synced on Unix only"
-)]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
+    folder::sync(folder)
 }
 
 /// Whether plain files with logins are in the state folder.

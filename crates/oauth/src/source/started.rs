@@ -221,7 +221,7 @@ async fn take(inner: &Inner, mut stored: Stored<Login>) -> Result<(), doorkey_st
     save(inner, &stored.value, Some(stored.generation)).await
 }
 
-/// Keeps a record as long as there is something in it.
+/// Saves the record in place of that version of it.
 async fn save(
     inner: &Inner,
     login: &Login,
