@@ -1,0 +1,1 @@
+//! What the fuzz targets do with an input; see `docs/reliability.md`.
