@@ -2,19 +2,22 @@
 //! (RFC 8252 section 7.3).
 
 mod address;
+mod connections;
 mod listener;
 mod page;
 mod paste;
+mod request;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use doorkey_http::RedactedUrl;
 use doorkey_oauth::{
     BoxFuture, Callback, Channel, DevicePrompt, Interaction, InteractionError, InteractionRequest,
     LoginWait, Prompt,
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use url::Url;
 
 use crate::browser::{Browser, BrowserError};
@@ -22,21 +25,25 @@ use crate::progress::{LoginStep, Progress};
 
 pub(crate) use address::DEFAULT_REDIRECT;
 pub use address::{CallbackSettings, LoopbackError};
-use listener::{CONNECTIONS, Listener};
+use connections::Connections;
+use listener::{Desk, Listener};
+use page::Login;
 
 /// An [`Interaction`] for a person at this machine.
 ///
-/// It listens on loopback only while a login runs, answers nothing but a GET of the exact path with
-/// the expected `Host`, and shows a fixed page that repeats nothing of the request. What happens is
-/// told to a [`Progress`]; the URL to open is always among it, so that a person can copy it, and so is
-/// the code of a login on another device (RFC 8628).
+/// It listens on loopback only while a login runs, takes nothing but a GET of the exact path with the
+/// expected `Host` to which a browser navigates, and shows a fixed page that repeats nothing of the
+/// request and says what happened and what to do. Connections that say nothing keep no callback out.
+/// What happens is told to a [`Progress`]; the URL to open is always among it, so that a person can
+/// copy it, and so is the code of a login on another device (RFC 8628).
 pub struct LoopbackInteraction {
     browser: Browser,
     callback: CallbackSettings,
     unattended: bool,
     pasted: Mutex<Option<mpsc::Receiver<String>>>,
     progress: Arc<dyn Progress>,
-    connections: Arc<Semaphore>,
+    again: Option<String>,
+    connections: Arc<Connections>,
 }
 
 /// The URL could not be shown to anybody.
@@ -77,7 +84,8 @@ impl LoopbackInteraction {
             unattended: false,
             pasted: Mutex::default(),
             progress,
-            connections: Arc::new(Semaphore::new(CONNECTIONS)),
+            again: None,
+            connections: Arc::new(Connections::new()),
         }
     }
 
@@ -104,11 +112,18 @@ impl LoopbackInteraction {
         self
     }
 
-    /// Waits until the last page has been sent, at most `limit`. A program calls it before it ends,
-    /// so that the person does not look at a broken connection.
+    /// The same with what a person types to start the login again, such as `doorkey login NAME`: the
+    /// page of a login that ended without success shows it.
+    #[must_use]
+    pub fn with_again(mut self, command: impl Into<String>) -> Self {
+        self.again = Some(command.into());
+        self
+    }
+
+    /// Waits until the page of every callback has been sent, at most `limit`. A program calls it before
+    /// it ends, so that the person does not look at a broken connection.
     pub async fn drain(&self, limit: Duration) {
-        let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
-        if tokio::time::timeout(limit, self.connections.acquire_many(all))
+        if tokio::time::timeout(limit, self.connections.answered())
             .await
             .is_err()
         {
@@ -132,20 +147,29 @@ impl LoopbackInteraction {
         });
     }
 
-    async fn listen(&self, hints: &[String]) -> Result<LoopbackChannel, LoopbackError> {
+    /// Opens the way back of a login to `server`.
+    async fn listen(
+        &self,
+        hints: &[String],
+        server: Option<&Url>,
+    ) -> Result<LoopbackChannel, LoopbackError> {
         let bound = address::bind(&self.callback, hints).await?;
         self.progress.report(&LoginStep::Listening {
             redirect_uri: bound.redirect_uri.clone(),
         });
         let (sender, events) = mpsc::channel(CALLBACKS_WAITING);
-        let endpoint = Arc::new(bound.endpoint);
+        let desk = Arc::new(Desk {
+            endpoint: bound.endpoint,
+            login: Login {
+                server: server.map(|url| RedactedUrl::of_target(url).to_string()),
+                again: self.again.clone(),
+            },
+            events: sender.clone(),
+        });
         let listeners = bound
             .sockets
             .into_iter()
-            .map(|socket| {
-                let connections = Arc::clone(&self.connections);
-                Listener::start(socket, Arc::clone(&endpoint), sender.clone(), connections)
-            })
+            .map(|socket| Listener::start(socket, Arc::clone(&desk), Arc::clone(&self.connections)))
             .collect();
         Ok(LoopbackChannel {
             redirect_uri: bound.redirect_uri,
@@ -172,7 +196,7 @@ impl Interaction for LoopbackInteraction {
     ) -> BoxFuture<'a, Result<Box<dyn Channel>, InteractionError>> {
         Box::pin(async move {
             let channel = self
-                .listen(&request.redirect_hint)
+                .listen(&request.redirect_hint, Some(&request.server))
                 .await
                 .map_err(InteractionError::other)?;
             Ok(Box::new(channel) as Box<dyn Channel>)

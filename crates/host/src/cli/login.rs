@@ -19,7 +19,7 @@ use super::exit::{Exit, Failure};
 use super::list::note_plain;
 use super::output::{Output, clean};
 use super::progress::Narrator;
-use super::subject::{Account, shown};
+use super::subject::{Account, shown, typed};
 
 #[derive(Args, Debug)]
 pub(crate) struct Login {
@@ -73,6 +73,7 @@ impl Login {
         let progress: Arc<dyn Progress> = narrator.clone();
         let mut person = LoopbackInteraction::new(self.browser(host.environment()), progress)
             .with_callback(callback)
+            .with_again(format!("doorkey login {}", typed(target)))
             .unattended(!self.no_browser && is_unattended(host.environment()));
         if output.terminal().stdin {
             person = person.with_pasted(typed_lines());

@@ -1,4 +1,4 @@
-//! A small HTTP server for one redirect (RSP-01): GET, exact path, expected `Host`, 404 otherwise.
+//! A small HTTP server for one redirect (RSP-01): a GET of the exact path with the expected `Host`, nothing else.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -6,32 +6,41 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use doorkey_oauth::{Callback, CallbackVerdict};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::Event;
 use super::address::Endpoint;
-use super::page::{self, Page};
+use super::connections::{Connections, Place};
+use super::page::{self, Login, Page};
+use super::request::{Received, judge};
 
 /// Accepts connections until it is dropped. A page that is being sent is still sent.
 #[derive(Debug)]
 pub(super) struct Listener(JoinHandle<()>);
 
+/// What a request is answered with.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) endpoint: Endpoint,
+    pub(super) login: Login,
+    pub(super) events: mpsc::Sender<Event>,
+}
+
 impl Listener {
     pub(super) fn start(
         socket: TcpListener,
-        endpoint: Arc<Endpoint>,
-        events: mpsc::Sender<Event>,
-        connections: Arc<Semaphore>,
+        desk: Arc<Desk>,
+        connections: Arc<Connections>,
     ) -> Self {
-        Self(tokio::spawn(accept(socket, endpoint, events, connections)))
+        Self(tokio::spawn(accept(socket, desk, connections)))
     }
 }
 
@@ -41,21 +50,12 @@ impl Drop for Listener {
     }
 }
 
-async fn accept(
-    socket: TcpListener,
-    endpoint: Arc<Endpoint>,
-    events: mpsc::Sender<Event>,
-    connections: Arc<Semaphore>,
-) {
+async fn accept(socket: TcpListener, desk: Arc<Desk>, connections: Arc<Connections>) {
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => {
-                // Too many at once: this one waits, as those behind it do in the backlog.
-                let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
-                    return;
-                };
-                tokio::spawn(serve(stream, Arc::clone(&endpoint), events.clone(), permit));
-            }
+            Ok((stream, _)) => connections.admit(|place| {
+                tokio::spawn(serve(stream, Arc::clone(&desk), place)).abort_handle()
+            }),
             Err(error) => {
                 tracing::debug!(%error, "the callback listener could not accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -64,20 +64,14 @@ async fn accept(
     }
 }
 
-async fn serve(
-    stream: TcpStream,
-    endpoint: Arc<Endpoint>,
-    events: mpsc::Sender<Event>,
-    _permit: OwnedSemaphorePermit,
-) {
-    let service = service_fn(|request| {
-        let (endpoint, events) = (Arc::clone(&endpoint), events.clone());
-        async move { Ok::<_, Infallible>(answer(&request, &endpoint, &events).await) }
-    });
+async fn serve(stream: TcpStream, desk: Arc<Desk>, place: Place) {
+    let service =
+        service_fn(async |request| Ok::<_, Infallible>(answer(request, &desk, &place).await));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_LIMIT)
         .max_buf_size(REQUEST_BYTES)
+        // One request for each connection: what follows it is not read.
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
     match tokio::time::timeout(CONNECTION_LIMIT, connection).await {
@@ -87,79 +81,79 @@ async fn serve(
     }
 }
 
-async fn answer(
-    request: &Request<Incoming>,
-    endpoint: &Endpoint,
-    events: &mpsc::Sender<Event>,
-) -> Response<Full<Bytes>> {
-    if !is_callback(request, endpoint) {
-        return respond(Page::NotHere);
+async fn answer(request: Request<Incoming>, desk: &Desk, place: &Place) -> Response<Full<Bytes>> {
+    let (request, _unread) = request.into_parts();
+    let login = &desk.login;
+    match judge(&request, &desk.endpoint) {
+        Received::Callback => {}
+        Received::OtherMethod => return respond(Page::OtherMethod, login),
+        Received::Nothing => return respond(Page::NotHere, login),
     }
-    let query = request.uri().query().unwrap_or_default().to_owned();
+    place.answering();
+    let query = request.uri.query().unwrap_or_default().to_owned();
     let (reply, verdict) = oneshot::channel();
-    if events
-        .send(Event::Callback(Callback::with_reply(query, reply)))
-        .await
-        .is_err()
-    {
-        return respond(Page::Over);
-    }
-    match tokio::time::timeout(VERDICT_LIMIT, verdict).await {
-        Ok(Ok(CallbackVerdict::Accepted)) => respond(Page::Accepted),
-        Ok(Ok(CallbackVerdict::Ignored)) => respond(Page::Ignored),
-        Ok(Ok(CallbackVerdict::Refused { message })) => respond(Page::Refused(&message)),
-        Ok(Ok(_)) | Err(_) => respond(Page::SeeTerminal),
-        Ok(Err(_dropped)) => respond(Page::Over),
+    let callback = Event::Callback(Callback::with_reply(query, reply));
+    let judged = async {
+        // Nobody takes it any more when the login is over.
+        let _taken = desk.events.send(callback).await;
+        verdict.await
+    };
+    match tokio::time::timeout(VERDICT_LIMIT, judged).await {
+        Ok(Ok(CallbackVerdict::Accepted)) => respond(Page::Accepted, login),
+        Ok(Ok(CallbackVerdict::Ignored)) => respond(Page::Ignored, login),
+        Ok(Ok(CallbackVerdict::Refused { message })) => respond(Page::Refused(&message), login),
+        Ok(Ok(_)) | Err(_) => respond(Page::SeeProgram, login),
+        Ok(Err(_dropped)) => respond(Page::Over, login),
     }
 }
 
-/// A page on another site can make a browser send requests here, also under a name that it made
-/// resolve to loopback; the `Host` gives that away.
-fn is_callback(request: &Request<Incoming>, endpoint: &Endpoint) -> bool {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let host = hosts
-        .next()
-        .and_then(|host| host.to_str().ok())
-        .map(str::to_ascii_lowercase);
-    request.method() == Method::GET
-        && request.uri().authority().is_none()
-        && request.uri().path() == endpoint.path
-        && host.is_some_and(|host| endpoint.hosts.contains(&host))
-        && hosts.next().is_none()
-}
-
-fn respond(page: Page<'_>) -> Response<Full<Bytes>> {
+fn respond(page: Page<'_>, login: &Login) -> Response<Full<Bytes>> {
     let status = match page {
         Page::NotHere => StatusCode::NOT_FOUND,
+        Page::OtherMethod => StatusCode::METHOD_NOT_ALLOWED,
         Page::Ignored | Page::Refused(_) => StatusCode::BAD_REQUEST,
-        Page::Accepted | Page::Over | Page::SeeTerminal => StatusCode::OK,
+        Page::Over => StatusCode::GONE,
+        Page::Accepted | Page::SeeProgram => StatusCode::OK,
     };
-    let mut response = Response::new(Full::new(Bytes::from(page::render(page))));
+    let mut response = Response::new(Full::new(Bytes::from(page::render(page, login))));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            page::CONTENT_SECURITY_POLICY,
-        ),
-        (header::CONNECTION, "close"),
-    ] {
+    for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if page == Page::OtherMethod {
+        headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
     }
     response
 }
 
-/// Connections served at once: a browser opens some that it never uses.
-pub(super) const CONNECTIONS: usize = 16;
+/// On every answer. None of them lets a page of another origin read it, frame it or keep a handle to it.
+const HEADERS: [(header::HeaderName, &str); 9] = [
+    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        page::CONTENT_SECURITY_POLICY,
+    ),
+    (
+        header::HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        header::HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (header::CONNECTION, "close"),
+];
+
 /// Line and headers of a request; an authorization response is far smaller.
 const REQUEST_BYTES: usize = 32 * 1024;
+/// How long a client has for them.
 const HEADER_LIMIT: Duration = Duration::from_secs(5);
-/// How long a page waits to learn what became of its callback, token request included.
+/// How long a page waits to learn what became of its callback.
 const VERDICT_LIMIT: Duration = Duration::from_secs(45);
 const CONNECTION_LIMIT: Duration = Duration::from_secs(60);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

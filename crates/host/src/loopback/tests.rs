@@ -14,7 +14,7 @@ async fn channel(settings: CallbackSettings, hints: &[&str]) -> LoopbackChannel 
     let hints: Vec<_> = hints.iter().map(|hint| (*hint).to_owned()).collect();
     LoopbackInteraction::new(Browser::Manual, Arc::new(Silent))
         .with_callback(settings)
-        .listen(&hints)
+        .listen(&hints, None)
         .await
         .expect("a listener")
 }
@@ -59,7 +59,7 @@ async fn a_callback_reaches_the_login_and_its_verdict_the_page() {
         format!("http://127.0.0.1:{port}/callback")
     );
     for (verdict, status, text) in [
-        (CallbackVerdict::Ignored, "400", "Not this login"),
+        (CallbackVerdict::Ignored, "400", "Not this sign-in"),
         (
             CallbackVerdict::Refused {
                 message: "<b>denied</b>".to_owned(),
@@ -67,7 +67,7 @@ async fn a_callback_reaches_the_login_and_its_verdict_the_page() {
             "400",
             "&lt;b&gt;denied",
         ),
-        (CallbackVerdict::Accepted, "200", "Signed in"),
+        (CallbackVerdict::Accepted, "200", "Approved"),
     ] {
         let host = format!("127.0.0.1:{port}");
         let page =
@@ -89,7 +89,11 @@ async fn a_callback_reaches_the_login_and_its_verdict_the_page() {
         for header in [
             "cache-control: no-store",
             "referrer-policy: no-referrer",
-            "content-security-policy: default-src 'none'; style-src 'unsafe-inline'",
+            "content-security-policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+            "frame-ancestors 'none'",
+            "x-content-type-options: nosniff",
+            "cross-origin-opener-policy: same-origin",
+            "cross-origin-resource-policy: same-origin",
             "connection: close",
         ] {
             assert!(lower.contains(header), "{header} in {page}");
@@ -97,34 +101,125 @@ async fn a_callback_reaches_the_login_and_its_verdict_the_page() {
     }
 }
 
+/// Requests that are no callback, `~` for the right host: the line, what follows it, the status of the answer.
+const REFUSED: &[(&str, &str, u16)] = &[
+    ("GET / HTTP/1.1", "Host: ~\r\n\r\n", 404),
+    ("GET /favicon.ico HTTP/1.1", "Host: ~\r\n\r\n", 404),
+    ("GET /callback/?code=x HTTP/1.1", "Host: ~\r\n\r\n", 404),
+    ("GET /callback%2f?code=x HTTP/1.1", "Host: ~\r\n\r\n", 404),
+    ("GET /%63allback?code=x HTTP/1.1", "Host: ~\r\n\r\n", 404),
+    ("GET //callback?code=x HTTP/1.1", "Host: ~\r\n\r\n", 404),
+    ("GET /x/../callback?code=x HTTP/1.1", "Host: ~\r\n\r\n", 404),
+    ("GET /Callback?code=x HTTP/1.1", "Host: ~\r\n\r\n", 404),
+    (GET, "Host: ~\r\nHost: evil.example\r\n\r\n", 404),
+    (GET, "Host: ~\r\nHost: ~\r\n\r\n", 404),
+    (GET, "Host: localhost\r\n\r\n", 404),
+    (GET, "Host: evil.example\r\n\r\n", 404),
+    (GET, "Host: 127.0.0.1\r\n\r\n", 404),
+    (GET, "\r\n", 404),
+    ("GET /callback?code=x HTTP/1.0", "\r\n", 404),
+    (
+        "GET http://~/callback?code=x HTTP/1.1",
+        "Host: ~\r\n\r\n",
+        404,
+    ),
+    (
+        "GET http://evil.example/callback?code=x HTTP/1.1",
+        "Host: ~\r\n\r\n",
+        404,
+    ),
+    ("CONNECT ~ HTTP/1.1", "Host: ~\r\n\r\n", 404),
+    ("OPTIONS * HTTP/1.1", "Host: ~\r\n\r\n", 404),
+    (GET, "Host: ~\r\nContent-Length: 3\r\n\r\na=b", 404),
+    (
+        GET,
+        "Host: ~\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        404,
+    ),
+    (
+        GET,
+        "Host: ~\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+        404,
+    ),
+    (
+        GET,
+        "Host: ~\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        400,
+    ),
+    (
+        GET,
+        "Host: ~\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n\r\n",
+        404,
+    ),
+    (
+        GET,
+        "Host: ~\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n\r\n",
+        404,
+    ),
+    (
+        GET,
+        "Host: ~\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n\r\n",
+        404,
+    ),
+    (GET, "Host: ~\r\n folded: header\r\n\r\n", 400),
+    (
+        "POST /callback?code=x HTTP/1.1",
+        "Host: ~\r\nContent-Length: 3\r\n\r\na=b",
+        405,
+    ),
+    ("HEAD /callback?code=x HTTP/1.1", "Host: ~\r\n\r\n", 405),
+    (
+        "OPTIONS /callback HTTP/1.1",
+        "Host: ~\r\nOrigin: http://evil.example\r\nAccess-Control-Request-Method: GET\r\n\
+         Access-Control-Request-Private-Network: true\r\n\r\n",
+        405,
+    ),
+    ("GET /callback?code=x HTTP/9.9", "Host: ~\r\n\r\n", 400),
+    ("\x16\x03\x01\x02", "\r\n\r\n", 400),
+];
+
+const GET: &str = "GET /callback?code=x HTTP/1.1";
+
 #[tokio::test]
-async fn everything_but_a_get_of_the_exact_path_for_this_host_is_not_found() {
+async fn everything_but_a_get_of_the_exact_path_for_this_host_is_refused() {
     let mut channel = channel(CallbackSettings::default(), &[]).await;
     let port = port_of(&channel);
-    let right = format!("127.0.0.1:{port}");
-    let table = [
-        format!("POST /callback?code=x HTTP/1.1\r\nHost: {right}\r\nContent-Length: 0\r\n\r\n"),
-        format!("HEAD /callback?code=x HTTP/1.1\r\nHost: {right}\r\n\r\n"),
-        format!("OPTIONS /callback HTTP/1.1\r\nHost: {right}\r\n\r\n"),
-        format!("GET / HTTP/1.1\r\nHost: {right}\r\n\r\n"),
-        format!("GET /callback/?code=x HTTP/1.1\r\nHost: {right}\r\n\r\n"),
-        format!("GET /callback%2f?code=x HTTP/1.1\r\nHost: {right}\r\n\r\n"),
-        format!("GET /Callback?code=x HTTP/1.1\r\nHost: {right}\r\n\r\n"),
-        format!("GET /callback?code=x HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n"),
-        format!("GET /callback?code=x HTTP/1.1\r\nHost: evil.example:{port}\r\n\r\n"),
-        "GET /callback?code=x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".to_owned(),
-        format!("GET /callback?code=x HTTP/1.1\r\nHost: {right}\r\nHost: evil.example\r\n\r\n"),
-        format!("GET http://{right}/callback?code=x HTTP/1.1\r\nHost: {right}\r\n\r\n"),
-        "GET /callback?code=x HTTP/1.1\r\n\r\n".to_owned(),
-        "GET /callback?code=x HTTP/1.0\r\n\r\n".to_owned(),
-    ];
-    for request in table {
+    for (line, rest, status) in REFUSED {
+        let request = format!("{line}\r\n{rest}").replace('~', &format!("127.0.0.1:{port}"));
         let answer = raw(port, request.as_bytes()).await;
-        let refused = answer.contains(" 404 ") || answer.contains(" 400 ");
-        assert!(refused, "{request}\n{answer}");
+        let version = answer
+            .strip_prefix("HTTP/1.1 ")
+            .or(answer.strip_prefix("HTTP/1.0 "));
+        let has_status = version.is_some_and(|rest| rest.starts_with(&format!("{status} ")));
+        assert!(has_status, "{request}\n{answer}");
+        let answer = answer.to_ascii_lowercase();
+        assert_eq!(
+            answer.contains("\r\nallow: get\r\n"),
+            *status == 405,
+            "{request}\n{answer}"
+        );
+        assert!(!answer.contains("access-control-"), "{answer}");
     }
     let nothing = tokio::time::timeout(Duration::from_millis(100), channel.next()).await;
     assert!(nothing.is_err(), "one of them reached the login");
+}
+
+#[tokio::test]
+async fn of_requests_sent_in_one_go_the_first_alone_is_read() {
+    let mut channel = channel(CallbackSettings::default(), &[]).await;
+    let port = port_of(&channel);
+    let one =
+        |query: &str| format!("GET /callback?{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+    let both = one("code=first") + &one("code=second");
+    let page = tokio::spawn(async move { raw(port, both.as_bytes()).await });
+    let callback = tokio::time::timeout(LIMIT, channel.next()).await;
+    let callback = callback.expect("in time").expect("one");
+    assert_eq!(callback.query(), "code=first");
+    callback.answer(CallbackVerdict::Ignored);
+    let page = page.await.expect("a page");
+    assert_eq!(page.matches("HTTP/1.1 ").count(), 1, "{page}");
+    let nothing = tokio::time::timeout(Duration::from_millis(100), channel.next()).await;
+    assert!(nothing.is_err(), "the second one was read as well");
 }
 
 #[tokio::test]
@@ -149,26 +244,114 @@ async fn an_oversized_request_is_refused_and_the_next_one_served() {
     assert!(page.await.expect("a page").contains(" 200 "));
 }
 
-#[tokio::test]
-async fn clients_that_say_nothing_do_not_keep_the_callback_out() {
-    let mut channel = channel(CallbackSettings::default(), &[]).await;
-    let port = port_of(&channel);
-    let mut silent = Vec::new();
-    for _ in 0..CONNECTIONS {
+/// Opens connections that hang: some say nothing, some stop in the middle, some drip.
+async fn hang(port: u16, count: usize) -> Vec<TcpStream> {
+    let mut hanging = Vec::new();
+    for index in 0..count {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let mut stream = TcpStream::connect(address).await.expect("a connection");
-        stream.write_all(b"GET /call").await.expect("a start");
-        silent.push(stream);
+        let start: &[u8] = [
+            &b""[..],
+            b"GET /call",
+            b"GET /callback?code=x HTTP/1.1\r\nA: b\r\n",
+        ][index % 3];
+        // The listener may have dropped it again.
+        let _written = stream.write_all(start).await;
+        hanging.push(stream);
     }
+    hanging
+}
+
+#[tokio::test]
+async fn connections_that_hang_do_not_keep_the_callback_out() {
+    let mut channel = channel(CallbackSettings::default(), &[]).await;
+    let port = port_of(&channel);
+    let silent = hang(port, 4 * connections::CONNECTIONS).await;
     let host = format!("127.0.0.1:{port}");
     let page = tokio::spawn(async move { get(port, "/callback?code=x", &host).await });
-    let callback = tokio::time::timeout(LIMIT, channel.next())
+    // Less than a client has for its request, so that none of them made room by itself.
+    let callback = tokio::time::timeout(Duration::from_secs(4), channel.next())
         .await
         .expect("in time")
         .expect("one");
+    // Nor does a later flood take its page away.
+    let more = hang(port, 2 * connections::CONNECTIONS).await;
     callback.answer(CallbackVerdict::Accepted);
     assert!(page.await.expect("a page").contains(" 200 "));
+    drop((silent, more));
+}
+
+#[tokio::test]
+async fn a_connection_that_never_ends_its_request_is_closed() {
+    let channel = channel(CallbackSettings::default(), &[]).await;
+    let port = port_of(&channel);
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let stream = TcpStream::connect(address).await.expect("a connection");
+    let (mut reading, mut writing) = stream.into_split();
+    let dripping = tokio::spawn(async move {
+        let start = format!("GET /callback?code=x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n");
+        writing.write_all(start.as_bytes()).await.expect("a start");
+        let mut drops = tokio::time::interval(Duration::from_millis(200));
+        // Until the listener has had enough of it.
+        while writing.write_all(b"A: b\r\n").await.is_ok() {
+            drops.tick().await;
+        }
+    });
+    let mut answer = Vec::new();
+    let closed = tokio::time::timeout(LIMIT, reading.read_to_end(&mut answer)).await;
+    assert!(closed.is_ok(), "still open");
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(
+        !answer.contains(" 400 "),
+        "it was the words, not the time: {answer}"
+    );
+    dripping.abort();
+    drop(channel);
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_a_page_and_not_for_a_silent_connection() {
+    let interaction = LoopbackInteraction::new(Browser::Manual, Arc::new(Silent));
+    let mut channel = interaction.listen(&[], None).await.expect("a listener");
+    let port = port_of(&channel);
+    let silent = hang(port, 3).await;
+    let host = format!("127.0.0.1:{port}");
+    let page = tokio::spawn(async move { get(port, "/callback?code=x", &host).await });
+    let callback = tokio::time::timeout(LIMIT, channel.next()).await;
+    let callback = callback.expect("in time").expect("one");
+    let waiting = tokio::time::timeout(Duration::from_millis(100), interaction.drain(LIMIT)).await;
+    assert!(waiting.is_err(), "a page was yet to be sent");
+    callback.answer(CallbackVerdict::Accepted);
+    let drained = tokio::time::timeout(Duration::from_secs(4), interaction.drain(LIMIT)).await;
+    assert!(drained.is_ok(), "it waits for connections that say nothing");
+    assert!(page.await.expect("a page").contains("Approved"));
     drop(silent);
+}
+
+#[tokio::test]
+async fn a_callback_that_comes_as_the_login_ends_is_too_late() {
+    let interaction = LoopbackInteraction::new(Browser::Manual, Arc::new(Silent))
+        .with_again("doorkey login <team>");
+    let server = Url::parse("https://mcp.example/mcp?key=s3cret").expect("a URL");
+    let mut channel = interaction
+        .listen(&[], Some(&server))
+        .await
+        .expect("a listener");
+    let port = port_of(&channel);
+    let host = format!("127.0.0.1:{port}");
+    let page = tokio::spawn(async move { get(port, "/callback?code=x", &host).await });
+    let callback = tokio::time::timeout(LIMIT, channel.next()).await;
+    drop((callback.expect("in time").expect("one"), channel));
+    let page = page.await.expect("a page");
+    assert!(page.starts_with("HTTP/1.1 410 "), "{page}");
+    for text in [
+        "Too late",
+        "<strong>https://mcp.example/mcp</strong>",
+        "doorkey login &lt;team&gt;",
+    ] {
+        assert!(page.contains(text), "{text} in {page}");
+    }
+    assert!(!page.contains("s3cret"), "{page}");
 }
 
 #[tokio::test]
@@ -283,7 +466,7 @@ async fn a_browser_that_fails_is_told_to_a_person_and_ends_an_unattended_login()
         let broken = PlatformBrowser::new(|_| Err(std::io::Error::other("no display")));
         let interaction =
             LoopbackInteraction::new(Browser::Platform(broken), progress).unattended(unattended);
-        let mut channel = interaction.listen(&[]).await.expect("a listener");
+        let mut channel = interaction.listen(&[], None).await.expect("a listener");
         channel.show(Url::parse("https://as.example/authorize?x=1").expect("a URL"));
         let next = tokio::time::timeout(Duration::from_millis(500), channel.next()).await;
         if unattended {
@@ -311,7 +494,7 @@ async fn a_pasted_address_is_a_callback_and_anything_else_is_told() {
     let told = Arc::new(Told::default());
     let progress: Arc<dyn Progress> = told.clone();
     let interaction = LoopbackInteraction::new(Browser::Manual, progress).with_pasted(lines);
-    let mut channel = interaction.listen(&[]).await.expect("a listener");
+    let mut channel = interaction.listen(&[], None).await.expect("a listener");
     let pasted = format!("{}?code=c&state=s\n", channel.redirect_uri());
     for line in ["", "what?", pasted.as_str()] {
         sender.send(line.to_owned()).await.expect("sent");
