@@ -5,17 +5,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use crate::leg::Leg;
+use crate::network::Network;
 use crate::origin::Origin;
 
 /// Exceptions to the address rules that the user has made.
 ///
 /// The rules: link-local addresses, cloud metadata services, multicast and the unspecified address
 /// are never contacted. Public addresses always may be. Every other class (loopback, private,
-/// reserved) may be contacted by three ways only: the origin is the one the user configured as
-/// [`resource`](crate::HttpProfile::resource); that origin's own address is of the same class; or
-/// the origin is listed here. Without a configured resource its class counts as public.
+/// reserved) may be contacted by four ways only: the origin is the one the user configured as
+/// [`resource`](crate::HttpProfile::resource); that origin's own address is of the same class; the
+/// origin is listed here; or the address belongs to a network that is listed here. Without a configured resource its class counts as public.
 ///
-/// A fourth way is narrow and deep: see [`workload`](Self::workload).
+/// A fifth way is narrow and deep: see [`workload`](Self::workload).
 ///
 /// A name is judged by the address that is connected to. Behind a proxy, which looks names up by
 /// itself, only address literals and `localhost` can be judged.
@@ -25,6 +26,10 @@ pub struct AddressPolicy {
     /// Origins that may have private, loopback or reserved addresses, such as an authorization
     /// server on the intranet of a public MCP server (setting `allow_origins`).
     pub allow: Vec<Origin>,
+    /// Networks that may be contacted though it is a server that leads there (setting
+    /// `allow_networks`): their addresses count as public ones. What is never contacted stays so,
+    /// listed or not.
+    pub networks: Vec<Network>,
     /// The class of the configured resource as it was at login, learned then by
     /// [`HttpClient::resource_class`](crate::HttpClient::resource_class); `None` until the first
     /// login. It stands in place of what the first lookup of this process finds, and the
@@ -48,6 +53,15 @@ impl AddressPolicy {
         Self {
             allow: origins.into_iter().collect(),
             ..Self::default()
+        }
+    }
+
+    /// Allows these networks, in place of those listed so far.
+    #[must_use]
+    pub fn with_networks(self, networks: impl IntoIterator<Item = Network>) -> Self {
+        Self {
+            networks: networks.into_iter().collect(),
+            ..self
         }
     }
 
@@ -172,7 +186,8 @@ pub enum AddressRefused {
     /// The address is closer than the MCP server's own, and not by the user's word.
     #[error(
         "{host} has the address {address}, a {class} address, while the MCP server's is {user}; \
-         if this is meant, add the origin to the setting `allow_origins`"
+         if this is meant, add the origin to the setting `allow_origins` or the network to \
+         `allow_networks`"
     )]
     Closer {
         /// The host of the URL.
@@ -187,7 +202,8 @@ pub enum AddressRefused {
     /// The MCP server's own address is closer than it was at login.
     #[error(
         "{host} has the address {address}, a {class} address, while it was {at_login} at login \
-         and may not come closer; if this is meant, add the origin to the setting `allow_origins`"
+         and may not come closer; if this is meant, add the origin to the setting `allow_origins` or \
+         the network to `allow_networks`"
     )]
     CameCloser {
         /// The host of the URL.

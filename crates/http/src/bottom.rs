@@ -3,11 +3,12 @@
 //! Addresses are judged when a connection is made, and a pooled connection is used again without
 //! a question. So each reach has a pool of its own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -25,11 +26,22 @@ use crate::resolve::{Guard, Route};
 use crate::tls::client_config;
 
 /// Sends requests over the network.
-#[derive(Clone, Debug)]
-pub(crate) struct Bottom(Arc<Clients>);
+#[derive(Clone)]
+pub(crate) struct Bottom(Arc<Pools>);
 
-#[derive(Debug)]
+/// The clients, and what they are made of: those that judge by the class of the user's own URL are
+/// made anew when that is pinned or forgotten, so that no connection from before is used again.
+struct Pools {
+    profile: HttpProfile,
+    tls: ClientConfig,
+    guard: Arc<Guard>,
+    current: ArcSwap<Clients>,
+}
+
+#[derive(Clone)]
 struct Clients {
+    /// The number of changes of the class that these were made after.
+    since: u64,
     users_word: Client,
     own: Client,
     guarded: Client,
@@ -41,23 +53,57 @@ struct Clients {
 impl Bottom {
     pub(crate) fn new(profile: &HttpProfile, guard: &Arc<Guard>) -> Result<Self, Error> {
         let tls = client_config(profile)?;
-        let direct = |reach| {
-            let resolver = Judged {
-                guard: Arc::clone(guard),
-                reach,
-            };
-            build(builder(profile, &tls).dns_resolver(resolver))
-        };
-        Ok(Self(Arc::new(Clients {
+        let direct = |reach| direct(profile, &tls, guard, reach);
+        let clients = Clients {
+            since: guard.changes(),
             users_word: direct(Reach::UsersWord)?,
-            own: direct(guard.own())?,
+            own: direct(Reach::Own)?,
             guarded: direct(Reach::Guarded)?,
             workload: match profile.addresses.workload.is_empty() {
                 true => None,
                 false => Some(direct(Reach::Workload)?),
             },
-            proxied: proxied(profile, &tls)?,
+            proxied: proxied(profile, &tls, guard)?,
+        };
+        Ok(Self(Arc::new(Pools {
+            profile: profile.clone(),
+            tls,
+            guard: Arc::clone(guard),
+            current: ArcSwap::from_pointee(clients),
         })))
+    }
+}
+
+impl Pools {
+    /// The client for this route.
+    fn client(&self, route: Option<&Route>) -> Result<Client, Error> {
+        let current = self.current.load();
+        let since = self.guard.changes();
+        if current.since == since {
+            return Ok(current.client(route).clone());
+        }
+        let direct = |reach| direct(&self.profile, &self.tls, &self.guard, reach);
+        let clients = Clients {
+            since,
+            own: direct(Reach::Own)?,
+            guarded: direct(Reach::Guarded)?,
+            ..Clients::clone(&current)
+        };
+        let client = clients.client(route).clone();
+        self.current.store(Arc::new(clients));
+        Ok(client)
+    }
+}
+
+impl Clients {
+    fn client(&self, route: Option<&Route>) -> &Client {
+        match route {
+            Some(Route::Direct(Reach::UsersWord)) => &self.users_word,
+            Some(Route::Direct(Reach::Own)) => &self.own,
+            Some(Route::Proxied) => &self.proxied,
+            Some(Route::Direct(Reach::Workload)) => self.workload.as_ref().unwrap_or(&self.guarded),
+            Some(Route::Direct(Reach::Guarded)) | None => &self.guarded,
+        }
     }
 }
 
@@ -71,19 +117,10 @@ impl Service<Request<Body>> for Bottom {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let client = match request.extensions().get::<Route>() {
-            Some(Route::Direct(Reach::UsersWord)) => &self.0.users_word,
-            Some(Route::Direct(Reach::Own(_))) => &self.0.own,
-            Some(Route::Proxied) => &self.0.proxied,
-            Some(Route::Direct(Reach::Workload)) => {
-                self.0.workload.as_ref().unwrap_or(&self.0.guarded)
-            }
-            Some(Route::Direct(Reach::Guarded)) | None => &self.0.guarded,
-        };
-        let client = client.clone();
+        let client = self.0.client(request.extensions().get::<Route>());
         Box::pin(async move {
             let request = reqwest::Request::try_from(request.map(into_reqwest))?;
-            let response = client.execute(request).await?;
+            let response = client?.execute(request).await?;
             Ok(Response::<reqwest::Body>::from(response).map(Body::new))
         })
     }
@@ -100,7 +137,12 @@ fn into_reqwest(body: Body) -> reqwest::Body {
 /// What they all have in common. Headers and redirects are the stack's, and so are proxies:
 /// `no_proxy` keeps the environment out.
 fn builder(profile: &HttpProfile, tls: &ClientConfig) -> ClientBuilder {
-    Client::builder()
+    let builder = Client::builder();
+    let builder = match profile.http2 {
+        true => builder,
+        false => builder.http1_only(),
+    };
+    builder
         .tls_backend_preconfigured(tls.clone())
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
@@ -113,8 +155,22 @@ fn builder(profile: &HttpProfile, tls: &ClientConfig) -> ClientBuilder {
         )
 }
 
-fn proxied(profile: &HttpProfile, tls: &ClientConfig) -> Result<Client, Error> {
-    let mut builder = builder(profile, tls);
+fn direct(
+    profile: &HttpProfile,
+    tls: &ClientConfig,
+    guard: &Arc<Guard>,
+    reach: Reach,
+) -> Result<Client, Error> {
+    let resolver = Judged {
+        guard: Arc::clone(guard),
+        reach,
+    };
+    build(builder(profile, tls).dns_resolver(resolver))
+}
+
+/// The only name it looks up is the proxy's, on the user's word.
+fn proxied(profile: &HttpProfile, tls: &ClientConfig, guard: &Arc<Guard>) -> Result<Client, Error> {
+    let mut builder = builder(profile, tls).dns_resolver(Named(Arc::clone(guard)));
     let unusable = |err| Error::Profile {
         setting: "proxy",
         source: Box::new(err),
@@ -146,11 +202,24 @@ impl Resolve for Judged {
         let (guard, reach) = (Arc::clone(&self.guard), self.reach);
         Box::pin(async move {
             let found = guard.lookup(name.as_str(), reach).await?;
-            // Port 0 stands for the port of the URL.
-            let addresses = found.into_iter().map(|address| SocketAddr::new(address, 0));
-            Ok(Box::new(addresses) as Addrs)
+            Ok(connectable(found))
         })
     }
+}
+
+/// Name lookup without a verdict.
+struct Named(Arc<Guard>);
+
+impl Resolve for Named {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = Arc::clone(&self.0);
+        Box::pin(async move { Ok(connectable(guard.lookup_proxy(name.as_str()).await?)) })
+    }
+}
+
+/// Port 0 stands for the port of the URL.
+fn connectable(found: Vec<IpAddr>) -> Addrs {
+    Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0)))
 }
 
 /// Shorter than what common servers keep idle connections for (60 to 75 s).

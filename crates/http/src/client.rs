@@ -1,35 +1,32 @@
 //! The one client that every request goes through: the layers, put together.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
+use url::Url;
 
 use crate::BoxError;
 use crate::address::AddressClass;
 use crate::body::Body;
-use crate::endpoint::Endpoints;
+use crate::class::ResourceClass;
+use crate::endpoint::check_endpoint;
+use crate::entrance::{Entrance, Shared, Stack};
 use crate::error::Error;
 use crate::exchange::Exchange;
-use crate::headers::HeaderScopes;
 use crate::leg::Leg;
-use crate::limits::HeaderLimit;
 use crate::profile::HttpProfile;
-use crate::redirect::Redirects;
 use crate::sorted::Sorted;
-use crate::stack::{Below, StepLayer};
-use crate::tag::Tag;
-use crate::timeout::Deadline;
 
 #[cfg(feature = "client")]
 use crate::{
-    bottom::Bottom,
-    resolve::{Addresses, Guard, Resolver, SystemResolver},
+    reload::{ProfileSource, Renewal},
+    resolve::{Resolver, SystemResolver, literal_resource_class},
 };
 
 /// A stack of layers as one service, as [`HttpClient::layer`] hands it over.
@@ -42,9 +39,7 @@ pub type HttpService = BoxCloneSyncService<Request<Body>, Response<Body>, Error>
 /// [`send`](Self::send) puts it; a request without one counts as [`Leg::Resource`].
 #[derive(Clone)]
 pub struct HttpClient {
-    profile: Arc<HttpProfile>,
-    /// Stays empty over a service that takes over the addresses.
-    resource_class: Arc<OnceLock<AddressClass>>,
+    shared: Arc<Shared>,
     service: HttpService,
 }
 
@@ -69,19 +64,45 @@ impl HttpClient {
         profile: &HttpProfile,
         resolver: Arc<dyn Resolver>,
     ) -> Result<Self, Error> {
-        let guard = Arc::new(Guard::new(profile, resolver));
-        let resource_class = guard.class();
-        let bottom = Bottom::new(profile, &guard)?;
-        let addresses = Addresses {
-            guard,
-            proxy: profile.proxy.clone(),
-        };
-        let connect = profile.timeouts.connect;
-        let bottom = StepLayer::new(addresses).layer(Sorted::new(bottom, connect));
-        Ok(Self {
-            resource_class,
-            ..Self::assemble(profile, bottom)?
-        })
+        Ok(Self::entered(connecting(profile, resolver)?))
+    }
+
+    /// Builds the stack over connections of its own, and anew whenever `source` has another
+    /// profile: a request that is under way ends over the old connections, every later one is
+    /// sent over new ones. `profile` holds until `source` is asked for the first time, which is
+    /// before the first request is sent.
+    ///
+    /// The pin of the [resource class](Self::pin_resource_class) stays, unless the host of the
+    /// resource changes, and so do the layers put on top by [`layer`](Self::layer).
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpClient::new`], for `profile`. What is wrong with a later one is the
+    /// [`Error::Reload`] of the request before which it was asked for.
+    #[cfg(feature = "client")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a profile that is about to be replaced belongs to nobody else"
+    )]
+    pub fn reloading(profile: HttpProfile, source: Arc<dyn ProfileSource>) -> Result<Self, Error> {
+        Self::reloading_with_resolver(&profile, source, Arc::new(SystemResolver))
+    }
+
+    /// [`reloading`](Self::reloading), with names looked up by `resolver`.
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpClient::reloading`].
+    #[cfg(feature = "client")]
+    pub fn reloading_with_resolver(
+        profile: &HttpProfile,
+        source: Arc<dyn ProfileSource>,
+        resolver: Arc<dyn Resolver>,
+    ) -> Result<Self, Error> {
+        let shared = connecting(profile, Arc::clone(&resolver))?;
+        Ok(Self::entered(
+            shared.renewed_by(Renewal::new(source), resolver),
+        ))
     }
 
     /// Builds the stack over the host's own service.
@@ -100,31 +121,19 @@ impl HttpClient {
         S::Error: Into<BoxError>,
         S::Future: Send + 'static,
     {
-        let connect = profile.timeouts.connect;
-        Self::assemble(profile, Sorted::new(bottom, connect))
+        let bottom = Sorted::new(bottom, profile.timeouts.connect);
+        let stack = Stack::over(profile, bottom)?;
+        let class = ResourceClass::new(None, profile.addresses.class);
+        Ok(Self::entered(Shared::new(stack, Arc::new(class))))
     }
 
-    fn assemble<S>(profile: &HttpProfile, bottom: S) -> Result<Self, Error>
-    where
-        S: Below,
-    {
-        let service = ServiceBuilder::new()
-            .layer(StepLayer::new(Tag))
-            .layer(StepLayer::new(Deadline(profile.timeouts)))
-            .layer(StepLayer::new(Redirects {
-                limit: profile.limits.redirects,
-            }))
-            .layer(StepLayer::new(HeaderScopes::new(profile)?))
-            .layer(StepLayer::new(HeaderLimit(profile.limits.headers)))
-            .layer(StepLayer::new(Endpoints {
-                addresses: profile.addresses.clone(),
-            }))
-            .service(bottom);
-        Ok(Self {
-            profile: Arc::new(profile.clone()),
-            resource_class: Arc::default(),
-            service: BoxCloneSyncService::new(service),
-        })
+    fn entered(shared: Shared) -> Self {
+        let shared = Arc::new(shared);
+        let entrance = Entrance(Arc::clone(&shared));
+        Self {
+            shared,
+            service: BoxCloneSyncService::new(entrance),
+        }
     }
 
     /// Wraps the whole stack: a recorder put here sees every request as [`send`](Self::send) got
@@ -138,7 +147,7 @@ impl HttpClient {
         <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
         <L::Service as Service<Request<Body>>>::Future: Send + 'static,
     {
-        let connect = self.profile.timeouts.connect;
+        let connect = self.profile().timeouts.connect;
         let service = Sorted::new(layer.layer(self.service), connect);
         Self {
             service: BoxCloneSyncService::new(service),
@@ -175,7 +184,7 @@ impl HttpClient {
         request.extensions_mut().insert(leg);
         let asked = Exchange::parse(&request)?;
         let (parts, body) = self.send(leg, request).await?.into_parts();
-        let limit = self.profile.limits.body(leg);
+        let limit = self.profile().limits.body(leg);
         match body.collect_limited(limit).await {
             Ok(bytes) => Ok(Response::from_parts(parts, bytes)),
             Err(err) => {
@@ -185,26 +194,74 @@ impl HttpClient {
         }
     }
 
-    /// The class of the addresses of the profile's resource: what [`AddressPolicy::class`] says,
-    /// else what this client learned when it first looked its host up. A host keeps it at login
-    /// and gives it to later clients as that setting. A name with addresses of several classes
-    /// counts as public.
+    /// The class of the addresses of the profile's resource: what was
+    /// [pinned](Self::pin_resource_class), else what this client learned when it first looked its
+    /// host up. A host keeps it at login and pins it in later clients. A name with addresses of
+    /// several classes counts as public.
     ///
-    /// `None` without a resource, before the first lookup, behind a proxy (which looks names up by
-    /// itself) and over [`with_service`](Self::with_service).
-    ///
-    /// [`AddressPolicy::class`]: crate::AddressPolicy::class
+    /// `None` without a resource, and where nothing is pinned: before the first lookup, behind a
+    /// proxy (which looks names up by itself) and over [`with_service`](Self::with_service).
     #[must_use]
     pub fn resource_class(&self) -> Option<AddressClass> {
-        self.profile.resource.as_ref()?;
-        self.resource_class.get().copied()
+        self.profile().resource.as_ref()?;
+        self.shared.class.known()
     }
 
-    /// The profile it was built from.
-    #[must_use]
-    pub fn profile(&self) -> &HttpProfile {
-        &self.profile
+    /// Fixes the class of the addresses of the profile's resource to the one it had at login, as
+    /// [`AddressPolicy::class`] does when a client is built; `None` forgets it and what was
+    /// learned, so that the next lookup fixes it again. It holds for all clones of the client and
+    /// from the next request on: no connection that was made before is used again. An address
+    /// literal and `localhost` keep the class that they say themselves.
+    ///
+    /// [`AddressPolicy::class`]: crate::AddressPolicy::class
+    pub fn pin_resource_class(&self, class: Option<AddressClass>) {
+        self.shared.class.pin(class);
     }
+
+    /// Whether a URL that a server named for `leg` may be opened by somebody else, such as a
+    /// browser: it has to be an [endpoint](check_endpoint) and keep the rules of the profile's
+    /// [`addresses`](HttpProfile::addresses).
+    ///
+    /// A name that cannot be looked up within `timeouts.connect`, and one that is asked for
+    /// through a proxy, pass: whoever opens it may know more. Of a name with several addresses all
+    /// have to be allowed, since nobody knows which will be used. Over
+    /// [`with_service`](Self::with_service) only the URL is looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Endpoint`] or [`Error::AddressRefused`]: do not open it. [`Error::Reload`] as for
+    /// any request, and [`Error::Connect`] if the resource's own name, by which the address is to
+    /// be judged, cannot be looked up.
+    pub async fn judge(&self, leg: Leg, url: &Url) -> Result<(), Error> {
+        let exchange = Exchange::new(leg, Method::GET, url.clone());
+        if let Err(source) = check_endpoint(url) {
+            return Err(Error::Endpoint { exchange, source });
+        }
+        #[cfg(feature = "client")]
+        {
+            self.shared.renew(&exchange).await?;
+            let stack = self.shared.current.load_full();
+            if let Some(addresses) = &stack.addresses {
+                let limit = stack.profile.timeouts.connect;
+                return addresses.judge_opened(&exchange, limit).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The profile that the next request is sent by.
+    #[must_use]
+    pub fn profile(&self) -> Arc<HttpProfile> {
+        Arc::clone(&self.shared.current.load().profile)
+    }
+}
+
+#[cfg(feature = "client")]
+fn connecting(profile: &HttpProfile, resolver: Arc<dyn Resolver>) -> Result<Shared, Error> {
+    let literal = literal_resource_class(profile);
+    let class = Arc::new(ResourceClass::new(literal, profile.addresses.class));
+    let stack = Stack::connecting(profile, resolver, Arc::clone(&class))?;
+    Ok(Shared::new(stack, class))
 }
 
 impl Service<Request<Body>> for HttpClient {
@@ -224,7 +281,7 @@ impl Service<Request<Body>> for HttpClient {
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpClient")
-            .field("profile", &self.profile)
+            .field("profile", &self.profile())
             .finish_non_exhaustive()
     }
 }

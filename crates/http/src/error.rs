@@ -33,6 +33,15 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    /// The settings were due to be read anew and could not be; nothing was sent.
+    #[error("{exchange}: not sent, because the settings could not be read anew")]
+    Reload {
+        /// The request.
+        exchange: Exchange,
+        /// What the source of the settings says, or what is wrong with the new ones.
+        #[source]
+        source: BoxError,
+    },
     /// A header that would reach every origin and must not; move it.
     #[error(
         "the header `{name}` in `default_headers` would be sent to every server; \
@@ -191,7 +200,8 @@ impl Error {
     pub fn exchange(&self) -> Option<&Exchange> {
         match self {
             Self::Profile { .. } | Self::HeaderRefused { .. } | Self::Url { .. } => None,
-            Self::Endpoint { exchange, .. }
+            Self::Reload { exchange, .. }
+            | Self::Endpoint { exchange, .. }
             | Self::AddressRefused { exchange, .. }
             | Self::RedirectRefused { exchange, .. }
             | Self::Connect { exchange, .. }
@@ -238,8 +248,9 @@ impl Error {
         matches!(
             self,
             Self::Connect { .. }
+                | Self::Reload { .. }
                 | Self::Timeout {
-                    phase: Phase::Connect,
+                    phase: Phase::Connect | Phase::Reload,
                     ..
                 }
         )

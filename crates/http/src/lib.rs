@@ -60,8 +60,10 @@ mod body;
 #[cfg(feature = "client")]
 mod bottom;
 mod cause;
+mod class;
 mod client;
 mod endpoint;
+mod entrance;
 mod error;
 mod exchange;
 mod handshake;
@@ -69,6 +71,7 @@ mod headers;
 mod identity;
 mod leg;
 mod limits;
+mod network;
 mod origin;
 mod pem;
 mod profile;
@@ -77,6 +80,8 @@ mod proxy;
 mod reach;
 mod redact;
 mod redirect;
+#[cfg(feature = "client")]
+mod reload;
 #[cfg(feature = "client")]
 mod resolve;
 mod roots;
@@ -99,11 +104,14 @@ pub use handshake::TlsFault;
 pub use identity::ClientIdentity;
 pub use leg::Leg;
 pub use limits::Limits;
+pub use network::{Network, NetworkError};
 pub use origin::{Origin, OriginError};
 pub use pem::PemError;
 pub use profile::HttpProfile;
 pub use proxy::{NoProxy, ProxyRules, ProxyUrl, ProxyUrlError};
 pub use redact::{RedactedUrl, clean_text};
+#[cfg(feature = "client")]
+pub use reload::ProfileSource;
 #[cfg(feature = "client")]
 pub use resolve::{Resolver, SystemResolver};
 pub use roots::{RootCertificate, RootFile, Roots, RootsError, roots_from_files};

@@ -28,6 +28,9 @@ pub struct HttpProfile {
     pub client_identity: Option<ClientIdentity>,
     /// Proxies, always explicit.
     pub proxy: ProxyRules,
+    /// Whether HTTP/2 is offered beside HTTP/1.1 in the TLS handshake (ALPN, RFC 7301), to servers
+    /// and through proxies. Default true; false is for what stands in between and breaks it.
+    pub http2: bool,
     /// How long to wait.
     pub timeouts: Timeouts,
     /// How much to read.
@@ -70,6 +73,7 @@ impl Default for HttpProfile {
             roots: Roots::System,
             client_identity: None,
             proxy: ProxyRules::default(),
+            http2: true,
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             user_agent: concat!("doorkey/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -94,6 +98,7 @@ impl fmt::Debug for HttpProfile {
             .field("roots", &self.roots)
             .field("client_identity", &self.client_identity)
             .field("proxy", &self.proxy)
+            .field("http2", &self.http2)
             .field("timeouts", &self.timeouts)
             .field("limits", &self.limits)
             .field("user_agent", &self.user_agent)

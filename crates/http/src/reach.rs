@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::address::{AddressClass, AddressRefused};
+use crate::network::Network;
 
 /// How far a request may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,19 +12,38 @@ pub(crate) enum Reach {
     UsersWord,
     /// The MCP server that the user named: the same, but no closer than its class at login, if
     /// that is known.
-    Own(Option<AddressClass>),
+    Own,
     /// The user has a workload's identity fetched there: everything that is one host.
     Workload,
     /// A server named it: public addresses and the class of the user's own URL.
     Guarded,
 }
 
-/// Whether `address` may be contacted; `user` is the class of the MCP server that the user named.
+/// What an address is measured by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measure<'a> {
+    /// The class of the MCP server that the user named.
+    pub(crate) user: AddressClass,
+    /// The class it had at login, if that is known.
+    pub(crate) at_login: Option<AddressClass>,
+    /// The networks that the user allowed.
+    pub(crate) networks: &'a [Network],
+}
+
+impl Measure<'_> {
+    pub(crate) fn allows(&self, address: IpAddr) -> bool {
+        self.networks
+            .iter()
+            .any(|network| network.contains(address))
+    }
+}
+
+/// Whether `address` may be contacted.
 pub(crate) fn judge(
     host: &str,
     address: IpAddr,
     reach: Reach,
-    user: AddressClass,
+    by: &Measure<'_>,
 ) -> Result<(), AddressRefused> {
     let class = AddressClass::of(address);
     let host = || host.to_owned();
@@ -35,8 +55,11 @@ pub(crate) fn judge(
             class,
         });
     }
-    match reach {
-        Reach::Own(Some(at_login)) if closeness(class) > closeness(at_login) => {
+    if by.allows(address) {
+        return Ok(());
+    }
+    match (reach, by.at_login) {
+        (Reach::Own, Some(at_login)) if closeness(class) > closeness(at_login) => {
             Err(AddressRefused::CameCloser {
                 host: host(),
                 address,
@@ -44,13 +67,13 @@ pub(crate) fn judge(
                 at_login,
             })
         }
-        Reach::UsersWord | Reach::Own(_) | Reach::Workload => Ok(()),
-        Reach::Guarded if class == AddressClass::Public || class == user => Ok(()),
-        Reach::Guarded => Err(AddressRefused::Closer {
+        (Reach::UsersWord | Reach::Own | Reach::Workload, _) => Ok(()),
+        (Reach::Guarded, _) if class == AddressClass::Public || class == by.user => Ok(()),
+        (Reach::Guarded, _) => Err(AddressRefused::Closer {
             host: host(),
             address,
             class,
-            user,
+            user: by.user,
         }),
     }
 }
@@ -86,6 +109,14 @@ mod tests {
         CloudMetadata, LinkLocal, Loopback, Private, Public, Reserved,
     };
 
+    fn by(user: AddressClass, at_login: Option<AddressClass>) -> Measure<'static> {
+        Measure {
+            user,
+            at_login,
+            networks: &[],
+        }
+    }
+
     #[test]
     fn closer_addresses_need_the_users_word_or_class() {
         use Reach::{Guarded, UsersWord, Workload};
@@ -115,7 +146,12 @@ mod tests {
             ("0.0.0.0", Workload, Public, false),
             ("224.0.0.1", Workload, Public, false),
         ] {
-            let verdict = judge("as.example", address.parse().unwrap(), reach, user);
+            let verdict = judge(
+                "as.example",
+                address.parse().unwrap(),
+                reach,
+                &by(user, None),
+            );
             assert_eq!(
                 verdict.is_ok(),
                 allowed,
@@ -134,21 +170,16 @@ mod tests {
         ];
         for (rank, (_, at_login)) in addresses.into_iter().enumerate() {
             for (other, (address, class)) in addresses.into_iter().enumerate() {
-                let reach = Reach::Own(Some(at_login));
-                let verdict = judge("mcp.example", address.parse().unwrap(), reach, at_login);
+                let own = |by| judge("mcp.example", address.parse().unwrap(), Reach::Own, &by);
+                let verdict = own(by(at_login, Some(at_login)));
                 assert_eq!(verdict.is_ok(), other <= rank, "{class} after {at_login}");
-                let unknown = judge(
-                    "mcp.example",
-                    address.parse().unwrap(),
-                    Reach::Own(None),
-                    Public,
-                );
+                let unknown = own(by(Public, None));
                 assert!(unknown.is_ok(), "{class}");
             }
         }
         for at_login in [None, Some(LinkLocal), Some(Loopback)] {
             let address = "169.254.1.1".parse().unwrap();
-            let verdict = judge("mcp.example", address, Reach::Own(at_login), LinkLocal);
+            let verdict = judge("mcp.example", address, Reach::Own, &by(LinkLocal, at_login));
             assert!(
                 matches!(verdict, Err(AddressRefused::Never { .. })),
                 "{verdict:?}"
@@ -157,22 +188,75 @@ mod tests {
     }
 
     #[test]
+    fn a_listed_network_may_be_contacted_but_for_what_never_is() {
+        use Reach::{Guarded, Own, UsersWord};
+        let networks = [
+            "10.20.0.0/16",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "fe80::/10",
+            "::/0",
+        ];
+        let networks = networks.map(|text| text.parse().unwrap());
+        for (address, listed, allowed) in [
+            ("10.20.1.1", 1, true),
+            ("::ffff:10.20.1.1", 1, true),
+            ("10.21.1.1", 1, false),
+            ("127.0.0.1", 1, false),
+            ("127.0.0.1", 2, true),
+            ("169.254.1.1", 3, false),
+            ("169.254.169.254", 3, false),
+            ("::ffff:169.254.169.254", 5, false),
+            ("fe80::1", 4, false),
+            ("fd00:ec2::254", 5, false),
+            ("64:ff9b::169.254.169.254", 5, false),
+            ("fd12::1", 5, true),
+            ("::", 5, false),
+            ("ff02::1", 5, false),
+        ] {
+            for reach in [Guarded, Own] {
+                let by = Measure {
+                    user: Public,
+                    at_login: Some(Public),
+                    networks: &networks[..listed],
+                };
+                let verdict = judge("as.example", address.parse().unwrap(), reach, &by);
+                assert_eq!(verdict.is_ok(), allowed, "{address} {reach:?}: {verdict:?}");
+            }
+            let by = Measure {
+                user: Public,
+                at_login: None,
+                networks: &networks,
+            };
+            let never = AddressClass::of(address.parse().unwrap()).is_never();
+            let verdict = judge("as.example", address.parse().unwrap(), UsersWord, &by);
+            assert_eq!(verdict.is_err(), never, "{address}");
+        }
+    }
+
+    #[test]
     fn a_server_that_came_closer_is_refused_with_the_rule_and_the_setting() {
         let address = "10.0.0.1".parse().unwrap();
-        let refused = judge("mcp.example", address, Reach::Own(Some(Public)), Public)
-            .unwrap_err()
-            .to_string();
+        let refused = judge(
+            "mcp.example",
+            address,
+            Reach::Own,
+            &by(Public, Some(Public)),
+        )
+        .unwrap_err()
+        .to_string();
         assert_eq!(
             refused,
             "mcp.example has the address 10.0.0.1, a private address, while it was public at login \
-             and may not come closer; if this is meant, add the origin to the setting `allow_origins`"
+             and may not come closer; if this is meant, add the origin to the setting `allow_origins` or \
+             the network to `allow_networks`"
         );
     }
 
     #[test]
     fn a_refusal_names_the_rule_and_the_setting() {
         let address = "10.0.0.1".parse().unwrap();
-        let refused = judge("as.example", address, Reach::Guarded, Public)
+        let refused = judge("as.example", address, Reach::Guarded, &by(Public, None))
             .unwrap_err()
             .to_string();
         for part in [
@@ -180,12 +264,13 @@ mod tests {
             "10.0.0.1",
             "private",
             "public",
-            "allow_origins",
+            "`allow_origins`",
+            "`allow_networks`",
         ] {
             assert!(refused.contains(part), "{part} in {refused}");
         }
         let address = "169.254.169.254".parse().unwrap();
-        let never = judge("as.example", address, Reach::UsersWord, Public)
+        let never = judge("as.example", address, Reach::UsersWord, &by(Public, None))
             .unwrap_err()
             .to_string();
         assert!(

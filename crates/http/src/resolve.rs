@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
@@ -12,13 +13,14 @@ use url::{Host, Url};
 use crate::BoxError;
 use crate::address::{AddressClass, AddressPolicy, AddressRefused};
 use crate::body::Body;
+use crate::class::ResourceClass;
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::leg::Leg;
 use crate::origin::Origin;
 use crate::profile::HttpProfile;
 use crate::proxy::ProxyRules;
-use crate::reach::{Reach, common_class, judge};
+use crate::reach::{Measure, Reach, common_class, judge};
 use crate::stack::{Below, Step};
 
 /// Looks names up: the operating system by default, a table in a test, DNS over HTTPS in a host
@@ -58,41 +60,31 @@ pub(crate) enum Route {
 pub(crate) struct Guard {
     policy: AddressPolicy,
     resource: Option<(Origin, Host<String>)>,
-    /// Only for a name: an address literal cannot change.
-    at_login: Option<AddressClass>,
-    class: Arc<OnceLock<AddressClass>>,
+    class: Arc<ResourceClass>,
     resolver: Arc<dyn Resolver>,
 }
 
 impl Guard {
-    pub(crate) fn new(profile: &HttpProfile, resolver: Arc<dyn Resolver>) -> Self {
+    pub(crate) fn new(
+        profile: &HttpProfile,
+        resolver: Arc<dyn Resolver>,
+        class: Arc<ResourceClass>,
+    ) -> Self {
         let resource = profile.resource.as_ref().and_then(|url| {
             let host = url.host()?.to_owned();
             Some((Origin::from(url), host))
         });
-        let literal = match &resource {
-            None => Some(AddressClass::Public),
-            Some((_, host)) => literal_class(host),
-        };
-        let at_login = profile.addresses.class.filter(|_| literal.is_none());
-        let class = literal.or(at_login);
         Self {
             policy: profile.addresses.clone(),
             resource,
-            at_login,
-            class: Arc::new(class.map(OnceLock::from).unwrap_or_default()),
+            class,
             resolver,
         }
     }
 
-    /// The class of the user's own URL, shared, filled as soon as it is known.
-    pub(crate) fn class(&self) -> Arc<OnceLock<AddressClass>> {
-        Arc::clone(&self.class)
-    }
-
-    /// How far requests to the user's own origin reach.
-    pub(crate) const fn own(&self) -> Reach {
-        Reach::Own(self.at_login)
+    /// Grows with every change of the class that is no lookup's.
+    pub(crate) fn changes(&self) -> u64 {
+        self.class.changes()
     }
 
     fn reach(&self, leg: Leg, origin: &Origin) -> Reach {
@@ -105,7 +97,7 @@ impl Guard {
         } else if self.policy.allow.contains(origin) {
             Reach::UsersWord
         } else if own {
-            self.own()
+            Reach::Own
         } else {
             Reach::Guarded
         }
@@ -113,8 +105,8 @@ impl Guard {
 
     /// The class of the MCP server that the user configured.
     async fn users_class(&self) -> io::Result<AddressClass> {
-        if let Some(class) = self.class.get() {
-            return Ok(*class);
+        if let Some(class) = self.class.known() {
+            return Ok(class);
         }
         let Some((_, Host::Domain(name))) = &self.resource else {
             return Ok(AddressClass::Public);
@@ -124,7 +116,7 @@ impl Guard {
     }
 
     fn fix_class(&self, addresses: &[IpAddr]) -> AddressClass {
-        *self.class.get_or_init(|| common_class(addresses))
+        self.class.learn(common_class(addresses))
     }
 
     fn is_resource(&self, name: &str) -> bool {
@@ -133,10 +125,7 @@ impl Guard {
 
     /// The addresses of `host` that a request of this reach may connect to.
     pub(crate) async fn lookup(&self, host: &str, reach: Reach) -> Result<Vec<IpAddr>, BoxError> {
-        let addresses = self.resolver.lookup(host).await?;
-        if self.is_resource(host) && !addresses.is_empty() {
-            self.fix_class(&addresses);
-        }
+        let addresses = self.look_up(host).await?;
         let mut allowed = Vec::new();
         let mut refused = None;
         for address in addresses {
@@ -151,6 +140,19 @@ impl Guard {
         }
     }
 
+    /// The addresses of a proxy, which the user named.
+    pub(crate) async fn lookup_proxy(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        self.resolver.lookup(host).await
+    }
+
+    async fn look_up(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        let addresses = self.resolver.lookup(host).await?;
+        if self.is_resource(host) && !addresses.is_empty() {
+            self.fix_class(&addresses);
+        }
+        Ok(addresses)
+    }
+
     /// Judges an address; asks for the user's own class only when that decides.
     async fn judge(
         &self,
@@ -159,13 +161,19 @@ impl Guard {
         reach: Reach,
     ) -> io::Result<Result<(), AddressRefused>> {
         let class = AddressClass::of(address);
-        let decided = reach != Reach::Guarded || class == AddressClass::Public || class.is_never();
-        let user = if decided {
-            AddressClass::Public
-        } else {
-            self.users_class().await?
+        let mut by = Measure {
+            user: AddressClass::Public,
+            at_login: self.class.at_login(),
+            networks: &self.policy.networks,
         };
-        Ok(judge(host, address, reach, user))
+        let decided = reach != Reach::Guarded
+            || class == AddressClass::Public
+            || class.is_never()
+            || by.allows(address);
+        if !decided {
+            by.user = self.users_class().await?;
+        }
+        Ok(judge(host, address, reach, &by))
     }
 }
 
@@ -185,19 +193,7 @@ impl Step for Addresses {
         let reach = self
             .guard
             .reach(exchange.leg(), &Origin::from(exchange.url()));
-        if let Some(address) = literal_address(exchange.url()) {
-            let host = exchange.url().host_str().unwrap_or_default();
-            match self.guard.judge(host, address, reach).await {
-                Ok(Ok(())) => {}
-                Ok(Err(source)) => return Err(Error::AddressRefused { exchange, source }),
-                Err(source) => {
-                    return Err(Error::Connect {
-                        exchange,
-                        source: source.into(),
-                    });
-                }
-            }
-        }
+        self.judge_literal(&exchange, reach).await?;
         // The identity of a workload crosses no proxy in the clear.
         let direct = reach == Reach::Workload && exchange.url().scheme() == "http";
         let proxy = self.proxy.route(exchange.url()).filter(|_| !direct);
@@ -210,6 +206,73 @@ impl Step for Addresses {
         };
         request.extensions_mut().insert(route);
         below.call(request).await
+    }
+}
+
+impl Addresses {
+    async fn judge_literal(&self, exchange: &Exchange, reach: Reach) -> Result<(), Error> {
+        let Some(address) = literal_address(exchange.url()) else {
+            return Ok(());
+        };
+        let host = exchange.url().host_str().unwrap_or_default();
+        let verdict = self.guard.judge(host, address, reach).await;
+        verdict_on(exchange, verdict)
+    }
+
+    /// Judges a URL that somebody else is to open. One who opens it chooses among the addresses of
+    /// a name by itself, so that all of them have to be allowed.
+    pub(crate) async fn judge_opened(
+        &self,
+        exchange: &Exchange,
+        limit: Duration,
+    ) -> Result<(), Error> {
+        let url = exchange.url();
+        let reach = self.guard.reach(exchange.leg(), &Origin::from(url));
+        self.judge_literal(exchange, reach).await?;
+        let Some(Host::Domain(name)) = url.host() else {
+            return Ok(());
+        };
+        if literal_address(url).is_some() || self.proxy.route(url).is_some() {
+            return Ok(());
+        }
+        let judging = async {
+            // Who opens it may know names that are unknown here.
+            let Ok(addresses) = self.guard.look_up(name).await else {
+                return Ok(());
+            };
+            for address in addresses {
+                let verdict = self.guard.judge(name, address, reach).await;
+                verdict_on(exchange, verdict)?;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(limit, judging).await.unwrap_or(Ok(()))
+    }
+}
+
+fn verdict_on(
+    exchange: &Exchange,
+    verdict: io::Result<Result<(), AddressRefused>>,
+) -> Result<(), Error> {
+    let exchange = || exchange.clone();
+    match verdict {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(source)) => Err(Error::AddressRefused {
+            exchange: exchange(),
+            source,
+        }),
+        Err(source) => Err(Error::Connect {
+            exchange: exchange(),
+            source: source.into(),
+        }),
+    }
+}
+
+/// The class that a profile's own URL says by itself.
+pub(crate) fn literal_resource_class(profile: &HttpProfile) -> Option<AddressClass> {
+    match profile.resource.as_ref().and_then(Url::host) {
+        None => Some(AddressClass::Public),
+        Some(host) => literal_class(&host.to_owned()),
     }
 }
 

@@ -45,7 +45,12 @@ pub(crate) struct StepLayer<P>(Arc<P>);
 
 impl<P> StepLayer<P> {
     pub(crate) fn new(step: P) -> Self {
-        Self(Arc::new(step))
+        Self::of(Arc::new(step))
+    }
+
+    /// The same over a step that others have as well.
+    pub(crate) const fn of(step: Arc<P>) -> Self {
+        Self(step)
     }
 }
 

@@ -61,6 +61,8 @@ impl Default for Timeouts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
+    /// The settings, which were due to be read anew (`timeouts.connect`); nothing was sent.
+    Reload,
     /// The connection: name lookup, TCP and TLS (`timeouts.connect`).
     Connect,
     /// The response headers (`timeouts.total`).
@@ -76,7 +78,7 @@ impl Phase {
     #[must_use]
     pub const fn setting(self) -> &'static str {
         match self {
-            Self::Connect => "timeouts.connect",
+            Self::Reload | Self::Connect => "timeouts.connect",
             Self::Read => "timeouts.read",
             Self::Response | Self::Body => "timeouts.total",
         }
@@ -86,6 +88,7 @@ impl Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Reload => "reading the settings anew",
             Self::Connect => "connecting",
             Self::Response => "waiting for the response",
             Self::Read => "waiting for more of the body",

@@ -17,7 +17,10 @@ use crate::roots::{RootCertificate, Roots, system_roots};
 /// Builds the configuration of a client of that profile.
 pub(crate) fn client_config(profile: &HttpProfile) -> Result<ClientConfig, Error> {
     let mut config = made_of(&profile.roots, profile.client_identity.as_ref())?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = match profile.http2 {
+        true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        false => vec![b"http/1.1".to_vec()],
+    };
     Ok(config)
 }
 

@@ -42,10 +42,9 @@ fn guard_since_login(resource: Option<&str>, class: Option<AddressClass>) -> (Gu
             .with_workload(["http://metadata.example".parse().unwrap()]),
         ..HttpProfile::default()
     };
-    (
-        Guard::new(&profile, Arc::clone(&table) as Arc<dyn Resolver>),
-        table,
-    )
+    let class = ResourceClass::new(literal_resource_class(&profile), profile.addresses.class);
+    let resolver = Arc::clone(&table) as Arc<dyn Resolver>;
+    (Guard::new(&profile, resolver, Arc::new(class)), table)
 }
 
 fn is_refused(result: &Result<Vec<IpAddr>, BoxError>) -> bool {
@@ -104,9 +103,9 @@ async fn the_users_word_reaches_all_but_what_is_never_contacted() {
 async fn a_name_that_changes_its_address_does_not_change_the_users_class() {
     let (guard, table) = guard(Some("https://mcp.example"));
     table.set("mcp.example", &["8.8.8.8"]);
-    assert!(guard.lookup("mcp.example", guard.own()).await.is_ok());
+    assert!(guard.lookup("mcp.example", Reach::Own).await.is_ok());
     table.set("mcp.example", &["10.0.0.1"]);
-    assert!(guard.lookup("mcp.example", guard.own()).await.is_ok());
+    assert!(guard.lookup("mcp.example", Reach::Own).await.is_ok());
     assert!(is_refused(
         &guard.lookup("private.example", Reach::Guarded).await
     ));
@@ -135,18 +134,17 @@ async fn the_class_at_login_stands_in_place_of_the_first_lookup() {
         (Private, "private.example", Reach::Guarded, true),
         (Private, "loopback.example", Reach::Guarded, false),
         // The server itself may not come closer, not even over a name that has both.
-        (Public, "mcp.example", Reach::Own(Some(Public)), false),
-        (Private, "mcp.example", Reach::Own(Some(Private)), true),
-        (Loopback, "mcp.example", Reach::Own(Some(Loopback)), true),
+        (Public, "mcp.example", Reach::Own, false),
+        (Private, "mcp.example", Reach::Own, true),
+        (Loopback, "mcp.example", Reach::Own, true),
         (Public, "mcp.example", Reach::UsersWord, true),
-        (Public, "mixed.example", Reach::Own(Some(Public)), true),
+        (Public, "mixed.example", Reach::Own, true),
     ] {
         let (guard, table) = guard_since_login(Some("https://mcp.example"), Some(class));
         table.set("mcp.example", &["10.0.0.1"]);
-        assert_eq!(guard.own(), Reach::Own(Some(class)));
         let found = guard.lookup(name, reach).await;
         assert_eq!(!is_refused(&found), allowed, "{class} {name}: {found:?}");
-        assert_eq!(guard.class().get(), Some(&class), "{name}");
+        assert_eq!(guard.class.known(), Some(class), "{name}");
         if name == "mixed.example" {
             assert_eq!(found.unwrap(), ["8.8.8.8".parse::<IpAddr>().unwrap()]);
         }
@@ -160,8 +158,8 @@ fn a_literal_says_its_class_itself() {
         ("http://localhost:3000", AddressClass::Loopback),
     ] {
         let (guard, _) = guard_since_login(Some(resource), Some(AddressClass::Public));
-        assert_eq!(guard.own(), Reach::Own(None), "{resource}");
-        assert_eq!(guard.class().get(), Some(&class), "{resource}");
+        assert_eq!(guard.class.at_login(), None, "{resource}");
+        assert_eq!(guard.class.known(), Some(class), "{resource}");
     }
 }
 
@@ -169,7 +167,7 @@ fn a_literal_says_its_class_itself() {
 fn the_users_word_is_the_resources_origin_and_the_allow_list() {
     let (guard, _) = guard(Some("https://mcp.example/mcp"));
     for (origin, reach) in [
-        ("https://mcp.example", Reach::Own(None)),
+        ("https://mcp.example", Reach::Own),
         ("https://mcp.example:444", Reach::Guarded),
         ("https://private.example:8443", Reach::UsersWord),
         ("https://private.example", Reach::Guarded),

@@ -38,7 +38,7 @@ pub(super) async fn of_host(host: &Host, server: &str) -> Vec<Evidence> {
         debug("the environment", host.environment()),
         debug("the configuration", host.config()),
         debug("the session", &session),
-        debug("the profile", session.http.profile()),
+        debug("the profile", &session.http.profile()),
         debug("the client", &session.http),
         debug("the token source", &session.tokens),
         debug("the settings of the token source", &session.tokens.config()),

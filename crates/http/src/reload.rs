@@ -1,0 +1,100 @@
+//! Profiles that change while a client lives: when their source is asked, and what becomes of it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::Mutex;
+
+use crate::BoxError;
+use crate::error::Error;
+use crate::exchange::Exchange;
+use crate::profile::HttpProfile;
+use crate::timeout::Phase;
+
+/// Where a profile comes from that may change while a client lives: files, commands.
+///
+/// Given to [`HttpClient::reloading`](crate::HttpClient::reloading).
+pub trait ProfileSource: Send + Sync + fmt::Debug {
+    /// Whether [`changed`](Self::changed) should be asked now. Called before every request, so it
+    /// should cost next to nothing: a look at a clock or a flag.
+    fn is_due(&self) -> bool;
+
+    /// The profile that holds from now on, or `None` if nothing changed.
+    ///
+    /// Asked before the first request whatever [`is_due`](Self::is_due) says, and then when it
+    /// says so: by one request at a time, within `timeouts.connect` of the profile that held so
+    /// far. Other requests meanwhile go on with the profile they have, once there was an answer.
+    /// A request that ends early drops the future, and the next one asks anew.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the profile from being read, naming the setting: this request, and no other,
+    /// then fails as [`Error::Reload`]. A source that can go on with what it had logs it and gives
+    /// `Ok(None)`.
+    fn changed(&self) -> BoxFuture<'_, Result<Option<HttpProfile>, BoxError>>;
+}
+
+/// A source, and who asks it.
+#[derive(Debug)]
+pub(crate) struct Renewal {
+    source: Arc<dyn ProfileSource>,
+    /// Whether it ever answered: until then no request may be sent.
+    answered: AtomicBool,
+    turn: Mutex<()>,
+}
+
+impl Renewal {
+    pub(crate) fn new(source: Arc<dyn ProfileSource>) -> Self {
+        Self {
+            source,
+            answered: AtomicBool::new(false),
+            turn: Mutex::new(()),
+        }
+    }
+
+    /// Whether the request at hand should [`renew`](Self::renew). No lock, no allocation.
+    pub(crate) fn is_due(&self) -> bool {
+        !self.answered.load(Ordering::Acquire) || self.source.is_due()
+    }
+
+    /// Asks the source, unless another request does, and hands a new profile to `install`.
+    pub(crate) async fn renew(
+        &self,
+        exchange: &Exchange,
+        limit: Duration,
+        install: impl FnOnce(&HttpProfile) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let asking = async {
+            let turn = if self.answered.load(Ordering::Acquire) {
+                self.turn.try_lock().ok()
+            } else {
+                Some(self.turn.lock().await)
+            };
+            // Another request asks now, or has just asked.
+            if turn.is_none() || !self.is_due() {
+                return Ok(());
+            }
+            if let Some(profile) = self.source.changed().await? {
+                install(&profile)?;
+                tracing::debug!("the HTTP settings changed: new connections from here on");
+            }
+            self.answered.store(true, Ordering::Release);
+            Ok(())
+        };
+        match tokio::time::timeout(limit, asking).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(source)) => Err(Error::Reload {
+                exchange: exchange.clone(),
+                source,
+            }),
+            Err(_) => Err(Error::Timeout {
+                exchange: exchange.clone(),
+                phase: Phase::Reload,
+                limit,
+            }),
+        }
+    }
+}
