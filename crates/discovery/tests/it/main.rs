@@ -7,6 +7,7 @@ mod world;
 mod faults;
 mod legacy;
 mod order;
+mod places;
 mod probe;
 mod servers;
 mod trust;
