@@ -59,6 +59,7 @@ pub(crate) fn encode_grant(grant: &Grant) -> Encoded {
         object.optional("recent_refreshes", recent)?;
         object.optional("login_id", grant.login_id.as_ref())?;
         object.optional("subject", grant.subject.as_ref())?;
+        object.optional("resource_class", grant.resource_class.as_ref())?;
         object.unknown(&grant.extra)
     })
 }
@@ -97,6 +98,7 @@ pub(crate) fn decode_grant(bytes: &[u8]) -> Result<Grant, Defect> {
         recent_refreshes: object.optional("recent_refreshes")?.unwrap_or_default(),
         login_id: object.optional("login_id")?,
         subject: object.optional("subject")?,
+        resource_class: object.optional("resource_class")?,
         extra: object.unknown()?,
     })
 }

@@ -149,6 +149,9 @@ pub struct Grant {
     pub login_id: Option<String>,
     /// Who is logged in, as the issuer identifies them (`sub`, OpenID Connect Core section 2), if it said so.
     pub subject: Option<String>,
+    /// What kind of address the MCP server had at the login (`public`, `reserved`, `private`, `loopback`), so that its name
+    /// cannot be bound to one of the user's own network later; `None` if it was not known, say behind a proxy.
+    pub resource_class: Option<String>,
     /// Fields of the record that this version does not know. They are kept.
     pub extra: Map<String, Value>,
 }
@@ -192,6 +195,7 @@ impl Grant {
             recent_refreshes: Vec::new(),
             login_id: None,
             subject: None,
+            resource_class: None,
             extra: Map::new(),
         }
     }
@@ -231,6 +235,7 @@ impl fmt::Debug for Grant {
             .field("recent_refreshes", &self.recent_refreshes)
             .field("login_id", &self.login_id)
             .field("subject", &self.subject)
+            .field("resource_class", &self.resource_class)
             .field("extra", &FieldNames(&self.extra))
             .finish()
     }

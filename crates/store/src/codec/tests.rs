@@ -47,7 +47,7 @@ fn extra() -> impl Strategy<Value = Map<String, Value>> {
 prop_compose! {
     fn grant()(
         names in (text(), text(), text()),
-        optional in proptest::array::uniform9(proptest::option::of(text())),
+        optional in proptest::collection::vec(proptest::option::of(text()), 10),
         secrets in (secret(), secret(), secret()),
         times in (proptest::option::of(any::<u64>()), proptest::option::of(any::<u64>()), any::<u64>(), proptest::option::of(any::<u64>())),
         waits in (proptest::option::of(any::<u64>()), proptest::collection::vec(any::<u64>(), 0..4)),
@@ -58,13 +58,13 @@ prop_compose! {
         extra in extra(),
     ) -> Grant {
         let mut grant = Grant::new(names.0, names.1, names.2);
-        let [resource, label, revocation, authorization, redirect, last_error, token_type, login_id, subject] = optional;
+        let [resource, label, revocation, authorization, redirect, last_error, token_type, login_id, subject, class]: [_; 10] = optional.try_into().unwrap();
         grant.resource = resource;
         grant.account_label = label;
         grant.revocation_endpoint = revocation;
         grant.authorization_endpoint = authorization;
         grant.redirect_uri = redirect;
-        (grant.login_id, grant.subject) = (login_id, subject);
+        (grant.login_id, grant.subject, grant.resource_class) = (login_id, subject, class);
         (grant.refresh_not_before, grant.recent_refreshes) = waits;
         grant.last_error = last_error;
         grant.token_type = token_type.unwrap_or_default();

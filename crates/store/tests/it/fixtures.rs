@@ -52,6 +52,26 @@ async fn plain_files_of_the_first_version_are_read_for_ever() {
     );
 }
 
+/// The field is younger than the other fixtures, which know nothing of it.
+#[tokio::test]
+async fn the_class_of_the_address_at_login_is_read_and_kept_and_may_be_missing() {
+    let folder = copy("plain-class");
+    let store = Store::file(folder.path()).unwrap();
+    let grant = store.grant(&work()).await.unwrap().unwrap();
+    assert_eq!(grant.value.resource_class.as_deref(), Some("private"));
+    store
+        .save_grant(&work(), &grant.value, Some(grant.generation))
+        .await
+        .unwrap();
+    let again = store.grant(&work()).await.unwrap().unwrap().value;
+    assert_eq!(again.resource_class.as_deref(), Some("private"));
+    assert!(again.extra.is_empty(), "{again:?}");
+    let folder = copy("plain");
+    let older = Store::file(folder.path()).unwrap();
+    let grant = older.grant(&work()).await.unwrap().unwrap().value;
+    assert_eq!(grant.resource_class, None);
+}
+
 #[cfg(feature = "encrypted")]
 mod encrypted {
     use doorkey_store::{KeySource, SealingKey};
