@@ -124,8 +124,8 @@ fn todo(page: Page<'_>) -> &'static str {
             "Close this tab and go back to the program. It says how the sign-in ended."
         }
         Page::Ignored | Page::OtherMethod | Page::NotHere => {
-            "Close this tab. The sign-in that the program waits for goes on: use the page that it opened last, \
-             or the address that it shows."
+            "Close this tab. The program is still waiting: use the page that it opened last, or the address \
+             that it shows."
         }
     }
 }
