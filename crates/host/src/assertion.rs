@@ -17,6 +17,8 @@ use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use serde_json::Value;
 
+#[cfg(feature = "postgres")]
+use crate::child::Withheld;
 use crate::config::{AssertionPlace, AssertionSettings, ServerConfig};
 use crate::environment::{Environment, NotText};
 use crate::network::{NetworkError, header_of_variable};
@@ -163,6 +165,7 @@ pub(crate) fn source(
             program: program.clone(),
             arguments: arguments.clone(),
             reading,
+            withheld: environment.withheld().clone(),
         }),
     })
 }
@@ -172,11 +175,13 @@ pub(crate) fn source(
 pub(crate) async fn printed_by(
     program: &std::path::Path,
     arguments: &[String],
+    withheld: &Withheld,
 ) -> Result<SecretString, SourceError> {
     let source = CommandSource {
         program: program.to_owned(),
         arguments: arguments.to_vec(),
         reading: Reading { member: None },
+        withheld: withheld.clone(),
     };
     source.run(command::LIMIT).await
 }

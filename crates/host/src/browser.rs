@@ -8,8 +8,12 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use doorkey_http::RedactedUrl;
 use tokio::process::{Child, Command};
 use url::Url;
+
+use crate::child::{Withheld, child_environment};
+use crate::environment::Environment;
 
 /// How a URL is opened.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +33,7 @@ pub enum Browser {
 pub struct BrowserCommand {
     program: String,
     arguments: Vec<String>,
+    withheld: Withheld,
 }
 
 /// A blocking function that opens a URL.
@@ -37,16 +42,57 @@ pub struct PlatformBrowser(Arc<Opener>);
 
 type Opener = dyn Fn(&str) -> io::Result<()> + Send + Sync;
 
+/// Why a page is neither opened nor shown to be opened (AZ-19). Servers name these pages; what is wrong with one
+/// is for its server to mend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PageRefused {
+    /// Neither https nor http on loopback, or with a user or password in it.
+    #[error(transparent)]
+    Endpoint(#[from] doorkey_http::EndpointError),
+    /// It has a fragment, which RFC 6749 section 3.1 forbids and which page scripts obey.
+    #[error("{url} has a fragment")]
+    Fragment {
+        /// The page.
+        url: RedactedUrl,
+    },
+    /// No browser or terminal is burdened with it.
+    #[error("{url} is {bytes} bytes long, more than {PAGE_BYTES}")]
+    TooLong {
+        /// The page.
+        url: RedactedUrl,
+        /// Its length in bytes.
+        bytes: usize,
+    },
+}
+
+/// Whether a page that a server named may be opened in a person's browser, or shown to them to be opened: an
+/// allow list (AZ-19), past which `javascript:`, `data:`, `file:` and every other scheme never come.
+///
+/// # Errors
+/// [`PageRefused`] with the rule that was broken.
+pub fn check_page(url: &Url) -> Result<(), PageRefused> {
+    doorkey_http::check_endpoint(url)?;
+    let bytes = url.as_str().len();
+    if url.fragment().is_some() {
+        Err(PageRefused::Fragment { url: url.into() })
+    } else if bytes > PAGE_BYTES {
+        Err(PageRefused::TooLong {
+            url: url.into(),
+            bytes,
+        })
+    } else {
+        Ok(())
+    }
+}
+
 /// A URL could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrowserError {
     /// The URL is one that no server may have opened on a person's machine.
-    #[error("refused to open {scheme}: URLs; only https, and http on loopback, are opened")]
-    Refused {
-        /// The scheme of the URL.
-        scheme: String,
-    },
+    #[error("refused to open a page that a server named")]
+    Refused(#[from] PageRefused),
     /// The command could not be started.
     #[error("cannot start the browser {program:?}")]
     Start {
@@ -71,8 +117,9 @@ pub enum BrowserError {
 
 impl Browser {
     /// The commands of `$BROWSER`: alternatives between `:` (`;` on Windows), words between blanks,
-    /// `%s` for the URL, `%c` for a colon, `%%` for a per cent sign. Without `%s` the URL is the last
-    /// argument. An alternative that is the path of a file is that file, blanks and all.
+    /// blanks and all between quotes, `%s` for the URL, `%c` for a colon, `%%` for a per cent sign.
+    /// Without `%s` the URL is the last argument. An alternative that is the path of a file is that
+    /// file, blanks and all.
     #[must_use]
     pub fn from_variable(value: &OsStr) -> Self {
         let value = value.to_string_lossy();
@@ -85,11 +132,32 @@ impl Browser {
         )
     }
 
-    /// The platform's own browser.
+    /// The platform's own browser: on Windows and macOS by a call of the system, elsewhere by the
+    /// programs that desktops have for it.
     #[cfg(feature = "cli")]
     #[must_use]
     pub fn platform() -> Self {
-        Self::Platform(PlatformBrowser::new(webbrowser::open))
+        #[cfg(any(windows, target_os = "macos"))]
+        return Self::Platform(PlatformBrowser::new(webbrowser::open));
+        #[cfg(not(any(windows, target_os = "macos")))]
+        Self::Commands(
+            OPENERS
+                .iter()
+                .filter_map(|opener| BrowserCommand::parse(opener))
+                .collect(),
+        )
+    }
+
+    /// The same, where commands are started without the variables that `environment` withholds from
+    /// the programs that are started.
+    #[must_use]
+    pub fn withholding(mut self, environment: &Environment) -> Self {
+        if let Self::Commands(commands) = &mut self {
+            for command in commands {
+                command.withheld = environment.withheld().clone();
+            }
+        }
+        self
     }
 
     /// Opens the URL, and returns without waiting for the person. `true`: something was started;
@@ -100,7 +168,7 @@ impl Browser {
     /// # Errors
     /// The URL is neither https nor http on loopback, or no alternative could be started.
     pub async fn open(&self, url: &Url) -> Result<bool, BrowserError> {
-        check(url)?;
+        check_page(url)?;
         match self {
             Self::Manual => Ok(false),
             Self::Platform(browser) => browser.open(url).await.map(|()| true),
@@ -124,12 +192,14 @@ impl BrowserCommand {
             return Some(Self {
                 program: text.to_owned(),
                 arguments: Vec::new(),
+                withheld: Withheld::default(),
             });
         }
-        let mut words = text.split_ascii_whitespace().map(str::to_owned);
+        let mut words = words(text).into_iter();
         Some(Self {
             program: words.next()?,
             arguments: words.collect(),
+            withheld: Withheld::default(),
         })
     }
 
@@ -152,7 +222,9 @@ impl BrowserCommand {
     }
 
     async fn open(&self, url: &Url) -> Result<(), BrowserError> {
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        child_environment(command.as_std_mut(), &self.withheld);
+        let mut child = command
             .args(self.arguments(url.as_str()))
             .stdin(Stdio::null())
             // A browser's chatter belongs neither to the data nor to the messages of a program.
@@ -205,11 +277,22 @@ impl fmt::Debug for PlatformBrowser {
     }
 }
 
-/// An allow list (AZ-19): `javascript:`, `data:`, `file:` and everything else never reach a browser.
-fn check(url: &Url) -> Result<(), BrowserError> {
-    doorkey_http::check_endpoint(url).map_err(|_| BrowserError::Refused {
-        scheme: url.scheme().to_owned(),
-    })
+/// The words of a command. Quotes keep blanks together and are otherwise nothing: no shell is meant.
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for character in text.chars() {
+        match quote {
+            Some(open) if character == open => quote = None,
+            None if matches!(character, '"' | '\'') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            None if character.is_ascii_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    words
 }
 
 fn expand(word: &str, url: &str) -> (String, bool) {
@@ -247,111 +330,21 @@ fn reap(mut child: Child) {
     });
 }
 
+/// What opens a page on desktops that are neither Windows nor macOS; the last one is Windows' own, for a
+/// Linux inside it.
+#[cfg(all(feature = "cli", not(any(windows, target_os = "macos"))))]
+const OPENERS: [&str; 6] = [
+    "xdg-open",
+    "gio open",
+    "exo-open",
+    "wslview",
+    "x-www-browser",
+    "rundll32.exe url.dll,FileProtocolHandler",
+];
+/// Beyond what authorization servers take, and within what a system hands to a program as one argument.
+const PAGE_BYTES: usize = 64 * 1024;
 const FAILS_WITHIN: Duration = Duration::from_millis(700);
 const PLATFORM_LIMIT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn commands(variable: &str) -> Vec<(String, Vec<String>)> {
-        match Browser::from_variable(OsStr::new(variable)) {
-            Browser::Commands(commands) => commands
-                .into_iter()
-                .map(|command| {
-                    let arguments = command.arguments("https://as.example/a?b=c&d=%20");
-                    (command.program, arguments)
-                })
-                .collect(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn browser_variable_alternatives_and_codes_are_understood() {
-        let url = "https://as.example/a?b=c&d=%20".to_owned();
-        type Expected<'a> = &'a [(&'a str, &'a [&'a str])];
-        let table: &[(&str, Expected<'_>)] = &[
-            ("firefox", &[("firefox", &[&url])]),
-            (
-                "firefox --new-window %s",
-                &[("firefox", &["--new-window", &url])],
-            ),
-            ("a:b -x", &[("a", &[&url]), ("b", &["-x", &url])]),
-            (
-                "open --url=%s 100%%",
-                &[("open", &[&format!("--url={url}"), "100%"])],
-            ),
-            ("open x%cy", &[("open", &["x:y", &url])]),
-            ("::", &[]),
-        ];
-        for (variable, expected) in table {
-            let expected: Vec<_> = expected
-                .iter()
-                .map(|(program, arguments)| {
-                    let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
-                    ((*program).to_owned(), arguments)
-                })
-                .collect();
-            assert_eq!(commands(variable), expected, "{variable}");
-        }
-    }
-
-    #[tokio::test]
-    async fn only_https_and_loopback_http_are_opened() {
-        for (url, opened) in [
-            ("https://as.example/authorize", true),
-            ("http://127.0.0.1:9/authorize", true),
-            ("http://localhost:9/authorize", true),
-            ("http://as.example/authorize", false),
-            ("javascript:alert(1)", false),
-            ("data:text/html,x", false),
-            ("file:///etc/passwd", false),
-            ("vbscript:x", false),
-            ("https://user:pass@as.example/", false),
-        ] {
-            let browser = Browser::Platform(PlatformBrowser::new(|_| Ok(())));
-            let outcome = browser.open(&Url::parse(url).expect(url)).await;
-            assert_eq!(outcome.is_ok(), opened, "{url}: {outcome:?}");
-        }
-    }
-
-    #[cfg(unix)]
-    #[tokio::test]
-    async fn the_next_alternative_is_tried_when_one_fails() {
-        let url = Url::parse("https://as.example/").expect("a URL");
-        let working = Browser::from_variable(OsStr::new("/nonexistent/browser:false:true"));
-        assert!(matches!(working.open(&url).await, Ok(true)));
-        let failing = Browser::from_variable(OsStr::new("/nonexistent/browser:false"));
-        assert!(matches!(
-            failing.open(&url).await,
-            Err(BrowserError::Failed { .. })
-        ));
-        let missing = Browser::from_variable(OsStr::new("/nonexistent/browser"));
-        assert!(matches!(
-            missing.open(&url).await,
-            Err(BrowserError::Start { .. })
-        ));
-    }
-
-    #[cfg(unix)]
-    #[tokio::test]
-    async fn the_url_reaches_the_program_as_one_argument_that_no_shell_reads() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let seen = folder.path().join("seen");
-        let script = folder.path().join("a browser");
-        std::fs::write(
-            &script,
-            format!("#!/bin/sh\necho \"$#|$1\" > '{}'\n", seen.display()),
-        )
-        .expect("a script");
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        std::fs::set_permissions(&script, mode).expect("executable");
-        let url = Url::parse("https://as.example/?a=$(touch%20x)&b=;ls").expect("a URL");
-        let browser = Browser::from_variable(script.as_os_str());
-        assert!(matches!(browser.open(&url).await, Ok(true)));
-        let text = std::fs::read_to_string(&seen).expect("the script ran");
-        assert_eq!(text.trim(), format!("1|{url}"));
-    }
-}
+mod tests;

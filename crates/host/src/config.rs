@@ -12,7 +12,9 @@ mod secret;
 mod section;
 mod server;
 mod store;
+mod variables;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,6 +51,7 @@ pub struct Config {
     servers: Vec<ServerConfig>,
     not_remote: Vec<String>,
     warnings: Vec<ConfigWarning>,
+    secret_variables: BTreeSet<String>,
 }
 
 impl Config {
@@ -88,6 +91,7 @@ impl Config {
             servers: Vec::new(),
             not_remote: Vec::new(),
             warnings: Vec::new(),
+            secret_variables: variables::secret_variables(document.as_table()),
         };
         if let Some(section) = root.section("network")? {
             config.network = NetworkSettings::read(&section, home)?;
@@ -161,6 +165,13 @@ impl Config {
     #[must_use]
     pub fn warnings(&self) -> &[ConfigWarning] {
         &self.warnings
+    }
+
+    /// The variables of the environment that the file names as the place of a secret. Programs that are
+    /// started are handed none of them, whatever they are started for.
+    #[must_use]
+    pub fn secret_variables(&self) -> &BTreeSet<String> {
+        &self.secret_variables
     }
 
     fn read_server(

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use etcetera::BaseStrategy as _;
 
+use crate::child::Withheld;
+
 /// The process environment as a value: variables, folders, and which streams are terminals.
 ///
 /// A program makes one in `main` and hands it to [`Host::open`](crate::Host::open); nothing in this
@@ -17,6 +19,7 @@ pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
     folders: Option<Folders>,
     terminal: Terminal,
+    withheld: Withheld,
 }
 
 /// Which of the standard streams are a terminal.
@@ -89,6 +92,18 @@ impl Environment {
         self.variables
             .insert(normal_name(OsStr::new(name)), value.into());
         self
+    }
+
+    /// The same, with variables that no program is handed which is started from here, such as those
+    /// that a configuration names as the place of a secret: [`Host`](crate::Host) does it for them.
+    #[must_use]
+    pub fn withholding(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.withheld = self.withheld.and(names);
+        self
+    }
+
+    pub(crate) fn withheld(&self) -> &Withheld {
+        &self.withheld
     }
 
     /// The value of a variable, `None` when it is missing or empty.
@@ -188,6 +203,7 @@ impl fmt::Debug for Environment {
             .field("variables", &self.variables.keys().collect::<Vec<_>>())
             .field("folders", &self.folders)
             .field("terminal", &self.terminal)
+            .field("withheld", &self.withheld)
             .finish()
     }
 }

@@ -59,6 +59,7 @@ impl Host {
     pub fn open(environment: Environment) -> Result<Self, Error> {
         let home = Home::from_environment(&environment)?;
         let config = Config::load(&home)?;
+        let environment = environment.withholding(config.secret_variables().iter().cloned());
         let stores = Stores {
             environment: &environment,
             home: &home,
@@ -113,8 +114,9 @@ impl Host {
             kind: kind.unwrap_or(StoreKind::File),
             reason: StoreReason::Given,
         };
+        let secrets = config.secret_variables().iter().cloned();
         Self {
-            environment,
+            environment: environment.withholding(secrets),
             home,
             config,
             store,

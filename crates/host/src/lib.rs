@@ -54,6 +54,7 @@
 
 mod assertion;
 mod browser;
+mod child;
 mod client_metadata;
 mod config;
 mod connection;
@@ -74,7 +75,9 @@ mod stores;
 mod target;
 
 pub use assertion::SourceError;
-pub use browser::{Browser, BrowserCommand, BrowserError, PlatformBrowser};
+pub use browser::{
+    Browser, BrowserCommand, BrowserError, PageRefused, PlatformBrowser, check_page,
+};
 pub use client_metadata::{ClientMetadata, Jwks, UnfitUrl};
 pub use config::{
     AssertionPlace, AssertionSettings, ClientCredentials, Config, ConfigError, ConfigWarning,

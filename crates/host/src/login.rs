@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use doorkey_oauth::{
-    Challenges, Interaction, LoginReport, PendingLogin, StartedLogin, TokenSource,
+    Challenges, Interaction, InteractionError, LoginReport, PendingLogin, StartedLogin, TokenSource,
 };
 use doorkey_rmcp::{ProbeOutcome, Wire};
 use doorkey_store::Proof;
 
+use crate::browser::{BrowserError, check_page};
 use crate::config::OAuthSettings;
 use crate::error::Error;
 use crate::facts;
@@ -74,9 +75,13 @@ impl Host {
         };
         let way_back = way_back(&session.server.oauth);
         let started = session.tokens.start_login(&challenges, way_back).await;
-        started
-            .map(Some)
-            .map_err(|source| cannot_sign_in(&session, source))
+        let started = started.map_err(|source| cannot_sign_in(&session, source))?;
+        // What must not be opened is not handed out to be opened either.
+        check_page(&started.url).map_err(|refused| {
+            let refused = InteractionError::other(BrowserError::from(refused));
+            cannot_sign_in(&session, refused.into())
+        })?;
+        Ok(Some(started))
     }
 
     /// Finishes a login that [`Host::start_login`] started, here or in another process, and proves the token as

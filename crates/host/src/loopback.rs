@@ -20,7 +20,7 @@ use doorkey_oauth::{
 use tokio::sync::mpsc;
 use url::Url;
 
-use crate::browser::{Browser, BrowserError};
+use crate::browser::{Browser, BrowserError, check_page};
 use crate::progress::{LoginStep, Progress};
 
 pub(crate) use address::DEFAULT_REDIRECT;
@@ -217,6 +217,14 @@ impl Interaction for LoopbackInteraction {
         prompt: &'a DevicePrompt,
     ) -> BoxFuture<'a, Result<(), InteractionError>> {
         Box::pin(async move {
+            let pages = [
+                Some(&prompt.verification_uri),
+                prompt.verification_uri_complete.as_ref(),
+            ];
+            for page in pages.into_iter().flatten() {
+                check_page(page)
+                    .map_err(|refused| InteractionError::other(BrowserError::from(refused)))?;
+            }
             self.progress.report(&LoginStep::Code {
                 page: prompt.verification_uri.clone(),
                 filled_in: prompt.verification_uri_complete.clone(),
@@ -240,6 +248,9 @@ impl Channel for LoopbackChannel {
         prompt: &'a Prompt,
     ) -> BoxFuture<'a, Result<(), InteractionError>> {
         Box::pin(async move {
+            // What must not be opened is not shown to be opened either.
+            check_page(&prompt.url)
+                .map_err(|refused| InteractionError::other(BrowserError::from(refused)))?;
             self.progress.report(&LoginStep::Prompt {
                 url: prompt.url.clone(),
                 issuer: prompt.issuer.as_str().to_owned(),
@@ -290,7 +301,7 @@ impl LoopbackChannel {
     }
 
     fn no_browser(&self, source: Option<BrowserError>) -> Result<(), InteractionError> {
-        if let Some(error @ BrowserError::Refused { .. }) = source {
+        if let Some(error @ BrowserError::Refused(_)) = source {
             return Err(InteractionError::other(error));
         }
         match (&self.url, self.unattended) {

@@ -11,6 +11,8 @@ use secrecy::{SecretSlice, SecretString};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
+use crate::child::{Withheld, child_environment};
+
 use super::{Reading, SourceError, TOKEN_BYTES};
 
 /// Runs the program anew each time: without a shell, without input, and not for long.
@@ -19,6 +21,7 @@ pub(super) struct CommandSource {
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
     pub(super) reading: Reading,
+    pub(super) withheld: Withheld,
 }
 
 impl AssertionSource for CommandSource {
@@ -36,7 +39,9 @@ impl CommandSource {
             program: self.program.clone(),
             source,
         };
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        child_environment(command.as_std_mut(), &self.withheld);
+        let mut child = command
             .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

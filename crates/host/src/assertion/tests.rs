@@ -183,6 +183,7 @@ mod programs {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::child::Withheld;
 
     /// A source that runs a script.
     fn script(folder: &tempfile::TempDir, text: &str) -> CommandSource {
@@ -193,6 +194,7 @@ mod programs {
             program: path,
             arguments: vec!["$(touch x)".to_owned(), "a b;c".to_owned()],
             reading: Reading { member: None },
+            withheld: Withheld::default(),
         }
     }
 
@@ -213,6 +215,20 @@ mod programs {
         }
         let log = fs::read_to_string(log).expect("the script ran");
         assert_eq!(log, "2|$(touch x)|a b;c\n".repeat(2));
+    }
+
+    #[tokio::test]
+    async fn a_program_is_started_without_the_variables_that_hold_secrets() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // Every process of a test run has these, so that one can be seen to be missing.
+        let source = script(
+            &folder,
+            "echo \"${CARGO_MANIFEST_DIR-withheld} $CARGO_PKG_NAME\"",
+        );
+        let withheld = Withheld::default().and(["CARGO_MANIFEST_DIR".to_owned()]);
+        let printed = CommandSource { withheld, ..source };
+        let printed = printed.run(LIMIT).await.expect("a token");
+        assert_eq!(printed.expose_secret(), "withheld doorkey");
     }
 
     #[tokio::test]

@@ -117,11 +117,12 @@ impl Login {
         if self.no_browser {
             return Browser::Manual;
         }
-        match environment.variable("BROWSER") {
+        let browser = match environment.variable("BROWSER") {
             Some(value) => Browser::from_variable(value),
             None if has_display(environment) => Browser::platform(),
             None => Browser::Manual,
-        }
+        };
+        browser.withholding(environment)
     }
 }
 

@@ -513,11 +513,32 @@ async fn a_pasted_address_is_a_callback_and_anything_else_is_told() {
 }
 
 #[tokio::test]
-async fn a_page_that_may_not_be_opened_ends_the_login() {
-    let mut channel = channel(CallbackSettings::default(), &[]).await;
-    channel.show(Url::parse("javascript:alert(1)").expect("a URL"));
-    let next = tokio::time::timeout(LIMIT, channel.next())
-        .await
-        .expect("in time");
-    assert!(next.is_err());
+async fn a_page_that_may_not_be_opened_ends_the_login_and_is_not_shown_either() {
+    let issuer = doorkey_oauth::Issuer::new("https://as.example");
+    let server = Url::parse("https://mcp.example/mcp").expect("a URL");
+    for page in [
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "http://as.example/authorize",
+        "https://user:pass@as.example/authorize",
+        "https://as.example/authorize#fragment",
+    ] {
+        let told = Arc::new(Told::default());
+        let progress: Arc<dyn Progress> = told.clone();
+        let opened = PlatformBrowser::new(|url| panic!("{url} was opened"));
+        let interaction = LoopbackInteraction::new(Browser::Platform(opened), progress);
+        let mut channel = interaction.listen(&[], None).await.expect("a listener");
+        let page = Url::parse(page).expect("a URL");
+        let prompt = Prompt::new(page.clone(), issuer.clone(), server.clone());
+        let presented = channel.present(&prompt).await;
+        let Err(InteractionError::Other(cause)) = presented else {
+            panic!("{page}: {presented:?}")
+        };
+        assert!(cause.is::<BrowserError>(), "{cause:?}");
+        let told = told.0.lock().expect("not poisoned").join("\n");
+        assert!(
+            told.starts_with("Listening") && !told.contains("Prompt"),
+            "{told}"
+        );
+    }
 }

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::StoreOpenError;
 use crate::assertion;
+use crate::child::Withheld;
 use crate::config::{NetworkSettings, PostgresSettings, UrlSource};
 use crate::environment::Environment;
 use crate::error::Error;
@@ -33,7 +34,7 @@ pub(super) struct Database {
 enum Url {
     Known(SecretString),
     File(PathBuf),
-    Command(PathBuf, Vec<String>),
+    Command(PathBuf, Vec<String>, Withheld),
 }
 
 impl Database {
@@ -58,7 +59,8 @@ impl Database {
             }
             UrlSource::File(path) => Url::File(path.clone()),
             UrlSource::Command { program, arguments } => {
-                Url::Command(program.clone(), arguments.clone())
+                let withheld = environment.withheld().clone();
+                Url::Command(program.clone(), arguments.clone(), withheld)
             }
         };
         let key = settings.key_file.as_ref().map(read_key_file).transpose()?;
@@ -105,7 +107,9 @@ impl Database {
         match &self.url {
             Url::Known(url) => Ok(url.clone()),
             Url::File(path) => assertion::written_in(path),
-            Url::Command(program, arguments) => assertion::printed_by(program, arguments).await,
+            Url::Command(program, arguments, withheld) => {
+                assertion::printed_by(program, arguments, withheld).await
+            }
         }
     }
 }
