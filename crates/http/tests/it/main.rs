@@ -11,6 +11,7 @@ mod layers;
 mod proxies;
 mod proxy;
 mod redirects;
+mod reload;
 mod server;
 mod timeouts;
 mod tls;

@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -28,6 +29,8 @@ pub(crate) struct Seen {
     pub(crate) body: Bytes,
     /// Which connection it came over, counted from 0.
     pub(crate) connection: usize,
+    /// The certificate that the client showed, in DER.
+    pub(crate) client: Option<Vec<u8>>,
 }
 
 impl Seen {
@@ -39,10 +42,14 @@ impl Seen {
 type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 type Handler = Arc<dyn Fn(Seen) -> Answer + Send + Sync>;
 
+/// What the next connection is accepted with.
+type Tls = Arc<Mutex<Option<Arc<ServerConfig>>>>;
+
 /// Runs until it is dropped.
 pub(crate) struct Server {
     pub(crate) port: u16,
     scheme: &'static str,
+    tls: Tls,
     seen: Arc<Mutex<Vec<Seen>>>,
     task: JoinHandle<()>,
 }
@@ -59,10 +66,17 @@ impl Server {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let scheme = if tls.is_some() { "https" } else { "http" };
         let handler: Handler = Arc::new(move |seen| Box::pin(answer(seen)));
-        let task = tokio::spawn(accept(listener, tls, Arc::clone(&seen), handler));
+        let tls = Arc::new(Mutex::new(tls));
+        let task = tokio::spawn(accept(
+            listener,
+            Arc::clone(&tls),
+            Arc::clone(&seen),
+            handler,
+        ));
         Self {
             port,
             scheme,
+            tls,
             seen,
             task,
         }
@@ -76,6 +90,11 @@ impl Server {
     /// A URL of this server under a name of the certificate.
     pub(crate) fn url(&self, host: &str, path: &str) -> String {
         format!("{}://{host}:{}{path}", self.scheme, self.port)
+    }
+
+    /// Shows another certificate from the next connection on.
+    pub(crate) fn replace(&self, tls: Arc<ServerConfig>) {
+        *self.tls.lock().unwrap() = Some(tls);
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -96,18 +115,14 @@ impl Drop for Server {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    handler: Handler,
-) {
+async fn accept(listener: TcpListener, tls: Tls, seen: Arc<Mutex<Vec<Seen>>>, handler: Handler) {
     let mut connections = tokio::task::JoinSet::new();
     for connection in 0.. {
         let Ok((stream, _)) = listener.accept().await else {
             return;
         };
-        let (tls, seen, handler) = (tls.clone(), Arc::clone(&seen), Arc::clone(&handler));
+        let tls = tls.lock().unwrap().clone();
+        let (seen, handler) = (Arc::clone(&seen), Arc::clone(&handler));
         connections.spawn(serve(stream, tls, connection, seen, handler));
     }
 }
@@ -119,8 +134,28 @@ async fn serve(
     seen: Arc<Mutex<Vec<Seen>>>,
     handler: Handler,
 ) {
+    // A connection that fails is what some tests are about: the client tells.
+    match tls {
+        None => answer(stream, None, connection, seen, handler).await,
+        Some(config) => {
+            if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
+                let shown = stream.get_ref().1.peer_certificates();
+                let client = shown.and_then(|chain| Some(chain.first()?.to_vec()));
+                answer(stream, client, connection, seen, handler).await;
+            }
+        }
+    }
+}
+
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    client: Option<Vec<u8>>,
+    connection: usize,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    handler: Handler,
+) {
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-        let (seen, handler) = (Arc::clone(&seen), Arc::clone(&handler));
+        let (seen, handler, client) = (Arc::clone(&seen), Arc::clone(&handler), client.clone());
         async move {
             let (parts, body) = request.into_parts();
             let request = Seen {
@@ -129,29 +164,18 @@ async fn serve(
                 headers: parts.headers,
                 body: body.collect().await?.to_bytes(),
                 connection,
+                client,
             };
             seen.lock().unwrap().push(request.clone());
             Ok::<_, hyper::Error>(handler(request).await)
         }
     });
     let builder = Builder::new(TokioExecutor::new());
-    // A connection that fails is what some tests are about: the client tells.
-    match tls {
-        None => drop(
-            builder
-                .serve_connection(TokioIo::new(stream), service)
-                .await,
-        ),
-        Some(config) => {
-            if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
-                drop(
-                    builder
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await,
-                );
-            }
-        }
-    }
+    drop(
+        builder
+            .serve_connection(TokioIo::new(stream), service)
+            .await,
+    );
 }
 
 /// Every name under `.test` is this machine; other names are looked up in a table.
