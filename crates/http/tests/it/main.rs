@@ -7,6 +7,7 @@ mod bodies;
 mod ca;
 mod environment;
 mod headers;
+mod judged;
 mod layers;
 mod proxies;
 mod proxy;

@@ -57,6 +57,93 @@ async fn https_is_tunnelled_on_every_leg_and_names_are_left_to_the_proxy() {
 }
 
 #[tokio::test]
+async fn a_proxy_over_tls_is_verified_and_alone_sees_its_credentials() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    let server = Server::ok(Some(ca.server(&["mcp.test", "as.nowhere"], None))).await;
+    let proxy = Proxy::secure(ca.server(&["proxy.test"], None)).await;
+    let mut profile = profile(&server, ca.roots());
+    let address = |host: &str| {
+        let proxy: ProxyUrl = format!("https://user:p%40ss@{host}:{}", proxy.port)
+            .parse()
+            .unwrap();
+        ProxyRules::all(proxy, NoProxy::default())
+    };
+    // Our own resolver knows the proxy's name and no other.
+    profile.proxy = address("proxy.test");
+    let through = client(&profile);
+    for leg in Leg::ALL {
+        let url = server.url("as.nowhere", "/?x");
+        let answer = through.send_collected(leg, get(&url)).await.unwrap();
+        assert_eq!(answer.body().as_ref(), b"ok", "{leg}");
+    }
+    let heads = proxy.heads();
+    assert_eq!(heads.len(), 1, "one tunnel is kept: {heads:?}");
+    assert!(
+        heads[0].starts_with(&format!("CONNECT as.nowhere:{} ", server.port)),
+        "{heads:?}"
+    );
+    assert!(
+        heads[0]
+            .to_lowercase()
+            .contains("proxy-authorization: basic dxnlcjpwqhnz"),
+        "{heads:?}"
+    );
+    for seen in server.seen() {
+        assert_eq!(seen.header("proxy-authorization"), None);
+        assert_eq!(seen.version, Version::HTTP_2);
+    }
+
+    let mut untrusted = profile.clone();
+    untrusted.roots = other.roots();
+    let mut misnamed = profile;
+    misnamed.proxy = address("other.test");
+    for (profile, fault) in [
+        (untrusted, "UnknownIssuer"),
+        (misnamed, "not valid for name"),
+    ] {
+        let sent = client(&profile)
+            .send(Leg::Token, get(&server.url("as.nowhere", "/")))
+            .await;
+        let err = sent.unwrap_err();
+        let told = chain(&err);
+        assert!(err.is_tls() && told.contains(fault), "{told}");
+        assert!(told.contains("through the proxy https://"), "{told}");
+        assert!(!told.contains("p%40ss") && !told.contains("p@ss"), "{told}");
+    }
+    assert_eq!(proxy.heads().len(), 1, "nothing was said to either");
+}
+
+#[tokio::test]
+async fn without_http2_no_server_is_offered_it_directly_or_through_a_proxy() {
+    let ca = Ca::new();
+    let server = Server::ok(Some(ca.server(&["mcp.test"], None))).await;
+    let proxy = Proxy::start().await;
+    let secure = Proxy::secure(ca.server(&["127.0.0.1"], None)).await;
+    let rules = [
+        ProxyRules::default(),
+        ProxyRules::all(url(&proxy, ""), NoProxy::default()),
+        ProxyRules::all(
+            format!("https://127.0.0.1:{}", secure.port)
+                .parse()
+                .unwrap(),
+            NoProxy::default(),
+        ),
+    ];
+    for (http2, version) in [(true, Version::HTTP_2), (false, Version::HTTP_11)] {
+        for rules in &rules {
+            let mut profile = profile(&server, ca.roots());
+            profile.http2 = http2;
+            profile.proxy = rules.clone();
+            client(&profile)
+                .send(Leg::Resource, get(&server.url("mcp.test", "/")))
+                .await
+                .unwrap();
+            assert_eq!(server.seen().pop().unwrap().version, version, "{rules:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn http_is_asked_through_its_proxy() {
     let server = Server::ok(None).await;
     let proxy = Proxy::start().await;
