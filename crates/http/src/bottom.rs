@@ -149,9 +149,12 @@ fn builder(profile: &HttpProfile, tls: &ClientConfig) -> ClientBuilder {
         .no_proxy()
         .connect_timeout(profile.timeouts.connect)
         .pool_idle_timeout(POOL_IDLE)
-        // Beyond our own limit, which names its setting; this one bounds what is held.
+        // Beyond our own limit, which names its setting; this one bounds what is held. HTTP/1.1
+        // holds 400 KiB and 100 fields at most.
         .http2_max_header_list_size(
-            u32::try_from(profile.limits.headers.saturating_mul(2)).unwrap_or(u32::MAX),
+            u32::try_from(profile.limits.headers.saturating_mul(2))
+                .unwrap_or(u32::MAX)
+                .max(HELD_HEADERS),
         )
 }
 
@@ -221,6 +224,9 @@ impl Resolve for Named {
 fn connectable(found: Vec<IpAddr>) -> Addrs {
     Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0)))
 }
+
+/// As much as HTTP/1.1 holds.
+const HELD_HEADERS: u32 = 400 * 1024;
 
 /// Shorter than what common servers keep idle connections for (60 to 75 s).
 const POOL_IDLE: Duration = Duration::from_secs(55);

@@ -59,6 +59,13 @@ fn is_cut(err: &(dyn StdError + 'static)) -> bool {
     })
 }
 
+/// Whether a response was given up because its header block had no end: the connection says so by
+/// no more than its text.
+pub(crate) fn is_long_head(err: &(dyn StdError + 'static)) -> bool {
+    let text = err.to_string();
+    text == "message head is too large" || text.contains("too_many_continuations")
+}
+
 /// The other side, or something in between, closed the connection in the middle of an answer.
 ///
 /// It is the source of [`Error::Body`](crate::Error::Body), [`Error::Transport`](crate::Error::Transport)

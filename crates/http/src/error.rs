@@ -121,9 +121,10 @@ pub enum Error {
         /// How long it was waited for.
         limit: Duration,
     },
-    /// The response's header block is too long.
+    /// The response's header block is too long, or has more than 100 fields.
     #[error(
-        "{exchange}: the response headers are longer than {limit} bytes (setting `limits.headers`)"
+        "{exchange}: the response headers have more than {limit} bytes or 100 fields \
+         (setting `limits.headers`)"
     )]
     HeadersTooLarge {
         /// The request.

@@ -19,12 +19,9 @@ use crate::stack::{Below, Step};
 /// The configured headers, each with the origins it is meant for.
 pub(crate) struct HeaderScopes {
     /// The narrowest scope first: of two that name the same header, the narrower one counts.
-    scopes: Vec<(Scope, HeaderMap)>,
-}
-
-enum Scope {
-    Only(Origin),
-    Everyone,
+    scopes: Vec<(Origin, HeaderMap)>,
+    /// What everybody gets, after that.
+    everyone: HeaderMap,
 }
 
 impl HeaderScopes {
@@ -40,31 +37,36 @@ impl HeaderScopes {
         let mut scopes = Vec::new();
         for (origin, headers) in &profile.origin_headers {
             check(headers, "origin_headers")?;
-            scopes.push((Scope::Only(origin.clone()), kept_secret(headers)));
+            scopes.push((origin.clone(), kept_secret(headers)));
         }
         check(&profile.resource_headers, "resource_headers")?;
         if let Some(origin) = profile.resource_origin() {
-            scopes.push((Scope::Only(origin), kept_secret(&profile.resource_headers)));
+            scopes.push((origin, kept_secret(&profile.resource_headers)));
         } else if !profile.resource_headers.is_empty() {
             return Err(unusable("resource_headers", Fault::NoResource));
         }
-        scopes.push((Scope::Everyone, profile.default_headers.clone()));
         let agent = HeaderValue::from_str(&profile.user_agent)
             .ok()
             .filter(|agent| !agent.is_empty())
             .ok_or_else(|| unusable("user_agent", Fault::UserAgent))?;
-        scopes.push((Scope::Everyone, HeaderMap::from_iter([(USER_AGENT, agent)])));
-        Ok(Self { scopes })
+        let mut everyone = kept_secret(&profile.default_headers);
+        add_missing(&mut everyone, &HeaderMap::from_iter([(USER_AGENT, agent)]));
+        Ok(Self { scopes, everyone })
     }
 
-    /// Adds to `headers` what is configured for `origin`; what is there already stays.
-    pub(crate) fn complete(&self, headers: &mut HeaderMap, origin: &Origin) {
-        for (scope, additions) in &self.scopes {
-            match scope {
-                Scope::Only(only) if only != origin => {}
-                Scope::Only(_) | Scope::Everyone => add_missing(headers, additions),
+    /// Adds to `headers` what is configured for `origin`; what is there already stays. Gives the
+    /// secrets among them: what everybody gets holds none, though it is kept from logs as well.
+    pub(crate) fn complete(&self, headers: &mut HeaderMap, origin: &Origin) -> SentSecrets {
+        let own = headers.iter_mut().filter(|(name, _)| is_credential(name));
+        own.for_each(|(_, value)| value.set_sensitive(true));
+        for (only, additions) in &self.scopes {
+            if only == origin {
+                add_missing(headers, additions);
             }
         }
+        let secrets = SentSecrets::of(headers);
+        add_missing(headers, &self.everyone);
+        secrets
     }
 }
 
@@ -75,8 +77,7 @@ impl Step for HeaderScopes {
         mut below: S,
     ) -> Result<Response<Body>, Error> {
         let origin = Origin::from(Exchange::of(&request)?.url());
-        self.complete(request.headers_mut(), &origin);
-        let sent = SentSecrets::of(request.headers());
+        let sent = self.complete(request.headers_mut(), &origin);
         let mut response = below.call(request).await?;
         if !sent.is_empty() {
             keep_from_logs(response.headers_mut());

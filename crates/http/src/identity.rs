@@ -34,7 +34,7 @@ impl ClientIdentity {
         if block.encrypted || block.label == ENCRYPTED {
             return Err(PemError::EncryptedKey);
         }
-        let key = SecretSlice::from(block.der);
+        let key = SecretSlice::from(Box::<[u8]>::from(block.der.as_slice()));
         match PrivateKeyDer::try_from(key.expose_secret()) {
             Ok(_) => Ok(Self { chain, key }),
             Err(_) => Err(PemError::Key),

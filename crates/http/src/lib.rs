@@ -16,7 +16,10 @@
 //!   redirect back, every other leg refuses it.
 //! - Only https URLs are asked, or http on loopback ([`check_endpoint`]), and a server cannot lead
 //!   the client to an address that is closer than the one the user named ([`AddressPolicy`]).
-//! - No body is read and nothing is waited for without a limit ([`Limits`], [`Timeouts`]).
+//! - No body is read and nothing is waited for without a limit ([`Limits`], [`Timeouts`]). No
+//!   compression is offered to servers and none is undone, so a body is never longer than it came.
+//! - What may change while a client lives, a CA file or the output of a command, comes from a
+//!   `ProfileSource`.
 //! - An [`Error`] names leg, method and URL without its secrets, and as its source the first cause.
 //!
 //! ```

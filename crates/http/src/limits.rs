@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Request, Response};
 
 use crate::body::Body;
+use crate::cause;
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::leg::Leg;
@@ -23,7 +24,7 @@ pub struct Limits {
     /// are read by their own reader under its own limit.
     pub resource: usize,
     /// Bytes of a response's header block: names, values and 32 for each field, as HTTP/2 counts
-    /// (RFC 9113 §6.5.2). Default 64 KiB.
+    /// (RFC 9113 §6.5.2). Default 64 KiB. A block of more than 100 fields is refused as well.
     pub headers: usize,
     /// Redirects followed for a metadata document. Default 3.
     pub redirects: usize,
@@ -69,14 +70,23 @@ impl Step for HeaderLimit {
         mut below: S,
     ) -> Result<Response<Body>, Error> {
         let exchange = Exchange::of(&request)?;
-        let response = below.call(request).await?;
-        if header_bytes(response.headers()) > self.0 {
-            return Err(Error::HeadersTooLarge {
-                exchange,
-                limit: self.0,
-            });
+        let too_large = || Error::HeadersTooLarge {
+            exchange: exchange.clone(),
+            limit: self.0,
+        };
+        match below.call(request).await {
+            Ok(response)
+                if header_bytes(response.headers()) > self.0
+                    || response.headers().len() > FIELDS =>
+            {
+                Err(too_large())
+            }
+            // What is far beyond the limit is not read to its end.
+            Err(Error::Transport { source, .. }) if cause::is_long_head(&*source) => {
+                Err(too_large())
+            }
+            answer => answer,
         }
-        Ok(response)
     }
 }
 
@@ -86,6 +96,9 @@ fn header_bytes(headers: &HeaderMap) -> usize {
         .map(|(name, value)| name.as_str().len() + value.len() + FIELD_OVERHEAD)
         .sum()
 }
+
+/// How many fields HTTP/1.1 connections read; the same for HTTP/2.
+const FIELDS: usize = 100;
 
 /// What HTTP/2 counts for each field beside its name and value (RFC 9113 §6.5.2).
 const FIELD_OVERHEAD: usize = 32;

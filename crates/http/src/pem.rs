@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use secrecy::zeroize::Zeroizing;
 
 use crate::redact::clean_text;
 
@@ -48,8 +49,8 @@ pub enum PemError {
 /// One block between a begin and an end line.
 pub(crate) struct Block {
     pub(crate) label: String,
-    /// The decoded bytes.
-    pub(crate) der: Vec<u8>,
+    /// The decoded bytes, which may be a key's.
+    pub(crate) der: Zeroizing<Vec<u8>>,
     /// Whether RFC 1421 headers say that the bytes are encrypted.
     pub(crate) encrypted: bool,
 }
@@ -67,11 +68,13 @@ pub(crate) fn blocks(pem: &[u8], wanted: fn(&str) -> bool) -> Result<Vec<Block>,
             continue;
         };
         let shown = clean_text(label, LABEL_LIMIT);
-        let Some(raw) = read_block(&mut lines, label) else {
+        let Some(raw) = read_block(&mut lines, label, pem.len()) else {
             return Err(PemError::Unterminated { label: shown, line });
         };
-        let der = STANDARD
-            .decode(&raw.base64)
+        // In one piece from the start: a buffer that grows leaves its content behind.
+        let mut der = Zeroizing::new(Vec::with_capacity(raw.base64.len()));
+        STANDARD
+            .decode_vec(raw.base64.as_slice(), &mut der)
             .map_err(|source| PemError::Base64 {
                 label: shown,
                 line,
@@ -87,7 +90,7 @@ pub(crate) fn blocks(pem: &[u8], wanted: fn(&str) -> bool) -> Result<Vec<Block>,
 }
 
 struct RawBlock {
-    base64: Vec<u8>,
+    base64: Zeroizing<Vec<u8>>,
     encrypted: bool,
 }
 
@@ -95,9 +98,10 @@ struct RawBlock {
 fn read_block<'a>(
     lines: &mut impl Iterator<Item = (&'a [u8], usize)>,
     label: &str,
+    at_most: usize,
 ) -> Option<RawBlock> {
     let mut raw = RawBlock {
-        base64: Vec::new(),
+        base64: Zeroizing::new(Vec::with_capacity(at_most)),
         encrypted: false,
     };
     for (line, _) in lines {
@@ -223,7 +227,7 @@ mod tests {
             let text: String =
                 contents.iter().map(|der| format!("{noise}\n{}", pem("CERTIFICATE", der))).collect();
             let found = blocks(text.as_bytes(), every_label).unwrap();
-            prop_assert_eq!(found.into_iter().map(|block| block.der).collect::<Vec<_>>(), contents);
+            prop_assert_eq!(found.iter().map(|block| block.der.to_vec()).collect::<Vec<_>>(), contents);
         }
 
         #[test]

@@ -29,7 +29,7 @@ fn profile() -> HttpProfile {
 fn completed(origin: &str, own: &[(&'static str, &'static str)]) -> HeaderMap {
     let mut headers = map(own);
     let scopes = HeaderScopes::new(&profile()).unwrap();
-    scopes.complete(&mut headers, &origin.parse().unwrap());
+    drop(scopes.complete(&mut headers, &origin.parse().unwrap()));
     headers
 }
 
@@ -69,10 +69,19 @@ fn what_the_request_says_itself_always_wins() {
 }
 
 #[test]
-fn scoped_values_are_marked_sensitive() {
-    let headers = completed("https://mcp.example", &[]);
-    assert!(headers["authorization"].is_sensitive());
-    assert!(!headers["x-route"].is_sensitive());
+fn configured_values_and_credentials_are_marked_sensitive() {
+    let own = [("authorization", "own"), ("dpop", "own"), ("accept", "own")];
+    for (origin, own) in [
+        ("https://mcp.example", &[][..]),
+        ("https://as.example", &own),
+    ] {
+        let headers = completed(origin, own);
+        assert!(headers["authorization"].is_sensitive(), "{origin}");
+        assert!(headers["x-route"].is_sensitive(), "{origin}");
+        assert!(!headers["user-agent"].is_sensitive(), "{origin}");
+        assert!(headers.get("dpop").is_none_or(HeaderValue::is_sensitive));
+        assert!(headers.get("accept").is_none_or(|own| !own.is_sensitive()));
+    }
 }
 
 #[test]

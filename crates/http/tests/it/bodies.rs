@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
-use doorkey_http::{Body, BodyError, Error, Leg};
+use doorkey_http::{Body, BodyError, Error, HttpProfile, Leg};
 use futures_util::stream;
 use http::Response;
 use http_body::Frame;
@@ -86,6 +86,95 @@ async fn a_header_block_beyond_the_limit_is_refused_on_either_version() {
     }
 }
 
+#[tokio::test]
+async fn a_header_block_of_too_many_fields_or_far_too_long_is_told_as_such_on_either_version() {
+    let ca = Ca::new();
+    // The server adds fields of its own: the date, and the length.
+    for (fields, size, refused) in [
+        (98, 1, false),
+        (100, 1, true),
+        (1900, 1, true),
+        (5000, 1, true),
+        (1, 300_000, true),
+        (3, 900_000, true),
+    ] {
+        for tls in [None, Some(ca.server(&["127.0.0.1"], None))] {
+            let server = Server::start(tls, move |_| async move {
+                let mut answer = Response::builder();
+                for number in 0..fields {
+                    answer = answer.header(format!("x-{number}"), "x".repeat(size));
+                }
+                answer.body(Body::empty()).unwrap()
+            })
+            .await;
+            let url = server.url("127.0.0.1", "/");
+            let mut profile = profile(&server, ca.roots());
+            profile.resource = Some(url.parse().unwrap());
+            let sent = client(&profile).send(Leg::Token, get(&url)).await;
+            let case = format!("{fields} fields of {size} bytes, {url}: {sent:?}");
+            assert_eq!(sent.is_err(), refused, "{case}");
+            if let Err(err) = sent {
+                assert!(matches!(err, Error::HeadersTooLarge { .. }), "{case}");
+                assert!(!err.is_transient(), "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn interim_answers_and_chunk_extensions_without_end_meet_a_limit() {
+    let flood = async |first: &'static str, again: &'static str| {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4096];
+            let _: usize = stream.read(&mut asked).await.unwrap();
+            stream.write_all(first.as_bytes()).await.unwrap();
+            while stream.write_all(again.as_bytes()).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        });
+        let url = format!("http://127.0.0.1:{port}/");
+        let mut profile = HttpProfile::new(url.parse().unwrap());
+        profile.roots = Ca::new().roots();
+        profile.timeouts.total = Duration::from_millis(500);
+        client(&profile)
+            .send_collected(Leg::Token, get(&url))
+            .await
+            .unwrap_err()
+    };
+    let interim = flood("", "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n").await;
+    assert!(interim.is_timeout(), "{interim:?}");
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;";
+    let extension = flood(chunked, "a=b;c=d;").await;
+    assert!(matches!(extension, Error::Body { .. }), "{extension:?}");
+    let trailer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n";
+    let trailer = flood(trailer, "x-trailer: y\r\n").await;
+    assert!(matches!(trailer, Error::Body { .. }), "{trailer:?}");
+}
+
+#[tokio::test]
+async fn no_compression_is_asked_for_and_none_is_undone() {
+    let ca = Ca::new();
+    // What it would become is more than the limit of the leg allows.
+    let packed: &'static [u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xff, 0xff];
+    let server = Server::start(Some(ca.server(&["mcp.test"], None)), move |_| async move {
+        let answer = Response::builder().header("content-encoding", "gzip");
+        answer.body(Body::from(Bytes::from_static(packed))).unwrap()
+    })
+    .await;
+    let client = client(&profile(&server, ca.roots()));
+    let url = server.url("mcp.test", "/");
+    for leg in Leg::ALL {
+        let answer = client.send_collected(leg, get(&url)).await.unwrap();
+        assert_eq!(answer.body(), packed, "{leg}");
+    }
+    for seen in server.seen() {
+        assert_eq!(seen.header("accept-encoding"), None);
+    }
+}
+
 /// Answers one connection with these bytes and closes it.
 async fn raw(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -117,7 +206,7 @@ async fn an_answer_that_breaks_off_is_transient_and_says_so() {
         ),
     ] {
         let url = raw(answer).await;
-        let mut profile = doorkey_http::HttpProfile::new(url.parse().unwrap());
+        let mut profile = HttpProfile::new(url.parse().unwrap());
         profile.roots = ca.roots();
         let err = client(&profile)
             .send_collected(Leg::Token, get(&url))
@@ -164,7 +253,7 @@ async fn a_cut_tls_connection_is_told_in_plain_words_and_without_a_link() {
         (b"h2", frames),
     ] {
         let url = raw_tls(&ca, protocol, answer).await;
-        let mut profile = doorkey_http::HttpProfile::new(url.parse().unwrap());
+        let mut profile = HttpProfile::new(url.parse().unwrap());
         profile.roots = ca.roots();
         let err = client(&profile)
             .send_collected(Leg::Token, get(&url))
@@ -191,7 +280,7 @@ async fn a_refused_connection_is_transient_and_says_so() {
         listener.local_addr().unwrap().port()
     );
     drop(listener);
-    let mut profile = doorkey_http::HttpProfile::new(url.parse().unwrap());
+    let mut profile = HttpProfile::new(url.parse().unwrap());
     profile.roots = Ca::new().roots();
     let err = client(&profile)
         .send(Leg::Token, get(&url))
@@ -207,7 +296,7 @@ async fn a_refused_connection_is_transient_and_says_so() {
 
 #[tokio::test]
 async fn a_name_that_is_not_found_is_transient_and_says_so() {
-    let mut profile = doorkey_http::HttpProfile::default();
+    let mut profile = HttpProfile::default();
     profile.roots = Ca::new().roots();
     let err = client(&profile)
         .send(Leg::Token, get("https://as.example/"))

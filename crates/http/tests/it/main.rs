@@ -13,6 +13,7 @@ mod proxies;
 mod proxy;
 mod redirects;
 mod reload;
+mod scopes;
 mod server;
 mod timeouts;
 mod tls;
