@@ -3,6 +3,8 @@
 
 use url::{Host, Url};
 
+use crate::text::is_printable;
+
 /// Why a URL that a server or a configuration gave cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -13,6 +15,13 @@ pub enum UrlError {
     /// It holds a blank or a control character, which URL parsers drop silently.
     #[error("it contains a blank or a control character")]
     Blank,
+    /// It holds a character that no URL has (RFC 3986 §2): a backslash, in which parsers see different hosts, or one that
+    /// nobody would see.
+    #[error("it contains a character that no URL may have")]
+    Character,
+    /// It is longer than [`MAX_URL_BYTES`].
+    #[error("it is longer than {MAX_URL_BYTES} bytes")]
+    TooLong,
     /// It is neither https nor http on loopback.
     #[error("it is neither https nor http on a loopback address")]
     Insecure,
@@ -27,12 +36,38 @@ pub enum UrlError {
     Fragment,
 }
 
+/// A URL out of a document, a challenge or an answer, say of a page that a person may be shown: https, or http on loopback,
+/// without userinfo. It may have a fragment.
+///
+/// # Errors
+/// The rule that it breaks: do not use it, and say which member of what had it.
+pub fn url_of_server(text: &str) -> Result<Url, UrlError> {
+    parse_url(text)
+}
+
+/// The same for an endpoint, which has no fragment (RFC 6749 §3.1, §3.2).
+///
+/// # Errors
+/// As [`url_of_server`].
+pub fn endpoint_of_server(text: &str) -> Result<Url, UrlError> {
+    parse_endpoint(text)
+}
+
 /// Parses `text` and applies the rule; a fragment is tolerated.
 pub(crate) fn parse_url(text: &str) -> Result<Url, UrlError> {
+    if text.len() > MAX_URL_BYTES {
+        return Err(UrlError::TooLong);
+    }
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(UrlError::Blank);
     }
+    if text.chars().any(|c| c == '\\' || !is_printable(c)) {
+        return Err(UrlError::Character);
+    }
     let url = Url::parse(text).map_err(UrlError::Invalid)?;
+    if url.has_host() && !has_authority(text) {
+        return Err(UrlError::Invalid(url::ParseError::RelativeUrlWithoutBase));
+    }
     check_url(&url)?;
     Ok(url)
 }
@@ -66,6 +101,16 @@ pub(crate) fn check_url(url: &Url) -> Result<(), UrlError> {
     }
     Ok(())
 }
+
+/// Whether a host follows `://`, as RFC 3986 §3 has it. Browsers and their parsers need neither slash.
+fn has_authority(text: &str) -> bool {
+    let rest = text.split_once(':').map(|(_, rest)| rest);
+    let rest = rest.and_then(|rest| rest.strip_prefix("//"));
+    rest.is_some_and(|rest| !rest.starts_with('/'))
+}
+
+/// The longest URL that a server may name, in bytes.
+pub const MAX_URL_BYTES: usize = 4096;
 
 /// Decided on the parsed host alone: a name that merely resolves to loopback is not loopback.
 fn is_loopback(host: &Host<&str>) -> bool {
@@ -108,6 +153,24 @@ mod tests {
             ("data:text/html,x", UrlError::Insecure),
             ("https://user@as.example/", UrlError::UserInfo),
             ("https://:secret@as.example/", UrlError::UserInfo),
+            ("https://evil.example\\@as.example/", UrlError::Character),
+            ("https:\\\\as.example/", UrlError::Character),
+            ("https://as.example/\u{202e}", UrlError::Character),
+            ("https://as.\u{200b}example/", UrlError::Character),
+            (
+                "https:as.example/token",
+                UrlError::Invalid(url::ParseError::RelativeUrlWithoutBase),
+            ),
+            (
+                "https:///as.example/token",
+                UrlError::Invalid(url::ParseError::RelativeUrlWithoutBase),
+            ),
+            ("vbscript:x", UrlError::Insecure),
+            ("blob:https://as.example/x", UrlError::Insecure),
+            ("ms-settings:about", UrlError::Insecure),
+            ("ftp://as.example/", UrlError::Insecure),
+            ("wss://as.example/", UrlError::Insecure),
+            ("view-source:https://as.example/", UrlError::Insecure),
             ("https://as.example/\nx", UrlError::Blank),
             (" https://as.example/", UrlError::Blank),
             (
@@ -118,6 +181,19 @@ mod tests {
         ] {
             assert_eq!(parse_url(text), Err(why), "{text}");
         }
+    }
+
+    #[test]
+    fn a_url_has_a_length_and_an_endpoint_no_fragment_sec_12() {
+        let long = |bytes: usize| format!("https://h/{}", "x".repeat(bytes - 10));
+        assert!(url_of_server(&long(MAX_URL_BYTES)).is_ok());
+        assert_eq!(
+            url_of_server(&long(MAX_URL_BYTES + 1)),
+            Err(UrlError::TooLong)
+        );
+        assert!(url_of_server("https://as.example/#/device").is_ok());
+        let endpoint = endpoint_of_server("https://as.example/token#x");
+        assert_eq!(endpoint, Err(UrlError::Fragment));
     }
 
     #[test]

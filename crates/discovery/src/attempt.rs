@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use url::Url;
 
+use crate::discover::MAX_REQUESTS;
 use crate::document::DocumentError;
 use crate::text::Quoted;
 use crate::{Issuer, UrlError};
@@ -38,6 +39,8 @@ pub enum Failure {
     Issuer(UrlError),
     /// The URL does not fit into a request.
     Request(http::Error),
+    /// It was not asked: enough requests were made ([`MAX_REQUESTS`](crate::MAX_REQUESTS)), or enough servers tried.
+    NotAsked,
 }
 
 /// What a failure means for the places that remain. No RFC says; this is the one table.
@@ -60,7 +63,7 @@ impl Failure {
         match self {
             Self::Status { status, .. } => class_of_status(*status),
             Self::Document(error) => class_of_document(error),
-            Self::Http(_) | Self::Request(_) => Class::Trouble,
+            Self::Http(_) | Self::Request(_) | Self::NotAsked => Class::Trouble,
             Self::Issuer(_) => Class::Absent,
         }
     }
@@ -75,7 +78,7 @@ impl Failure {
             Self::Http(error) => {
                 error.is_transient() || error.is_tls() || matches!(error, Http::BodyTooLarge { .. })
             }
-            Self::Document(_) | Self::Issuer(_) | Self::Request(_) => false,
+            Self::Document(_) | Self::Issuer(_) | Self::Request(_) | Self::NotAsked => false,
         }
     }
 
@@ -111,7 +114,7 @@ impl Failure {
 
     fn detail(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Status { .. } => None,
+            Self::Status { .. } | Self::NotAsked => None,
             Self::Document(error) => error.source(),
             Self::Http(error) => Some(error),
             Self::Issuer(error) => error.source(),
@@ -170,6 +173,11 @@ impl fmt::Display for Failure {
             Self::Http(error) => f.write_str(short(error)),
             Self::Issuer(error) => error.fmt(f),
             Self::Request(_) => f.write_str("it does not fit into a request"),
+            Self::NotAsked => write!(
+                f,
+                "not asked, as discovery ends after {MAX_REQUESTS} requests; \
+                 the operator has to list fewer servers, or the first of them has to answer"
+            ),
         }
     }
 }
@@ -201,6 +209,14 @@ impl Attempt {
         Self {
             place: Quoted(issuer.as_str()).to_string(),
             failure: Failure::Issuer(error),
+        }
+    }
+
+    /// A server that was listed and is not tried any more.
+    pub(crate) fn not_made(issuer: &Issuer) -> Self {
+        Self {
+            place: Quoted(issuer.as_str()).to_string(),
+            failure: Failure::NotAsked,
         }
     }
 

@@ -118,9 +118,14 @@ impl AuthorizationServerMetadata {
         trusted: Option<&Issuer>,
     ) -> Result<Self, DocumentError> {
         let members = Members::parse(body)?;
-        let published = members.string("issuer").ok().flatten().map(Issuer::new);
-        let Some(published) = published.filter(|own| own == issuer || Some(own) == trusted) else {
-            let published = members.string("issuer").ok().flatten().map(Issuer::new);
+        let named = match members.string("issuer") {
+            // Whose document it is nobody knows.
+            Err(error @ DocumentError::Repeated { .. }) => return Err(error),
+            named => named.ok().flatten().map(Issuer::new),
+        };
+        let is_right = |own: &Issuer| own == issuer || Some(own) == trusted;
+        let Some(published) = named.clone().filter(is_right) else {
+            let published = named;
             return Err(DocumentError::IssuerMismatch {
                 expected: issuer.clone(),
                 published,

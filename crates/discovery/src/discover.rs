@@ -19,7 +19,11 @@ use crate::{
     ResourceMetadata, ResourceRule, Source, authorization_server_candidates, validate_resource,
 };
 
+mod bounds;
 mod fetch;
+
+pub use bounds::MAX_REQUESTS;
+use bounds::{MAX_SERVERS, Requests};
 
 /// Finds the authorization server of one MCP server. Keeps nothing between calls: each asks anew.
 ///
@@ -98,7 +102,8 @@ impl Discovery {
         challenges: &Challenges,
     ) -> Result<FoundResource, Error> {
         let server = checked(server)?;
-        let found = self.find_resource(&server, challenges).await?;
+        let mut left = Requests::default();
+        let found = self.find_resource(&server, challenges, &mut left).await?;
         found.map_err(|attempts| Error::nowhere(Leg::ResourceMetadata, attempts))
     }
 
@@ -110,6 +115,14 @@ impl Discovery {
         &self,
         issuer: &Issuer,
     ) -> Result<AuthorizationServerMetadata, Error> {
+        self.server_of(issuer, &mut Requests::default()).await
+    }
+
+    async fn server_of(
+        &self,
+        issuer: &Issuer,
+        left: &mut Requests,
+    ) -> Result<AuthorizationServerMetadata, Error> {
         let places = match authorization_server_candidates(issuer) {
             Ok(places) => places,
             Err(error) => {
@@ -118,7 +131,7 @@ impl Discovery {
                 return Err(Error::nowhere(Leg::AuthorizationServerMetadata, attempts));
             }
         };
-        let attempts = match self.search(issuer, &places).await? {
+        let attempts = match self.search(issuer, &places, left).await? {
             Ok(metadata) => return Ok(metadata),
             Err(attempts) => attempts,
         };
@@ -128,7 +141,8 @@ impl Discovery {
     /// Finds the authorization server of `server`: two requests when the server is configured well.
     ///
     /// `challenges` are those of the response that asked for authorization; without any, the
-    /// well-known places are asked.
+    /// well-known places are asked. Documents are asked for [`MAX_REQUESTS`] times at most, whatever a
+    /// server lists; each request follows as many redirects as the HTTP profile allows.
     ///
     /// # Errors
     /// See [`Error`]. A mismatch ends the search at once; trouble with one place or one of several
@@ -139,12 +153,16 @@ impl Discovery {
         challenges: &Challenges,
     ) -> Result<Discovered, Error> {
         let server = checked(server)?;
-        match self.find_resource(&server, challenges).await? {
-            Ok(found) => self.guarded_by(found).await,
+        let mut left = Requests::default();
+        match self.find_resource(&server, challenges, &mut left).await? {
+            Ok(found) => self.guarded_by(found, left).await,
             Err(attempts) if challenges.resource_metadata().is_some() => {
                 Err(Error::nowhere(Leg::ResourceMetadata, attempts))
             }
-            Err(attempts) => self.without_resource_metadata(&server, attempts).await,
+            Err(attempts) => {
+                self.without_resource_metadata(&server, attempts, left)
+                    .await
+            }
         }
     }
 
@@ -153,6 +171,7 @@ impl Discovery {
         &self,
         server: &Url,
         challenges: &Challenges,
+        left: &mut Requests,
     ) -> Result<Result<FoundResource, Attempts>, Error> {
         let places = match challenges.resource_metadata() {
             Some(text) => {
@@ -163,7 +182,7 @@ impl Discovery {
         };
         let mut attempts = Attempts::default();
         for (source, url) in places {
-            match self.fetch_resource(&url).await {
+            match self.fetch_resource(&url, left).await {
                 Ok(metadata) => return self.accept(metadata, url, source, server).map(Ok),
                 Err(failure) => keep(&mut attempts, Leg::ResourceMetadata, &url, failure)?,
             }
@@ -199,8 +218,8 @@ impl Discovery {
         })
     }
 
-    async fn guarded_by(&self, found: FoundResource) -> Result<Discovered, Error> {
-        let (server, source) = self.choose(&found).await?;
+    async fn guarded_by(&self, found: FoundResource, left: Requests) -> Result<Discovered, Error> {
+        let (server, source) = self.choose(&found, left).await?;
         let resource = found.metadata.resource.clone();
         warn_if_unlisted(&server, &resource);
         Ok(Discovered {
@@ -217,11 +236,15 @@ impl Discovery {
     async fn choose(
         &self,
         found: &FoundResource,
+        mut left: Requests,
     ) -> Result<(AuthorizationServerMetadata, Source), Error> {
         let listed = &found.metadata.authorization_servers;
         if listed.is_empty() {
             return match &self.options.authorization_server {
-                Some(server) => Ok((self.configured(server).await?, Source::Configured)),
+                Some(server) => {
+                    let metadata = self.configured(server, &mut left).await?;
+                    Ok((metadata, Source::Configured))
+                }
                 None => Err(Error::NoAuthorizationServer {
                     url: (&found.url).into(),
                 }),
@@ -235,8 +258,12 @@ impl Discovery {
             });
         }
         let mut attempts = Attempts::default();
-        for issuer in chosen {
-            match self.authorization_server(issuer).await {
+        for (index, issuer) in chosen.into_iter().enumerate() {
+            if index == MAX_SERVERS || left.is_none() {
+                attempts.push(Attempt::not_made(issuer));
+                break;
+            }
+            match self.server_of(issuer, &mut left).await {
                 Ok(metadata) => return Ok((metadata, found.source)),
                 Err(Error::NotFound { source, .. } | Error::Unreachable { source, .. }) => {
                     attempts.append(source);
@@ -250,9 +277,10 @@ impl Discovery {
     async fn configured(
         &self,
         server: &ConfiguredServer,
+        left: &mut Requests,
     ) -> Result<AuthorizationServerMetadata, Error> {
         match server {
-            ConfiguredServer::Issuer(issuer) => self.authorization_server(issuer).await,
+            ConfiguredServer::Issuer(issuer) => self.server_of(issuer, left).await,
             ConfiguredServer::Metadata(metadata) => Ok(metadata.as_ref().clone()),
         }
     }
@@ -263,13 +291,17 @@ impl Discovery {
         &self,
         server: &Url,
         attempts: Attempts,
+        mut left: Requests,
     ) -> Result<Discovered, Error> {
         if !attempts.prove_absence() {
             return Err(Error::nowhere(Leg::ResourceMetadata, attempts));
         }
         let (metadata, source) = match &self.options.authorization_server {
-            Some(configured) => (self.configured(configured).await?, Source::Configured),
-            None if self.options.legacy => self.legacy(server, attempts).await?,
+            Some(configured) => {
+                let metadata = self.configured(configured, &mut left).await?;
+                (metadata, Source::Configured)
+            }
+            None if self.options.legacy => self.legacy(server, attempts, left).await?,
             None => return Err(Error::nowhere(Leg::ResourceMetadata, attempts)),
         };
         Ok(Discovered {
@@ -287,9 +319,14 @@ impl Discovery {
         &self,
         server: &Url,
         mut earlier: Attempts,
+        mut left: Requests,
     ) -> Result<(AuthorizationServerMetadata, Source), Error> {
         let attempts = match self
-            .search(&legacy_base(server), &[legacy_metadata_candidate(server)])
+            .search(
+                &legacy_base(server),
+                &[legacy_metadata_candidate(server)],
+                &mut left,
+            )
             .await?
         {
             Ok(metadata) => return Ok((metadata, Source::LegacyMetadata)),
@@ -308,10 +345,11 @@ impl Discovery {
         &self,
         issuer: &Issuer,
         places: &[Url],
+        left: &mut Requests,
     ) -> Result<Result<AuthorizationServerMetadata, Attempts>, Error> {
         let mut attempts = Attempts::default();
         for url in places {
-            match self.fetch_authorization_server(url, issuer).await {
+            match self.fetch_authorization_server(url, issuer, left).await {
                 Ok(mut metadata) => {
                     metadata.is_openid |= is_openid_place(url);
                     return Ok(Ok(metadata));
@@ -334,28 +372,6 @@ impl Discovery {
                 source: attempts,
             }),
         }
-    }
-}
-
-impl DiscoveryOptions {
-    /// The issuers to try: those allowed, the preferred ones first, otherwise as listed.
-    fn order<'a>(&self, listed: &'a [Issuer]) -> Vec<&'a Issuer> {
-        let allowed = |issuer: &&Issuer| {
-            self.allowed
-                .as_ref()
-                .is_none_or(|allowed| allowed.contains(issuer))
-        };
-        let mut order: Vec<&Issuer> = Vec::new();
-        let preferred = self
-            .prefer
-            .iter()
-            .filter_map(|held| listed.iter().find(|own| *own == held));
-        for issuer in preferred.chain(listed).filter(allowed) {
-            if !order.contains(&issuer) && order.len() < MAX_SERVERS {
-                order.push(issuer);
-            }
-        }
-        order
     }
 }
 
@@ -400,9 +416,6 @@ fn warn_if_unlisted(server: &AuthorizationServerMetadata, resource: &ResourceId)
         );
     }
 }
-
-/// Servers of one list that are tried; nobody lists more in earnest.
-const MAX_SERVERS: usize = 8;
 
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,11 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
 
 use crate::address::{UrlError, parse_endpoint};
+use crate::json::{JsonError, JsonObject, MAX_JSON_DEPTH};
 use crate::text::Quoted;
 use crate::{Issuer, Scopes};
 
@@ -28,6 +29,18 @@ pub enum DocumentError {
     /// A member that is needed is not there.
     #[error("`{member}` is missing")]
     Missing {
+        /// The name of the member.
+        member: &'static str,
+    },
+    /// A member occurs more than once, so that nobody knows what it says (RFC 8259 §4).
+    #[error("`{member}` occurs more than once")]
+    Repeated {
+        /// The name of the member.
+        member: &'static str,
+    },
+    /// A list has more than [`MAX_LIST`] entries.
+    #[error("`{member}` has more than {MAX_LIST} entries")]
+    TooMany {
         /// The name of the member.
         member: &'static str,
     },
@@ -84,7 +97,9 @@ pub enum BodyKind {
     ByteOrderMark,
     /// JSON, but an array, a string, a number, a boolean or null.
     OtherJson,
-    /// Anything else, truncated and too deeply nested JSON included.
+    /// JSON that is nested deeper than [`MAX_JSON_DEPTH`] levels.
+    TooDeep,
+    /// Anything else, truncated JSON included.
     Unreadable,
 }
 
@@ -95,6 +110,7 @@ impl fmt::Display for BodyKind {
             Self::Markup => "it looks like a web page",
             Self::ByteOrderMark => "it starts with a byte order mark",
             Self::OtherJson => "it is JSON of another kind",
+            Self::TooDeep => return write!(f, "it is nested deeper than {MAX_JSON_DEPTH} levels"),
             Self::Unreadable => "it cannot be read as JSON",
         })
     }
@@ -103,9 +119,12 @@ impl fmt::Display for BodyKind {
 /// The longest document that is read, in bytes.
 pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
 
+/// The most entries that a list in a document may have.
+pub const MAX_LIST: usize = 1000;
+
 /// The members of a document. A member that is `null` counts as absent, as many serializers write
 /// it.
-pub(crate) struct Members(Map<String, Value>);
+pub(crate) struct Members(JsonObject);
 
 impl Members {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, DocumentError> {
@@ -119,16 +138,17 @@ impl Members {
             [0xEF, 0xBB, 0xBF, ..] => return Err(absent(BodyKind::ByteOrderMark, None)),
             _ => {}
         }
-        // The reader stops at a nesting of 128.
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(members)) => Ok(Self(members)),
-            Ok(_) => Err(absent(BodyKind::OtherJson, None)),
-            Err(error) => Err(absent(BodyKind::Unreadable, Some(error))),
-        }
+        JsonObject::parse(body)
+            .map(Self)
+            .map_err(|error| match error {
+                JsonError::NotAnObject => absent(BodyKind::OtherJson, None),
+                JsonError::TooDeep => absent(BodyKind::TooDeep, None),
+                JsonError::Malformed(error) => absent(BodyKind::Unreadable, Some(error)),
+            })
     }
 
     pub(crate) fn string(&self, member: &'static str) -> Result<Option<&str>, DocumentError> {
-        match self.present(member) {
+        match self.present(member)? {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(DocumentError::WrongType {
@@ -139,7 +159,7 @@ impl Members {
     }
 
     pub(crate) fn flag(&self, member: &'static str) -> Result<bool, DocumentError> {
-        match self.present(member) {
+        match self.present(member)? {
             None => Ok(false),
             Some(Value::Bool(flag)) => Ok(*flag),
             Some(_) => Err(DocumentError::WrongType {
@@ -157,10 +177,13 @@ impl Members {
             member,
             expected: "an array of strings",
         };
-        let Some(value) = self.present(member) else {
+        let Some(value) = self.present(member)? else {
             return Ok(None);
         };
         let items = value.as_array().ok_or_else(wrong)?;
+        if items.len() > MAX_LIST {
+            return Err(DocumentError::TooMany { member });
+        }
         let texts = items
             .iter()
             .map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong));
@@ -180,8 +203,12 @@ impl Members {
             .map_err(|source| DocumentError::Url { member, source })
     }
 
-    fn present(&self, member: &str) -> Option<&Value> {
-        self.0.get(member).filter(|value| !value.is_null())
+    /// What a member says, if it says it once.
+    fn present(&self, member: &'static str) -> Result<Option<&Value>, DocumentError> {
+        match self.0.repeated(&[member]) {
+            Some(member) => Err(DocumentError::Repeated { member }),
+            None => Ok(self.0.get(member).filter(|value| !value.is_null())),
+        }
     }
 }
 
@@ -210,7 +237,7 @@ mod tests {
                 BodyKind::Unreadable,
             ),
             ("Not found", BodyKind::Unreadable),
-            (&deep, BodyKind::Unreadable),
+            (&deep, BodyKind::TooDeep),
         ] {
             let error = Members::parse(body.as_bytes()).err().unwrap();
             assert!(error.is_absent(), "{body}");
@@ -245,6 +272,36 @@ mod tests {
         assert_eq!(members.string("a").unwrap(), None);
         assert_eq!(members.strings("a").unwrap(), None);
         assert!(!members.flag("a").unwrap());
+    }
+
+    #[test]
+    fn a_member_that_occurs_twice_says_nothing() {
+        let members = Members::parse(br#"{"a":"x","a":"x","l":[],"l":null,"f":true,"f":false}"#)
+            .ok()
+            .unwrap();
+        for told in [
+            members.string("a").unwrap_err(),
+            members.endpoint("a").unwrap_err(),
+            members.strings("l").unwrap_err(),
+            members.scopes("l").unwrap_err(),
+            members.flag("f").unwrap_err(),
+        ] {
+            let told = told.to_string();
+            assert!(told.ends_with("` occurs more than once"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_a_thousand_entries_at_most_sec_12() {
+        let list = |entries: usize| format!("{{\"l\":[{}\"s\"]}}", "\"s\",".repeat(entries - 1));
+        let parse = |entries| Members::parse(list(entries).as_bytes()).ok().unwrap();
+        assert!(parse(MAX_LIST).strings("l").is_ok());
+        for told in [
+            parse(MAX_LIST + 1).strings("l").unwrap_err().to_string(),
+            parse(150_000).scopes("l").unwrap_err().to_string(),
+        ] {
+            assert_eq!(told, "`l` has more than 1000 entries");
+        }
     }
 
     #[test]

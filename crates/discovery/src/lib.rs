@@ -50,6 +50,7 @@ mod authorization_server;
 mod challenge;
 mod document;
 mod identifier;
+mod json;
 mod legacy;
 mod resource;
 mod scopes;
@@ -68,17 +69,18 @@ mod options;
 #[cfg(feature = "fetch")]
 mod probe;
 
-pub use address::UrlError;
+pub use address::{MAX_URL_BYTES, UrlError, endpoint_of_server, url_of_server};
 pub use authorization_server::AuthorizationServerMetadata;
 pub use challenge::{Challenge, Challenges};
-pub use document::{BodyKind, DocumentError, MAX_DOCUMENT_BYTES};
+pub use document::{BodyKind, DocumentError, MAX_DOCUMENT_BYTES, MAX_LIST};
 pub use identifier::{Issuer, ResourceId};
+pub use json::{JsonError, JsonObject, MAX_JSON_DEPTH};
 pub use legacy::{legacy_base, legacy_defaults};
 pub use resource::{
     ResourceMatch, ResourceMatchKind, ResourceMetadata, ResourceMismatch, ResourceRule,
     derived_resource, validate_resource,
 };
-pub use scopes::{Iter as ScopesIter, Scopes};
+pub use scopes::{Iter as ScopesIter, MAX_SCOPES, Scopes};
 pub use source::Source;
 pub use well_known::{
     authorization_server_candidates, legacy_metadata_candidate, resource_metadata_candidates,
@@ -87,7 +89,7 @@ pub use well_known::{
 #[cfg(feature = "fetch")]
 pub use attempt::{Attempt, Attempts, Failure};
 #[cfg(feature = "fetch")]
-pub use discover::{Discovered, Discovery, FoundResource};
+pub use discover::{Discovered, Discovery, FoundResource, MAX_REQUESTS};
 #[cfg(feature = "fetch")]
 pub use error::Error;
 #[cfg(feature = "fetch")]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An ordered set of scope tokens.
+/// An ordered set of scope tokens, at most [`MAX_SCOPES`] of them.
 ///
 /// Order is that of first appearance and is kept for display and for requests; it carries no
 /// meaning, so two values are equal when they hold the same tokens. Tokens are case-sensitive.
@@ -26,7 +26,7 @@ impl Scopes {
 
     /// Reads a space-separated list. Surplus blanks and repeated tokens are tolerated; a token with
     /// a character outside the alphabet of RFC 6749 §3.3 is dropped, because no server could have
-    /// meant it.
+    /// meant it. So is what comes after [`MAX_SCOPES`] tokens, and a token of more than 512 bytes.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut scopes = Self::new();
@@ -77,7 +77,11 @@ impl Scopes {
 
     fn add(&mut self, text: &str) {
         for token in text.split_ascii_whitespace() {
-            if token.bytes().all(is_scope_character) && !self.contains(token) {
+            if self.0.len() >= MAX_SCOPES {
+                return;
+            }
+            let is_token = token.len() <= LONGEST_TOKEN && token.bytes().all(is_scope_character);
+            if is_token && !self.contains(token) {
                 self.0.push(token.to_owned());
             }
         }
@@ -140,6 +144,11 @@ impl<'a> Iterator for Iter<'a> {
     }
 }
 
+/// The most tokens that a set holds: sets of servers are compared token by token.
+pub const MAX_SCOPES: usize = 1000;
+/// Bytes of one token.
+const LONGEST_TOKEN: usize = 512;
+
 /// `%x21 / %x23-5B / %x5D-7E` of RFC 6749 §3.3.
 const fn is_scope_character(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
@@ -161,6 +170,16 @@ mod tests {
         let scopes =
             Scopes::parse("ok \"quoted\" back\\slash caf\u{e9} esc\u{1b}[0m mcp:read,write");
         assert_eq!(scopes.to_string(), "ok mcp:read,write");
+    }
+
+    #[test]
+    fn a_set_is_bounded_in_number_and_length_sec_12() {
+        let many: Vec<String> = (0..200_000).map(|n| n.to_string()).collect();
+        assert_eq!(Scopes::parse(&many.join(" ")).len(), MAX_SCOPES);
+        assert_eq!(many.iter().collect::<Scopes>().len(), MAX_SCOPES);
+        let token = |length: usize| "x".repeat(length);
+        assert_eq!(Scopes::parse(&token(LONGEST_TOKEN)).len(), 1);
+        assert!(Scopes::parse(&token(LONGEST_TOKEN + 1)).is_empty());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) fn display_name(text: &str) -> Option<String> {
 }
 
 /// `escape_debug` leaves exactly the printable characters alone, but for quotes and the backslash.
-fn is_printable(c: char) -> bool {
+pub(crate) fn is_printable(c: char) -> bool {
     matches!(c, '"' | '\'' | '\\') || c.escape_debug().count() == 1
 }
 

@@ -7,12 +7,17 @@ use http::header::{ACCEPT, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, Request, StatusCode};
 use url::Url;
 
-use super::Discovery;
+use super::{Discovery, Requests};
 use crate::attempt::Failure;
 use crate::{AuthorizationServerMetadata, Issuer, ResourceMetadata};
 
 impl Discovery {
-    pub(super) async fn fetch_resource(&self, url: &Url) -> Result<ResourceMetadata, Failure> {
+    pub(super) async fn fetch_resource(
+        &self,
+        url: &Url,
+        left: &mut Requests,
+    ) -> Result<ResourceMetadata, Failure> {
+        left.take()?;
         let body = self.fetch(Leg::ResourceMetadata, url).await?;
         ResourceMetadata::parse(body.as_ref()).map_err(Failure::Document)
     }
@@ -21,7 +26,9 @@ impl Discovery {
         &self,
         url: &Url,
         issuer: &Issuer,
+        left: &mut Requests,
     ) -> Result<AuthorizationServerMetadata, Failure> {
+        left.take()?;
         let body = self.fetch(Leg::AuthorizationServerMetadata, url).await?;
         let trusted = self.options.trusted_issuer.as_ref();
         AuthorizationServerMetadata::parse(body.as_ref(), issuer, trusted)

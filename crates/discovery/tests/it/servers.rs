@@ -1,6 +1,6 @@
 //! Several authorization servers in one list.
 
-use doorkey_discovery::{Error, Issuer};
+use doorkey_discovery::{Error, Issuer, MAX_REQUESTS};
 use serde_json::json;
 use wiremock::ResponseTemplate;
 
@@ -194,10 +194,10 @@ async fn when_all_fail_every_place_of_every_server_is_told_as_13() {
 }
 
 #[tokio::test]
-async fn a_repeated_entry_is_asked_once_and_an_endless_list_is_cut() {
+async fn a_repeated_entry_is_asked_once_and_an_endless_list_ends_with_the_limit_told_sec_12() {
     let world = World::new().await;
     let mut list = vec![world.url("/same"); 100];
-    list.extend((0..100).map(|index| world.url(&format!("/as{index}"))));
+    list.extend((0..900).map(|index| world.url(&format!("/as{index}"))));
     world
         .json(
             PRM_AT_PATH,
@@ -207,8 +207,51 @@ async fn a_repeated_entry_is_asked_once_and_an_endless_list_is_cut() {
     world
         .answer_everything_else(ResponseTemplate::new(404))
         .await;
-    assert!(world.discover("").await.is_err());
-    assert_eq!(world.asked().await.len(), 1 + 3 * 8);
+    let error = world.discover("").await.unwrap_err();
+    assert_eq!(world.asked().await.len(), MAX_REQUESTS);
+    let asked = world.asked().await;
+    let same = asked.iter().filter(|path| path.contains("/same"));
+    assert_eq!(same.count(), 3, "{asked:?}");
+    assert!(!error.is_transient());
+    let told = told(&error);
+    assert!(
+        told.contains("not asked, as discovery ends after 16 requests"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn servers_without_a_place_are_counted_as_well_and_told_once_each_sec_12() {
+    let world = World::new().await;
+    let list: Vec<_> = (0..1000).map(|n| format!("ftp://as{n}.example")).collect();
+    world
+        .json(
+            PRM_AT_PATH,
+            &world.resource_document_for(&world.url("/mcp"), &list),
+        )
+        .await;
+    let error = world.discover("").await.unwrap_err();
+    assert_eq!(error.attempts().unwrap().iter().count(), 8 + 1);
+    assert!(told(&error).len() < 4000, "{}", told(&error));
+}
+
+#[tokio::test]
+async fn a_list_of_thousands_of_servers_is_refused_before_one_of_them_is_asked_sec_12() {
+    let world = World::new().await;
+    let list: Vec<_> = (0..4000).map(|n| format!("/{n}")).collect();
+    world
+        .json(
+            PRM_AT_PATH,
+            &world.resource_document_for(&world.url("/mcp"), &list),
+        )
+        .await;
+    let error = world.discover("").await.unwrap_err();
+    assert_eq!(world.asked().await, [PRM_AT_PATH]);
+    let told = told(&error);
+    assert!(
+        told.ends_with("`authorization_servers` has more than 1000 entries"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

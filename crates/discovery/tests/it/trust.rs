@@ -4,6 +4,7 @@ use doorkey_discovery::{
     Challenges, DocumentError, Error, Issuer, ResourceMatch, ResourceMatchKind, UrlError,
 };
 use serde_json::json;
+use wiremock::ResponseTemplate;
 
 use crate::world::{OAUTH, OPENID, PRM, PRM_AT_PATH, World, bearer_with_metadata, told};
 
@@ -325,3 +326,129 @@ async fn an_endpoint_in_plain_http_spoils_the_document_as_14() {
         "AS-12: permanent"
     );
 }
+
+#[tokio::test]
+async fn a_member_that_two_parsers_read_differently_is_named_and_spoils_the_document() {
+    for (place, body, member) in [
+        (
+            PRM_AT_PATH,
+            r#"{"resource":"x","resource":"ORIGIN/mcp","authorization_servers":["ORIGIN"]}"#,
+            "resource",
+        ),
+        (
+            PRM_AT_PATH,
+            r#"{"resource":"ORIGIN/mcp","authorization_servers":["https://evil.example"],"authorization_servers":["ORIGIN"]}"#,
+            "authorization_servers",
+        ),
+        (
+            OAUTH,
+            r#"{"issuer":"https://evil.example","issuer":"ORIGIN","token_endpoint":"ORIGIN/token"}"#,
+            "issuer",
+        ),
+        (
+            OAUTH,
+            r#"{"issuer":"ORIGIN","token_endpoint":"https://evil.example/","token\u005fendpoint":"ORIGIN/token"}"#,
+            "token_endpoint",
+        ),
+        (
+            OAUTH,
+            r#"{"issuer":"ORIGIN","token_endpoint":"ORIGIN/token","code_challenge_methods_supported":[],"code_challenge_methods_supported":["S256"]}"#,
+            "code_challenge_methods_supported",
+        ),
+    ] {
+        let world = World::new().await;
+        if place == OAUTH {
+            world.json(PRM_AT_PATH, &world.resource_document()).await;
+        }
+        let body = body.replace("ORIGIN", &world.origin());
+        world
+            .answer(
+                place,
+                ResponseTemplate::new(200).set_body_raw(body, "application/json"),
+            )
+            .await;
+        let error = world.discover("").await.unwrap_err();
+        assert!(matches!(error, Error::Invalid { .. }), "{error:?}");
+        let told = told(&error);
+        assert!(told.contains(&world.url(place)), "{told}");
+        assert!(
+            told.ends_with(&format!("`{member}` occurs more than once")),
+            "{told}"
+        );
+        let before_the_document = usize::from(place == OAUTH);
+        assert_eq!(world.asked().await.len(), 1 + before_the_document);
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_must_not_be_used_is_told_with_document_member_and_rule_as_14() {
+    for (member, url, rule) in BAD_ENDPOINTS {
+        let world = World::new().await;
+        world.json(PRM_AT_PATH, &world.resource_document()).await;
+        let mut document = world.server_document(&world.origin());
+        document[member] = json!(url);
+        world.json(OAUTH, &document).await;
+        let told = told(&world.discover("").await.unwrap_err());
+        let document = format!(
+            "the authorization server metadata at {} cannot",
+            world.url(OAUTH)
+        );
+        assert!(told.starts_with(&document), "{told}");
+        assert!(
+            told.contains(&format!("`{member}` cannot be used: it ")),
+            "{told}"
+        );
+        assert!(told.contains(rule), "{url}: {told}");
+    }
+}
+
+/// Member, URL and the rule that it breaks.
+const BAD_ENDPOINTS: [(&str, &str, &str); 11] = [
+    (
+        "authorization_endpoint",
+        "javascript:alert(1)",
+        "neither https nor http",
+    ),
+    (
+        "authorization_endpoint",
+        "file:///etc/passwd",
+        "neither https nor http",
+    ),
+    (
+        "authorization_endpoint",
+        "data:text/html,x",
+        "neither https nor http",
+    ),
+    (
+        "authorization_endpoint",
+        "https://as.example/#x",
+        "a fragment",
+    ),
+    (
+        "authorization_endpoint",
+        "https://as.example\\@evil.example/",
+        "no URL may have",
+    ),
+    ("token_endpoint", "https://as.example/token#x", "a fragment"),
+    (
+        "token_endpoint",
+        "http://as.example/token",
+        "neither https nor http",
+    ),
+    (
+        "registration_endpoint",
+        "https://u:p@as.example/",
+        "a user name or password",
+    ),
+    ("revocation_endpoint", "/revoke", "not an absolute URL"),
+    (
+        "device_authorization_endpoint",
+        "https:as.example",
+        "not an absolute URL",
+    ),
+    (
+        "pushed_authorization_request_endpoint",
+        "https://as.example/ x",
+        "a blank",
+    ),
+];
