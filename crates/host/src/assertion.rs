@@ -22,6 +22,9 @@ use crate::child::Withheld;
 use crate::config::{AssertionPlace, AssertionSettings, ServerConfig};
 use crate::environment::{Environment, NotText};
 use crate::network::{NetworkError, header_of_variable};
+#[cfg(feature = "postgres")]
+use crate::program::LIMIT;
+use crate::program::ProgramError;
 
 use command::CommandSource;
 use file::FileSource;
@@ -115,6 +118,19 @@ impl SourceError {
     }
 }
 
+impl From<ProgramError> for SourceError {
+    fn from(error: ProgramError) -> Self {
+        match error {
+            ProgramError::Run { program, source } => Self::Run { program, source },
+            ProgramError::Failed {
+                program, status, ..
+            } => Self::Failed { program, status },
+            ProgramError::TimedOut { program, limit } => Self::TimedOut { program, limit },
+            ProgramError::TooLong { .. } => Self::TooLong,
+        }
+    }
+}
+
 impl From<SourceError> for AssertionError {
     fn from(error: SourceError) -> Self {
         let is_transient = error.is_transient();
@@ -183,7 +199,7 @@ pub(crate) async fn printed_by(
         reading: Reading { member: None },
         withheld: withheld.clone(),
     };
-    source.run(command::LIMIT).await
+    source.run(LIMIT).await
 }
 
 /// What a file holds, trimmed.

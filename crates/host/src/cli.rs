@@ -111,7 +111,7 @@ async fn dispatch(command: Command, environment: Environment, output: &Output) -
         ),
         None => (None, None),
     };
-    match execute(command, environment, output).await {
+    match Box::pin(execute(command, environment, output)).await {
         Ok(exit) => exit,
         Err(failure) => {
             let target = name

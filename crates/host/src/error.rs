@@ -241,7 +241,7 @@ impl Error {
     }
 
     /// What the transport said, through rmcp's wrapping.
-    fn transport(&self) -> Option<&TransportError> {
+    pub(crate) fn transport(&self) -> Option<&TransportError> {
         match self {
             Self::Connect { source, .. } => match source.as_ref() {
                 ConnectError::Settle { error, .. } => Some(error),

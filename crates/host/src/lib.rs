@@ -68,6 +68,7 @@ mod host;
 mod login;
 mod loopback;
 mod network;
+mod program;
 mod progress;
 mod remedy;
 mod status;
@@ -81,8 +82,9 @@ pub use browser::{
 pub use client_metadata::{ClientMetadata, Jwks, UnfitUrl};
 pub use config::{
     AssertionPlace, AssertionSettings, ClientCredentials, Config, ConfigError, ConfigWarning,
-    FlowSettings, IdentityProviderSettings, IdentitySettings, KeyProblem, KeySettings,
-    NetworkSettings, NewServer, OAuthSettings, PostgresSettings, SecretSource, ServerConfig,
+    EndpointSettings, FlowSettings, HeaderCommand, HeaderSettings, HeaderSource,
+    IdentityProviderSettings, IdentitySettings, KeyProblem, KeySettings, NetworkSettings,
+    NewServer, OAuthSettings, PostgresSettings, ProxySetting, SecretSource, ServerConfig,
     StoreSettings, UrlSource, WorkloadSettings, WrongValue,
 };
 pub use connection::Connection;
@@ -92,7 +94,12 @@ pub use home::Home;
 pub use host::{Host, Logout, LogoutOutcome, RemovedCopy, Session};
 pub use login::LoginOutcome;
 pub use loopback::{CallbackSettings, LoopbackError, LoopbackInteraction, Unattended};
-pub use network::NetworkError;
+pub use network::{
+    AddressesInForce, Bundle, CertificateFiles, HeaderInForce, HeaderProblem, HeaderScope,
+    NetworkError, NetworkInForce, ProxiesInForce, ProxyChoice, RootsInForce, SetBy, Setting,
+    SystemRoots,
+};
+pub use program::ProgramError;
 pub use progress::{LoginStep, PasteProblem, Progress, Silent};
 pub use status::{AuthStatus, LoginState, ServerStatus, StoreStatus};
 pub use stores::{Moved, OtherStore, StoreChoice, StoreKind, StoreOpenError, StoreReason};

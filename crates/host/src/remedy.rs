@@ -8,7 +8,8 @@ use doorkey_store::{Error as StoreError, KeyTrouble, UnsafeFile};
 use crate::config::ConfigError;
 use crate::error::Error;
 use crate::loopback::LoopbackError;
-use crate::network::NetworkError;
+use crate::network::{HeaderProblem, NetworkError};
+use crate::program::ProgramError;
 
 impl Error {
     /// What to do about it: a line to write, a file to see to, a variable to set. `None` where the
@@ -32,7 +33,11 @@ impl Error {
                 "doorkey tools {server}; to use accounts take {key} out of [mcp_servers.{server}]"
             )),
             Self::Authorization { .. } | Self::Connect { .. } | Self::Request { .. } => {
-                self.authorization().and_then(of_causes)
+                let transport = || self.transport().and_then(|error| of_causes(error));
+                let authorization = self.authorization();
+                authorization
+                    .and_then(|error| of_causes(error))
+                    .or_else(transport)
             }
             Self::Rejected { source, .. } | Self::Unproven { source, .. } => source.remedy(),
             _ => None,
@@ -41,12 +46,14 @@ impl Error {
 }
 
 /// The first cause with a remedy of its own.
-fn of_causes(error: &doorkey_oauth::Error) -> Option<String> {
-    let first: &(dyn StdError + 'static) = error;
+fn of_causes(first: &(dyn StdError + 'static)) -> Option<String> {
     let mut causes = std::iter::successors(Some(first), |&error| error.source());
     causes.find_map(|cause| {
         if let Some(error) = cause.downcast_ref::<StoreError>() {
             return of_store(error);
+        }
+        if let Some(error) = cause.downcast_ref::<NetworkError>() {
+            return of_network(error);
         }
         of_loopback(cause.downcast_ref()?)
     })
@@ -82,6 +89,10 @@ fn of_network(error: &NetworkError) -> Option<String> {
             path.display(),
             changing(setting)
         ),
+        NetworkError::NothingTrusted { table } => {
+            format!("write ca_certificates = [\"company-ca.pem\"] in {table}")
+        }
+        NetworkError::HeaderValue { key, source, .. } => of_header(key, source),
         NetworkError::Identity { .. } => {
             "correct client_certificate and client_key in [network]".to_owned()
         }
@@ -100,10 +111,42 @@ fn of_network(error: &NetworkError) -> Option<String> {
         NetworkError::Header { what, .. } => {
             format!("put a value of visible characters into {what}")
         }
+        NetworkError::Client(_) => "correct [network] and the files that it names".to_owned(),
         NetworkError::Scheme { server, key } => format!(
             "let {key} of [mcp_servers.{server}] begin with `Bearer `, or use bearer_token_env_var"
         ),
     })
+}
+
+fn of_header(key: &str, problem: &HeaderProblem) -> String {
+    let correct = format!("or correct {key} in the configuration");
+    match problem {
+        HeaderProblem::Unset(variable) => {
+            format!("set the environment variable {variable}, {correct}")
+        }
+        HeaderProblem::NotText(not_text) => format!("set {} to text, {correct}", not_text.name),
+        HeaderProblem::Read { path, .. } => {
+            format!("put a readable file at {}, {correct}", path.display())
+        }
+        HeaderProblem::Program(ProgramError::Failed { program, .. }) => {
+            format!(
+                "run {} by hand until it prints the value, {correct}",
+                program.display()
+            )
+        }
+        HeaderProblem::Program(ProgramError::TimedOut { .. }) => {
+            format!("see why the program takes so long, {correct}")
+        }
+        HeaderProblem::Slow { .. } => {
+            format!(
+                "raise connect_timeout_sec in [network], see why the program takes so long, {correct}"
+            )
+        }
+        HeaderProblem::Program(_) => format!("see to the program, {correct}"),
+        HeaderProblem::Empty(_) | HeaderProblem::Characters(_) => {
+            format!("let it be one line of visible characters, {correct}")
+        }
+    }
 }
 
 /// Variables are in capitals, keys of the configuration are not.

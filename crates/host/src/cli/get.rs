@@ -1,10 +1,12 @@
-//! `doorkey get`: one server, its settings and its login.
+//! `doorkey get`: one server, its settings, its login, and the network that holds for it.
 
 mod credentials;
+mod lines;
+mod network;
 mod shown;
 
 use clap::Args;
-use doorkey::Host;
+use doorkey::{Host, ServerStatus};
 
 use super::exit::{Exit, Failure};
 use super::list;
@@ -27,18 +29,23 @@ impl Get {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let status = host.status(self.account.at(&self.name)).await?;
         list::warn_if_unreadable(&status, output);
-        let server = host.config().server(&self.name)?;
-        let shown = Shown::new(server, &status);
-        if self.json {
-            output.json(&shown)?;
-        } else {
-            for (label, value) in shown.lines() {
-                output.data(&format!("{label:<22} {}", clean(&value)))?;
-            }
-        }
+        self.show(host, &status, output)?;
         if !self.json && status.has_login() {
             list::note_plain(host, output);
         }
         Ok(Exit::Done)
+    }
+
+    fn show(&self, host: &Host, status: &ServerStatus, output: &Output) -> Result<(), Failure> {
+        let server = host.config().server(&self.name)?;
+        let network = host.network_of(&self.name)?;
+        let shown = Shown::new(server, status, &network);
+        if self.json {
+            return output.json(&shown);
+        }
+        for line in shown.page() {
+            output.data(&line)?;
+        }
+        Ok(())
     }
 }

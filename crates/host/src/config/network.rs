@@ -3,28 +3,37 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use doorkey_http::{Origin, ProxyUrl};
-use http::{HeaderMap, HeaderName};
+use doorkey_http::{Network, Origin, ProxyUrl};
+use http::HeaderName;
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 
 use super::ConfigError;
+use super::header::HeaderSettings;
 use super::section::Section;
 use crate::Home;
 
 /// What `[network]` says, for every server or for one (`[mcp_servers.<name>.network]`).
 ///
-/// Lists add up, single values of a server win over the global ones. `Debug` shows no header value
-/// of `origin_headers`: they are marked sensitive.
+/// Lists add up, single values of a server win over the global ones
+/// ([`NetworkInForce`](crate::NetworkInForce) is what comes of both and the environment). `Debug`
+/// shows no header value.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct NetworkSettings {
-    /// PEM files whose certificates are trusted beside the system's.
+    /// PEM files whose certificates are trusted.
     pub ca_certificates: Vec<PathBuf>,
+    /// Whether the system's certificates are trusted too; `None` leaves it so.
+    pub system_roots: Option<bool>,
     /// A PEM file with the certificate chain this client shows.
     pub client_certificate: Option<PathBuf>,
     /// A PEM file with its private key.
     pub client_key: Option<PathBuf>,
     /// The proxy for https and http alike; wins over the environment.
-    pub proxy: Option<ProxyUrl>,
+    pub proxy: Option<ProxySetting>,
+    /// The proxy for https; wins over `proxy`.
+    pub https_proxy: Option<ProxySetting>,
+    /// The proxy for http; wins over `proxy`.
+    pub http_proxy: Option<ProxySetting>,
     /// Hosts reached without the proxy; `None` leaves the environment's list.
     pub no_proxy: Option<Vec<String>>,
     /// How long a connection may take to come up.
@@ -35,12 +44,27 @@ pub struct NetworkSettings {
     pub total_timeout: Option<Duration>,
     /// The `User-Agent` of every request.
     pub user_agent: Option<String>,
-    /// Headers on every request to everyone; never a secret.
-    pub default_headers: HeaderMap,
+    /// Whether HTTP/2 is offered; `None` leaves it so.
+    pub http2: Option<bool>,
+    /// Headers on every request to everyone, foreign authorization servers too. Wherever their values
+    /// come from, they are not secrets.
+    pub default_headers: HeaderSettings,
     /// Headers for a named origin, such as a gateway in front of a server.
-    pub origin_headers: Vec<(Origin, HeaderMap)>,
+    pub origin_headers: Vec<(Origin, HeaderSettings)>,
     /// Origins that may have a private address though a server named them.
     pub allow_origins: Vec<Origin>,
+    /// Networks whose addresses may be contacted though a server named them.
+    pub allow_networks: Vec<Network>,
+}
+
+/// What a configuration says of a proxy. `Debug` shows no credentials.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ProxySetting {
+    /// `"none"`: no proxy, whatever the environment says.
+    Direct,
+    /// The URL of a proxy.
+    Through(ProxyUrl),
 }
 
 impl NetworkSettings {
@@ -59,9 +83,12 @@ impl NetworkSettings {
                 .into_iter()
                 .map(|written| home.resolve(written))
                 .collect(),
+            system_roots: section.optional_flag("system_roots")?,
             client_certificate: path("client_certificate", "client_certificate = \"client.pem\"")?,
             client_key: path("client_key", "client_key = \"client-key.pem\"")?,
-            proxy: read_proxy(section)?,
+            proxy: read_proxy(section, "proxy")?,
+            https_proxy: read_proxy(section, "https_proxy")?,
+            http_proxy: read_proxy(section, "http_proxy")?,
             no_proxy: read_no_proxy(section)?,
             connect_timeout: section.seconds("connect_timeout_sec")?,
             read_timeout: section.seconds("read_timeout_sec")?,
@@ -69,41 +96,14 @@ impl NetworkSettings {
             user_agent: section
                 .text("user_agent", "a User-Agent", "user_agent = \"agent/1.0\"")?
                 .map(str::to_owned),
-            default_headers: read_default_headers(section)?,
-            origin_headers: read_origin_headers(section)?,
+            http2: section.optional_flag("http2")?,
+            default_headers: read_default_headers(section, home)?,
+            origin_headers: read_origin_headers(section, home)?,
             allow_origins: read_origins(section)?,
+            allow_networks: read_networks(section)?,
         };
         settings.check_pair(section)?;
         Ok(settings)
-    }
-
-    /// These settings of one server on top of the global ones.
-    #[must_use]
-    pub fn over(&self, global: &Self) -> Self {
-        let mut merged = global.clone();
-        merged
-            .ca_certificates
-            .extend(self.ca_certificates.iter().cloned());
-        if self.client_certificate.is_some() {
-            merged
-                .client_certificate
-                .clone_from(&self.client_certificate);
-            merged.client_key.clone_from(&self.client_key);
-        }
-        merged.proxy = self.proxy.clone().or(merged.proxy);
-        merged.no_proxy = self.no_proxy.clone().or(merged.no_proxy);
-        merged.connect_timeout = self.connect_timeout.or(merged.connect_timeout);
-        merged.read_timeout = self.read_timeout.or(merged.read_timeout);
-        merged.total_timeout = self.total_timeout.or(merged.total_timeout);
-        merged.user_agent = self.user_agent.clone().or(merged.user_agent);
-        merged.default_headers.extend(self.default_headers.clone());
-        merged
-            .origin_headers
-            .extend(self.origin_headers.iter().cloned());
-        merged
-            .allow_origins
-            .extend(self.allow_origins.iter().cloned());
-        merged
     }
 
     /// A certificate without a key, or the other way round, would be silently useless.
@@ -124,17 +124,21 @@ impl NetworkSettings {
 }
 
 /// The value may hold a password: it is never repeated.
-fn read_proxy(section: &Section<'_>) -> Result<Option<ProxyUrl>, ConfigError> {
-    let (expected, example) = (
-        "the URL of a proxy",
-        "proxy = \"http://proxy.example:3128\"",
-    );
-    let Some(text) = section.text("proxy", expected, example)? else {
+fn read_proxy(
+    section: &Section<'_>,
+    key: &'static str,
+) -> Result<Option<ProxySetting>, ConfigError> {
+    let expected = "the URL of a proxy, or \"none\"";
+    let example = format!("{key} = \"http://proxy.example:3128\"");
+    let Some(text) = section.text(key, expected, &example)? else {
         return Ok(None);
     };
+    if text == "none" {
+        return Ok(Some(ProxySetting::Direct));
+    }
     match text.parse() {
-        Ok(proxy) => Ok(Some(proxy)),
-        Err(_) => Err(section.wrong("proxy", expected, "something else", example)),
+        Ok(proxy) => Ok(Some(ProxySetting::Through(proxy))),
+        Err(_) => Err(section.wrong(key, expected, "something else", &example)),
     }
 }
 
@@ -151,10 +155,12 @@ fn read_no_proxy(section: &Section<'_>) -> Result<Option<Vec<String>>, ConfigErr
 }
 
 /// Headers that go to every origin must not carry credentials: a server that names another
-/// authorization server would collect them.
-fn read_default_headers(section: &Section<'_>) -> Result<HeaderMap, ConfigError> {
-    let headers = section.headers("default_headers", false)?;
-    match headers.keys().find(|name| is_credential(name)) {
+/// authorization server would collect them. A value from a variable or a program is no exception; it
+/// is taken for what differs from machine to machine, such as a route, and not for a secret.
+fn read_default_headers(section: &Section<'_>, home: &Home) -> Result<HeaderSettings, ConfigError> {
+    let headers = section.header_settings("default_headers", home)?;
+    let credential = headers.names().find(|name| is_credential(name)).cloned();
+    match credential {
         None => Ok(headers),
         Some(name) => Err(section.wrong(
             "default_headers",
@@ -168,15 +174,19 @@ fn read_default_headers(section: &Section<'_>) -> Result<HeaderMap, ConfigError>
     }
 }
 
-pub(super) fn is_credential(name: &HeaderName) -> bool {
-    ["authorization", "cookie", "proxy-authorization"].contains(&name.as_str())
+/// Whether a header is a credential by its name.
+fn is_credential(name: &HeaderName) -> bool {
+    [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(name) || name == "dpop"
 }
 
-fn read_origin_headers(section: &Section<'_>) -> Result<Vec<(Origin, HeaderMap)>, ConfigError> {
+fn read_origin_headers(
+    section: &Section<'_>,
+    home: &Home,
+) -> Result<Vec<(Origin, HeaderSettings)>, ConfigError> {
     let Some(origins) = section.section("origin_headers")? else {
         return Ok(Vec::new());
     };
-    origins.headers_by_name(|name| {
+    let headers = origins.header_settings_by_name(home, |name| {
         parse_origin(name).ok_or_else(|| {
             origins.wrong(
                 name,
@@ -185,7 +195,9 @@ fn read_origin_headers(section: &Section<'_>) -> Result<Vec<(Origin, HeaderMap)>
                 "[network.origin_headers.\"https://gateway.example\"]",
             )
         })
-    })
+    })?;
+    section.note_noted_of(&origins);
+    Ok(headers)
 }
 
 fn read_origins(section: &Section<'_>) -> Result<Vec<Origin>, ConfigError> {
@@ -204,6 +216,17 @@ fn read_origins(section: &Section<'_>) -> Result<Vec<Origin>, ConfigError> {
             })
         })
         .collect()
+}
+
+fn read_networks(section: &Section<'_>) -> Result<Vec<Network>, ConfigError> {
+    let (key, expected) = ("allow_networks", "a list of networks or addresses");
+    let example = "allow_networks = [\"10.20.0.0/16\"]";
+    let parse = |text: &str| {
+        text.parse()
+            .map_err(|_| section.wrong(key, expected, format!("{text:?}"), example))
+    };
+    let texts = section.texts(key, expected, example)?;
+    texts.into_iter().map(parse).collect()
 }
 
 fn parse_origin(text: &str) -> Option<Origin> {

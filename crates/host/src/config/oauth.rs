@@ -8,6 +8,7 @@ use url::Url;
 
 use super::ConfigError;
 use super::credentials::ClientCredentials;
+use super::endpoints::EndpointSettings;
 use super::flow::FlowSettings;
 use super::section::Section;
 use crate::Home;
@@ -22,8 +23,11 @@ pub struct OAuthSettings {
     pub client_id: Option<String>,
     /// What it shows for itself.
     pub credentials: ClientCredentials,
-    /// The issuer it was registered with; credentials go to no other.
+    /// The issuer it was registered with; credentials go to no other. It is also the authorization
+    /// server of an MCP server that names none.
     pub issuer: Option<Issuer>,
+    /// The endpoints of that issuer, where it publishes no metadata.
+    pub endpoints: Option<Box<EndpointSettings>>,
     /// Whether credentials without an issuer may go to the first one that the server names.
     pub accept_discovered_issuer: bool,
     /// What client assertions name as their audience, for a server that does not want its issuer there.
@@ -60,8 +64,10 @@ impl OAuthSettings {
         let client_id = section
             .text("client_id", "a client id", "client_id = \"my-client\"")?
             .map(str::to_owned);
+        let flow = FlowSettings::read(section, home)?;
         let settings = Self {
-            flow: FlowSettings::read(section, home)?,
+            endpoints: read_endpoints(section, &flow)?,
+            flow,
             credentials: ClientCredentials::read(section, home, client_id.is_some())?,
             client_id,
             issuer: read_issuer(section, "issuer")?,
@@ -123,6 +129,7 @@ impl Default for OAuthSettings {
             client_id: None,
             credentials: ClientCredentials::default(),
             issuer: None,
+            endpoints: None,
             accept_discovered_issuer: false,
             assertion_audience: None,
             dpop: DpopChoice::default(),
@@ -143,6 +150,7 @@ impl fmt::Debug for OAuthSettings {
             .field("client_id", &self.client_id)
             .field("credentials", &self.credentials)
             .field("issuer", &self.issuer)
+            .field("endpoints", &self.endpoints)
             .field("dpop", &self.dpop)
             .field("client_metadata_url", &self.client_metadata_url)
             .field("callback_port", &self.callback_port)
@@ -167,6 +175,23 @@ pub(super) fn read_issuer(
     doorkey_http::check_endpoint(&url)
         .map_err(|error| section.wrong(key, expected, error.to_string(), &example))?;
     Ok(Some(Issuer::new(text)))
+}
+
+/// Endpoints belong to an issuer: what is registered and obtained there is bound to it.
+fn read_endpoints(
+    section: &Section<'_>,
+    flow: &FlowSettings,
+) -> Result<Option<Box<EndpointSettings>>, ConfigError> {
+    let Some(table) = section.section("endpoints")? else {
+        return Ok(None);
+    };
+    let settings = EndpointSettings::read(&table, flow)?;
+    section.note_all_of(&table);
+    if !section.has("issuer") {
+        let example = "issuer = \"https://login.example.com\"";
+        return Err(section.wrong("endpoints", "issuer beside it", "it alone", example));
+    }
+    Ok(Some(Box::new(settings)))
 }
 
 fn read_metadata_url(section: &Section<'_>) -> Result<Option<Url>, ConfigError> {

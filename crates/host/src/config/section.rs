@@ -129,17 +129,24 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn flag(&self, key: &'static str, default: bool) -> Result<bool, ConfigError> {
+        let example = format!("{key} = {default}");
+        Ok(self.flag_like(key, &example)?.unwrap_or(default))
+    }
+
+    /// A flag that nobody need set, for a value that another table has too.
+    pub(super) fn optional_flag(&self, key: &'static str) -> Result<Option<bool>, ConfigError> {
+        self.flag_like(key, &format!("{key} = false"))
+    }
+
+    fn flag_like(&self, key: &'static str, example: &str) -> Result<Option<bool>, ConfigError> {
         let Some(item) = self.item(key) else {
-            return Ok(default);
+            return Ok(None);
         };
-        item.as_bool().ok_or_else(|| {
-            self.wrong(
-                key,
-                "true or false",
-                describe(item),
-                &format!("{key} = {default}"),
-            )
-        })
+        let flag = item.as_bool();
+        match flag {
+            Some(flag) => Ok(Some(flag)),
+            None => Err(self.wrong(key, "true or false", describe(item), example)),
+        }
     }
 
     /// A number of seconds, whole or not, above zero and at most a day.
@@ -297,6 +304,12 @@ impl<'a> Section<'a> {
     /// Takes over the warnings of a table within.
     pub(super) fn note_all_of(&self, within: &Section<'_>) {
         self.noted.borrow_mut().extend(within.warnings());
+    }
+
+    /// Takes over what was noted in a table within whose keys are names that the user chose.
+    pub(super) fn note_noted_of(&self, within: &Section<'_>) {
+        let noted = within.noted.borrow();
+        self.noted.borrow_mut().extend(noted.iter().cloned());
     }
 
     /// Every key that was asked for.

@@ -6,10 +6,11 @@ use doorkey_discovery::{Issuer, ResourceMatch};
 use doorkey_oauth::ResourceChoice;
 use doorkey_rmcp::Protocol;
 use doorkey_store::DEFAULT_ACCOUNT;
+use http::HeaderName;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName};
 use url::Url;
 
+use super::header::{HeaderSettings, HeaderSource};
 use super::network::NetworkSettings;
 use super::oauth::{OAuthSettings, read_issuer};
 use super::section::Section;
@@ -39,8 +40,8 @@ pub struct ServerConfig {
     pub trusted_issuer: Option<Issuer>,
     /// Whether servers of the 2025-03-26 revision, without resource metadata, are signed in to.
     pub legacy: bool,
-    /// Headers for the MCP server's own origin; marked sensitive.
-    pub http_headers: HeaderMap,
+    /// Headers for the MCP server's own origin.
+    pub http_headers: HeaderSettings,
     /// The same, with the values in environment variables.
     pub env_http_headers: Vec<(HeaderName, String)>,
     /// The variable with a bearer token: no OAuth for this server.
@@ -67,7 +68,7 @@ impl ServerConfig {
             Some("bearer_token_env_var")
         } else if self.env_http_headers.iter().any(in_variables) {
             Some("env_http_headers")
-        } else if self.http_headers.contains_key(AUTHORIZATION) {
+        } else if self.http_headers.get(&AUTHORIZATION).is_some() {
             Some("http_headers")
         } else {
             None
@@ -107,7 +108,10 @@ impl ServerConfig {
                 .map(|network| NetworkSettings::read(network, home))
                 .transpose()?,
         );
+        let http_headers = read_headers(section, home)?;
         let server = Self {
+            bearer_token_env_var: read_bearer(section, &http_headers)?,
+            http_headers,
             name,
             url: read_url(section)?,
             enabled: section.flag("enabled", true)?,
@@ -125,13 +129,11 @@ impl ServerConfig {
                 .unwrap_or_default(),
             trusted_issuer: read_issuer(section, "trusted_issuer")?,
             legacy: section.flag("legacy", true)?,
-            http_headers: section.headers("http_headers", true)?,
             env_http_headers: section
                 .header_texts("env_http_headers")?
                 .into_iter()
                 .map(|(header, variable)| (header, variable.to_owned()))
                 .collect(),
-            bearer_token_env_var: read_bearer(section)?,
             startup_timeout: section
                 .seconds("startup_timeout_sec")?
                 .unwrap_or(STARTUP_TIMEOUT),
@@ -236,16 +238,31 @@ fn read_protocol(section: &Section<'_>) -> Result<Protocol, ConfigError> {
         .unwrap_or(Protocol::Auto))
 }
 
+/// A bearer token is read once, when a session is made. It cannot come from what is read again later.
+fn read_headers(section: &Section<'_>, home: &Home) -> Result<HeaderSettings, ConfigError> {
+    let headers = section.header_settings("http_headers", home)?;
+    match headers.get(&AUTHORIZATION) {
+        Some(HeaderSource::File(_) | HeaderSource::Command(_)) => Err(section.wrong(
+            "http_headers",
+            "Authorization as a text or { env = \"…\" }",
+            "it from a file or a program",
+            "bearer_token_env_var = \"EXAMPLE_TOKEN\"",
+        )),
+        _ => Ok(headers),
+    }
+}
+
 /// Two sources of one `Authorization` header would be a guess (USE-09).
-fn read_bearer(section: &Section<'_>) -> Result<Option<String>, ConfigError> {
+fn read_bearer(
+    section: &Section<'_>,
+    http_headers: &HeaderSettings,
+) -> Result<Option<String>, ConfigError> {
     let variable = section.text(
         "bearer_token_env_var",
         "the name of an environment variable",
         "bearer_token_env_var = \"EXAMPLE_TOKEN\"",
     )?;
-    let static_header = section
-        .headers("http_headers", true)?
-        .contains_key("authorization")
+    let static_header = http_headers.get(&AUTHORIZATION).is_some()
         || section
             .header_texts("env_http_headers")?
             .iter()

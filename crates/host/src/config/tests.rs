@@ -63,7 +63,9 @@ fn a_full_server_is_read() {
         server.resource,
         ResourceChoice::Value("https://mcp.linear.example/".to_owned())
     );
-    assert!(server.http_headers["x-team"].is_sensitive());
+    let team = server.http_headers.get(&"x-team".parse().expect("a name"));
+    let search = HeaderSource::Value(http::HeaderValue::from_static("search"));
+    assert_eq!(team, Some(&search));
     assert_eq!(server.env_http_headers[0].1, "LINEAR_KEY");
     assert!(!server.enabled);
     assert_eq!(server.startup_timeout, Duration::from_secs(5));
@@ -203,23 +205,6 @@ fn local_programs_are_left_alone() {
         Err(ConfigError::UnknownServer { known, .. }) => assert_eq!(known, ["a"]),
         other => panic!("{other:?}"),
     }
-}
-
-#[test]
-fn settings_of_a_server_win_over_global_ones_and_lists_add_up() {
-    let config = parse(
-        "[network]\nca_certificates = [\"/a.pem\"]\nconnect_timeout_sec = 3\nuser_agent = \"x\"\n\
-         [mcp_servers.a]\nurl = \"https://m.example\"\n[mcp_servers.a.network]\n\
-         ca_certificates = [\"/b.pem\"]\nconnect_timeout_sec = 4\n",
-    )
-    .expect("a configuration");
-    let merged = config.servers()[0].network.over(config.network());
-    assert_eq!(
-        merged.ca_certificates,
-        [Path::new("/a.pem"), Path::new("/b.pem")]
-    );
-    assert_eq!(merged.connect_timeout, Some(Duration::from_secs(4)));
-    assert_eq!(merged.user_agent.as_deref(), Some("x"));
 }
 
 /// A home in a folder of its own with this text in `config.toml`.
@@ -517,6 +502,113 @@ const WRONG: &[(&str, usize, &str, &str, &str)] = &[
         "something else",
     ),
     (
+        "[mcp_servers.a.network]\nhttps_proxy = \"ftp://p\"",
+        4,
+        "network.https_proxy",
+        "none",
+        "something else",
+    ),
+    (
+        "[mcp_servers.a.network]\nsystem_roots = \"no\"",
+        4,
+        "network.system_roots",
+        "true or false",
+        "string",
+    ),
+    (
+        "http_headers = { X-A = 5 }",
+        3,
+        "http_headers",
+        "env",
+        "an integer for x-a",
+    ),
+    (
+        "http_headers = { X-A = {} }",
+        3,
+        "http_headers",
+        "{ env = ",
+        "an inline table for x-a",
+    ),
+    (
+        "http_headers = { X-A = { variable = \"A\" } }",
+        3,
+        "http_headers.X-A.env",
+        "one of env, file and command",
+        "nothing",
+    ),
+    (
+        "[mcp_servers.a.network]\nallow_networks = [\"10.20.0.0/99\"]",
+        4,
+        "network.allow_networks",
+        "networks",
+        "10.20.0.0/99",
+    ),
+    (
+        "http_headers = { X-A = { env = \"A\", file = \"a\" } }",
+        3,
+        "http_headers.X-A.file",
+        "one of env, file and command",
+        "a second one",
+    ),
+    (
+        "http_headers = { X-A = { env = \"A\", refresh_sec = 5 } }",
+        3,
+        "http_headers.X-A.refresh_sec",
+        "command beside it",
+        "alone",
+    ),
+    (
+        "http_headers = { X-A = { command = [] } }",
+        3,
+        "http_headers.X-A.command",
+        "a program",
+        "an empty list",
+    ),
+    (
+        "http_headers = { Authorization = { command = [\"x\"] } }",
+        3,
+        "http_headers",
+        "Authorization as a text",
+        "a program",
+    ),
+    (
+        "[mcp_servers.a.network]\ndefault_headers = { Authorization = { env = \"A\" } }",
+        4,
+        "network.default_headers",
+        "every server",
+        "authorization",
+    ),
+    (
+        "[mcp_servers.a.oauth.endpoints]\ntoken_endpoint = \"https://as.example/t\"",
+        4,
+        "oauth.endpoints.authorization_endpoint",
+        "a URL",
+        "nothing",
+    ),
+    (
+        "[mcp_servers.a.oauth.endpoints]\nauthorization_endpoint = \"https://as.example/a\"",
+        4,
+        "oauth.endpoints.token_endpoint",
+        "a URL",
+        "nothing",
+    ),
+    (
+        "[mcp_servers.a.oauth]\nflow = \"device\"\n[mcp_servers.a.oauth.endpoints]\n\
+         token_endpoint = \"https://as.example/t\"",
+        6,
+        "oauth.endpoints.device_authorization_endpoint",
+        "a URL",
+        "nothing",
+    ),
+    (
+        "[mcp_servers.a.oauth.endpoints]\nauthorization_endpoint = \"https://as.example/a\"\n\
+         token_endpoint = \"https://as.example/t\"",
+        3,
+        "oauth.endpoints",
+        "issuer beside it",
+        "alone",
+    ),
+    (
         "[mcp_servers.a.network]\ndefault_headers = { Cookie = \"x\" }",
         4,
         "network.default_headers",
@@ -531,3 +623,57 @@ const WRONG: &[(&str, usize, &str, &str, &str)] = &[
         "gw.example",
     ),
 ];
+
+#[test]
+fn an_endpoint_is_https_or_loopback_without_credentials_and_fragment() {
+    for (endpoint, found) in [
+        ("http://as.example/t", "http"),
+        ("javascript:alert(1)", ""),
+        ("file:///etc/passwd", ""),
+        ("https://ada:s3cret@as.example/t", ""),
+        ("https://as.example/t#x", "fragment"),
+        ("as.example/t", "no URL"),
+    ] {
+        for key in [
+            "authorization_endpoint",
+            "token_endpoint",
+            "registration_endpoint",
+            "revocation_endpoint",
+            "device_authorization_endpoint",
+            "pushed_authorization_request_endpoint",
+        ] {
+            let told = wrong(&format!(
+                "[mcp_servers.a]\nurl = \"https://mcp.example\"\n[mcp_servers.a.oauth]\n\
+                 issuer = \"https://as.example\"\n[mcp_servers.a.oauth.endpoints]\n{key} = \"{endpoint}\"\n"
+            ));
+            let full_key = format!("mcp_servers.a.oauth.endpoints.{key}");
+            assert_eq!((told.0, told.1), (6, full_key), "{endpoint}");
+            assert!(
+                told.3.contains(found) && !told.3.contains("s3cret"),
+                "{}",
+                told.3
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_misspelt_in_a_header_is_told_wherever_headers_are() {
+    let config = parse(
+        "[network]\ndefault_headers = { X-Route = { env = \"R\", refresh = 3 } }\n\
+         [network.origin_headers.\"https://gw.example\"]\nX-Key = { file = \"key\", ttl = 3 }\n\
+         [mcp_servers.a]\nurl = \"https://m.example\"\n\
+         http_headers = { X-Key = { command = [\"k\"], refresh = 3 } }\n",
+    )
+    .expect("a configuration");
+    let told: Vec<_> = config.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    for (line, key) in [
+        (2, "network.default_headers.X-Route.refresh"),
+        (4, "network.origin_headers.https://gw.example.X-Key.ttl"),
+        (7, "mcp_servers.a.http_headers.X-Key.refresh"),
+    ] {
+        let text = format!(":{line}: unknown key {key}");
+        assert!(told.iter().any(|told| told.contains(&text)), "{told:?}");
+    }
+}

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use doorkey_discovery::Scopes;
+use doorkey_discovery::{AuthorizationServerMetadata, ConfiguredServer, Scopes, legacy_base};
 use doorkey_http::HttpClient;
 use doorkey_oauth::{AuthorizationConfig, ClientChoice, Flow, TokenSource};
 use doorkey_store::{GrantKey, Store};
-use http::HeaderMap;
 
 use super::{Host, Sessions, flow};
 use crate::config::{IdentityProviderSettings, ServerConfig};
 use crate::credentials::{Owner, credentials};
 use crate::error::Error;
+use crate::facts;
+use crate::network::{self, NetworkInForce};
 use crate::target::Target;
-use crate::{facts, network};
 
 /// What everything about one server goes through.
 #[derive(Clone, Debug)]
@@ -74,16 +74,14 @@ impl Host {
         server: &ServerConfig,
         store: Store,
     ) -> Result<TokenSource, Error> {
-        let headers = network::plain_headers(&self.environment, server)?;
-        let http = self.http_client(server, headers)?;
+        let http = self.http_client(server)?;
         let config = self.authorization_config(server)?;
         Ok(TokenSource::builder(config, http, store).build())
     }
 
     fn make_session(&self, server: &ServerConfig) -> Result<Session, Error> {
-        let headers = network::plain_headers(&self.environment, server)?;
         let bearer = network::bearer(&self.environment, server)?;
-        let http = self.http_client(server, headers)?;
+        let http = self.http_client(server)?;
         let tokens = match bearer {
             Some(bearer) => TokenSource::fixed(server.url.clone(), bearer),
             None => {
@@ -122,10 +120,26 @@ impl Host {
         Ok(config)
     }
 
-    fn http_client(&self, server: &ServerConfig, headers: HeaderMap) -> Result<HttpClient, Error> {
-        let global = self.config.network();
-        let profile = network::profile(&self.environment, global, server, headers)?;
-        HttpClient::new(&profile).map_err(|source| Error::Client {
+    /// The network settings that hold for a server, and who said so.
+    ///
+    /// # Errors
+    /// There is no such server.
+    pub fn network_of(&self, name: &str) -> Result<NetworkInForce, Error> {
+        Ok(self.network_in_force(self.config.server(name)?))
+    }
+
+    fn network_in_force(&self, server: &ServerConfig) -> NetworkInForce {
+        NetworkInForce::of(&self.environment, self.config.network(), server)
+    }
+
+    fn http_client(&self, server: &ServerConfig) -> Result<HttpClient, Error> {
+        let network = self.network_in_force(server);
+        let (profile, source) = network::open(network, &self.environment)?;
+        let client = match source {
+            Some(source) => HttpClient::reloading(profile, source),
+            None => HttpClient::new(&profile),
+        };
+        client.map_err(|source| Error::Client {
             server: server.name.clone(),
             source,
         })
@@ -156,6 +170,7 @@ pub(crate) fn authorization(server: &ServerConfig) -> AuthorizationConfig {
         .trusted_issuer
         .clone_from(&server.trusted_issuer);
     config.discovery.legacy = server.legacy;
+    config.discovery.authorization_server = authorization_server(server);
     let oauth = &server.oauth;
     config.offline_access = oauth.offline_access;
     config
@@ -186,6 +201,38 @@ pub(crate) fn authorization(server: &ServerConfig) -> AuthorizationConfig {
         config.discovery.allowed = issuer.map(|issuer| vec![issuer.clone()]);
     }
     config
+}
+
+/// The authorization server of an MCP server that names none.
+///
+/// An issuer that a server of the 2025-03-26 revision has anyway is left to that revision's rules, which
+/// know its endpoints where it publishes none.
+fn authorization_server(server: &ServerConfig) -> Option<ConfiguredServer> {
+    let issuer = server.oauth.bound_issuer()?;
+    let Some(endpoints) = &server.oauth.endpoints else {
+        let is_legacy = server.legacy && *issuer == legacy_base(&server.url);
+        return (!is_legacy).then(|| ConfiguredServer::Issuer(issuer.clone()));
+    };
+    let mut metadata = AuthorizationServerMetadata::new(issuer.clone());
+    metadata
+        .authorization_endpoint
+        .clone_from(&endpoints.authorization_endpoint);
+    metadata.token_endpoint = Some(endpoints.token_endpoint.clone());
+    metadata
+        .registration_endpoint
+        .clone_from(&endpoints.registration_endpoint);
+    metadata
+        .revocation_endpoint
+        .clone_from(&endpoints.revocation_endpoint);
+    metadata
+        .device_authorization_endpoint
+        .clone_from(&endpoints.device_authorization_endpoint);
+    metadata
+        .pushed_authorization_request_endpoint
+        .clone_from(&endpoints.pushed_authorization_request_endpoint);
+    // Nothing says so, and it is sent in any case: a server that does not know it ignores it.
+    metadata.code_challenge_methods_supported = Some(vec!["S256".to_owned()]);
+    Some(ConfiguredServer::Metadata(Box::new(metadata)))
 }
 
 /// Where the grant of a server is kept; the same key that the token source uses.

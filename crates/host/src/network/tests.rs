@@ -1,6 +1,6 @@
 use std::fs;
 
-use doorkey_http::Origin;
+use doorkey_http::{HttpProfile, Origin, Roots};
 use secrecy::ExposeSecret as _;
 
 use super::*;
@@ -14,8 +14,9 @@ fn config(text: &str) -> Config {
 fn profile_of(environment: &Environment, text: &str) -> Result<HttpProfile, NetworkError> {
     let config = config(text);
     let server = &config.servers()[0];
-    let headers = plain_headers(environment, server)?;
-    profile(environment, config.network(), server, headers)
+    let network = NetworkInForce::of(environment, config.network(), server);
+    let values = network.known_values(environment)?;
+    network.profile(&values)
 }
 
 /// The message with all its causes.
@@ -149,12 +150,13 @@ fn a_static_authorization_header_becomes_the_bearer_token() {
         "bearer_token_env_var = \"TOKEN\"\n",
         "http_headers = { Authorization = \"Bearer t0ken\" }\n",
         "env_http_headers = { Authorization = \"HEADER\" }\n",
+        "http_headers = { Authorization = { env = \"HEADER\" } }\n",
     ] {
         let config = config(text);
         let server = &config.servers()[0];
         let token = bearer(&environment, server).expect(text).expect("a token");
         assert_eq!(token.expose_secret(), "t0ken", "{text}");
-        let headers = plain_headers(&environment, server).expect(text);
+        let headers = profile_of(&environment, text).expect(text).resource_headers;
         assert!(!headers.contains_key("authorization"), "{text}");
     }
 }

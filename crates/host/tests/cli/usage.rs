@@ -173,7 +173,7 @@ fn every_failure_of_the_configuration_says_what_to_do() {
             "env_http_headers = { X-Key = \"KEY\" }",
             None,
             "tools",
-            "next: set the environment variable KEY, or correct env_http_headers.x-key",
+            "next: set the environment variable KEY, or correct mcp_servers.one.env_http_headers.x-key in the configuration",
         ),
         (
             "oauth = { client_id = \"a\", client_secret_env = \"SECRET\" }",

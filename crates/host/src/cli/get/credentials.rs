@@ -1,8 +1,8 @@
 //! How tokens are obtained, without a secret: where a key or a JWT is, never what it is.
 
 use doorkey::{
-    AssertionPlace, AssertionSettings, ClientCredentials, FlowSettings, IdentityProviderSettings,
-    IdentitySettings, OAuthSettings, WorkloadSettings,
+    AssertionPlace, AssertionSettings, ClientCredentials, EndpointSettings, FlowSettings,
+    IdentityProviderSettings, IdentitySettings, OAuthSettings, WorkloadSettings,
 };
 use doorkey_oauth::{ClientAuthMethod, DpopChoice, Issuer};
 use serde::Serialize;
@@ -24,6 +24,8 @@ pub(super) struct Obtaining<'a> {
     accept_discovered_issuer: bool,
     assertion_audience: Option<&'a str>,
     client_metadata_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoints: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     workload: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +63,7 @@ impl<'a> Obtaining<'a> {
             accept_discovered_issuer: oauth.accept_discovered_issuer,
             assertion_audience: oauth.assertion_audience.as_deref(),
             client_metadata_url: oauth.client_metadata_url.as_ref().map(url::Url::as_str),
+            endpoints: oauth.endpoints.as_deref().map(of_endpoints),
             workload,
             identity_provider,
         }
@@ -100,8 +103,21 @@ impl<'a> Obtaining<'a> {
         }
         let there = optional.into_iter();
         lines.extend(there.filter_map(|(label, value)| Some((label, value?))));
+        for (key, url) in self.endpoints.iter().flat_map(Value::as_object).flatten() {
+            let url = url.as_str().unwrap_or_default();
+            lines.push(("endpoints", format!("{key} {url}")));
+        }
         lines
     }
+}
+
+fn of_endpoints(endpoints: &EndpointSettings) -> Value {
+    let urls = endpoints.urls();
+    let shown = urls.map(|(key, url)| {
+        let url = doorkey_http::RedactedUrl::from(url).to_string();
+        (key.to_owned(), Value::from(url))
+    });
+    Value::Object(shown.collect())
 }
 
 fn of_workload(workload: &WorkloadSettings) -> Value {

@@ -1,10 +1,13 @@
 //! What is shown of a server: its settings, and what is known of its login.
 
-use doorkey::{AuthStatus, ServerConfig, ServerStatus, Target};
+use doorkey::{AuthStatus, NetworkInForce, ServerConfig, ServerStatus, Target};
 use doorkey_oauth::ResourceChoice;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::credentials::Obtaining;
+use super::lines::Lines;
+use super::network;
 use crate::cli::subject::typed;
 
 /// What is shown of the settings: names of headers and variables, never a value that may be secret.
@@ -22,10 +25,17 @@ pub(super) struct Shown<'a> {
     env_http_headers: Vec<&'a str>,
     startup_timeout_sec: f64,
     tool_timeout_sec: f64,
+    network: Value,
+    #[serde(skip)]
+    in_force: &'a NetworkInForce,
 }
 
 impl<'a> Shown<'a> {
-    pub(super) fn new(server: &'a ServerConfig, status: &'a ServerStatus) -> Self {
+    pub(super) fn new(
+        server: &'a ServerConfig,
+        status: &'a ServerStatus,
+        in_force: &'a NetworkInForce,
+    ) -> Self {
         Self {
             status,
             protocol: server.protocol.as_str(),
@@ -39,7 +49,7 @@ impl<'a> Shown<'a> {
             bearer_token_env_var: server.bearer_token_env_var.as_deref(),
             http_headers: server
                 .http_headers
-                .keys()
+                .names()
                 .map(http::HeaderName::as_str)
                 .collect(),
             env_http_headers: server
@@ -49,6 +59,8 @@ impl<'a> Shown<'a> {
                 .collect(),
             startup_timeout_sec: server.startup_timeout.as_secs_f64(),
             tool_timeout_sec: server.tool_timeout.as_secs_f64(),
+            network: network::in_json(in_force),
+            in_force,
         }
     }
 
@@ -73,62 +85,65 @@ impl<'a> Shown<'a> {
         others.collect::<Vec<_>>().join(", ")
     }
 
-    pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
-        let auth = &self.status.auth;
-        let optional = [
-            ("signed in as", auth.account_label.clone()),
-            (
-                "other accounts",
-                Some(self.other_accounts()).filter(|names| !names.is_empty()),
-            ),
-            ("login started", self.started()),
-            ("reason", auth.reason.clone()),
-            ("expires_at", auth.expires_at.clone()),
-            ("issuer", auth.issuer.clone()),
-            ("resource", auth.resource.clone()),
-            ("resource_match", auth.resource_match.map(str::to_owned)),
-            (
-                "granted scopes",
-                Some(auth.scopes.join(" ")).filter(|scopes| !scopes.is_empty()),
-            ),
-            ("client", auth.client_id.clone()),
-            ("token", auth.token_type.clone()),
-            ("proof", auth.proof.map(str::to_owned)),
-            ("last_error", auth.last_error.clone()),
-            (
-                "bearer_token_env_var",
-                self.bearer_token_env_var.map(str::to_owned),
-            ),
-            (
-                "http_headers",
-                Some(self.http_headers.join(" ")).filter(|names| !names.is_empty()),
-            ),
-            (
-                "env_http_headers",
-                Some(self.env_http_headers.join(" ")).filter(|names| !names.is_empty()),
-            ),
+    /// The page for a person: one group after the other.
+    pub(super) fn page(&self) -> Vec<String> {
+        let groups = [
+            ("server", self.of_server()),
+            ("login", self.of_login()),
+            ("tokens", self.of_tokens()),
+            ("network", network::in_lines(self.in_force)),
+            ("headers", network::header_lines(self.in_force)),
         ];
-        let mut lines = vec![
-            ("name", self.status.name.clone()),
-            ("url", self.status.url.clone()),
-            ("enabled", self.status.enabled.to_string()),
-            ("login", auth.status.as_str().to_owned()),
-            ("account", account(auth)),
-            (
-                "store",
-                format!("{} {}", auth.store.kind, auth.store.location),
-            ),
-            ("protocol", self.protocol.to_owned()),
-            ("oauth_resource", self.oauth_resource.to_owned()),
-        ];
-        if self.bearer_token_env_var.is_none() {
-            lines.extend(self.obtaining.lines());
+        let mut page = Vec::new();
+        for (heading, lines) in groups {
+            page.extend(lines.under(heading));
         }
-        lines.extend(
-            optional
-                .into_iter()
-                .filter_map(|(label, value)| Some((label, value?))),
-        );
+        page
+    }
+
+    fn of_server(&self) -> Lines {
+        let mut lines = Lines::default();
+        lines.add("name", self.status.name.clone());
+        lines.add("url", self.status.url.clone());
+        lines.add("enabled", self.status.enabled.to_string());
+        lines.add("protocol", self.protocol.to_owned());
+        lines.add("startup_timeout_sec", self.startup_timeout_sec.to_string());
+        lines.add("tool_timeout_sec", self.tool_timeout_sec.to_string());
+        lines
+    }
+
+    fn of_login(&self) -> Lines {
+        let auth = &self.status.auth;
+        let mut lines = Lines::default();
+        lines.add("login", auth.status.as_str().to_owned());
+        lines.add("account", account(auth));
+        lines.add_some("signed in as", auth.account_label.clone());
+        lines.add_some("other accounts", Some(self.other_accounts()));
+        lines.add_some("login started", self.started());
+        lines.add_some("reason", auth.reason.clone());
+        lines.add_some("expires_at", auth.expires_at.clone());
+        lines.add_some("issuer", auth.issuer.clone());
+        lines.add_some("resource", auth.resource.clone());
+        lines.add_some("resource_match", auth.resource_match.map(str::to_owned));
+        lines.add_some("granted scopes", Some(auth.scopes.join(" ")));
+        lines.add_some("client", auth.client_id.clone());
+        lines.add_some("token", auth.token_type.clone());
+        lines.add_some("proof", auth.proof.map(str::to_owned));
+        lines.add_some("last_error", auth.last_error.clone());
+        let store = format!("{} {}", auth.store.kind, auth.store.location);
+        lines.add("store", store);
+        lines
+    }
+
+    fn of_tokens(&self) -> Lines {
+        let mut lines = Lines::default();
+        if let Some(variable) = self.bearer_token_env_var {
+            lines.add("bearer_token_env_var", variable.to_owned());
+            return lines;
+        }
+        lines.add("oauth_resource", self.oauth_resource.to_owned());
+        lines.add_some("scopes", Some(self.scopes.join(" ")));
+        lines.extend(self.obtaining.lines());
         lines
     }
 }

@@ -5,6 +5,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use toml_edit::Item;
 
 use super::{ConfigError, Section, describe};
+use crate::Home;
+use crate::config::{HeaderSettings, HeaderSource};
 
 impl<'a> Section<'a> {
     /// A table of header names and texts. The values are marked sensitive where `sensitive`.
@@ -19,15 +21,27 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The entries of this table as headers, always sensitive, under what `parse` makes of each
-    /// name.
-    pub(in crate::config) fn headers_by_name<T>(
+    /// A table of header names and where their values come from.
+    pub(in crate::config) fn header_settings(
         &self,
+        key: &'static str,
+        home: &Home,
+    ) -> Result<HeaderSettings, ConfigError> {
+        match self.item(key) {
+            Some(item) => self.header_settings_in(key, item, home),
+            None => Ok(HeaderSettings::default()),
+        }
+    }
+
+    /// The entries of this table as such tables, under what `parse` makes of each name.
+    pub(in crate::config) fn header_settings_by_name<T>(
+        &self,
+        home: &Home,
         parse: impl Fn(&str) -> Result<T, ConfigError>,
-    ) -> Result<Vec<(T, HeaderMap)>, ConfigError> {
+    ) -> Result<Vec<(T, HeaderSettings)>, ConfigError> {
         self.table
             .iter()
-            .map(|(name, item)| Ok((parse(name)?, self.headers_in(name, item, true)?)))
+            .map(|(name, item)| Ok((parse(name)?, self.header_settings_in(name, item, home)?)))
             .collect()
     }
 
@@ -40,6 +54,34 @@ impl<'a> Section<'a> {
             .map_or_else(|| Ok(Vec::new()), |item| self.header_texts_in(key, item))
     }
 
+    fn header_settings_in(
+        &self,
+        key: &str,
+        item: &'a Item,
+        home: &Home,
+    ) -> Result<HeaderSettings, ConfigError> {
+        let mut settings = HeaderSettings::default();
+        for (name, written, value) in self.header_items(key, item)? {
+            let source = match (value.as_str(), value.as_table_like()) {
+                (Some(text), _) => HeaderSource::Value(self.header_value(key, &name, text)?),
+                (None, Some(table)) if !table.is_empty() => {
+                    let within = format!("{}.{written}", self.dotted(key));
+                    let within = Self::new(self.source, within, table);
+                    let source = HeaderSource::read(&within, home)?;
+                    self.note_all_of(&within);
+                    source
+                }
+                (None, _) => {
+                    let found = format!("{} for {name}", describe(value));
+                    let expected = "a table of header names and strings or { env = \"…\" }";
+                    return Err(self.wrong(key, expected, found, &headers_example(key)));
+                }
+            };
+            settings.insert(name, source);
+        }
+        Ok(settings)
+    }
+
     fn headers_in(
         &self,
         key: &str,
@@ -48,18 +90,27 @@ impl<'a> Section<'a> {
     ) -> Result<HeaderMap, ConfigError> {
         let mut headers = HeaderMap::new();
         for (name, text) in self.header_texts_in(key, item)? {
-            let mut value = HeaderValue::from_str(text).map_err(|_| {
-                self.wrong(
-                    key,
-                    "header values of visible characters",
-                    format!("something else in the value of {name}"),
-                    &format!("{name} = \"value\""),
-                )
-            })?;
+            let mut value = self.header_value(key, &name, text)?;
             value.set_sensitive(sensitive);
             headers.insert(name, value);
         }
         Ok(headers)
+    }
+
+    fn header_value(
+        &self,
+        key: &str,
+        name: &HeaderName,
+        text: &str,
+    ) -> Result<HeaderValue, ConfigError> {
+        HeaderValue::from_str(text).map_err(|_| {
+            self.wrong(
+                key,
+                "header values of visible characters",
+                format!("something else in the value of {name}"),
+                &format!("{name} = \"value\""),
+            )
+        })
     }
 
     fn header_texts_in(
@@ -67,28 +118,47 @@ impl<'a> Section<'a> {
         key: &str,
         item: &'a Item,
     ) -> Result<Vec<(HeaderName, &'a str)>, ConfigError> {
-        let expected = "a table of header names and strings";
-        let example = format!("{key} = {{ X-Team = \"search\" }}");
+        let text = |(name, _, value): (HeaderName, &str, &'a Item)| match value.as_str() {
+            Some(text) => Ok((name, text)),
+            None => {
+                let found = format!("{} for {name}", describe(value));
+                Err(self.wrong(key, OF_STRINGS, found, &headers_example(key)))
+            }
+        };
+        self.header_items(key, item)?
+            .into_iter()
+            .map(text)
+            .collect()
+    }
+
+    /// The entries of a table of headers: the name, the name as it is written, the value.
+    fn header_items(
+        &self,
+        key: &str,
+        item: &'a Item,
+    ) -> Result<Vec<(HeaderName, &'a str, &'a Item)>, ConfigError> {
+        let example = headers_example(key);
         let table = item
             .as_table_like()
-            .ok_or_else(|| self.wrong(key, expected, describe(item), &example))?;
-        let mut texts = Vec::new();
-        for (name, value) in table.iter() {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
-                self.wrong(key, expected, format!("{name:?}, no header name"), &example)
+            .ok_or_else(|| self.wrong(key, OF_STRINGS, describe(item), &example))?;
+        let mut items = Vec::new();
+        for (written, value) in table.iter() {
+            let name = HeaderName::from_bytes(written.as_bytes()).map_err(|_| {
+                let found = format!("{written:?}, no header name");
+                self.wrong(key, OF_STRINGS, found, &example)
             })?;
             if is_framing(&name) {
                 let found = format!("{name}, which belongs to the connection");
                 return Err(self.wrong(key, "headers of the request", found, &example));
             }
-            let Some(text) = value.as_str() else {
-                let found = format!("{} for {name}", describe(value));
-                return Err(self.wrong(key, expected, found, &example));
-            };
-            texts.push((name, text));
+            items.push((name, written, value));
         }
-        Ok(texts)
+        Ok(items)
     }
+}
+
+fn headers_example(key: &str) -> String {
+    format!("{key} = {{ X-Team = \"search\" }}")
 }
 
 /// Whether a header says how the message travels; the connection writes it, nobody configures it
@@ -104,3 +174,5 @@ pub(in crate::config) fn is_framing(name: &HeaderName) -> bool {
     ]
     .contains(name)
 }
+
+const OF_STRINGS: &str = "a table of header names and strings";

@@ -52,55 +52,59 @@ fn every_key_that_is_read_is_on_the_page_and_no_other() {
     let Some(page) = page() else {
         return;
     };
+    for (heading, keys) in asked_of_server().into_iter().chain(asked_of_all()) {
+        assert_eq!(documented(&page, heading), keys, "{heading}");
+    }
+}
+
+/// The tables of one server.
+fn asked_of_server() -> [(&'static str, Vec<String>); 5] {
     let workload = asked("env = \"T\"", |section, home| {
         drop(AssertionSettings::read(section, home).expect("a source"));
         drop(oauth::read_issuer(section, "issuer"));
     });
-    for (heading, keys) in [
-        (
-            "`[mcp_servers.NAME]`",
-            asked("url = \"https://m.example\"", |section, home| {
-                drop(ServerConfig::read("a".to_owned(), section, home).expect("a server"));
-            }),
-        ),
-        (
-            "`[mcp_servers.NAME.oauth]`",
-            asked("client_id = \"i\"", |section, home| {
-                drop(OAuthSettings::read(section, home).expect("settings"));
-            }),
-        ),
+    let endpoints = asked("token_endpoint = \"https://as.example\"", |section, _| {
+        let flow = FlowSettings::ClientCredentials;
+        drop(EndpointSettings::read(section, &flow).expect("endpoints"));
+    });
+    let provider = asked(
+        "issuer = \"https://sso.example\"\nclient_id = \"desk\"",
+        |section, home| {
+            let settings = IdentityProviderSettings::read(section, home);
+            drop(settings.expect("a provider"));
+        },
+    );
+    let server = asked("url = \"https://m.example\"", |section, home| {
+        drop(ServerConfig::read("a".to_owned(), section, home).expect("a server"));
+    });
+    let oauth = asked("client_id = \"i\"", |section, home| {
+        drop(OAuthSettings::read(section, home).expect("settings"));
+    });
+    [
+        ("`[mcp_servers.NAME]`", server),
+        ("`[mcp_servers.NAME.oauth]`", oauth),
+        ("`[mcp_servers.NAME.oauth.endpoints]`", endpoints),
         ("`[mcp_servers.NAME.oauth.workload]`", workload),
-        (
-            "`[mcp_servers.NAME.oauth.identity_provider]`",
-            asked(
-                "issuer = \"https://sso.example\"\nclient_id = \"desk\"",
-                |section, home| {
-                    let settings = IdentityProviderSettings::read(section, home);
-                    drop(settings.expect("a provider"));
-                },
-            ),
-        ),
-        (
-            "`[store]`",
-            asked("", |section, home| {
-                drop(StoreSettings::read(section, home).expect("settings"));
-            }),
-        ),
-        (
-            "`[store.postgres]`",
-            asked("url_env = \"U\"", |section, home| {
-                drop(PostgresSettings::read(section, home).expect("settings"));
-            }),
-        ),
-        (
-            "`[network]`",
-            asked("", |section, home| {
-                drop(NetworkSettings::read(section, home).expect("settings"));
-            }),
-        ),
-    ] {
-        assert_eq!(documented(&page, heading), keys, "{heading}");
-    }
+        ("`[mcp_servers.NAME.oauth.identity_provider]`", provider),
+    ]
+}
+
+/// The tables for all servers.
+fn asked_of_all() -> [(&'static str, Vec<String>); 3] {
+    let store = asked("", |section, home| {
+        drop(StoreSettings::read(section, home).expect("settings"));
+    });
+    let postgres = asked("url_env = \"U\"", |section, home| {
+        drop(PostgresSettings::read(section, home).expect("settings"));
+    });
+    let network = asked("", |section, home| {
+        drop(NetworkSettings::read(section, home).expect("settings"));
+    });
+    [
+        ("`[store]`", store),
+        ("`[store.postgres]`", postgres),
+        ("`[network]`", network),
+    ]
 }
 
 #[test]
