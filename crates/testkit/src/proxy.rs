@@ -9,16 +9,21 @@ use std::{
 
 use http::Method;
 use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_rustls::TlsAcceptor;
 
-use crate::Error;
+use crate::{
+    CertificateAuthority, Error,
+    tls::{self, ClientCertificates},
+};
 
 mod tunnel;
 
 /// A forward proxy on 127.0.0.1 that reaches loopback addresses only.
 ///
-/// It speaks plain HTTP/1.1 to its clients and stops when it is dropped.
+/// It speaks HTTP/1.1 to its clients, plain or over TLS, and stops when it is dropped.
 pub struct Proxy {
     address: SocketAddr,
+    scheme: &'static str,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
@@ -28,6 +33,7 @@ pub struct Proxy {
 pub struct ProxyBuilder {
     routes: HashMap<String, SocketAddr>,
     credentials: Option<(String, String)>,
+    authority: Option<CertificateAuthority>,
 }
 
 /// What a client asked the proxy for.
@@ -74,7 +80,7 @@ impl Proxy {
     /// The proxy's URL, as `HTTPS_PROXY` wants it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Everything asked for so far, in order.
@@ -112,11 +118,20 @@ impl ProxyBuilder {
         self
     }
 
+    /// Is asked over TLS alone, with a certificate of `authority` for `localhost` and `127.0.0.1`:
+    /// an `https://` proxy.
+    #[must_use]
+    pub fn tls(mut self, authority: &CertificateAuthority) -> Self {
+        self.authority = Some(authority.clone());
+        self
+    }
+
     /// Opens the port and starts to answer. Needs a Tokio runtime.
     ///
     /// # Errors
-    /// [`Error::Listen`] if no port can be opened.
+    /// [`Error::Listen`] if no port can be opened, [`Error::Certificate`] if no certificate can be made.
     pub async fn start(self) -> Result<Proxy, Error> {
+        let acceptor = self.authority.as_ref().map(acceptor).transpose()?;
         let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let failed = |source| Error::Listen {
             address: wanted,
@@ -129,13 +144,22 @@ impl ProxyBuilder {
             credentials: self.credentials,
             requests: Mutex::default(),
         });
-        let task = tokio::spawn(tunnel::accept(listener, Arc::clone(&shared)));
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
+        let task = tokio::spawn(tunnel::accept(listener, acceptor, Arc::clone(&shared)));
         Ok(Proxy {
             address,
+            scheme,
             shared,
             task,
         })
     }
+}
+
+fn acceptor(authority: &CertificateAuthority) -> Result<TlsAcceptor, Error> {
+    let identity = authority.issue_server(&["localhost", "127.0.0.1"])?;
+    // What follows on the connection is the tunnel's.
+    let config = tls::server_config(&identity, &ClientCertificates::NotAsked, true)?;
+    Ok(TlsAcceptor::from(config))
 }
 
 impl Shared {
@@ -163,6 +187,7 @@ impl fmt::Debug for ProxyBuilder {
         f.debug_struct("ProxyBuilder")
             .field("routes", &self.routes)
             .field("credentials", &self.credentials.is_some())
+            .field("tls", &self.authority.is_some())
             .finish()
     }
 }

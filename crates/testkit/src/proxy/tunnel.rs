@@ -9,16 +9,22 @@ use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, client::conn::http1 as client, server::conn::http1 as server};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
+use tokio_rustls::TlsAcceptor;
 
 use super::{ProxyRequest, Shared};
 
 type Body = UnsyncBoxBody<Bytes, hyper::Error>;
 
 /// Accepts until aborted; aborting also ends the open connections and tunnels.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+pub(super) async fn accept(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+) {
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
@@ -27,14 +33,28 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 };
-                open.spawn(connection(stream, Arc::clone(&shared)));
+                open.spawn(secured(stream, acceptor.clone(), Arc::clone(&shared)));
             }
             Some(_) = open.join_next() => {}
         }
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+async fn secured(stream: TcpStream, acceptor: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    let Some(acceptor) = acceptor else {
+        return connection(stream, shared).await;
+    };
+    // Who does not trust the certificate knows why; here there is nobody to tell.
+    let handshake = tokio::time::timeout(CONNECT_LIMIT, acceptor.accept(stream)).await;
+    if let Ok(Ok(stream)) = handshake {
+        connection(stream, shared).await;
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    shared: Arc<Shared>,
+) {
     // A tunnel runs in this task, so that it ends with the proxy.
     let (tunnel, mut tunnels) = tokio::sync::mpsc::channel(1);
     let service = hyper::service::service_fn(move |request| {

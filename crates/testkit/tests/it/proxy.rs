@@ -1,7 +1,7 @@
 //! The forward proxy, spoken to by hand.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use doorkey_testkit::{AuthorizationServer, Proxy, ProxyRequest};
+use doorkey_testkit::{AuthorizationServer, CertificateAuthority, Client, Proxy, ProxyRequest};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -129,4 +129,25 @@ async fn a_dropped_proxy_refuses_connections() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     panic!("the port is still open");
+}
+
+#[tokio::test]
+async fn a_proxy_over_tls_answers_nobody_who_does_not_trust_it_or_speaks_in_the_clear() {
+    let ca = CertificateAuthority::new().unwrap();
+    let proxy = Proxy::builder().tls(&ca).start().await.unwrap();
+    assert!(proxy.url().starts_with("https://127.0.0.1:"), "{proxy:?}");
+
+    // A request that names no host behind the proxy is the proxy's own to refuse.
+    let answer = Client::new().trusting(&ca).get(&proxy.url()).await.unwrap();
+    assert_eq!(answer.status, 400);
+    Client::new().get(&proxy.url()).await.unwrap_err();
+
+    let mut stream = TcpStream::connect(proxy.addr()).await.unwrap();
+    let head = get("http://127.0.0.1:1/", "");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // An alert and an end, or an end alone.
+    drop(stream.read_to_end(&mut answer).await);
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    assert_eq!(summary(&proxy).len(), 1);
 }
