@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use futures_core::{Stream, stream::BoxStream};
-use futures_util::{StreamExt, future::ready};
+use futures_util::{StreamExt, future::ready, stream};
 use rmcp::{
     model::{JsonRpcError, RequestId},
     transport::streamable_http_client::SseError,
@@ -16,7 +16,7 @@ use crate::reply::Quoting;
 
 /// Events of `bytes`, none of them larger than `limit` bytes.
 ///
-/// After the first error the stream ends. `on_oversize` is called when an event passed the limit, with the id
+/// After the first error the stream ends, and what came before it comes before it, however the bytes are cut. `on_oversize` is called when an event passed the limit, with the id
 /// a reconnect would resume from: `resumed_from`, or the id of the last event that was complete.
 pub(crate) fn bounded_events<S, E>(
     bytes: S,
@@ -30,18 +30,17 @@ where
 {
     let mut limiter = EventLimiter::new(limit);
     let bounded = bytes
-        .map(move |chunk| {
-            let chunk = chunk.map_err(|error| StreamFault::Read(Box::new(error)))?;
-            limiter.observe(&chunk)?;
-            Ok(chunk)
-        })
-        .scan(false, |failed, item: Result<Bytes, StreamFault>| {
-            let past_failure = std::mem::replace(failed, item.is_err());
-            ready((!past_failure).then_some(item))
+        .map(|chunk| chunk.map_err(|error| StreamFault::Read(Box::new(error))))
+        .flat_map(|chunk| stream::iter(lines(chunk)))
+        .map(move |line| {
+            let line: Bytes = line?;
+            limiter.observe(&line)?;
+            Ok::<_, StreamFault>(line)
         });
+    let bounded = until_failure(bounded);
     let mut last_id = resumed_from;
     let mut on_oversize = Some(on_oversize);
-    SseStream::from_bytes_stream(bounded)
+    until_failure(SseStream::from_bytes_stream(bounded))
         .map(move |item| {
             match &item {
                 Ok(Sse { id: Some(id), .. }) => last_id = Some(id.clone()),
@@ -89,6 +88,33 @@ pub(crate) fn answering(
 /// The JSON-RPC error that an event carries.
 pub(crate) fn rpc_error(event: &Sse) -> Option<JsonRpcError> {
     serde_json::from_str(event.data.as_deref()?).ok()
+}
+
+/// The items up to the first failure, and that.
+fn until_failure<T, E>(
+    items: impl Stream<Item = Result<T, E>>,
+) -> impl Stream<Item = Result<T, E>> {
+    items.scan(false, |failed, item| {
+        let past_failure = std::mem::replace(failed, item.is_err());
+        ready((!past_failure).then_some(item))
+    })
+}
+
+/// A chunk cut after each end of a line. The parser gives up the rest of a chunk when a line is wrong, and tells of that
+/// line before the events that it read above it.
+fn lines(chunk: Result<Bytes, StreamFault>) -> Vec<Result<Bytes, StreamFault>> {
+    let mut rest = match chunk {
+        Ok(rest) => rest,
+        failure @ Err(_) => return vec![failure],
+    };
+    let mut lines = Vec::new();
+    while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+        lines.push(Ok(rest.split_to(end + 1)));
+    }
+    if !rest.is_empty() {
+        lines.push(Ok(rest));
+    }
+    lines
 }
 
 fn is_oversize(error: &SseError) -> bool {
@@ -169,8 +195,6 @@ mod tests {
         sync::{Arc, Mutex},
     };
 
-    use futures_util::stream;
-
     use super::*;
 
     fn chunks(text: &str, size: usize) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
@@ -218,6 +242,26 @@ mod tests {
         let error = events[1].as_ref().unwrap_err().to_string();
         assert!(error.contains("maximum size of 16 bytes"), "{error}");
         assert_eq!(reported.lock().unwrap().as_deref(), Some("7"));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_line_and_one_too_long_end_the_stream_after_the_events_above_them() {
+        let long = "data: too long for the limit of thirty-two bytes";
+        for (wrong, size) in [1, 2, 3, 1000]
+            .map(|size| [("no field", size), (long, size)])
+            .concat()
+        {
+            let text = format!("data: a\r\n\r\ndata: b\n\n{wrong}\ndata: c\n\n");
+            let events = bounded_events(chunks(&text, size), 32, None, |_| {});
+            let events: Vec<_> = events.collect().await;
+            let data = |index: usize| events[index].as_ref().unwrap().data.clone();
+            assert_eq!(events.len(), 3, "in pieces of {size}: {events:?}");
+            assert_eq!(
+                (data(0), data(1)),
+                (Some("a".to_owned()), Some("b".to_owned()))
+            );
+            assert!(events[2].is_err());
+        }
     }
 
     #[tokio::test]
