@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use doorkey_http::clean_text;
 use toml_edit::{Item, Key, TableLike};
 use url::Url;
 
@@ -341,9 +342,11 @@ impl<'a> Section<'a> {
         self.wrong(key, expected, "nothing", example)
     }
 
+    /// For people: TOML lets a key hold whatever a terminal would obey.
     pub(super) fn dotted(&self, key: &str) -> String {
+        let key = clean_text(key, LONGEST_KEY);
         match self.name.as_str() {
-            "" => key.to_owned(),
+            "" => key,
             name => format!("{name}.{key}"),
         }
     }
@@ -386,4 +389,6 @@ fn first_span(item: &Item) -> Option<std::ops::Range<usize>> {
         .find_map(|(_, item)| item.span())
 }
 
+/// Characters of a key that are shown.
+const LONGEST_KEY: usize = 200;
 const DAY_SECONDS: f64 = 86_400.0;

@@ -188,6 +188,16 @@ fn unknown_keys_are_reported_and_harmless() {
 }
 
 #[test]
+fn a_key_that_a_terminal_would_obey_is_shown_without_its_escapes() {
+    let text = "[mcp_servers.a]\nurl = \"https://m.example\"\n\"\\u001b[31mred\" = 1\n";
+    let config = parse(text).expect("a configuration");
+    let [warning] = config.warnings() else {
+        panic!("{:?}", config.warnings());
+    };
+    assert_eq!(warning.key, "mcp_servers.a.red");
+}
+
+#[test]
 fn local_programs_are_left_alone() {
     let config = parse(
         "[mcp_servers.files]\ncommand = \"files\"\nargs = [\"x\"]\n\
