@@ -29,7 +29,7 @@ pub(crate) struct Step {
 pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "test",
-        sources: &["crates/", "xtask/"],
+        sources: &["crates/", "xtask/", "tests/fuzz/"],
     },
     Step {
         name: "integration",

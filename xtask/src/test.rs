@@ -1,7 +1,7 @@
 //! `test`: the unit, doc and own integration tests of every crate.
 //!
-//! The packages under `tests/` have steps of their own. All features are on, as they are for `lint`: build scripts and
-//! procedural macros are then built once for both.
+//! The packages under `tests/` have steps of their own, but for the fuzz targets: here they replay what they keep. All
+//! features are on, as they are for `lint`: build scripts and procedural macros are then built once for both.
 
 use crate::failure::Failure;
 use crate::process::minutes;
@@ -9,7 +9,7 @@ use crate::ran;
 use crate::step::Report;
 use crate::workspace::{Workspace, members_under};
 
-/// Tests every member outside `tests/`.
+/// Tests every member outside `tests/`, and the fuzz targets.
 pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     let members = workspace.members()?;
     let mut call = workspace
@@ -21,7 +21,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
             "--no-fail-fast",
         ])
         .limit(minutes(40));
-    for package in members_under("tests", &members) {
+    let mut others = members_under("tests", &members);
+    others.retain(|package| package.name.as_str() != FUZZ);
+    for package in others {
         call = call.args(["--exclude", package.name.as_str()]);
     }
     let (counts, record) = ran::tests("test", &call, &[], workspace)?;
@@ -31,6 +33,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
         counts,
     })
 }
+
+/// The package that replays what fuzzing found.
+const FUZZ: &str = "fuzz";
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,5 @@
+//! Fuzz target: the query of a callback.
+
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::callback_query);

@@ -1,0 +1,5 @@
+//! Fuzz target: `config.toml`.
+
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::config);

@@ -1,0 +1,5 @@
+//! Fuzz target: the answer to a registration.
+
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(fuzz::registration_answer);
