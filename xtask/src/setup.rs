@@ -86,6 +86,21 @@ pub(crate) const TOOLS: &[Tool] = &[
         at_least: 40,
         steps: &["services"],
     },
+    Tool {
+        program: "chromium",
+        folders: &[],
+        package: "chromium",
+        at_least: 120,
+        steps: &["integration"],
+    },
+    Tool {
+        // Of the same source as the browser, and of the same version.
+        program: "chromedriver",
+        folders: &[],
+        package: "chromium-driver",
+        at_least: 120,
+        steps: &["integration"],
+    },
 ];
 
 /// Makes every tool available that this run needs.
@@ -353,6 +368,14 @@ mod tests {
                 Some(15),
             ),
             ("gnome-keyring-daemon: 42.1", Some(42)),
+            (
+                "Chromium 148.0.7778.167 built on Debian GNU/Linux 12 (bookworm)",
+                Some(148),
+            ),
+            (
+                "ChromeDriver 148.0.7778.167 (65db666ac2cf205fcc36db8bb5b9cd87f94808ac)",
+                Some(148),
+            ),
             ("no number", None),
         ];
         for (said, expected) in cases {

@@ -111,9 +111,9 @@ fn respond(page: Page<'_>, login: &Login) -> Response<Full<Bytes>> {
     let status = match page {
         Page::NotHere => StatusCode::NOT_FOUND,
         Page::OtherMethod => StatusCode::METHOD_NOT_ALLOWED,
-        Page::Ignored | Page::Refused(_) => StatusCode::BAD_REQUEST,
-        Page::Over => StatusCode::GONE,
-        Page::Accepted | Page::SeeProgram => StatusCode::OK,
+        Page::Ignored => StatusCode::BAD_REQUEST,
+        // The answer was understood, whatever it said.
+        Page::Accepted | Page::Refused(_) | Page::SeeProgram | Page::Over => StatusCode::OK,
     };
     let mut response = Response::new(Full::new(Bytes::from(page::render(page, login))));
     *response.status_mut() = status;

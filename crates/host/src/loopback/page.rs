@@ -60,7 +60,7 @@ pub(super) fn render(page: Page<'_>, login: &Login) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n\
          <body>\n<main class=\"{kind}\">\n<h1>{title}</h1>\n<p>{happened}</p>\n{said}\n\
-         <p class=\"todo\">{todo}</p>\n{again}\n</main>\n</body>\n</html>\n"
+         <p class=\"todo\">{todo}</p>\n{again}\n<footer>{FOOTER}</footer>\n</main>\n</body>\n</html>\n"
     )
 }
 
@@ -115,13 +115,14 @@ fn happened(page: Page<'_>, login: &Login) -> String {
 fn todo(page: Page<'_>) -> &'static str {
     match page {
         Page::Accepted => {
-            "Close this tab and go back to the program. It finishes the sign-in and says when you are signed in."
+            "Close this tab and go back to the program that you started from. It finishes the sign-in and says \
+             when you are signed in."
         }
         Page::Refused(_) => {
-            "Close this tab and go back to the program. It says what can be done about it."
+            "Close this tab and go back to the program that you started from. It says what can be done about it."
         }
         Page::SeeProgram | Page::Over => {
-            "Close this tab and go back to the program. It says how the sign-in ended."
+            "Close this tab and go back to the program that you started from. It says how the sign-in ended."
         }
         Page::Ignored | Page::OtherMethod | Page::NotHere => {
             "Close this tab. The program is still waiting: use the page that it opened last, or the address \
@@ -159,7 +160,9 @@ h1{font-size:1.75rem;line-height:1.2;margin:0 0 1rem;padding-left:.75rem;border-
 .good h1{border-color:var(--good)}.bad h1{border-color:var(--bad)}\
 blockquote,pre{margin:0 0 1rem;padding:.75rem 1rem;border:1px solid var(--line);border-radius:.5rem;\
 background:var(--quiet);white-space:pre-wrap}\
-pre{font-family:ui-monospace,monospace;font-size:1rem}.todo{font-weight:600}";
+pre{font-family:ui-monospace,monospace;font-size:1rem}.todo{font-weight:600}\
+footer{margin-top:2rem;color:var(--other);font-size:.9375rem}";
+const FOOTER: &str = "This page comes from a program on this computer, not from a website.";
 const MESSAGE_CHARACTERS: usize = 400;
 
 #[cfg(test)]

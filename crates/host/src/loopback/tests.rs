@@ -64,7 +64,7 @@ async fn a_callback_reaches_the_login_and_its_verdict_the_page() {
             CallbackVerdict::Refused {
                 message: "<b>denied</b>".to_owned(),
             },
-            "400",
+            "200",
             "&lt;b&gt;denied",
         ),
         (CallbackVerdict::Accepted, "200", "Approved"),
@@ -343,7 +343,7 @@ async fn a_callback_that_comes_as_the_login_ends_is_too_late() {
     let callback = tokio::time::timeout(LIMIT, channel.next()).await;
     drop((callback.expect("in time").expect("one"), channel));
     let page = page.await.expect("a page");
-    assert!(page.starts_with("HTTP/1.1 410 "), "{page}");
+    assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
     for text in [
         "Too late",
         "<strong>https://mcp.example/mcp</strong>",

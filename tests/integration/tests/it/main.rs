@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails, and shows what it saw"
 )]
 
+mod browser;
 mod budgets;
 mod crash;
 mod document;
