@@ -1,38 +1,17 @@
-//! `deny`: banned crates, licences and sources, by a cargo-deny of one pinned version.
-//!
-//! It lives in the target directory, so that nothing is installed into the home of whoever runs this. Advisories are
-//! left out: see `deny.toml`.
-
-use std::path::Path;
+//! `deny`: banned crates, licences and sources, by a pinned cargo-deny. Advisories are left out: see `deny.toml`.
 
 use toml_edit::{DocumentMut, Item, Value};
 
 use crate::failure::{Failure, Violation};
 use crate::process::{Call, minutes};
 use crate::step::Report;
+use crate::tools::Pinned;
 use crate::workspace::Workspace;
 
 /// Installs cargo-deny if its pinned version is not there, and runs it without the network.
 pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     Failure::unless_empty(weakened(&workspace.toml(SETTINGS)?))?;
-    let root = workspace.members()?.target_directory.join("tools");
-    let program = root
-        .join("bin")
-        .join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
-    if !is_pinned(&said_version(program.as_std_path(), workspace)) {
-        workspace
-            .cargo(&[
-                "install",
-                "--locked",
-                "cargo-deny",
-                "--version",
-                VERSION,
-                "--force",
-            ])
-            .args(["--root", root.as_str()])
-            .limit(minutes(30))
-            .show()?;
-    }
+    let program = CARGO_DENY.installed(workspace)?;
     workspace
         .cargo(&["fetch", "--locked"])
         .limit(minutes(10))
@@ -44,17 +23,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     Ok(Report::note(
         "bans, licences and sources hold; advisories are not checked",
     ))
-}
-
-fn said_version(program: &Path, workspace: &Workspace) -> String {
-    let call = Call::new(program, workspace.root()).args(["--version"]);
-    // Not there, or broken: it is installed anew.
-    call.capture().unwrap_or_default()
-}
-
-/// Whether `cargo-deny --version` says the pinned one.
-fn is_pinned(said: &str) -> bool {
-    said.trim().strip_prefix("cargo-deny ") == Some(VERSION)
 }
 
 /// What `deny.toml` must forbid for this step to mean anything.
@@ -122,20 +90,15 @@ fn weakened(settings: &DocumentMut) -> Vec<Violation> {
 
 const BANNED: &[&str] = &["native-tls", "openssl", "openssl-sys", "ring"];
 const SETTINGS: &str = "deny.toml";
-const VERSION: &str = "0.20.2";
+const CARGO_DENY: Pinned = Pinned {
+    name: "cargo-deny",
+    version: "0.20.2",
+};
 const CHECK: &[&str] = &["--offline", "check", "bans", "licenses", "sources"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_pinned_version_will_do() {
-        assert!(is_pinned("cargo-deny 0.20.2\n"));
-        for said in ["", "cargo-deny 0.20.20", "cargo-deny 0.19.0", "0.20.2"] {
-            assert!(!is_pinned(said), "{said}");
-        }
-    }
 
     #[test]
     fn settings_that_let_something_in_are_found() {

@@ -19,6 +19,7 @@ mod deny;
 mod failure;
 #[cfg(test)]
 mod fixture;
+mod fuzz;
 mod integration;
 mod interop;
 mod layers;
@@ -33,6 +34,7 @@ mod services;
 mod setup;
 mod step;
 mod test;
+mod tools;
 mod workspace;
 
 use std::process::ExitCode;

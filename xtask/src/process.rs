@@ -90,6 +90,13 @@ impl Call {
         }
     }
 
+    /// Runs the command out of sight; `heard` gets each line of stdout and stderr in the order in which they were written.
+    pub(crate) fn hear(&self, heard: &mut dyn FnMut(&str)) -> Result<(), Failure> {
+        println!("$ {self}");
+        self.run(Stderr::WithStdout, heard)
+            .map_err(|(ending, said)| self.failure(ending, said, Counts::default()))
+    }
+
     /// Returns the command's stdout and leaves its stderr in sight of the person.
     pub(crate) fn show_stderr(&self) -> Result<String, Failure> {
         println!("$ {self}");

@@ -36,6 +36,14 @@ pub(crate) const TOOLS: &[Tool] = &[
         steps: &["manifest"],
     },
     Tool {
+        // libFuzzer is C++.
+        program: "g++",
+        folders: &[],
+        package: "g++",
+        at_least: 9,
+        steps: &["fuzz"],
+    },
+    Tool {
         program: "node",
         folders: &[],
         package: "nodejs",

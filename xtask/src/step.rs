@@ -4,8 +4,8 @@ use crate::counts::Counts;
 use crate::failure::Failure;
 use crate::workspace::Workspace;
 use crate::{
-    alone, conformance, deny, integration, interop, layers, lint, lock, manifest, requirements,
-    services, setup, test,
+    alone, conformance, deny, fuzz, integration, interop, layers, lint, lock, manifest,
+    requirements, services, setup, test,
 };
 
 /// One named step.
@@ -96,6 +96,12 @@ pub(crate) const ALL: &[Step] = &[
         about: "the whole stack together, and parity with rmcp's own client",
         cheap: false,
         run: integration::run,
+    },
+    Step {
+        name: "fuzz",
+        about: "each fuzz target for a few seconds, by a pinned cargo-fuzz (needs g++)",
+        cheap: false,
+        run: fuzz::run,
     },
     Step {
         name: "services",
