@@ -9,12 +9,18 @@ use url::{Host, Url};
 
 /// Proxies for https and http requests, and the hosts that are asked directly.
 ///
+/// An `https://` proxy is itself asked over TLS: its certificate is verified against the profile's
+/// roots, and the client certificate is shown to it when it asks. Its credentials go into
+/// `Proxy-Authorization` of the `CONNECT` alone; servers behind it never see them.
+///
 /// Nothing is taken from the environment, and no host is exempt by itself: to keep `localhost`
 /// direct, name it.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ProxyRules {
-    /// The proxy for https URLs, by `CONNECT` (RFC 9110 §9.3.6).
+    /// The proxy for https URLs, by `CONNECT` (RFC 9110 §9.3.6). A URL whose host is an IPv6 literal gets
+    /// no further than the tunnel and fails as [`Error::Connect`](crate::Error::Connect): ask such a host
+    /// directly, by [`no_proxy`](Self::no_proxy).
     pub https: Option<ProxyUrl>,
     /// The proxy for http URLs.
     pub http: Option<ProxyUrl>,

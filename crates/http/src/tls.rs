@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rustls::client::WantsClientCert;
 use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, ConfigBuilder, InconsistentKeys, RootCertStore};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::ExposeSecret;
 
@@ -97,8 +98,16 @@ fn with_identity(
         .chain()
         .map(|der| CertificateDer::from(der.to_vec()))
         .collect();
-    let key = PrivateKeyDer::try_from(identity.key().expose_secret().to_vec())?;
-    Ok(builder.with_client_auth_cert(chain, key)?)
+    // Lent, not copied: rustls does not wipe the copies that it is given.
+    let key = PrivateKeyDer::try_from(identity.key().expose_secret())?;
+    let certified = CertifiedKey::new(chain, aws_lc_rs::sign::any_supported_type(&key)?);
+    match certified.keys_match() {
+        // Not every kind of key tells.
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+        Err(other) => return Err(other.into()),
+    }
+    let resolver = SingleCertAndKey::from(certified);
+    Ok(builder.with_client_cert_resolver(Arc::new(resolver)))
 }
 
 /// A configured root that is no certificate.
