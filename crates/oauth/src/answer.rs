@@ -3,11 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use doorkey_discovery::{JsonError, JsonObject};
 use doorkey_http::{Leg, RedactedUrl, SentSecrets, clean_text};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use zeroize::Zeroize as _;
 
 use crate::error::Error;
 use crate::protocol_error::ProtocolError;
@@ -46,7 +48,9 @@ impl Answer {
     /// The same answer to a request that had these secrets in its body too, none of which it will
     /// show.
     pub(crate) fn to(mut self, secrets: &[SecretString]) -> Self {
-        self.sent = secrets.iter().fold(self.sent, SentSecrets::and);
+        self.sent = secrets
+            .iter()
+            .fold(std::mem::take(&mut self.sent), SentSecrets::and);
         self
     }
 
@@ -81,15 +85,22 @@ impl Answer {
         Ok(object)
     }
 
-    /// The body as a JSON object.
+    /// The body as a JSON object that says of each member that is read but one thing.
     ///
     /// # Errors
     /// [`Error::UnreadableResponse`] with the status and the start of the body, cleaned.
     pub(crate) fn object(&self) -> Result<Map<String, Value>, Error> {
-        match serde_json::from_slice(&self.body) {
-            Ok(Value::Object(object)) => Ok(object),
-            Ok(_) => Err(self.unreadable("the body is JSON, but not an object")),
-            Err(cause) => Err(self.not_json(cause)),
+        let object = match JsonObject::parse(&self.body) {
+            Ok(object) => object,
+            Err(JsonError::Malformed(cause)) => return Err(self.not_json(cause)),
+            Err(JsonError::NotAnObject) => {
+                return Err(self.unreadable("the body is JSON, but not an object"));
+            }
+            Err(error) => return Err(self.unreadable(&format!("the body cannot be used: {error}"))),
+        };
+        match object.repeated(&MEMBERS) {
+            Some(name) => Err(self.unreadable(&format!("`{name}` occurs in it more than once"))),
+            None => Ok(object.into_members()),
         }
     }
 
@@ -133,16 +144,26 @@ impl Answer {
     }
 }
 
-/// Seconds or a date (RFC 9110 §10.2.3); a date in the past is no wait at all.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match text.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => {
-            let date = httpdate::parse_http_date(text).ok()?;
-            Some(date.duration_since(now).unwrap_or_default())
+/// What is wiped after use, as far as nobody else holds it.
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Ok(mut body) = std::mem::take(&mut self.body).try_into_mut() {
+            body.as_mut().zeroize();
         }
     }
+}
+
+/// Seconds or a date (RFC 9110 §10.2.3); a date in the past is no wait at all, and a wait of more than a day is cut.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let asked = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            date.duration_since(now).unwrap_or_default()
+        }
+    };
+    Some(asked.min(LONGEST_WAIT))
 }
 
 /// The text between the tags of a page, good enough to say what an HTML error page says.
@@ -158,6 +179,38 @@ fn without_markup(text: &str) -> String {
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// What is read of the answers of every endpoint (RFC 6749 §5, RFC 7591 §3.2, RFC 8628 §3.2, RFC 8693 §2.2, RFC 9126 §2.2).
+const MEMBERS: [&str; 27] = [
+    "access_token",
+    "client_id",
+    "client_secret",
+    "client_secret_expires_at",
+    "device_code",
+    "error",
+    "error_description",
+    "error_uri",
+    "expires_in",
+    "grant_types",
+    "id_token",
+    "interval",
+    "issued_token_type",
+    "message",
+    "ok",
+    "redirect_uris",
+    "refresh_token",
+    "registration_access_token",
+    "registration_client_uri",
+    "request_uri",
+    "scope",
+    "token_endpoint_auth_method",
+    "token_type",
+    "user_code",
+    "verification_uri",
+    "verification_uri_complete",
+    "verification_url",
+];
+/// Nobody is told to come back later than that.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 const EXCERPT_READ: usize = 2048;
 const EXCERPT_SHOWN: usize = 200;
 
@@ -209,6 +262,44 @@ mod tests {
         );
         assert_eq!(at("Sun, 09 Sep 2001 01:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(at("soon"), None);
+        let day = Some(Duration::from_secs(24 * 60 * 60));
+        assert_eq!(at("18446744073709551615"), day);
+        assert_eq!(at("Fri, 31 Dec 9999 23:59:59 GMT"), day);
+        for absurd in ["-1", "NaN", "1e308", "1.5", "99999999999999999999999", ""] {
+            assert_eq!(at(absurd), None, "{absurd}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_there_once_or_the_answer_is_not_believed() {
+        for (body, told) in [
+            (
+                r#"{"access_token":"a","access_token":"b"}"#,
+                "`access_token` occurs in it more than once",
+            ),
+            (
+                r#"{"token_type":"Bearer","token\u005ftype":"DPoP"}"#,
+                "`token_type` occurs in it more than once",
+            ),
+            (
+                r#"{"error":"invalid_grant","error":"invalid_client"}"#,
+                "`error` occurs in it more than once",
+            ),
+            (
+                r#"{"client_id":null,"client_id":"x"}"#,
+                "`client_id` occurs in it more than once",
+            ),
+        ] {
+            for status in [200, 400] {
+                let error = answer(status, body, &[]).object().unwrap_err().to_string();
+                assert!(error.ends_with(told), "{error}");
+            }
+        }
+        // What nobody reads does no harm.
+        assert!(answer(200, r#"{"x":1,"x":2}"#, &[]).object().is_ok());
+        let deep = format!(r#"{{"x":{}1{}}}"#, "[".repeat(40), "]".repeat(40));
+        let error = answer(200, &deep, &[]).object().unwrap_err().to_string();
+        assert!(error.ends_with("nested deeper than 32 levels"), "{error}");
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(crate) struct AuthorizationRecord {
     pub(crate) resource: Option<String>,
     pub(crate) scopes: Scopes,
     pub(crate) created_at: SystemTime,
+    /// The reference to the request, where it was pushed.
+    pub(crate) request_uri: Option<SecretString>,
     /// What no answer may be shown to repeat.
     pub(crate) sent: SentSecrets,
 }
@@ -60,6 +62,7 @@ impl AuthorizationRecord {
             iss_advertised: plan.server.authorization_response_iss_parameter_supported,
             verifier: unguessable(random)?,
             sent: SentSecrets::default().and(&state),
+            request_uri: None,
             state,
             redirect_uri: plan.redirect_uri.to_owned(),
             client_id: plan.client_id.to_owned(),

@@ -208,6 +208,28 @@ pub enum Error {
         /// What discovery found.
         discovered: Issuer,
     },
+    /// A page that the authorization server names is not shown to anybody: a server may not have a browser opened
+    /// where it could not have a request sent (SEC-03, SEC-07).
+    #[error("the page that {issuer} names as `{member}` is not opened")]
+    PageRefused {
+        /// The authorization server.
+        issuer: Issuer,
+        /// The member of its metadata or answer that names the page.
+        member: &'static str,
+        /// The rule that it breaks, and the setting that allows it.
+        #[source]
+        source: Shared<doorkey_http::Error>,
+    },
+    /// The scopes that servers and configuration ask for do not fit into one request.
+    #[error(
+        "the scopes to ask {issuer} for are longer than {limit} bytes; the MCP server has to name fewer"
+    )]
+    TooManyScopes {
+        /// The authorization server.
+        issuer: Issuer,
+        /// How long they may be as one text, in bytes.
+        limit: usize,
+    },
     /// An endpoint URL is not fit for credentials.
     #[error("the {leg} URL {url} is refused")]
     Endpoint {
@@ -386,7 +408,7 @@ fn scope_text(required: &Scopes) -> String {
     if required.is_empty() {
         String::from("the server does not say which")
     } else {
-        required.to_string()
+        doorkey_http::clean_text(&required.to_string(), SHOWN_SCOPES)
     }
 }
 
@@ -407,6 +429,9 @@ fn redirect_rule(status: StatusCode) -> &'static str {
         _ => "only 307 and 308 are followed, because they keep a request as it is",
     }
 }
+
+/// Characters of a list of scopes in a message.
+const SHOWN_SCOPES: usize = 500;
 
 macro_rules! shared_cause {
     ($($variant:ident: $cause:ty),+ $(,)?) => {

@@ -7,6 +7,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use doorkey_discovery::Scopes;
 use doorkey_http::{Body, Leg, RedactedUrl, check_endpoint};
 use doorkey_store::ClientAuthMethod;
@@ -169,11 +170,7 @@ impl Form {
             source: Shared::new(source),
         })?;
         let (form, authorization) = self.authenticated(client, credential.into())?;
-        let mut body = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in &form.parameters {
-            body.append_pair(name, value.expose_secret());
-        }
-        let mut request = Request::new(Body::from(body.finish()));
+        let mut request = Request::new(form.body());
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri(&without_parameters(endpoint, &["resource"]))?;
         let headers = request.headers_mut();
@@ -186,6 +183,26 @@ impl Form {
             headers.insert(AUTHORIZATION, value);
         }
         Ok(request)
+    }
+
+    /// The encoded form, wiped when the last copy of it goes.
+    fn body(&self) -> Body {
+        // A text that grows leaves copies of what it held behind.
+        let mut body = form_urlencoded::Serializer::new(String::with_capacity(self.room()));
+        for (name, value) in &self.parameters {
+            body.append_pair(name, value.expose_secret());
+        }
+        let body = Zeroizing::new(body.finish().into_bytes());
+        Body::from(Bytes::from_owner(body))
+    }
+
+    /// More than the encoded form takes: three bytes stand for one at most.
+    fn room(&self) -> usize {
+        let size = |text: &str| 3 * text.len() + 1;
+        let sizes = self.parameters.iter();
+        sizes
+            .map(|(name, value)| size(name) + size(value.expose_secret()))
+            .sum()
     }
 
     fn authenticated(

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use doorkey_discovery::JsonObject;
 use doorkey_store::ClientAuthMethod;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
@@ -51,9 +52,11 @@ pub(crate) fn claims(jwt: &SecretString) -> Option<Map<String, Value>> {
         return None;
     };
     let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(claims)) => Some(claims),
-        _ => None,
+    let claims = JsonObject::parse(&bytes).ok()?;
+    match claims.repeated(&CLAIMS) {
+        // RFC 7519 §4: each name is there once.
+        Some(_) => None,
+        None => Some(claims.into_members()),
     }
 }
 
@@ -66,9 +69,23 @@ pub(crate) fn expiry(jwt: &SecretString) -> Option<SystemTime> {
 
 /// Whether a JWT has clearly expired: it says so, and not by so little that clocks may differ.
 pub(crate) fn has_expired(jwt: &SecretString, now: SystemTime) -> bool {
-    expiry(jwt).is_some_and(|end| end + LEEWAY <= now)
+    expiry(jwt)
+        .and_then(|end| end.checked_add(LEEWAY))
+        .is_some_and(|end| end <= now)
 }
 
+/// The claims that anything depends on.
+const CLAIMS: [&str; 9] = [
+    "aud",
+    "azp",
+    "email",
+    "exp",
+    "iss",
+    "name",
+    "nonce",
+    "preferred_username",
+    "sub",
+];
 /// How long a client assertion may be used (TOK-11).
 const ASSERTION_LIFETIME: Duration = Duration::from_secs(60);
 /// By how much two clocks may differ.
@@ -93,6 +110,8 @@ mod tests {
             (r#"{"exp":"soon"}"#, false),
             (r#"{"exp":-1}"#, false),
             (r#"{"exp":1e300}"#, false),
+            (r#"{"exp":9223372036854774784}"#, false),
+            (r#"{"exp":9000,"exp":9000}"#, false),
             ("{}", false),
             ("[]", false),
             ("no json", false),

@@ -70,6 +70,7 @@ mod jwt;
 mod key;
 mod layer;
 mod learned;
+mod member;
 mod person;
 mod protocol_error;
 mod random;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use doorkey_discovery::url_of_server;
 use doorkey_http::{SentSecrets, clean_text};
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ pub struct ProtocolError {
     pub code: String,
     /// The `error_description`, for people.
     pub description: Option<String>,
-    /// The `error_uri`: shown, never opened.
+    /// The `error_uri`, an https page (or http on loopback): shown, never opened. Any other is left out.
     pub uri: Option<String>,
 }
 
@@ -25,7 +26,9 @@ impl ProtocolError {
         Self {
             code: clean_text(code, CODE_LIMIT),
             description: description.and_then(|text| member(text, TEXT_LIMIT)),
-            uri: uri.and_then(|text| member(text, TEXT_LIMIT)),
+            uri: uri
+                .filter(|text| url_of_server(text).is_ok())
+                .and_then(|text| member(text, TEXT_LIMIT)),
         }
     }
 
@@ -144,6 +147,26 @@ const TEXT_LIMIT: usize = 500;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_about_an_error_is_a_page_or_nothing_err_08_sec_13() {
+        let uri = |uri| ProtocolError::new("server_error", None, Some(uri)).uri;
+        for page in ["https://as.example/help", "http://127.0.0.1:9/help"] {
+            assert_eq!(uri(page).as_deref(), Some(page));
+        }
+        for other in [
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "data:text/html,x",
+            "http://as.example/help",
+            "https://user:password@as.example/",
+            "https://as.example/\u{202e}",
+            "https://as.example/\u{1b}[31m",
+            "help",
+        ] {
+            assert_eq!(uri(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_code_of_the_protocol_is_never_struck_err_11() {

@@ -6,7 +6,7 @@ pub(crate) mod manage;
 
 use std::time::SystemTime;
 
-use doorkey_discovery::{AuthorizationServerMetadata, Scopes};
+use doorkey_discovery::{AuthorizationServerMetadata, MAX_URL_BYTES, Scopes, endpoint_of_server};
 use doorkey_http::{Body, HttpClient, Leg, RedactedUrl, check_endpoint};
 use doorkey_store::{ClientAuthMethod, Registration, RegistrationKind};
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -19,6 +19,7 @@ use crate::answer::Answer;
 use crate::clock::unix_seconds;
 use crate::error::Error;
 use crate::flow::DEVICE_CODE;
+use crate::member::{MAX_SCOPE_BYTES, identifier, secret};
 use crate::protocol_error::ProtocolError;
 use crate::shared::Shared;
 
@@ -130,32 +131,56 @@ fn read(
     if !answer.status.is_success() {
         return Err(refused(answer));
     }
-    let object = answer.object()?;
-    let Some(client_id) = text(&object, "client_id") else {
+    let mut object = answer.object()?;
+    let Some(client_id) = identifier(answer, &mut object, "client_id")? else {
         return Err(match answer.protocol_error(&object) {
             Some(_) => refused(answer),
             None => answer.unreadable("there is no `client_id` in it"),
         });
     };
     let mut registration = Registration::new(client_id, RegistrationKind::Dynamic);
-    registration.client_secret = text(&object, "client_secret").map(SecretString::from);
+    // First what depends on there being a secret.
+    registration.token_endpoint_auth_method = method(&object, request, server, answer)?;
+    registration.client_secret =
+        identifier(answer, &mut object, "client_secret")?.map(SecretString::from);
     registration.client_secret_expires_at = object
         .get("client_secret_expires_at")
         .and_then(Value::as_u64)
         .filter(|seconds| *seconds != 0);
-    registration.token_endpoint_auth_method = method(&object, request, server, answer)?;
-    registration.redirect_uris = list(&object, "redirect_uris").unwrap_or_else(|| {
-        let asked = request.redirect_uri.map(str::to_owned);
-        asked.into_iter().collect()
-    });
+    registration.redirect_uris = redirect_uris(&object, request);
     registration.grant_types = list(&object, "grant_types")
         .unwrap_or_else(|| vec![request.grant_type().to_owned(), "refresh_token".to_owned()]);
-    registration.scope = text(&object, "scope");
+    registration.scope = text(&object, "scope").filter(|scope| scope.len() <= MAX_SCOPE_BYTES);
     registration.registration_access_token =
-        text(&object, "registration_access_token").map(SecretString::from);
-    registration.registration_client_uri = text(&object, "registration_client_uri");
+        secret(answer, &mut object, "registration_access_token")?;
+    registration.registration_client_uri = management(answer, &object);
     registration.registered_at = unix_seconds(now);
     Ok(registration)
+}
+
+/// Where the browser may be sent back to, as registered: nothing that may not be used anyway, and no endless list.
+fn redirect_uris(object: &Map<String, Value>, request: &RegistrationRequest<'_>) -> Vec<String> {
+    let Some(mut uris) = list(object, "redirect_uris") else {
+        let asked = request.redirect_uri.map(str::to_owned);
+        return asked.into_iter().collect();
+    };
+    uris.retain(|uri| uri.len() <= MAX_URL_BYTES && check_redirect_uri(uri).is_ok());
+    uris
+}
+
+/// Where the registration is managed (RFC 7592 §3). It is no reason to refuse a client that it cannot be used.
+fn management(answer: &Answer, object: &Map<String, Value>) -> Option<String> {
+    let uri = text(object, "registration_client_uri")?;
+    match endpoint_of_server(&uri) {
+        Ok(_) => Some(uri),
+        Err(rule) => {
+            tracing::warn!(
+                url = %answer.url, %rule,
+                "the `registration_client_uri` of the answer cannot be used; the client cannot be managed"
+            );
+            None
+        }
+    }
 }
 
 fn refused(answer: &Answer) -> Error {
@@ -350,11 +375,14 @@ fn list(object: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
     let values = object.get(name)?.as_array()?;
     let texts: Vec<String> = values
         .iter()
+        .take(MOST_ENTRIES)
         .filter_map(|value| value.as_str().map(str::to_owned))
         .collect();
     (!texts.is_empty()).then_some(texts)
 }
 
+/// Entries of a list that are read.
+const MOST_ENTRIES: usize = 64;
 /// The member of a stored registration with the scopes it was made for.
 const ASKED_SCOPE: &str = "doorkey_asked_scope";
 /// The member of a stored registration with scopes that the server refused its client.

@@ -31,10 +31,12 @@ use crate::exchange::{Exchanged, TokenEndpoint, Tools};
 use crate::flow::Flow;
 use crate::interaction::Interaction;
 use crate::key::SigningAlgorithm;
+use crate::member::MAX_SCOPE_BYTES;
 use crate::random::Random;
 use crate::registration::kept::Kept;
 use crate::resource;
 use crate::scope::{ScopeSources, select};
+use crate::shared::Shared;
 
 /// What a login works with: the source's own parts.
 #[derive(Clone, Copy)]
@@ -245,6 +247,21 @@ impl Settled {
     }
 }
 
+/// Whether a page may be shown to a person (DEV-08, SEC-07).
+async fn judge_page(
+    parts: Parts<'_>,
+    leg: Leg,
+    issuer: &Issuer,
+    (member, page): (&'static str, &Url),
+) -> Result<(), Error> {
+    let judged = parts.http.judge(leg, page).await;
+    judged.map_err(|cause| Error::PageRefused {
+        issuer: issuer.clone(),
+        member,
+        source: Shared::new(cause),
+    })
+}
+
 async fn settle_in_time(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error> {
     tokio::time::timeout(DISCOVERY_LIMIT, settle(parts, wish))
         .await
@@ -268,6 +285,12 @@ async fn settle(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error> {
     let token_endpoint = token_endpoint.clone();
     let resource = resource::choose(&parts.config.resource, &found.resource);
     let scopes = scopes(parts.config, wish, &found, resource.as_deref());
+    if scopes.to_string().len() > MAX_SCOPE_BYTES {
+        return Err(Error::TooManyScopes {
+            issuer: found.server.listed,
+            limit: MAX_SCOPE_BYTES,
+        });
+    }
     let binding = decide(parts.config.dpop, &found, &wish.challenges)?;
     Ok(Settled {
         found,

@@ -5,12 +5,13 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use doorkey_discovery::Scopes;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
 use crate::access_token::{Alphabet, TokenType, is_legal};
 use crate::answer::Answer;
 use crate::error::Error;
+use crate::member::{MAX_SCOPE_BYTES, secret};
 
 /// A token response that passed every check.
 pub(crate) struct TokenResponse {
@@ -29,9 +30,9 @@ impl TokenResponse {
     /// Reads an answer of the token endpoint.
     pub(crate) fn read(answer: &Answer, received_at: SystemTime) -> Result<Self, Error> {
         let mut object = answer.success()?;
-        let access_token = take_text(&mut object, "access_token")
+        let access_token = secret(answer, &mut object, "access_token")?
             .ok_or_else(|| answer.unreadable("there is no `access_token` in it"))?;
-        if !is_legal(&access_token, Alphabet::Token68) {
+        if !is_legal(access_token.expose_secret(), Alphabet::Token68) {
             return Err(answer.unreadable("its `access_token` cannot be sent in a header"));
         }
         let token_type = object
@@ -41,16 +42,12 @@ impl TokenResponse {
         let token_type = TokenType::parse(token_type)
             .ok_or_else(|| answer.unreadable("its `token_type` is neither Bearer nor DPoP"))?;
         Ok(Self {
-            access_token: SecretString::from(access_token),
+            access_token,
             token_type,
             expires_in: object.get("expires_in").and_then(lifetime),
-            refresh_token: take_text(&mut object, "refresh_token").map(SecretString::from),
-            id_token: take_text(&mut object, "id_token").map(SecretString::from),
-            scope: object
-                .get("scope")
-                .and_then(Value::as_str)
-                .map(Scopes::parse)
-                .filter(|scopes| !scopes.is_empty()),
+            refresh_token: secret(answer, &mut object, "refresh_token")?,
+            id_token: secret(answer, &mut object, "id_token")?,
+            scope: granted(answer, &object)?,
             received_at,
         })
     }
@@ -71,11 +68,16 @@ impl fmt::Debug for TokenResponse {
     }
 }
 
-pub(crate) fn take_text(object: &mut Map<String, Value>, name: &str) -> Option<String> {
-    match object.remove(name) {
-        Some(Value::String(text)) if !text.is_empty() => Some(text),
-        _ => None,
+/// What was granted, if the answer says so.
+fn granted(answer: &Answer, object: &Map<String, Value>) -> Result<Option<Scopes>, Error> {
+    let Some(text) = object.get("scope").and_then(Value::as_str) else {
+        return Ok(None);
+    };
+    if text.len() > MAX_SCOPE_BYTES {
+        let why = format!("its `scope` is longer than {MAX_SCOPE_BYTES} bytes");
+        return Err(answer.unreadable(&why));
     }
+    Ok(Some(Scopes::parse(text)).filter(|scopes| !scopes.is_empty()))
 }
 
 /// Seconds as a number or, from lax servers, as a numeric string. What makes no sense, and zero,

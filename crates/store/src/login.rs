@@ -44,6 +44,8 @@ pub struct PendingAuthorization {
     pub state: SecretString,
     /// The PKCE verifier (RFC 7636 section 4.1).
     pub verifier: SecretString,
+    /// The reference to the request, where it was pushed (RFC 9126 section 2.2): no answer may be shown to repeat it.
+    pub request_uri: Option<SecretString>,
     /// The issuer as its own metadata name it, which is what `iss` has to be (RFC 9207 section 2.4).
     pub published_issuer: String,
     /// A second issuer that the user trusts for this server.
@@ -75,6 +77,7 @@ impl PendingAuthorization {
             grant,
             state,
             verifier,
+            request_uri: None,
             published_issuer: published_issuer.into(),
             trusted_issuer: None,
             iss_advertised: false,

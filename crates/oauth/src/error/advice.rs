@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use doorkey_discovery::Challenges;
+use doorkey_http::AddressRefused;
 use http::StatusCode;
 
 use super::{Error, InvalidResponse, LoginReason, NextStep};
@@ -12,7 +13,7 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Http(cause) => cause.is_transient(),
+            Self::Http(cause) | Self::PageRefused { source: cause, .. } => cause.is_transient(),
             Self::RefreshFailed(_)
             | Self::DiscoveryTimedOut { .. }
             | Self::TooManyAttempts { .. }
@@ -59,6 +60,7 @@ impl Error {
                 reason: LoginReason::ClientRefused(_),
                 ..
             } => Some(NextStep::CheckClient),
+            _ if self.is_closer_than_at_login() => Some(NextStep::Login),
             Self::LoginRequired { .. } | Self::LoginTimedOut { .. } | Self::LoginAbandoned => {
                 Some(NextStep::Login)
             }
@@ -105,12 +107,22 @@ impl Error {
         }
     }
 
+    /// Whether the MCP server is refused because it has moved closer since the login: a person who meant that signs in
+    /// again (SEC-05).
+    fn is_closer_than_at_login(&self) -> bool {
+        let refused = match self.http() {
+            Some(doorkey_http::Error::AddressRefused { source, .. }) => Some(source),
+            _ => None,
+        };
+        matches!(refused, Some(AddressRefused::CameCloser { .. }))
+    }
+
     /// The failure of the network behind this error, however deep: a certificate that is not
     /// trusted, an address that is refused, a time-out.
     #[must_use]
     pub fn http(&self) -> Option<&doorkey_http::Error> {
         match self {
-            Self::Http(cause) => Some(cause),
+            Self::Http(cause) | Self::PageRefused { source: cause, .. } => Some(cause),
             Self::RefreshFailed(cause) => cause.http(),
             Self::LoginRequired { cause, .. } => cause.as_ref()?.http(),
             Self::Discovery(cause) => match &**cause {

@@ -54,6 +54,29 @@ fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 #[test]
+fn a_form_is_made_in_one_piece_so_that_no_copy_of_it_stays_behind() {
+    // The worst case of the encoding, which makes three bytes of each.
+    for text in ["\u{0}\u{1}&=", "a b", &"\u{e9}".repeat(500)] {
+        let form = Form::refresh_token(&SecretString::from(text));
+        let encoded: usize = form
+            .parameters
+            .iter()
+            .map(|(name, value)| {
+                let encode = |text: &str| {
+                    form_urlencoded::byte_serialize(text.as_bytes())
+                        .map(str::len)
+                        .sum::<usize>()
+                };
+                encode(name) + encode(value.expose_secret()) + 2
+            })
+            .sum();
+        assert!(encoded - 1 <= form.room(), "{text:?}");
+        let body = form.body();
+        assert_eq!(body.as_bytes().unwrap().len(), encoded - 1);
+    }
+}
+
+#[test]
 fn a_public_client_names_itself_in_the_body_only_tok_02_tok_08() {
     // A secret that was issued all the same is not sent.
     let client = client("c 1", Some("issued"), ClientAuthMethod::None);

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::{RegistrationRequest, read, refused};
 use crate::answer::Answer;
 use crate::error::Error;
+use crate::member::secret;
 use crate::revoke::refusal;
 use crate::shared::Shared;
 
@@ -43,7 +44,11 @@ pub(crate) enum Known {
 ///
 /// # Errors
 /// What kept the question from being answered.
-pub(crate) async fn known(http: &HttpClient, registration: &Registration) -> Result<Known, Error> {
+pub(crate) async fn known(
+    http: &HttpClient,
+    registration: &Registration,
+    now: SystemTime,
+) -> Result<Known, Error> {
     let Some(place) = Place::of(registration)? else {
         return Ok(Known::Unsaid);
     };
@@ -51,11 +56,13 @@ pub(crate) async fn known(http: &HttpClient, registration: &Registration) -> Res
     let response = http.send_collected(Leg::Registration, request).await?;
     Ok(match response.status() {
         status if status.is_success() => {
-            let body: Option<Value> = serde_json::from_slice(response.body()).ok();
-            let token = body
-                .as_ref()
-                .and_then(|body| body["registration_access_token"].as_str());
-            Known::There(token.map(SecretString::from))
+            let url = RedactedUrl::from(&place.url);
+            let answer = Answer::new(Leg::Registration, url, response, now);
+            // Whatever else it says, the client is there.
+            let token = answer
+                .object()
+                .and_then(|mut object| secret(&answer, &mut object, "registration_access_token"));
+            Known::There(token.ok().flatten())
         }
         // A client that is gone takes its access token with it.
         StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND | StatusCode::GONE => Known::Gone,

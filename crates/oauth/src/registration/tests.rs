@@ -268,3 +268,70 @@ fn redirect_uris_are_loopback_or_https_az_15() {
         assert!(check_redirect_uri(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn what_a_request_will_carry_has_a_length_and_an_alphabet_sec_12_use_10() {
+    let server = server(None);
+    let request = request(ClientAuthMethod::Post);
+    let with = |member: &str, value: &str| {
+        let mut body = json!({"client_id": "c", "client_secret": "s"});
+        body[member] = value.into();
+        answered(201, &body.to_string(), &request, &server)
+    };
+    for (member, limit) in [
+        ("client_id", 4096),
+        ("client_secret", 4096),
+        ("registration_access_token", 65536),
+    ] {
+        assert!(with(member, &"x".repeat(limit)).is_ok(), "{member}");
+        let error = with(member, &"x".repeat(limit + 1))
+            .unwrap_err()
+            .to_string();
+        let told = format!("its `{member}` is longer than {limit} bytes");
+        assert!(error.ends_with(&told), "{error}");
+        for text in [
+            "a\r\nX: y",
+            "a\u{0}",
+            "\u{1b}[2J",
+            "caf\u{e9}",
+            "a\u{202e}b",
+        ] {
+            let error = with(member, text).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("its `{member}` has characters")),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn addresses_that_may_not_be_used_are_not_kept_reg_24() {
+    let server = server(None);
+    let request = request(ClientAuthMethod::None);
+    let read = |body: Value| answered(201, &body.to_string(), &request, &server).unwrap();
+    for uri in [
+        "javascript:alert(1)",
+        "http://as.example/register/1",
+        "https://u:p@as.example/1",
+        "https://as.example/1#x",
+        "https://as.example\\@evil.example/",
+        "/register/1",
+    ] {
+        let registration = read(json!({"client_id": "c", "registration_client_uri": uri}));
+        assert_eq!(registration.registration_client_uri, None, "{uri}");
+    }
+    let uris = [
+        "javascript:alert(1)",
+        "http://evil.example/cb",
+        "https://u:p@evil.example/cb",
+        "file:///cb",
+        "http://127.0.0.1:3118/cb",
+        "https://host.example/cb",
+    ];
+    let kept = read(json!({"client_id": "c", "redirect_uris": uris})).redirect_uris;
+    assert_eq!(kept, uris[4..]);
+    let endless = vec!["http://127.0.0.1:3118/cb"; 100_000];
+    let kept = read(json!({"client_id": "c", "redirect_uris": endless})).redirect_uris;
+    assert_eq!(kept.len(), MOST_ENTRIES);
+}

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use doorkey_http::{Leg, check_endpoint, clean_text};
+use doorkey_discovery::{UrlError, url_of_server};
+use doorkey_http::{Leg, clean_text};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep_until, timeout};
 use url::Url;
 
-use super::{Failed, Gone, Obtained, Parts, Settled, Wish, client};
+use super::{Failed, Gone, Obtained, Parts, Settled, Wish, client, judge_page};
 use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::Error;
@@ -16,7 +17,8 @@ use crate::exchange::{Exchanged, TokenEndpoint, ask, exchange};
 use crate::form::Form;
 use crate::interaction::DevicePrompt;
 use crate::learned;
-use crate::token_response::{lifetime, take_text};
+use crate::member::{secret, take_text};
+use crate::token_response::lifetime;
 
 /// What the authorization server answered to the start (RFC 8628 §3.2).
 struct Started {
@@ -90,31 +92,53 @@ async fn start(
     let form = Form::device_authorization()
         .scopes(&settled.scopes)
         .resource(settled.resource.as_deref());
-    let (started, method) = ask(endpoint, form, read).await?;
+    let (mut started, method) = ask(endpoint, form, read).await?;
+    judge(parts, settled, &mut started).await?;
     let issuer = settled.found.server.listed.as_str();
     learned::remember(parts.store, issuer, client.method, method).await;
     client.method = method;
     Ok(started)
 }
 
+/// Whether the page may be shown. The complete one is done without where it may not.
+async fn judge(parts: Parts<'_>, settled: &Settled, started: &mut Started) -> Result<(), Error> {
+    let issuer = &settled.found.server.listed;
+    let page = ("verification_uri", &started.verification_uri);
+    judge_page(parts, Leg::Device, issuer, page).await?;
+    if let Some(complete) = &started.verification_uri_complete {
+        let page = ("verification_uri_complete", complete);
+        if let Err(error) = judge_page(parts, Leg::Device, issuer, page).await {
+            tracing::warn!(%error, "the page with the code in it is not shown");
+            started.verification_uri_complete = None;
+        }
+    }
+    Ok(())
+}
+
 fn read(answer: &Answer) -> Result<Started, Error> {
     let mut object = answer.success()?;
-    let missing = |why| answer.unreadable(why);
-    let device_code = take_text(&mut object, "device_code")
+    let missing = |why: &str| answer.unreadable(why);
+    let device_code = secret(answer, &mut object, "device_code")?
         .ok_or_else(|| missing("there is no `device_code` in it"))?;
     let user_code = take_text(&mut object, "user_code")
         .map(|code| clean_text(&code, LONGEST_CODE))
         .filter(|code| !code.is_empty())
         .ok_or_else(|| missing("there is no `user_code` in it"))?;
     // Some servers keep the name that a draft had.
-    let verification_uri = page(&mut object, "verification_uri")
-        .or_else(|| page(&mut object, "verification_url"))
-        .ok_or_else(|| missing("there is no `verification_uri` in it that may be opened"))?;
+    let named = ["verification_uri", "verification_url"];
+    let named = named
+        .map(|name| page(&mut object, name))
+        .into_iter()
+        .flatten();
+    let verification_uri = first_good(named)
+        .ok_or_else(|| missing("there is no `verification_uri` in it"))?
+        .map_err(|rule| missing(&format!("its `verification_uri` may not be opened: {rule}")))?;
+    let complete = page(&mut object, "verification_uri_complete");
     Ok(Started {
-        device_code: SecretString::from(device_code),
+        device_code,
         user_code,
         verification_uri,
-        verification_uri_complete: page(&mut object, "verification_uri_complete"),
+        verification_uri_complete: complete.and_then(Result::ok),
         expires_in: object
             .get("expires_in")
             .and_then(lifetime)
@@ -129,9 +153,13 @@ fn read(answer: &Answer) -> Result<Started, Error> {
 }
 
 /// A page for the person: https, or http on loopback (DEV-08).
-fn page(object: &mut Map<String, Value>, name: &str) -> Option<Url> {
-    let url = Url::parse(&take_text(object, name)?).ok()?;
-    check_endpoint(&url).is_ok().then_some(url)
+fn page(object: &mut Map<String, Value>, name: &str) -> Option<Result<Url, UrlError>> {
+    Some(url_of_server(&take_text(object, name)?))
+}
+
+/// The first page that may be opened, else the first reason why there is none.
+fn first_good(pages: impl Iterator<Item = Result<Url, UrlError>>) -> Option<Result<Url, UrlError>> {
+    pages.reduce(|first, other| first.or_else(|rule| other.map_err(|_| rule)))
 }
 
 fn prompt(parts: Parts<'_>, settled: &Settled, started: &Started) -> DevicePrompt {

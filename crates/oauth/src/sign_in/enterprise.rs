@@ -22,7 +22,7 @@ use crate::exchange::{TokenEndpoint, ask};
 use crate::flow::{EnterpriseManaged, Identity};
 use crate::form::Form;
 use crate::interaction::Interaction;
-use crate::token_response::take_text;
+use crate::member::secret;
 
 pub(crate) use provider::of_record as provider_of_record;
 
@@ -78,8 +78,7 @@ fn issued(answer: &Answer, wanted: &str) -> Result<SecretString, Error> {
     if !member("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("N_A")) {
         return Err(answer.unreadable("its `token_type` is not N_A"));
     }
-    take_text(&mut object, "access_token")
-        .map(SecretString::from)
+    secret(answer, &mut object, "access_token")?
         .ok_or_else(|| answer.unreadable("there is no `access_token` in it"))
 }
 

@@ -12,8 +12,8 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::exchange::{TokenEndpoint, ask};
 use crate::form::Form;
+use crate::member::identifier;
 use crate::shared::Shared;
-use crate::token_response::take_text;
 
 /// An authorization request to push.
 pub(super) struct Pushing<'a> {
@@ -43,7 +43,7 @@ impl Pushing<'_> {
 
 fn request_uri(answer: &Answer) -> Result<SecretString, Error> {
     let mut object = answer.success()?;
-    let uri = take_text(&mut object, "request_uri");
+    let uri = identifier(answer, &mut object, "request_uri")?;
     uri.map(SecretString::from)
         .ok_or_else(|| answer.unreadable("there is no `request_uri` in it"))
 }

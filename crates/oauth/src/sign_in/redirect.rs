@@ -1,12 +1,13 @@
 //! The authorization code flow through a browser (OAuth 2.1 §4.1, RFC 7636, RFC 9126).
 
 use doorkey_discovery::{AuthorizationServerMetadata, Issuer, Scopes};
+use doorkey_http::Leg;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::pushed::{self, Pushing};
 use super::wait::{self, Waiting, wait_for_code};
-use super::{Failed, Gone, Obtained, Parts, Settled, Wish, client};
+use super::{Failed, Gone, Obtained, Parts, Settled, Wish, client, judge_page};
 use crate::authorize::{AuthorizationPlan, AuthorizationRecord};
 use crate::client::Client;
 use crate::config::LOGIN_HINT;
@@ -177,6 +178,9 @@ impl Asking<'_> {
 
     /// The page to open, with the request in it or pushed beforehand.
     async fn page(self, record: &mut AuthorizationRecord) -> Result<Url, Error> {
+        let named = ("authorization_endpoint", self.endpoint);
+        let leg = Leg::AuthorizationServerMetadata;
+        judge_page(self.parts, leg, &self.server.listed, named).await?;
         let mut extra = match self.nonce {
             // The host's own parameters are for the authorization server of the MCP server.
             Some(nonce) => {
@@ -205,7 +209,9 @@ impl Asking<'_> {
         match pushing.push().await {
             Ok(request_uri) => {
                 record.note_sent(&request_uri);
-                pushed::page(self.endpoint, &self.client.id, &request_uri)
+                let page = pushed::page(self.endpoint, &self.client.id, &request_uri);
+                record.request_uri = Some(request_uri);
+                page
             }
             Err(error) if self.must_push(&error) => Err(error),
             Err(error) => {

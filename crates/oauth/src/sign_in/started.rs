@@ -16,6 +16,7 @@ use crate::error::{Error, LoginReason};
 use crate::exchange::{TokenEndpoint, exchange};
 use crate::random::high_port;
 use crate::registration::{check_redirect_uri, is_loopback_uri};
+use crate::source::class;
 
 /// A request that waits for its answer; nothing of it is saved yet.
 pub(crate) struct Started {
@@ -74,7 +75,9 @@ fn pending(
     client: &Client,
     record: AuthorizationRecord,
 ) -> PendingAuthorization {
-    let draft = settled.draft(client, Some(record.redirect_uri), &parts.config.flow);
+    let mut draft = settled.draft(client, Some(record.redirect_uri), &parts.config.flow);
+    // The other half may never look the server up.
+    draft.resource_class = class::known(parts.http.resource_class());
     let started = unix_seconds(record.created_at);
     let mut pending = PendingAuthorization::new(
         draft,
@@ -83,6 +86,7 @@ fn pending(
         record.issuer.as_str(),
         (started, started + RECORD_LIFETIME.as_secs()),
     );
+    pending.request_uri = record.request_uri;
     pending.trusted_issuer = record
         .trusted_issuer
         .map(|issuer| issuer.as_str().to_owned());
@@ -95,6 +99,8 @@ fn pending(
 /// The request as its answer is judged by.
 pub(crate) fn record(pending: &PendingAuthorization) -> AuthorizationRecord {
     let grant = &pending.grant;
+    let sent = SentSecrets::default().and(&pending.state);
+    let sent = pending.request_uri.iter().fold(sent, SentSecrets::and);
     AuthorizationRecord {
         issuer: Issuer::new(pending.published_issuer.as_str()),
         trusted_issuer: pending.trusted_issuer.as_deref().map(Issuer::new),
@@ -106,7 +112,8 @@ pub(crate) fn record(pending: &PendingAuthorization) -> AuthorizationRecord {
         resource: grant.resource.clone(),
         scopes: requested(pending),
         created_at: from_unix_seconds(pending.started_at).unwrap_or(std::time::UNIX_EPOCH),
-        sent: SentSecrets::default().and(&pending.state),
+        request_uri: pending.request_uri.clone(),
+        sent,
     }
 }
 

@@ -8,7 +8,7 @@ use super::held::{Held, Origin, Replaced};
 use super::identity::note_provider;
 use super::inner::Inner;
 use super::login::change_registration;
-use super::started;
+use super::{class, started};
 use crate::access_token::{TokenType, same_secret};
 use crate::clock::{from_unix_seconds, unix_seconds, unix_seconds_up};
 use crate::error::Error;
@@ -122,6 +122,7 @@ fn grant_of(inner: &Inner, signed: &SignedIn) -> Grant {
         .scope
         .as_ref()
         .map(|scopes| scopes.iter().map(str::to_owned).collect());
+    class::note(inner, &mut grant);
     // Without randomness it has no name, and is told from others by its generation.
     let name = unguessable(inner.random.as_ref()).ok();
     grant.login_id = name.map(|name| name.expose_secret().chars().take(LOGIN_ID).collect());

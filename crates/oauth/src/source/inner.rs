@@ -14,6 +14,7 @@ use url::Url;
 use super::backoff::Backoff;
 use super::brake::Brake;
 use super::builder::TokenSourceBuilder;
+use super::class;
 use super::flight::{Flights, Tasks};
 use super::held::Held;
 use super::identity_epoch::Identities;
@@ -148,6 +149,7 @@ impl Inner {
 
     /// Makes `held` the current grant. The caller holds the lock of the epoch.
     fn set(&self, held: Arc<Held>) {
+        class::pin(self, &held.grant);
         self.identities.note(&held.grant);
         self.looked.at(self.clock.now());
         self.current.store(Some(held));

@@ -1,6 +1,6 @@
 //! Login in a task of its own: one at a time, saved before it is reported (AZ-22, TOK-21).
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use doorkey_discovery::{Challenges, Issuer, Scopes};
@@ -8,7 +8,7 @@ use doorkey_store::{Grant, Registration, Stored};
 
 use super::flight::Interest;
 use super::inner::Inner;
-use super::{conclude, started, turn};
+use super::{class, conclude, started, turn};
 use crate::client::ClientOrigin;
 use crate::error::Error;
 use crate::exchange::is_invalid_client;
@@ -18,15 +18,24 @@ use crate::registration::kept::Kept;
 use crate::registration::manage::{Known, known};
 use crate::registration::{refuse_scopes, suspect};
 use crate::report::LoginReport;
-use crate::sign_in::{Failed, Previous, Wish, sign_in};
+use crate::sign_in::{Failed, Previous, SignedIn, Wish, sign_in};
 
 /// See [`TokenSource::login`](crate::TokenSource::login).
+pub(super) async fn anew(
+    inner: &Arc<Inner>,
+    challenges: &Challenges,
+    interaction: Arc<dyn Interaction>,
+) -> Result<LoginReport, Error> {
+    start(inner, challenges, Kind::Anew, interaction).await
+}
+
+/// A login that a challenge leads to.
 pub(super) async fn login(
     inner: &Arc<Inner>,
     challenges: &Challenges,
     interaction: Arc<dyn Interaction>,
 ) -> Result<LoginReport, Error> {
-    start(inner, challenges, None, interaction).await
+    start(inner, challenges, Kind::Challenged, interaction).await
 }
 
 /// A login for exactly these scopes and what the host adds.
@@ -36,25 +45,38 @@ pub(super) async fn step_up(
     scopes: Scopes,
     interaction: Arc<dyn Interaction>,
 ) -> Result<LoginReport, Error> {
-    start(inner, challenges, Some(scopes), interaction).await
+    start(inner, challenges, Kind::StepUp(scopes), interaction).await
+}
+
+/// What a login comes from.
+enum Kind {
+    /// Somebody asked for it.
+    Anew,
+    Challenged,
+    StepUp(Scopes),
 }
 
 async fn start(
     inner: &Arc<Inner>,
     challenges: &Challenges,
-    step_up: Option<Scopes>,
+    kind: Kind,
     interaction: Arc<dyn Interaction>,
 ) -> Result<LoginReport, Error> {
     inner.config.check_settings()?;
     let start = |interest| {
         let inner = Arc::clone(inner);
+        let is_anew = matches!(kind, Kind::Anew);
+        let step_up = match kind {
+            Kind::StepUp(scopes) => Some(scopes),
+            Kind::Anew | Kind::Challenged => None,
+        };
         let wish = Wish {
             challenges: challenges.clone(),
             previous: None,
             step_up,
             interaction,
         };
-        async move { run(&inner, wish, interest).await }
+        async move { run(&inner, wish, is_anew, interest).await }
     };
     inner.logins.join(&inner.tasks, || None, start).await
 }
@@ -62,6 +84,7 @@ async fn start(
 async fn run(
     inner: &Inner,
     mut wish: Wish,
+    is_anew: bool,
     interest: Interest<LoginReport>,
 ) -> Result<LoginReport, Error> {
     let mut gone = pin!(interest.lost());
@@ -72,22 +95,38 @@ async fn run(
     }
     started::note_start(inner).await?;
     wish.previous = turn.found.as_ref().map(previous);
-    let signed = match sign_in(inner.parts(), &wish, gone.as_mut()).await {
-        Ok(signed) => signed,
+    if is_anew {
+        class::forget(inner);
+    }
+    let outcome = signed_in(inner, &wish, gone.as_mut()).await;
+    if let (Err(_), Some(found)) = (&outcome, &turn.found) {
+        // The grant that was there stays, and so does what its login fixed.
+        class::pin(inner, &found.value);
+    }
+    conclude::finish(inner, outcome?).await
+}
+
+/// The login itself, twice at most: a registration that turned out to be gone is replaced.
+async fn signed_in(
+    inner: &Inner,
+    wish: &Wish,
+    mut gone: Pin<&mut (dyn Future<Output = ()> + Send)>,
+) -> Result<SignedIn, Error> {
+    match sign_in(inner.parts(), wish, gone.as_mut()).await {
+        Ok(signed) => Ok(signed),
         Err(failed) if another_client_may_do(inner, &failed).await => {
             tracing::info!("the registration of this client does not serve, another is needed");
-            match sign_in(inner.parts(), &wish, gone.as_mut()).await {
-                Ok(signed) => signed,
+            match sign_in(inner.parts(), wish, gone.as_mut()).await {
+                Ok(signed) => Ok(signed),
                 Err(failed) => {
                     // Twice is enough, but the next login shall not begin with a client that is refused.
                     another_client_may_do(inner, &failed).await;
-                    return Err(failed.error);
+                    Err(failed.error)
                 }
             }
         }
-        Err(failed) => return Err(failed.error),
-    };
-    conclude::finish(inner, signed).await
+        Err(failed) => Err(failed.error),
+    }
 }
 
 /// What a login keeps of the grant that is there.
@@ -142,7 +181,7 @@ async fn doubt(inner: &Inner, kept: &Kept) {
     let asked = async {
         let stored = inner.store.registration(&kept.key).await?;
         match stored.filter(|stored| stored.generation == kept.generation) {
-            Some(stored) => known(&inner.http, &stored.value).await,
+            Some(stored) => known(&inner.http, &stored.value, inner.clock.now()).await,
             None => Ok(Known::Unsaid),
         }
     };

@@ -10,7 +10,7 @@ use url::Url;
 use super::identity::sign_off;
 use super::inner::Inner;
 use super::newest::{Newest, newest};
-use super::started;
+use super::{class, started};
 use crate::client::Client;
 use crate::error::Error;
 use crate::registration::kept::{of_client, serves_others};
@@ -40,7 +40,10 @@ async fn run(inner: &Inner, options: LogoutOptions) -> LogoutReport {
     let stored = inner.store.grant(&inner.key).await;
     let grant = newest_of(inner, stored.as_ref().ok().and_then(Option::as_ref));
     let (revoked_refresh, revoked_access) = match &grant {
-        Some(grant) => revoke_both(inner, grant).await,
+        Some(grant) => {
+            class::pin(inner, grant);
+            revoke_both(inner, grant).await
+        }
         None => (StepOutcome::NothingToDo, StepOutcome::NothingToDo),
     };
     let removed_local = match stored {

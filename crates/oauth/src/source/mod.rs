@@ -3,6 +3,7 @@
 mod backoff;
 mod brake;
 mod builder;
+pub(crate) mod class;
 mod conclude;
 mod flight;
 mod held;
@@ -161,6 +162,10 @@ impl TokenSource {
     /// has gone away, the wait for the browser ends; once a code has arrived, the login is completed in
     /// any case.
     ///
+    /// What kind of address the MCP server has is fixed anew by this call, which a person asked for: so they say that it
+    /// has moved into their own network. A login that comes out of a challenge by itself, in
+    /// [`rejected`](Self::rejected), keeps to what the last one fixed.
+    ///
     /// # Errors
     /// Any [`Error`]; a grant that was stored before stays in place (TOK-21).
     pub async fn login(
@@ -169,7 +174,7 @@ impl TokenSource {
         interaction: Arc<dyn Interaction>,
     ) -> Result<LoginReport, Error> {
         let inner = self.granted("login")?;
-        login::login(inner, challenges, interaction).await
+        login::anew(inner, challenges, interaction).await
     }
 
     /// Starts a login that is finished elsewhere: everything up to the page to open. What its answer is

@@ -14,7 +14,7 @@ use super::inner::Inner;
 use super::newest::{Newest, newest};
 use super::recovery;
 use super::refusal::{self, After, Attempt};
-use super::{notice, on_record, pace};
+use super::{class, notice, on_record, pace};
 use crate::access_token::{AccessToken, same_secret};
 use crate::client::Client;
 use crate::clock::{unix_seconds, unix_seconds_up};
@@ -289,6 +289,7 @@ async fn complete(
     end_backoff(inner);
     let renewed = |grant: &Grant| {
         let mut grant = refreshed(grant, exchanged);
+        class::note(inner, &mut grant);
         if spent.is_none() {
             // Nothing was written before it was sent.
             pace::note(inner, &mut grant);

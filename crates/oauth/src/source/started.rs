@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use doorkey_discovery::{Challenges, Issuer};
 use doorkey_store::{LockGuard, Login, PendingAuthorization, Stored};
+use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use super::inner::Inner;
-use super::{conclude, login, refusal};
+use super::{class, conclude, login, refusal};
 use crate::callback::{Judgement, judge, pasted_query, state_problem};
 use crate::clock::{from_unix_seconds, unix_seconds};
 use crate::error::{Attempts, Error, InvalidResponse};
@@ -50,6 +51,7 @@ async fn started_for(
     let stored = inner.store.known_grant(&inner.key).await?;
     note_start(inner).await?;
     wish.previous = stored.as_ref().map(login::previous);
+    class::forget(inner);
     let first = started::start(inner.parts(), &wish, redirect_uri.clone()).await;
     let started = match first {
         Err(failed) if login::another_client_may_do(inner, &failed).await => {
@@ -57,6 +59,10 @@ async fn started_for(
         }
         outcome => outcome,
     };
+    // Until somebody finishes it, the grant that is there counts.
+    if let Some(stored) = &stored {
+        class::pin(inner, &stored.value);
+    }
     let Started {
         pending,
         url,
@@ -188,22 +194,36 @@ async fn finished(inner: &Inner, callback: &str) -> Result<LoginReport, Error> {
             }
             Err(error) => return Err(error.into()),
         }
-        let draft = pending.grant.clone();
-        return match started::finish(inner.parts(), pending, &code).await {
-            Ok(signed) => conclude::finish(inner, signed).await,
-            Err(error) => {
-                if is_invalid_client(&error) {
-                    learned::forget(&inner.store, &draft.issuer).await;
-                }
-                if is_invalid_client(&error) && draft.dynamic_registration {
-                    // The next login registers anew (REG-23).
-                    refusal::drop_registration(inner, &draft).await;
-                }
-                Err(error)
-            }
-        };
+        return exchanged(inner, pending, &code).await;
     }
     Err(conflict.map_or(Error::TaskLost, Error::from))
+}
+
+/// Uses the code, once the request was taken.
+async fn exchanged(
+    inner: &Inner,
+    pending: PendingAuthorization,
+    code: &SecretString,
+) -> Result<LoginReport, Error> {
+    let draft = pending.grant.clone();
+    // What the first half found counts for the second.
+    class::pin(inner, &draft);
+    match started::finish(inner.parts(), pending, code).await {
+        Ok(signed) => conclude::finish(inner, signed).await,
+        Err(error) => {
+            if let Some(held) = inner.current() {
+                class::pin(inner, &held.grant);
+            }
+            if is_invalid_client(&error) {
+                learned::forget(&inner.store, &draft.issuer).await;
+            }
+            if is_invalid_client(&error) && draft.dynamic_registration {
+                // The next login registers anew (REG-23).
+                refusal::drop_registration(inner, &draft).await;
+            }
+            Err(error)
+        }
+    }
 }
 
 /// The record of logins, and the request in it that waits for its answer.

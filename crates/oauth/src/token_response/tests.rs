@@ -8,6 +8,7 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::*;
+use crate::member::MAX_TOKEN_BYTES;
 
 fn answer(status: u16, body: &[u8]) -> Answer {
     let mut response = Response::new(Bytes::copy_from_slice(body));
@@ -90,7 +91,7 @@ fn unusable_successes_are_refused_tok_13_use_10() {
         (r#"{"access_token":"a b","token_type":"Bearer"}"#, "header"),
         (
             r#"{"access_token":"a\r\nb","token_type":"Bearer"}"#,
-            "header",
+            "`access_token` has characters other than printable ASCII",
         ),
         ("[]", "not an object"),
         ("<html></html>", "not JSON"),
@@ -101,6 +102,78 @@ fn unusable_successes_are_refused_tok_13_use_10() {
         assert!(matches!(error, Error::UnreadableResponse { .. }), "{body}");
         assert!(error.to_string().contains(why), "{body}: {error}");
     }
+}
+
+#[test]
+fn what_goes_into_headers_and_forms_has_a_length_and_an_alphabet_sec_12_use_10() {
+    let with = |member: &str, value: &str| {
+        let mut body = serde_json::json!({"access_token": "t", "token_type": "Bearer"});
+        body[member] = value.into();
+        read(200, &body.to_string())
+    };
+    for member in ["access_token", "refresh_token", "id_token"] {
+        assert!(
+            with(member, &"x".repeat(MAX_TOKEN_BYTES)).is_ok(),
+            "{member}"
+        );
+        for length in [MAX_TOKEN_BYTES + 1, 1 << 20] {
+            let error = with(member, &"x".repeat(length)).unwrap_err().to_string();
+            let told = format!("its `{member}` is longer than 65536 bytes");
+            assert!(error.ends_with(&told), "{error}");
+        }
+        for text in [
+            "a\r\nb",
+            "a\u{0}b",
+            "a\u{1b}[31m",
+            "caf\u{e9}",
+            "a\u{202e}b",
+            "a\tb",
+        ] {
+            let error = with(member, text).unwrap_err().to_string();
+            let told = format!("its `{member}` has characters other than printable ASCII");
+            assert!(error.ends_with(&told), "{text:?}: {error}");
+        }
+    }
+    let error = with("scope", &"s ".repeat(10_000)).unwrap_err().to_string();
+    assert!(
+        error.ends_with("its `scope` is longer than 16384 bytes"),
+        "{error}"
+    );
+}
+
+#[test]
+fn lifetimes_without_sense_never_panic_and_never_overflow_err_13() {
+    for lifetime in [
+        "-1",
+        "-1e308",
+        "1e308",
+        "18446744073709551615",
+        "-9223372036854775808",
+        "1e-320",
+        "\"NaN\"",
+        "\"inf\"",
+        "\"-inf\"",
+        "\"1e999\"",
+        "\"\"",
+        "true",
+        "{}",
+    ] {
+        let body =
+            format!(r#"{{"access_token":"t","token_type":"Bearer","expires_in":{lifetime}}}"#);
+        let tokens = read(200, &body).unwrap();
+        let hundred_years = SystemTime::UNIX_EPOCH + Duration::from_secs(3_153_600_001);
+        assert!(
+            tokens.expires_at().is_none_or(|end| end <= hundred_years),
+            "{lifetime}"
+        );
+    }
+    let body = r#"{"access_token":"t","token_type":"Bearer","expires_in":1e999}"#;
+    assert!(
+        read(200, body)
+            .unwrap_err()
+            .to_string()
+            .contains("not JSON")
+    );
 }
 
 #[test]

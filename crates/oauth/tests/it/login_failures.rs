@@ -360,3 +360,28 @@ async fn settings_that_cannot_be_right_are_named() {
     );
     assert!(world.all().is_empty());
 }
+
+#[tokio::test]
+async fn scopes_without_end_are_refused_before_a_page_opens_sec_12() {
+    let world = World::new();
+    // A challenge of 15 KiB on top of what the metadata lists.
+    let scope = |n: usize| format!("scope-{n:03}-{}", "x".repeat(50));
+    let challenged: Vec<_> = (0..240).map(scope).collect();
+    let challenge = format!("Bearer scope=\"{}\"", challenged.join(" "));
+    let challenges = Challenges::parse([challenge.as_str()]);
+    assert!(challenges.scope().is_some_and(|scopes| scopes.len() == 240));
+    let mut config = world.config();
+    config.scopes = (240..400).map(scope).collect();
+    let source = world.source_with(config, &Store::memory());
+    let browser = Arc::new(Browser::new(&world));
+    let error = source.login(&challenges, browser).await.unwrap_err();
+    assert!(matches!(error, Error::TooManyScopes { .. }), "{error}");
+    assert!(
+        error.to_string().contains("longer than 16384 bytes"),
+        "{error}"
+    );
+    assert_eq!(
+        world.legs(),
+        [Leg::ResourceMetadata, Leg::AuthorizationServerMetadata]
+    );
+}

@@ -29,6 +29,7 @@ mod parallel;
 mod people;
 mod provider;
 mod pushed;
+mod rebinding;
 mod recorded;
 mod recovery;
 mod referee;

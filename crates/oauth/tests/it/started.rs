@@ -381,3 +381,33 @@ async fn a_started_login_is_not_finished_with_other_settings_st_02() {
     let error = source.finish_login(&callback).await.unwrap_err();
     assert!(matches!(error, Error::NoPendingLogin), "taken away");
 }
+
+#[tokio::test]
+async fn the_reference_to_a_pushed_request_is_struck_from_the_answer_in_whatever_process_err_11() {
+    const REFERENCE: &str = "urn:ietf:params:oauth:request_uri:s3cr3t-Reference-0123456789";
+    let world = World::new();
+    let store = Store::memory();
+    world.set().metadata["pushed_authorization_request_endpoint"] =
+        serde_json::json!("https://as.example/par");
+    let body = r#"{"request_uri":"urn:ietf:params:oauth:request_uri:s3cr3t-Reference-0123456789","expires_in":60}"#;
+    world.script(Leg::PushedAuthorization, 201, body);
+    let started = start(&world.source(&store)).await;
+    assert_eq!(values(&started.url, "request_uri"), [REFERENCE]);
+    let pushed = world.seen(Leg::PushedAuthorization).remove(0);
+    let state = pushed.form("state").concat();
+    let refusal = format!(
+        "{}?error=invalid_request_uri&error_description=no+{REFERENCE}+here&error_uri=https://as.example/{REFERENCE}&state={state}",
+        started.redirect_uri
+    );
+    let error = world
+        .source(&store)
+        .finish_login(&refusal)
+        .await
+        .unwrap_err();
+    let told = format!("{error} {error:?}");
+    assert!(told.contains("invalid_request_uri"), "{told}");
+    assert!(
+        !told.contains("s3cr3t") && !told.contains("0123456789"),
+        "{told}"
+    );
+}

@@ -36,6 +36,7 @@ fn encode_pending(pending: &PendingAuthorization) -> Encoded {
         object.field("grant", grant)?;
         object.secret("state", Some(&pending.state))?;
         object.secret("verifier", Some(&pending.verifier))?;
+        object.secret("request_uri", pending.request_uri.as_ref())?;
         object.field("published_issuer", &pending.published_issuer)?;
         object.optional("trusted_issuer", pending.trusted_issuer.as_ref())?;
         object.field("iss_advertised", &pending.iss_advertised)?;
@@ -56,6 +57,7 @@ fn decode_pending(bytes: &[u8]) -> Result<PendingAuthorization, Defect> {
         verifier: object
             .secret("verifier")?
             .ok_or(Defect::Missing("verifier"))?,
+        request_uri: object.secret("request_uri")?,
         published_issuer: object.required("published_issuer")?,
         trusted_issuer: object.optional("trusted_issuer")?,
         iss_advertised: object.required("iss_advertised")?,

@@ -111,6 +111,7 @@ prop_compose! {
         let mut pending = PendingAuthorization::new(grant, secrets.0.into(), secrets.1.into(), issuers.0, times);
         pending.trusted_issuer = issuers.1;
         (pending.iss_advertised, pending.binding_required, pending.registered) = flags;
+        pending.request_uri = Some("urn:request".into()).filter(|_| pending.registered);
         pending.extra = extra;
         pending
     }

@@ -52,10 +52,10 @@ async fn plain_files_of_the_first_version_are_read_for_ever() {
     );
 }
 
-/// The field is younger than the other fixtures, which know nothing of it.
+/// They are younger than the other fixtures, which know nothing of them.
 #[tokio::test]
-async fn the_class_of_the_address_at_login_is_read_and_kept_and_may_be_missing() {
-    let folder = copy("plain-class");
+async fn fields_that_came_later_are_read_and_kept_and_may_be_missing() {
+    let folder = copy("plain-later");
     let store = Store::file(folder.path()).unwrap();
     let grant = store.grant(&work()).await.unwrap().unwrap();
     assert_eq!(grant.value.resource_class.as_deref(), Some("private"));
@@ -66,10 +66,26 @@ async fn the_class_of_the_address_at_login_is_read_and_kept_and_may_be_missing()
     let again = store.grant(&work()).await.unwrap().unwrap().value;
     assert_eq!(again.resource_class.as_deref(), Some("private"));
     assert!(again.extra.is_empty(), "{again:?}");
+    let login = store.login(&work()).await.unwrap().unwrap();
+    store
+        .save_login(&work(), &login.value, Some(login.generation))
+        .await
+        .unwrap();
+    let again = store.login(&work()).await.unwrap().unwrap().value;
+    assert!(!format!("{again:?}").contains("urn:fixture"), "{again:?}");
+    let pending = again.pending.unwrap();
+    let reference = pending
+        .request_uri
+        .as_ref()
+        .map(secrecy::ExposeSecret::expose_secret);
+    assert_eq!(reference, Some("urn:fixture:request"));
+    assert!(pending.extra.is_empty());
     let folder = copy("plain");
     let older = Store::file(folder.path()).unwrap();
     let grant = older.grant(&work()).await.unwrap().unwrap().value;
     assert_eq!(grant.resource_class, None);
+    let login = older.login(&work()).await.unwrap().unwrap().value;
+    assert!(login.pending.unwrap().request_uri.is_none());
 }
 
 #[cfg(feature = "encrypted")]
