@@ -30,6 +30,8 @@ pub struct DiscoveryOptions {
     /// Default: any.
     pub allowed: Option<Vec<Issuer>>,
     /// The authorization server to use when the resource has no metadata, or names none in it.
+    /// [`ConfiguredServer::Metadata`] also stands in for the document of its issuer where the
+    /// resource names that one; it leads to no issuer that a resource with a list does not name.
     /// Default: none.
     pub authorization_server: Option<ConfiguredServer>,
     /// The `MCP-Protocol-Version` sent with metadata requests; `None` leaves it out. Default:

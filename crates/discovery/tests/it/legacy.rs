@@ -191,6 +191,29 @@ async fn configured_metadata_needs_no_request_of_its_own_disc_13() {
 }
 
 #[tokio::test]
+async fn configured_metadata_stands_in_for_the_document_of_a_listed_issuer_and_of_no_other_disc_01()
+{
+    let mut world = World::well_configured().await;
+    let issuer = Issuer::new(world.origin());
+    let mut metadata = AuthorizationServerMetadata::new(issuer);
+    metadata.token_endpoint = Some("https://tokens.example/own".parse().unwrap());
+    world.options.authorization_server =
+        Some(ConfiguredServer::Metadata(Box::new(metadata.clone())));
+    let found = world.discover("").await.unwrap();
+    assert_eq!(
+        (found.source, &found.server),
+        (Source::PathWellKnown, &metadata)
+    );
+    assert_eq!(world.asked().await, [PRM_AT_PATH]);
+
+    let other = AuthorizationServerMetadata::new(Issuer::new("https://as.example"));
+    world.options.authorization_server = Some(ConfiguredServer::Metadata(Box::new(other)));
+    let found = world.discover("").await.unwrap();
+    assert_eq!(found.server.issuer.as_str(), world.origin());
+    assert_ne!(found.server.token_endpoint, metadata.token_endpoint);
+}
+
+#[tokio::test]
 async fn published_servers_come_before_a_configured_one_disc_01() {
     let mut world = World::well_configured().await;
     world.options.authorization_server =

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::process::ExitCode;
 
-use doorkey::{Error, LoopbackError, ServerConfig};
+use doorkey::{Error, LoopbackError, NetworkError, ServerConfig};
 use doorkey_http::TlsFault;
 use doorkey_oauth::{Error as AuthorizationError, InteractionError, InvalidResponse};
 
@@ -65,6 +65,13 @@ impl Exit {
         let network = error.authorization().and_then(AuthorizationError::http);
         if distrusts(error) || network.is_some_and(|error| distrusts(error)) {
             return Self::Configuration;
+        }
+        let settings = of_settings(error).or_else(|| of_settings(network?));
+        if let Some(settings) = settings {
+            return match settings.is_transient() {
+                true => Self::Temporary,
+                false => Self::Configuration,
+            };
         }
         if let Some(authorization) = error.authorization() {
             return Self::of_authorization(authorization);
@@ -169,6 +176,12 @@ fn distrusts(error: &(dyn StdError + 'static)) -> bool {
             })
         )
     })
+}
+
+/// What was wrong with the settings when a request was to be sent with them.
+fn of_settings<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a NetworkError> {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.find_map(|cause| cause.downcast_ref())
 }
 
 impl From<Exit> for ExitCode {

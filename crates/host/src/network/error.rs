@@ -109,6 +109,21 @@ pub enum NetworkError {
     },
 }
 
+impl NetworkError {
+    /// Whether the same may succeed later without anybody doing anything: a program took too long.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::HeaderValue {
+                source: HeaderProblem::Slow { .. }
+                    | HeaderProblem::Program(ProgramError::TimedOut { .. }),
+                ..
+            }
+        )
+    }
+}
+
 /// Why there is no value for a header. Nothing of a value is in it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

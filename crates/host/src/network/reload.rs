@@ -28,6 +28,7 @@ pub(super) struct Reload {
     network: Arc<NetworkInForce>,
     watched: Arc<[Watched]>,
     withheld: Withheld,
+    pause: Duration,
     began: Instant,
     /// When there is something to do again, in milliseconds from `began`.
     due: AtomicU64,
@@ -65,6 +66,16 @@ pub(crate) fn open(
     network: NetworkInForce,
     environment: &Environment,
 ) -> Result<(HttpProfile, Option<Arc<dyn ProfileSource>>), NetworkError> {
+    let (profile, reload) = opened(network, environment, LOOK)?;
+    Ok((profile, reload.map(|reload| Arc::new(reload) as _)))
+}
+
+/// Files are looked at once in every `pause`.
+fn opened(
+    network: NetworkInForce,
+    environment: &Environment,
+    pause: Duration,
+) -> Result<(HttpProfile, Option<Reload>), NetworkError> {
     let watched = network.watched();
     // Before anything is read: what changes in between is seen to have changed.
     let seen = Watched::stamps(&watched);
@@ -94,7 +105,7 @@ pub(crate) fn open(
         is_new: false,
         is_untried: false,
         seen,
-        next_look: now + LOOK,
+        next_look: now + pause,
         told: None,
         commands,
     };
@@ -102,11 +113,12 @@ pub(crate) fn open(
         network: Arc::new(network),
         watched: watched.into(),
         withheld: environment.withheld().clone(),
+        pause,
         began: now,
         due: AtomicU64::new(0),
         state: Mutex::new(state),
     };
-    Ok((profile, Some(Arc::new(reload))))
+    Ok((profile, Some(reload)))
 }
 
 impl ProfileSource for Reload {
@@ -192,7 +204,7 @@ impl Reload {
         let watched = Arc::clone(&self.watched);
         // A share that hangs must not hold up the runtime.
         let stamps = tokio::task::spawn_blocking(move || Watched::stamps(&watched)).await;
-        state.next_look = Instant::now() + LOOK;
+        state.next_look = Instant::now() + self.pause;
         let Ok(stamps) = stamps else { return };
         if stamps == state.seen {
             state.told = None;
@@ -271,3 +283,6 @@ impl fmt::Debug for Reload {
 
 /// How often files are looked at, at most.
 const LOOK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,7 @@
+//! The environment and the tables, and the profile that comes of them.
+
+mod in_force;
+
 use std::fs;
 
 use doorkey_http::{HttpProfile, Origin, Roots};

@@ -6,6 +6,7 @@
 
 mod client_metadata;
 mod configuration;
+mod network;
 mod servers;
 mod usage;
 

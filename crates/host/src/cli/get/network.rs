@@ -64,7 +64,7 @@ pub(super) fn in_lines(network: &NetworkInForce) -> Lines {
         let text = match bundle.value.count() {
             Ok(1) => format!("{path}, 1 certificate"),
             Ok(count) => format!("{path}, {count} certificates"),
-            Err(error) => format!("{path} cannot be used: {}", causes(&error)),
+            Err(error) => format!("{path} cannot be used: {}", first_cause(&error)),
         };
         lines.add("ca_certificates", with(text, &bundle.set_by));
     }
@@ -116,7 +116,10 @@ pub(super) fn in_lines(network: &NetworkInForce) -> Lines {
 pub(super) fn header_lines(network: &NetworkInForce) -> Lines {
     let mut lines = Lines::default();
     for header in &network.headers {
-        let text = format!("to {}, from {}", header.scope, header.source);
+        let text = match &header.source {
+            HeaderSource::Value(_) => format!("to {}, as written", header.scope),
+            elsewhere => format!("to {}, from {elsewhere}", header.scope),
+        };
         lines.add(header.name.as_str(), with(text, &header.set_by));
     }
     lines
@@ -223,7 +226,16 @@ fn header_json(header: &HeaderInForce) -> Value {
 }
 
 fn causes(error: &NetworkError) -> String {
+    chain(error).collect::<Vec<_>>().join(": ")
+}
+
+/// The last of the causes: what was wrong, where file and setting have been named.
+fn first_cause(error: &NetworkError) -> String {
+    chain(error).last().unwrap_or_default()
+}
+
+fn chain(error: &NetworkError) -> impl Iterator<Item = String> {
     let first: &(dyn Error + 'static) = error;
     let all = std::iter::successors(Some(first), |&error| error.source());
-    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    all.map(ToString::to_string)
 }

@@ -115,7 +115,7 @@ impl<'a> Shown<'a> {
     fn of_login(&self) -> Lines {
         let auth = &self.status.auth;
         let mut lines = Lines::default();
-        lines.add("login", auth.status.as_str().to_owned());
+        lines.add("status", auth.status.as_str().to_owned());
         lines.add("account", account(auth));
         lines.add_some("signed in as", auth.account_label.clone());
         lines.add_some("other accounts", Some(self.other_accounts()));

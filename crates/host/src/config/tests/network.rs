@@ -1,0 +1,57 @@
+//! Endpoints and headers, and how they are mistyped.
+
+use super::*;
+
+#[test]
+fn an_endpoint_is_https_or_loopback_without_credentials_and_fragment() {
+    for (endpoint, found) in [
+        ("http://as.example/t", "http"),
+        ("javascript:alert(1)", ""),
+        ("file:///etc/passwd", ""),
+        ("https://ada:s3cret@as.example/t", ""),
+        ("https://as.example/t#x", "fragment"),
+        ("as.example/t", "no URL"),
+    ] {
+        for key in [
+            "authorization_endpoint",
+            "token_endpoint",
+            "registration_endpoint",
+            "revocation_endpoint",
+            "device_authorization_endpoint",
+            "pushed_authorization_request_endpoint",
+        ] {
+            let told = wrong(&format!(
+                "[mcp_servers.a]\nurl = \"https://mcp.example\"\n[mcp_servers.a.oauth]\n\
+                 issuer = \"https://as.example\"\n[mcp_servers.a.oauth.endpoints]\n{key} = \"{endpoint}\"\n"
+            ));
+            let full_key = format!("mcp_servers.a.oauth.endpoints.{key}");
+            assert_eq!((told.0, told.1), (6, full_key), "{endpoint}");
+            assert!(
+                told.3.contains(found) && !told.3.contains("s3cret"),
+                "{}",
+                told.3
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_misspelt_in_a_header_is_told_wherever_headers_are() {
+    let config = parse(
+        "[network]\ndefault_headers = { X-Route = { env = \"R\", refresh = 3 } }\n\
+         [network.origin_headers.\"https://gw.example\"]\nX-Key = { file = \"key\", ttl = 3 }\n\
+         [mcp_servers.a]\nurl = \"https://m.example\"\n\
+         http_headers = { X-Key = { command = [\"k\"], refresh = 3 } }\n",
+    )
+    .expect("a configuration");
+    let told: Vec<_> = config.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    for (line, key) in [
+        (2, "network.default_headers.X-Route.refresh"),
+        (4, "network.origin_headers.https://gw.example.X-Key.ttl"),
+        (7, "mcp_servers.a.http_headers.X-Key.refresh"),
+    ] {
+        let text = format!(":{line}: unknown key {key}");
+        assert!(told.iter().any(|told| told.contains(&text)), "{told:?}");
+    }
+}
