@@ -54,6 +54,7 @@ impl Fixture {
             fixture.write(&format!("{folder}/src/lib.rs"), PASSING);
         }
         fixture.write("xtask/known-duplicates.toml", "");
+        fixture.write("docs/dependencies.md", "");
         fixture
             .workspace()
             .cargo(&["generate-lockfile", "--offline"])

@@ -1,6 +1,9 @@
-//! `lock`: Cargo.lock is current, holds one version of each crate but for a list with reasons, and comes from crates.io.
+//! `lock`: Cargo.lock is current, holds one version of each crate but for a list with reasons, and comes from crates.io;
+//! each dependency of ours has a row in `docs/dependencies.md`.
 //!
 //! It looks at everything that Cargo.lock holds: what we ship, build with and test with, on every platform.
+
+mod page;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -24,6 +27,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     broken.extend(oldest_rust(&resolved));
     let versions = versions(&resolved);
     broken.extend(duplicates(&versions, &known));
+    broken.extend(page::check(&workspace.read(page::PAGE)?, &resolved));
     Failure::unless_empty(broken)?;
     Ok(Report::note(format!(
         "{} crates, {} of them in more than one version for a known reason",

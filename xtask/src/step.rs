@@ -63,7 +63,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "lock",
-        about: "Cargo.lock is current, one version per crate, no git source",
+        about: "Cargo.lock is current, one version per crate, no git source; each dependency has a reason",
         cheap: true,
         run: lock::run,
     },
