@@ -4,35 +4,41 @@ use std::time::Duration;
 
 use doorkey::{Environment, Home as Place, Host};
 use doorkey_oauth::LogoutOptions;
-use doorkey_testkit::{
-    AuthorizationServer, CertificateAuthority, Document, Fault, FaultRule, Identity, Listen,
-    McpServer, Proxy, RecordedRequest, Recorder, Wire,
+use doorkey_testkit::{CertificateAuthority, Proxy, RecordedRequest, Recorder};
+
+use super::{
+    Leg, Matrix, Setting,
+    servers::{SERVICE, Servers},
 };
-use serde_json::json;
+use crate::{Home, IdentityProvider, LIMIT, World};
 
-use super::{Leg, Matrix, Setting};
-use crate::{Home, IdentityProvider, LIMIT, World, world::every_endpoint};
+/// What is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Network {
+    /// Nothing: the system trusts the servers.
+    Bare,
+    /// Everything, through a proxy in the clear; the private authority is trusted beside the system's.
+    HttpProxy,
+    /// Everything, through a proxy over TLS; the private authority is trusted in place of the system's.
+    HttpsProxy,
+}
 
-/// Goes over every leg and reads the record. `configured` is false for the walk without any setting.
-pub(super) async fn walk(configured: bool) -> Matrix {
-    let (world, provider, identity) = servers(configured).await;
-    let proxy = Proxy::builder()
-        .route(authority(world.mcp.origin()), world.mcp.addr())
-        .route(authority(world.auth.url()), world.auth.addr())
-        .route(authority(provider.server.url()), provider.server.addr())
-        .start()
-        .await
-        .expect("a free port");
-    let home = Home::new(&world, "");
-    home.write("client.pem", identity.certificate_pem().as_bytes());
-    home.write("client-key.pem", identity.key_pem().as_bytes());
-    home.configure(&configuration(
-        &world,
-        &provider,
-        configured.then_some(&proxy),
-    ));
-    session(&world, &home).await;
-    other_logins(&world, &home).await;
+/// Goes over every leg and reads the record.
+pub(super) async fn walk(network: Network) -> Matrix {
+    let servers = Servers::start((network != Network::Bare).then_some(UNREACHABLE)).await;
+    let world = &servers.world;
+    let clear = Proxy::builder();
+    let secure = Proxy::builder().tls(&world.ca);
+    let (clear, secure) = tokio::join!(start(clear, &servers), start(secure, &servers));
+    let home = Home::new(world, "");
+    home.write("client.pem", servers.identity.certificate_pem().as_bytes());
+    home.write("client-key.pem", servers.identity.key_pem().as_bytes());
+    let another = CertificateAuthority::named("the system's").expect("a certificate authority");
+    home.write("system.pem", another.pem().as_bytes());
+    home.configure(&configuration(&servers, network, [&clear, &secure]));
+    let environment = environment(&home, network);
+    Box::pin(session(world, &home, environment.clone())).await;
+    other_logins(world, environment).await;
 
     let mut matrix = Matrix::default();
     let requests = world.recorder.requests();
@@ -44,97 +50,105 @@ pub(super) async fn walk(configured: bool) -> Matrix {
         if seen.is_empty() {
             continue;
         }
-        for (setting, holds) in columns(&proxy) {
-            let all = seen.iter().all(|request| holds(request));
-            matrix.0.insert((leg, setting), all);
+        // What a browser asks for is to have no trace of ours: one request with it is one too many.
+        let is_page = leg == Leg::AuthorizationPage;
+        if is_page && !seen.iter().any(|request| is_marked(&servers, request)) {
+            continue;
+        }
+        for (setting, holds) in columns(&servers, network, [&clear, &secure]) {
+            let holds = is_page || seen.iter().all(|request| holds(request));
+            matrix.0.insert((leg, setting), holds.into());
         }
     }
     matrix
 }
 
+async fn start(proxy: doorkey_testkit::ProxyBuilder, servers: &Servers) -> Proxy {
+    let (mcp, auth) = (&servers.world.mcp, &servers.world.auth);
+    let provider = &servers.provider.server;
+    let proxy = proxy
+        .route(authority(mcp.origin()), mcp.addr())
+        .route(authority(auth.url()), auth.addr())
+        .route(authority(provider.url()), provider.addr());
+    proxy.start().await.expect("a free port")
+}
+
 type Column<'a> = Box<dyn Fn(&RecordedRequest) -> bool + 'a>;
 
-/// How each setting shows in a recorded request.
-fn columns(proxy: &Proxy) -> [(Setting, Column<'_>); 5] {
-    let tunnels = proxy.requests();
-    let has = |header: &'static str, value: &'static str| -> Column<'static> {
+/// How each setting of the walk shows in a recorded request.
+fn columns<'a>(
+    servers: &'a Servers,
+    network: Network,
+    [clear, secure]: [&Proxy; 2],
+) -> Vec<(Setting, Column<'a>)> {
+    let has = |header: &'static str, value: &'static str| -> Column<'a> {
         Box::new(move |request| request.header(header) == Some(value))
     };
-    [
+    let origins = servers.headers_of_origins();
+    let mut columns = vec![
         (
             Setting::ClientCertificate,
-            Box::new(|request| request.client_certificate),
+            Box::new(|request: &RecordedRequest| request.client_certificate) as Column<'a>,
         ),
         (Setting::DefaultHeader, has("x-everybody", "default-value")),
         (Setting::ResourceHeader, has("x-server", "resource-value")),
-        (Setting::UserAgent, has("user-agent", USER_AGENT)),
         (
-            // A name that only the proxy knows, and a tunnel to it.
-            Setting::Proxy,
+            // Its own origin's, and no other's.
+            Setting::OriginHeader,
             Box::new(move |request| {
-                let tunnel = tunnels.iter().any(|tunnel| {
-                    tunnel.method == http::Method::CONNECT
-                        && tunnel.status == 200
-                        && request
-                            .url
-                            .starts_with(&format!("https://{}/", tunnel.authority))
-                });
-                tunnel && request.url.contains(UNREACHABLE)
+                origins.iter().all(|(origin, header, value)| {
+                    let is_there = request.url.starts_with(&format!("{origin}/"));
+                    request.header(header) == is_there.then_some(*value)
+                })
             }),
         ),
-    ]
-}
-
-/// Servers that ask for a client certificate; with names that only a proxy knows if `named`.
-async fn servers(named: bool) -> (World, IdentityProvider, Identity) {
-    let ca = CertificateAuthority::new().expect("a certificate authority");
-    let clients = CertificateAuthority::named("clients").expect("a certificate authority");
-    let identity = clients.issue_client("somebody").expect("a certificate");
-    let recorder = Recorder::new();
-    let listen = |name: &str| {
-        let listen = Listen::new()
-            .tls(&ca)
-            .request_client_certificate(&clients)
-            .recorder(&recorder);
-        if named {
-            listen.host(format!("{name}{UNREACHABLE}"))
+        (Setting::UserAgent, has("user-agent", USER_AGENT)),
+    ];
+    let proxies = [(Setting::HttpProxy, clear), (Setting::HttpsProxy, secure)];
+    for (setting, proxy) in proxies {
+        let other = match network {
+            Network::Bare => None,
+            Network::HttpProxy => Some(Setting::HttpsProxy),
+            Network::HttpsProxy => Some(Setting::HttpProxy),
+        };
+        if Some(setting) == other {
+            assert_eq!(proxy.requests(), [], "that proxy was not configured");
         } else {
-            listen
+            columns.push((setting, through(proxy)));
         }
-    };
-    let provider = IdentityProvider::start(listen("idp")).await;
-    let auth = every_endpoint(AuthorizationServer::builder().listen(listen("as")))
-        .start()
-        .await
-        .expect("a free port");
-    provider.introduce(&auth);
-    // The wire that has a stream and a session to end.
-    let mcp = McpServer::builder()
-        .listen(listen("mcp"))
-        .wire(Wire::Stateful2025_11_25)
-        .authorization(&auth)
-        .start()
-        .await
-        .expect("a free port");
-    // The browser of the test knows no proxy.
-    for server in [&auth, &provider.server] {
-        let page = format!("https://{}/authorize", server.addr());
-        server.set_field(Document::Metadata, "authorization_endpoint", json!(page));
     }
-    let page = json!(format!("https://{}/device", auth.addr()));
-    auth.set_field(Document::DeviceAuthorization, "verification_uri", page);
-    // A service that hands an identity over, as clouds have them for what runs there.
-    let token = provider.identity_token();
-    let hands_over = Fault::Status(200, Vec::new(), token);
-    provider
-        .server
-        .fault(FaultRule::on(SERVICE).respond(hands_over));
-    let world = World::of(ca, recorder, auth, mcp).await;
-    (world, provider, identity)
+    columns
 }
 
-/// A server for each way to sign in, all of them the same MCP server, with every network setting if there is a proxy.
-fn configuration(world: &World, provider: &IdentityProvider, proxy: Option<&Proxy>) -> String {
+/// Whether a request carries anything that was configured.
+fn is_marked(servers: &Servers, request: &RecordedRequest) -> bool {
+    let origins = servers.headers_of_origins();
+    let headers = origins.iter().map(|(_, header, _)| *header);
+    let mut headers = headers.chain(["x-everybody", "x-server"]);
+    request.client_certificate
+        || headers.any(|header| request.header(header).is_some())
+        || request.header("user-agent") == Some(USER_AGENT)
+        || request.url.contains(UNREACHABLE)
+}
+
+/// A name that only the proxy knows, and a tunnel to it.
+fn through(proxy: &Proxy) -> Column<'static> {
+    let tunnels = proxy.requests();
+    Box::new(move |request| {
+        let tunnel = tunnels.iter().any(|tunnel| {
+            tunnel.method == http::Method::CONNECT
+                && tunnel.status == 200
+                && request
+                    .url
+                    .starts_with(&format!("https://{}/", tunnel.authority))
+        });
+        tunnel && request.url.contains(UNREACHABLE)
+    })
+}
+
+/// A server for each way to sign in, all of them the same MCP server, with the settings of the network.
+fn configuration(servers: &Servers, network: Network, proxies: [&Proxy; 2]) -> String {
+    let (world, provider) = (&servers.world, &servers.provider);
     let (there, secret) = IdentityProvider::CLIENT_THERE;
     let issuer = provider.server.issuer();
     let enterprise = |name: &str| {
@@ -157,48 +171,70 @@ client_id = {:?}
         (SIGN_ON, enterprise(SIGN_ON)),
         (HANDED, enterprise(HANDED) + &service),
     ];
-    let mut text = settings(Home::SERVER, proxy);
+    let settings = |name: &str| settings(servers, name, network, proxies);
+    let mut text = settings(Home::SERVER);
     for (name, login) in logins {
         text += &format!(
             "[mcp_servers.{name}]\nurl = {:?}\naccount = {name:?}\n",
             world.mcp.url()
         );
-        text += &settings(name, proxy);
+        text += &settings(name);
         text += &format!("[mcp_servers.{name}.oauth]\n{login}");
     }
     text
 }
 
 /// What the table of a server goes on with, and its own network.
-fn settings(name: &str, proxy: Option<&Proxy>) -> String {
-    let Some(proxy) = proxy else {
-        return String::new();
+fn settings(
+    servers: &Servers,
+    name: &str,
+    network: Network,
+    [clear, secure]: [&Proxy; 2],
+) -> String {
+    let (proxy, roots) = match network {
+        Network::Bare => return String::new(),
+        Network::HttpProxy => (clear, ""),
+        Network::HttpsProxy => (
+            secure,
+            "ca_certificates = [\"ca.pem\"]\nsystem_roots = false\n",
+        ),
     };
-    format!(
+    let mut text = format!(
         r#"http_headers = {{ X-Server = "resource-value" }}
 [mcp_servers.{name}.network]
-client_certificate = "client.pem"
+{roots}client_certificate = "client.pem"
 client_key = "client-key.pem"
 default_headers = {{ X-Everybody = "default-value" }}
 proxy = "{}"
 user_agent = "{USER_AGENT}"
 "#,
         proxy.url()
-    )
+    );
+    for (origin, header, value) in servers.headers_of_origins() {
+        text += &format!(
+            "[mcp_servers.{name}.network.origin_headers.{origin:?}]\n{header} = {value:?}\n"
+        );
+    }
+    text
 }
 
-/// A home where the private authority is one more, as the configuration has it.
-fn environment(home: &Home) -> Environment {
-    let ca = home.path().join("ca.pem");
-    Environment::new([
-        ("DOORKEY_HOME", home.path()),
-        ("DOORKEY_CA_CERTIFICATE", ca.as_path()),
-    ])
+/// Who the system trusts: the world's own authority where nothing is configured, else somebody else.
+fn environment(home: &Home, network: Network) -> Environment {
+    let file = |name: &str| home.path().join(name);
+    let mut variables = vec![("DOORKEY_HOME", file(""))];
+    match network {
+        Network::Bare => variables.push(("SSL_CERT_FILE", file("ca.pem"))),
+        Network::HttpProxy => variables.extend([
+            ("SSL_CERT_FILE", file("system.pem")),
+            ("DOORKEY_CA_CERTIFICATE", file("ca.pem")),
+        ]),
+        Network::HttpsProxy => variables.push(("SSL_CERT_FILE", file("system.pem"))),
+    }
+    Environment::new(variables)
 }
 
 /// A session with each of its legs: login, connect, stream, refresh, end of the session, logout with the registration.
-async fn session(world: &World, home: &Home) {
-    let environment = environment(home);
+async fn session(world: &World, home: &Home, environment: Environment) {
     let place = Place::from_environment(&environment).expect("a home");
     assert!(place.config_file().is_file());
     let host = Host::open(environment.clone()).expect("a host");
@@ -224,8 +260,8 @@ async fn session(world: &World, home: &Home) {
 
 /// The logins that go elsewhere: on another device, by a sign-on at the identity provider, and with an identity that a
 /// service hands over.
-async fn other_logins(world: &World, home: &Home) {
-    let host = Host::open(environment(home)).expect("a host");
+async fn other_logins(world: &World, environment: Environment) {
+    let host = Host::open(environment).expect("a host");
     let login = host.login(DEVICE, world.person.typing(), &doorkey::Silent);
     login.await.expect("a login on another device");
     let login = host.login(SIGN_ON, world.person.interaction(), &doorkey::Silent);
@@ -255,8 +291,6 @@ fn authority(origin: &str) -> &str {
 /// The end of names that no resolver knows (RFC 6761 §6.4).
 const UNREACHABLE: &str = ".invalid";
 const USER_AGENT: &str = "matrix/1.0";
-/// Where the identity provider hands an identity over.
-const SERVICE: &str = "/identity";
 /// The servers of the configuration, besides [`Home::SERVER`].
 const DEVICE: &str = "device";
 const SIGN_ON: &str = "sign-on";

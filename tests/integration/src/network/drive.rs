@@ -182,23 +182,44 @@ pub(super) struct Failure {
     pub(super) leg: Option<doorkey_http::Leg>,
     pub(super) is_tls: bool,
     pub(super) is_timeout: bool,
+    /// Refused by the address rules, with the settings named that allow it.
+    pub(super) is_address: bool,
 }
 
 impl Failure {
-    fn of(error: &(dyn StdError + 'static)) -> Self {
+    pub(super) fn of(error: &(dyn StdError + 'static)) -> Self {
         let http = doorkey_rmcp::authorization_error(error).and_then(doorkey_oauth::Error::http);
         Self {
             leg: http.and_then(doorkey_http::Error::leg),
             is_tls: http.is_some_and(doorkey_http::Error::is_tls),
             is_timeout: http.is_some_and(doorkey_http::Error::is_timeout),
+            is_address: http.is_some_and(is_address),
         }
     }
+
     /// What two failures have in common.
     fn and(self, other: &Self) -> Self {
         Self {
             leg: self.leg.filter(|leg| other.leg == Some(*leg)),
             is_tls: self.is_tls && other.is_tls,
             is_timeout: self.is_timeout && other.is_timeout,
+            is_address: self.is_address && other.is_address,
         }
     }
+}
+
+/// The rule says what is wrong with the address, and what a person can do if it is meant.
+fn is_address(error: &doorkey_http::Error) -> bool {
+    let doorkey_http::Error::AddressRefused { source, .. } = error else {
+        return false;
+    };
+    let told = source.to_string();
+    [
+        "a loopback address",
+        "public",
+        "`allow_origins`",
+        "`allow_networks`",
+    ]
+    .iter()
+    .all(|part| told.contains(part))
 }

@@ -10,12 +10,13 @@ use http::Method;
 use super::{Leg, drive::Rig};
 use crate::World;
 
-/// For each leg whether it ends with the time-out, well before the answer.
-pub(super) async fn walk() -> Vec<(Leg, bool)> {
-    join_all(Leg::ALL.map(|leg| async move { (leg, is_ended(leg).await) })).await
+/// For each leg whether it ends with the time-out, well before the answer. If not `configured`, the answer is in time.
+pub(super) async fn walk(configured: bool) -> Vec<(Leg, bool)> {
+    let delay = if configured { ANSWER } else { Duration::ZERO };
+    join_all(Leg::sent().map(|leg| async move { (leg, is_ended(leg, delay).await) })).await
 }
 
-async fn is_ended(leg: Leg) -> bool {
+async fn is_ended(leg: Leg, delay: Duration) -> bool {
     let (world, provider) = World::with_every_endpoint().await;
     let mut profile = world.profile();
     profile.timeouts = Timeouts::new(ANSWER, ANSWER, PATIENCE);
@@ -23,10 +24,10 @@ async fn is_ended(leg: Leg) -> bool {
     let rig = Rig::new(world, provider, http);
     rig.prepare(leg).await;
     match leg {
-        Leg::IdentityProvider => rig.provider.server.fault(rule(leg)),
+        Leg::IdentityProvider => rig.provider.server.fault(rule(leg, delay)),
         _ => {
-            rig.world.auth.fault(rule(leg));
-            rig.world.mcp.fault(rule(leg));
+            rig.world.auth.fault(rule(leg, delay));
+            rig.world.mcp.fault(rule(leg, delay));
         }
     }
     rig.world.recorder.clear();
@@ -34,12 +35,12 @@ async fn is_ended(leg: Leg) -> bool {
     let failure = rig.failure(leg).await;
     let arrived = rig.world.recorder.requests();
     let arrived = arrived.iter().any(|request| Leg::of(request) == Some(leg));
-    failure.is_some_and(|failure| failure.is_timeout && failure.leg == Some(leg.tag()))
+    failure.is_some_and(|failure| failure.is_timeout && failure.leg == leg.tag())
         && arrived
         && start.elapsed() < ANSWER
 }
 
-fn rule(leg: Leg) -> FaultRule {
+fn rule(leg: Leg, delay: Duration) -> FaultRule {
     let rule = match leg {
         Leg::McpPost => FaultRule::on(Recorded::Resource).method(Method::POST),
         Leg::McpStream => FaultRule::on(Recorded::Resource).method(Method::GET),
@@ -54,8 +55,9 @@ fn rule(leg: Leg) -> FaultRule {
         Leg::PushedAuthorization => FaultRule::on(Recorded::PushedAuthorization),
         Leg::DeviceAuthorization => FaultRule::on(Recorded::DeviceAuthorization),
         Leg::IdentityProvider => FaultRule::on(Recorded::Token),
+        Leg::AuthorizationPage => FaultRule::on(Recorded::Authorization),
     };
-    rule.respond(Fault::Slow(ANSWER))
+    rule.respond(Fault::Slow(delay))
 }
 
 /// The time-out: long enough for a busy machine to do everything else.

@@ -1,176 +1,119 @@
 //! Which network setting holds on which leg, measured on real servers.
 //!
-//! Three walks over all the legs fill the table. What no walk saw is no cell: nothing is assumed.
+//! Several walks over all the legs fill the table. What no walk saw is no cell: nothing is assumed.
 //!
 //! 1. Everything is configured at once, as a person does it, and the servers have names that only the proxy knows. What they
-//!    record says which legs came with the client certificate, the headers and the User-Agent, and through the proxy.
-//! 2. One leg at a time does not know the private authority: that leg fails in the TLS handshake, and no server sees it.
+//!    record says which legs came with the client certificate, the headers and the User-Agent, and through the proxy. There
+//!    is one such walk through a proxy in the clear, where the private authority is one more, and one through a proxy over
+//!    TLS, where it is the only one.
+//! 2. One leg at a time is spoilt: it alone does not know the private authority, or no longer the one that stands in for
+//!    the system's, or keeps to the address rules where all servers are near. No server sees that leg.
 //! 3. One leg at a time is answered too late: that leg ends with the time-out.
 
+mod addresses;
 mod configured;
 mod drive;
 mod late;
-mod untrusted;
+mod leg;
+mod servers;
+mod setting;
+mod spoilt;
+mod trust;
 
 use std::{collections::BTreeMap, fmt};
 
-use doorkey_testkit::RecordedRequest;
-use http::Method;
-
-use crate::IdentityProvider;
-
-/// The requests of the stack, as finely as the servers can tell them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Leg {
-    /// A JSON-RPC message to the MCP server.
-    McpPost,
-    /// The MCP server's event stream.
-    McpStream,
-    /// The end of an MCP session.
-    McpDelete,
-    /// The protected resource metadata.
-    ResourceMetadata,
-    /// The authorization server's metadata.
-    AuthorizationServerMetadata,
-    /// Dynamic client registration.
-    Registration,
-    /// The exchange of a code for tokens.
-    Token,
-    /// A refresh.
-    Refresh,
-    /// The revocation of a token.
-    Revocation,
-    /// The end of a dynamic registration.
-    Deregistration,
-    /// An authorization request that is pushed before the browser opens.
-    PushedAuthorization,
-    /// The start of a login on another device.
-    DeviceAuthorization,
-    /// An identity provider: sign-on, exchange of tokens, and the service that hands an identity over.
-    IdentityProvider,
-}
-
-/// What a person can say about the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Setting {
-    /// A certificate authority that the system does not know.
-    PrivateCa,
-    /// A certificate of the client's own.
-    ClientCertificate,
-    /// A header for everybody.
-    DefaultHeader,
-    /// A header for the MCP server's origin alone.
-    ResourceHeader,
-    /// A forward proxy.
-    Proxy,
-    /// How long an answer may take.
-    TimeOut,
-    /// The `User-Agent`.
-    UserAgent,
-}
+pub use leg::Leg;
+pub use setting::Setting;
 
 /// Whether each setting holds on each leg.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Matrix(BTreeMap<(Leg, Setting), bool>);
+pub struct Matrix(BTreeMap<(Leg, Setting), Cell>);
 
-impl Leg {
-    /// All of them: a session from its start to its end, then what only some logins need.
-    pub const ALL: [Self; 13] = [
-        Self::McpPost,
-        Self::McpStream,
-        Self::McpDelete,
-        Self::ResourceMetadata,
-        Self::AuthorizationServerMetadata,
-        Self::Registration,
-        Self::Token,
-        Self::Refresh,
-        Self::Revocation,
-        Self::Deregistration,
-        Self::PushedAuthorization,
-        Self::DeviceAuthorization,
-        Self::IdentityProvider,
-    ];
-
-    /// The leg of a request that a server recorded; `None` for the browser's.
-    pub fn of(request: &RecordedRequest) -> Option<Self> {
-        use doorkey_testkit::Leg as Recorded;
-        Some(match request.leg {
-            Recorded::Resource if request.method == Method::GET => Self::McpStream,
-            Recorded::Resource if request.method == Method::DELETE => Self::McpDelete,
-            Recorded::Resource => Self::McpPost,
-            Recorded::ResourceMetadata => Self::ResourceMetadata,
-            Recorded::AuthorizationServerMetadata => Self::AuthorizationServerMetadata,
-            Recorded::Token | Recorded::Other if IdentityProvider::saw(request) => {
-                Self::IdentityProvider
-            }
-            Recorded::Registration => Self::Registration,
-            Recorded::ClientConfiguration => Self::Deregistration,
-            Recorded::Token if request.form("grant_type") == ["refresh_token"] => Self::Refresh,
-            Recorded::Token => Self::Token,
-            Recorded::Revocation => Self::Revocation,
-            Recorded::PushedAuthorization => Self::PushedAuthorization,
-            Recorded::DeviceAuthorization => Self::DeviceAuthorization,
-            _ => return None,
-        })
-    }
-
-    /// How the HTTP crate calls it.
-    pub fn tag(self) -> doorkey_http::Leg {
-        use doorkey_http::Leg as Tag;
-        match self {
-            Self::McpPost | Self::McpStream | Self::McpDelete => Tag::Resource,
-            Self::ResourceMetadata => Tag::ResourceMetadata,
-            Self::AuthorizationServerMetadata => Tag::AuthorizationServerMetadata,
-            Self::Registration | Self::Deregistration => Tag::Registration,
-            Self::Token | Self::Refresh => Tag::Token,
-            Self::Revocation => Tag::Revocation,
-            Self::PushedAuthorization => Tag::PushedAuthorization,
-            Self::DeviceAuthorization => Tag::Device,
-            Self::IdentityProvider => Tag::IdentityProvider,
-        }
-    }
-}
-
-impl Setting {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::PrivateCa,
-        Self::ClientCertificate,
-        Self::DefaultHeader,
-        Self::ResourceHeader,
-        Self::Proxy,
-        Self::TimeOut,
-        Self::UserAgent,
-    ];
+/// What was measured of one setting on one leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// It holds.
+    Yes,
+    /// It does not.
+    No,
+    /// It has no part there: the request is a browser's, over the browser's own network.
+    Elsewhere,
 }
 
 impl Matrix {
     /// Measures every cell.
     pub async fn measure() -> Self {
+        let (clear, secure, others) = tokio::join!(
+            Box::pin(configured::walk(configured::Network::HttpProxy)),
+            Box::pin(configured::walk(configured::Network::HttpsProxy)),
+            Box::pin(Self::measure_one_leg_at_a_time(true)),
+        );
         let mut matrix = Self::default();
-        let (seen, untrusted, late) =
-            tokio::join!(configured::walk(true), untrusted::walk(), late::walk());
-        matrix.0.extend(seen.0);
-        for (leg, refused) in untrusted {
-            // It works with the authority and fails without.
-            let reached = matrix.0.contains_key(&(leg, Setting::Proxy));
-            matrix
-                .0
-                .insert((leg, Setting::PrivateCa), reached && refused);
+        // A setting holds if it does so in each walk that it is part of; trust is also withheld in turn.
+        for part in [clear, secure, others] {
+            matrix.add(part);
         }
-        for (leg, ended) in late {
-            matrix.0.insert((leg, Setting::TimeOut), ended);
+        matrix.settle_the_page();
+        matrix
+    }
+
+    /// The same where nothing of it is configured: what shows that each cell can say no. The world's own authority is the
+    /// system's there.
+    pub async fn measure_unconfigured() -> Self {
+        let (bare, others) = tokio::join!(
+            Box::pin(configured::walk(configured::Network::Bare)),
+            Box::pin(Self::measure_one_leg_at_a_time(false)),
+        );
+        let mut matrix = bare;
+        matrix.add(others);
+        matrix.settle_the_page();
+        matrix
+    }
+
+    /// The settings that show only where they are taken from one leg; nowhere if not `configured`.
+    async fn measure_one_leg_at_a_time(configured: bool) -> Self {
+        let (untrusted, replaced, near, late) = tokio::join!(
+            Box::pin(trust::without_the_private_authority(configured)),
+            Box::pin(trust::without_the_systems(configured)),
+            Box::pin(addresses::walk(configured)),
+            Box::pin(late::walk(configured)),
+        );
+        let mut matrix = Self::default();
+        for (setting, walk) in [
+            (Setting::PrivateCa, untrusted),
+            (Setting::ReplacedRoots, replaced),
+            (Setting::AddressRule, near),
+            (Setting::TimeOut, late),
+        ] {
+            for (leg, holds) in walk {
+                matrix.0.insert((leg, setting), holds.into());
+            }
         }
         matrix
     }
 
-    /// The same where nothing but the private authority is configured: what shows that a cell can say no.
-    pub async fn measure_unconfigured() -> Self {
-        Box::pin(configured::walk(false)).await
+    /// Joins what another walk saw: of two verdicts on one cell the worse one counts.
+    fn add(&mut self, other: Self) {
+        for (key, cell) in other.0 {
+            let known = self.0.entry(key).or_insert(cell);
+            if cell == Cell::No {
+                *known = cell;
+            }
+        }
+    }
+
+    /// What is the browser's own affair, where no walk saw a trace of ours.
+    fn settle_the_page(&mut self) {
+        for setting in Setting::ALL {
+            let key = (Leg::AuthorizationPage, setting);
+            if setting != Setting::AddressRule {
+                self.0.entry(key).or_insert(Cell::Elsewhere);
+            }
+        }
     }
 
     /// One cell; `None` if nothing was seen of it.
-    pub fn cell(&self, leg: Leg, setting: Setting) -> Option<bool> {
+    pub fn cell(&self, leg: Leg, setting: Setting) -> Option<Cell> {
         self.0.get(&(leg, setting)).copied()
     }
 
@@ -186,6 +129,12 @@ impl Matrix {
     }
 }
 
+impl From<bool> for Cell {
+    fn from(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+}
+
 impl fmt::Display for Matrix {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "| leg |")?;
@@ -197,8 +146,9 @@ impl fmt::Display for Matrix {
             write!(out, "| {leg} |")?;
             for setting in Setting::ALL {
                 let cell = match self.cell(leg, setting) {
-                    Some(true) => "yes",
-                    Some(false) => "no",
+                    Some(Cell::Yes) => "yes",
+                    Some(Cell::No) => "no",
+                    Some(Cell::Elsewhere) => "–",
                     None => "not seen",
                 };
                 write!(out, " {cell} |")?;
@@ -206,40 +156,6 @@ impl fmt::Display for Matrix {
             writeln!(out)?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Leg {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::McpPost => "MCP POST",
-            Self::McpStream => "MCP GET stream",
-            Self::McpDelete => "MCP DELETE",
-            Self::ResourceMetadata => "resource metadata",
-            Self::AuthorizationServerMetadata => "authorization server metadata",
-            Self::Registration => "registration",
-            Self::Token => "token",
-            Self::Refresh => "refresh",
-            Self::Revocation => "revocation",
-            Self::Deregistration => "registration deletion",
-            Self::PushedAuthorization => "pushed authorization request",
-            Self::DeviceAuthorization => "device authorization",
-            Self::IdentityProvider => "identity provider",
-        })
-    }
-}
-
-impl fmt::Display for Setting {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::PrivateCa => "private CA",
-            Self::ClientCertificate => "client certificate",
-            Self::DefaultHeader => "default header",
-            Self::ResourceHeader => "resource header",
-            Self::Proxy => "proxy",
-            Self::TimeOut => "time-out",
-            Self::UserAgent => "User-Agent",
-        })
     }
 }
 
