@@ -19,7 +19,8 @@ use crate::origin::Origin;
 /// A fifth way is narrow and deep: see [`workload`](Self::workload).
 ///
 /// A name is judged by the address that is connected to. Behind a proxy, which looks names up by
-/// itself, only address literals and `localhost` can be judged.
+/// itself, only address literals and `localhost` can be judged; where the resource's own name is unknown
+/// outside the proxy, it counts as public.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AddressPolicy {

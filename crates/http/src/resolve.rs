@@ -60,6 +60,8 @@ pub(crate) enum Route {
 pub(crate) struct Guard {
     policy: AddressPolicy,
     resource: Option<(Origin, Host<String>)>,
+    /// Whether a proxy looks the resource's name up, which nobody else may know.
+    is_proxied: bool,
     class: Arc<ResourceClass>,
     resolver: Arc<dyn Resolver>,
 }
@@ -76,6 +78,10 @@ impl Guard {
         });
         Self {
             policy: profile.addresses.clone(),
+            is_proxied: profile
+                .resource
+                .as_ref()
+                .is_some_and(|url| profile.proxy.route(url).is_some()),
             resource,
             class,
             resolver,
@@ -111,8 +117,12 @@ impl Guard {
         let Some((_, Host::Domain(name))) = &self.resource else {
             return Ok(AddressClass::Public);
         };
-        let addresses = self.resolver.lookup(name).await?;
-        Ok(self.fix_class(&addresses))
+        match self.resolver.lookup(name).await {
+            Ok(addresses) => Ok(self.fix_class(&addresses)),
+            // It cannot be known, so that it gives nobody more than a public one would.
+            Err(_) if self.is_proxied => Ok(AddressClass::Public),
+            Err(unknown) => Err(unknown),
+        }
     }
 
     fn fix_class(&self, addresses: &[IpAddr]) -> AddressClass {

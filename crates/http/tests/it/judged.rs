@@ -336,13 +336,19 @@ async fn behind_a_proxy_or_over_another_service_names_are_for_others_to_judge() 
     let mut profile = HttpProfile::new("https://mcp.example/mcp".parse().unwrap());
     profile.roots = ca.roots();
     let near = "https://near.example/authorize".parse().unwrap();
-    let literal = "https://10.0.0.1/authorize".parse().unwrap();
+    let literal: Url = "https://10.0.0.1/authorize".parse().unwrap();
     let names = [PUBLIC, ("near.example", &[&["192.168.1.1"][..]][..])];
     let url = format!("http://127.0.0.1:{}", proxy.port).parse().unwrap();
     profile.proxy = ProxyRules::all(url, NoProxy::default());
     let proxied = HttpClient::with_resolver(&profile, Script::new(&names)).unwrap();
     proxied.judge(Leg::Token, &near).await.unwrap();
     assert!(is_refused(&proxied.judge(Leg::Token, &literal).await));
+    // A resource whose name only the proxy knows counts as public.
+    let unknown = HttpClient::with_resolver(&profile, Script::new(&[])).unwrap();
+    assert!(is_refused(&unknown.judge(Leg::Token, &literal).await));
+    assert!(is_refused(
+        &unknown.send(Leg::Token, get(literal.as_str())).await
+    ));
 
     let service =
         tower::service_fn(async |_| Ok::<_, BoxError>(http::Response::new(Body::empty())));

@@ -7,9 +7,7 @@ use std::{
 };
 
 use doorkey::{Browser, LoopbackInteraction, PlatformBrowser, Silent};
-use doorkey_http::{
-    AddressClass, AddressPolicy, HttpClient, HttpProfile, Network, Origin, Resolver,
-};
+use doorkey_http::{AddressClass, AddressPolicy, HttpClient, Network, Origin, Resolver};
 use doorkey_oauth::{AuthorizationConfig, BoxFuture, Challenges, TokenSource};
 use doorkey_store::Store;
 use doorkey_testkit::Document;
@@ -26,21 +24,22 @@ use super::{
 /// For each leg whether the rule keeps it from a near server, and the network that the user allows opens it again. If not
 /// `configured`, the MCP server is as near as all the others.
 pub(super) async fn walk(configured: bool) -> Vec<(Leg, bool)> {
+    let names = Names { configured };
     let class = configured.then_some(AddressClass::Public);
     let kept = AddressPolicy::default().with_class(class);
     let clients = async || {
         let servers = Servers::start(Some(NEAR)).await;
-        let client = |policy| client(&profile(&servers, policy));
+        let client = |policy| names.client(&servers, policy);
         Clients {
-            reaching: client(AddressPolicy::default()),
+            reaching: client(allowing_all()),
             spoilt: client(kept.clone()),
             servers,
         }
     };
     let (refused, opened, page) = tokio::join!(
         spoilt::walk(clients, |failure| failure.is_address),
-        reached(class),
-        page(class),
+        reached(names),
+        page(names),
     );
     let mut walk: Vec<_> = refused
         .into_iter()
@@ -51,12 +50,9 @@ pub(super) async fn walk(configured: bool) -> Vec<(Leg, bool)> {
 }
 
 /// The legs that arrive where the network of all servers is allowed.
-async fn reached(class: Option<AddressClass>) -> Vec<Leg> {
+async fn reached(names: Names) -> Vec<Leg> {
     let servers = Servers::start(Some(NEAR)).await;
-    let policy = AddressPolicy::default()
-        .with_class(class)
-        .with_networks([everywhere()]);
-    let http = client(&profile(&servers, policy));
+    let http = names.client(&servers, allowing_all());
     let rig = Rig::new(servers.world, servers.provider, http);
     for leg in Leg::sent() {
         rig.prepare(leg).await;
@@ -68,10 +64,11 @@ async fn reached(class: Option<AddressClass>) -> Vec<Leg> {
 }
 
 /// Whether no opener gets a page that is near, and one does where that is allowed.
-async fn page(class: Option<AddressClass>) -> bool {
-    let kept = AddressPolicy::default().with_class(class);
-    let open = kept.clone().with_networks([everywhere()]);
-    let (refused, opened) = tokio::join!(open_page(kept), open_page(open));
+async fn page(names: Names) -> bool {
+    let (refused, opened) = tokio::join!(
+        open_page(names, AddressPolicy::default()),
+        open_page(names, allowing_all()),
+    );
     refused == Page::Refused && opened == Page::Opened
 }
 
@@ -84,7 +81,7 @@ enum Page {
 }
 
 /// A login where every server may be near but for the one that has the authorization page.
-async fn open_page(mut policy: AddressPolicy) -> Page {
+async fn open_page(names: Names, mut policy: AddressPolicy) -> Page {
     let servers = Servers::start(Some(NEAR)).await;
     let world = &servers.world;
     let allowed = [world.mcp.origin(), world.auth.url()];
@@ -112,7 +109,7 @@ async fn open_page(mut policy: AddressPolicy) -> Page {
     });
     let person = LoopbackInteraction::new(Browser::Platform(opener), Arc::new(Silent));
     let config = AuthorizationConfig::new(world.url());
-    let http = client(&profile(&servers, policy));
+    let http = names.client(&servers, policy);
     let tokens = TokenSource::builder(config, http, Store::memory()).build();
     let login = tokens.login(&Challenges::default(), Arc::new(person)).await;
     let opened = opened
@@ -138,31 +135,38 @@ async fn open_page(mut policy: AddressPolicy) -> Page {
     }
 }
 
-fn profile(servers: &Servers, policy: AddressPolicy) -> HttpProfile {
-    let mut profile = servers.world.profile();
-    profile.addresses = policy;
-    profile
+/// The network of all servers is allowed.
+fn allowing_all() -> AddressPolicy {
+    let here: Network = "127.0.0.0/8".parse().expect("a network");
+    AddressPolicy::default().with_networks([here])
 }
 
-fn client(profile: &HttpProfile) -> HttpClient {
-    HttpClient::with_resolver(profile, Arc::new(Nearby)).expect("a client")
+/// Every name of a walk is this machine. If `configured`, that of the MCP server is another one as well, so that it counts as
+/// public and can be reached all the same.
+#[derive(Clone, Copy, Debug)]
+struct Names {
+    configured: bool,
 }
 
-fn everywhere() -> Network {
-    "127.0.0.0/8".parse().expect("a network")
+impl Names {
+    fn client(self, servers: &Servers, policy: AddressPolicy) -> HttpClient {
+        let mut profile = servers.world.profile();
+        profile.addresses = policy;
+        HttpClient::with_resolver(&profile, Arc::new(self)).expect("a client")
+    }
 }
 
-/// Every name of a walk is this machine.
-#[derive(Debug)]
-struct Nearby;
-
-impl Resolver for Nearby {
+impl Resolver for Names {
     fn lookup<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
-        let found = match host.ends_with(NEAR) {
-            true => Ok(vec![Ipv4Addr::LOCALHOST.into()]),
+        let mut found: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into()];
+        if self.configured && host == format!("mcp{NEAR}") {
+            // For documentation (RFC 5737): nobody is there.
+            found.push(Ipv4Addr::new(203, 0, 113, 1).into());
+        }
+        Box::pin(std::future::ready(match host.ends_with(NEAR) {
+            true => Ok(found),
             false => Err(io::ErrorKind::NotFound.into()),
-        };
-        Box::pin(std::future::ready(found))
+        }))
     }
 }
 

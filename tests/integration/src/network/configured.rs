@@ -184,7 +184,8 @@ client_id = {:?}
     text
 }
 
-/// What the table of a server goes on with, and its own network.
+/// What the table of a server goes on with, and its own network. Nobody but the proxy knows where the servers are, so the
+/// pages on this machine have to be allowed.
 fn settings(
     servers: &Servers,
     name: &str,
@@ -207,6 +208,7 @@ client_key = "client-key.pem"
 default_headers = {{ X-Everybody = "default-value" }}
 proxy = "{}"
 user_agent = "{USER_AGENT}"
+allow_networks = ["127.0.0.1"]
 "#,
         proxy.url()
     );
