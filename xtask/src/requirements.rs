@@ -1,10 +1,12 @@
-//! `requirements`: every rule that has to hold names its tests, and they ran.
+//! `requirements`: every rule that has to hold names its tests, and so does every promise, and they ran.
 //!
-//! `docs/requirements.md` has one row a rule. The steps that run tests leave a record of them; here both are compared.
+//! `docs/requirements.md` has one row a rule, `SECURITY.md` one a promise. The steps that run tests leave a record of them;
+//! here both are compared.
 
 mod judge;
 mod names;
 mod page;
+mod promises;
 
 use std::collections::BTreeMap;
 
@@ -18,7 +20,10 @@ use page::{Level, Page, Row};
 
 /// Compares the page with the records of this run, or of the last runs of each step.
 pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
-    let (page, mut broken) = page::read(&workspace.read(PAGE)?);
+    let (mut page, mut broken) = page::read(&workspace.read(PAGE)?);
+    let (promises, unread) = promises::read(&workspace.read(promises::PAGE)?);
+    page.promises = promises;
+    broken.extend(unread);
     let sources = names::sources(workspace)?;
     broken.extend(names::unknown_ids(&sources, &page));
     let evidence = Evidence {
@@ -55,11 +60,12 @@ fn records(
 fn notes(page: &Page, evidence: &Evidence) -> Vec<String> {
     let rows = |level| page.rows.iter().filter(move |row| row.level == level);
     let mut notes = vec![format!(
-        "{} MUST, {} SHOULD, {} MAY, {} decisions; {} tests and scenarios are named",
+        "{} MUST, {} SHOULD, {} MAY, {} decisions, {} promises; {} tests and scenarios are named",
         rows(Level::Must).count(),
         rows(Level::Should).count(),
         rows(Level::May).count(),
         rows(Level::Decision).count(),
+        page.promises.len(),
         page.proofs().count(),
     )];
     let untested = |row: &&Row| matches!(row.level, Level::Should | Level::May) && !row.is_tested();

@@ -123,7 +123,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "requirements",
-        about: "every rule of docs/requirements.md has tests, and they ran",
+        about: "every rule of docs/requirements.md and every promise of SECURITY.md has tests, and they ran",
         cheap: false,
         run: requirements::run,
     },

@@ -19,7 +19,7 @@ pub(super) struct Evidence {
 /// Judges every row.
 pub(super) fn check(page: &Page, evidence: &Evidence) -> Vec<Violation> {
     let mut violations = twice(page);
-    for row in &page.rows {
+    for row in page.all() {
         if row.level == Level::Must && !row.is_tested() {
             let instead = "write a test and name it in the row";
             violations.push(broken(&row.id, "has to hold and names no test", instead));
@@ -36,8 +36,7 @@ pub(super) fn check(page: &Page, evidence: &Evidence) -> Vec<Violation> {
 
 fn twice(page: &Page) -> Vec<Violation> {
     let mut seen = BTreeSet::new();
-    page.rows
-        .iter()
+    page.all()
         .filter(|row| !seen.insert(&row.id))
         .map(|row| broken(&row.id, "stands in two rows", "keep one"))
         .collect()

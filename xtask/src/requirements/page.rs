@@ -8,6 +8,8 @@ use crate::ran;
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) rows: Vec<Row>,
+    /// What is promised besides, on a page of its own.
+    pub(super) promises: Vec<Row>,
 }
 
 /// One rule.
@@ -39,8 +41,13 @@ pub(super) enum Proof {
 }
 
 impl Page {
+    /// The rules and the promises.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().chain(&self.promises)
+    }
+
     pub(super) fn proofs(&self) -> impl Iterator<Item = &Proof> {
-        self.rows.iter().flat_map(|row| &row.proofs)
+        self.all().flat_map(|row| &row.proofs)
     }
 }
 
@@ -90,7 +97,7 @@ pub(super) fn read(text: &str) -> (Page, Vec<Violation>) {
 }
 
 /// The cells of a line of a table.
-fn cells(line: &str) -> Option<Vec<&str>> {
+pub(super) fn cells(line: &str) -> Option<Vec<&str>> {
     let inner = line.trim().strip_prefix('|')?.strip_suffix('|')?;
     let mut cells = vec![];
     let mut rest = inner;
@@ -144,7 +151,7 @@ fn level_of(text: &str) -> Option<Level> {
 }
 
 /// Reads `` `a::b`, `conformance: auth/dpop` ``; nothing, or a dash, is none.
-fn proofs_of(text: &str) -> Result<Vec<Proof>, String> {
+pub(super) fn proofs_of(text: &str) -> Result<Vec<Proof>, String> {
     if text.is_empty() || text == "—" {
         return Ok(Vec::new());
     }

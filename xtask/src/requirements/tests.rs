@@ -9,6 +9,9 @@ const PAGE_TEXT: &str = "# Rules\n\n\
      | AS-08 | SHOULD | Two. | — |\n\
      | CON-01 | — | Three. | `integration::tests::holds` |\n";
 
+const PROMISES: &str = "# Security\n\n## What we promise\n\n\
+     | promise | held by |\n|---|---|\n| Nothing leaks. | `http::tests::holds` |\n";
+
 /// What each step of the fixture ran.
 const RAN: [(&str, &str); 3] = [
     (
@@ -27,6 +30,7 @@ fn fixture() -> Fixture {
     fixture.in_git();
     fixture.write(".gitignore", "/target\n");
     fixture.write(PAGE, PAGE_TEXT);
+    fixture.write(promises::PAGE, PROMISES);
     for (step, verdicts) in RAN {
         record(&fixture, step, verdicts);
     }
@@ -49,7 +53,7 @@ fn a_page_whose_tests_ran_passes_and_says_what_it_looked_at() {
     assert_eq!(
         notes,
         [
-            "1 MUST, 1 SHOULD, 0 MAY, 1 decisions; 3 tests and scenarios are named",
+            "1 MUST, 1 SHOULD, 0 MAY, 1 decisions, 1 promises; 4 tests and scenarios are named",
             "without a test: AS-08",
             "conformance: 2 ran",
             "integration: 1 ran",
@@ -106,6 +110,27 @@ fn every_way_to_break_the_law_is_told() {
         let told = told(&fixture);
         assert!(told.contains(expected), "{to}: {told}");
         assert!(told.contains("1 broken rule(s)"), "{to}: {told}");
+    }
+}
+
+#[test]
+fn a_promise_without_a_test_and_one_whose_test_is_none_or_did_not_run_are_told() {
+    let cases = [
+        ("`http::tests::holds`", "—", "has to hold and names no test"),
+        ("`http::tests::holds`", "`http::tests::waits`", "is ignored"),
+        (
+            "`http::tests::holds`",
+            "`http::tests::hols`",
+            "there is no test",
+        ),
+        ("| Nothing leaks. |", "- ", "stands in no table"),
+    ];
+    for (from, to, expected) in cases {
+        let fixture = fixture();
+        fixture.replace(promises::PAGE, from, to);
+        let told = told(&fixture);
+        assert!(told.contains(expected), "{to}: {told}");
+        assert!(told.contains("SECURITY.md"), "{to}: {told}");
     }
 }
 
