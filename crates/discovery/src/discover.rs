@@ -156,7 +156,9 @@ impl Discovery {
         let mut left = Requests::default();
         match self.find_resource(&server, challenges, &mut left).await? {
             Ok(found) => self.guarded_by(found, left).await,
-            Err(attempts) if challenges.resource_metadata().is_some() => {
+            Err(attempts)
+                if challenges.resource_metadata().is_some() && !self.has_explicit_endpoints() =>
+            {
                 Err(Error::nowhere(Leg::ResourceMetadata, attempts))
             }
             Err(attempts) => {
@@ -291,15 +293,24 @@ impl Discovery {
         }
     }
 
-    /// Pre-configured values, else the legacy mode, else the end. The first two are for a document
-    /// that is known not to exist.
+    /// Whether the configuration says all there is to know of the authorization server: then no answer of the MCP
+    /// server is needed, and none that is missing or broken keeps anybody out.
+    const fn has_explicit_endpoints(&self) -> bool {
+        matches!(
+            self.options.authorization_server,
+            Some(ConfiguredServer::Metadata(_))
+        )
+    }
+
+    /// Pre-configured values, else the legacy mode, else the end. A configured issuer and the legacy mode are for a
+    /// document that is known not to exist.
     async fn without_resource_metadata(
         &self,
         server: &Url,
         attempts: Attempts,
         mut left: Requests,
     ) -> Result<Discovered, Error> {
-        if !attempts.prove_absence() {
+        if !attempts.prove_absence() && !self.has_explicit_endpoints() {
             return Err(Error::nowhere(Leg::ResourceMetadata, attempts));
         }
         let (metadata, source) = match &self.options.authorization_server {

@@ -59,6 +59,7 @@ impl Default for DiscoveryOptions {
 pub enum ConfiguredServer {
     /// Its issuer; the metadata is fetched.
     Issuer(Issuer),
-    /// All there is to know, for a server that publishes no metadata.
+    /// All there is to know, for a server that publishes no metadata. It is used whatever comes of the places where the
+    /// resource might publish some, unless it names a server there.
     Metadata(Box<AuthorizationServerMetadata>),
 }

@@ -214,6 +214,35 @@ async fn configured_metadata_stands_in_for_the_document_of_a_listed_issuer_and_o
 }
 
 #[tokio::test]
+async fn explicit_endpoints_need_no_place_that_answers_disc_25() {
+    let metadata = AuthorizationServerMetadata::new(Issuer::new("https://as.example"));
+    let explicit = ConfiguredServer::Metadata(Box::new(metadata));
+    let issuer = ConfiguredServer::Issuer(Issuer::new("https://as.example"));
+    for (place, status) in [("", 500), ("", 404), ("/lost", 404), ("/lost", 502)] {
+        let mut world = World::new().await;
+        world
+            .answer_everything_else(ResponseTemplate::new(status))
+            .await;
+        let challenge = match place {
+            "" => "Bearer".to_owned(),
+            place => bearer_with_metadata(&world.url(place)),
+        };
+        world.options.authorization_server = Some(explicit.clone());
+        let found = world.discover(&challenge).await.unwrap();
+        assert_eq!(found.source, Source::Configured, "{place} {status}");
+        assert_eq!(found.resource.as_str(), world.url("/mcp"));
+        let most = if place.is_empty() { 2 } else { 1 };
+        assert_eq!(world.asked().await.len(), most, "{place} {status}");
+        // An issuer alone is no such word: what its server publishes is to be had as well.
+        world.options.authorization_server = Some(issuer.clone());
+        if !place.is_empty() || status >= 500 {
+            world.discover(&challenge).await.unwrap_err();
+            assert_eq!(world.asked().await.len(), 2 * most);
+        }
+    }
+}
+
+#[tokio::test]
 async fn published_servers_come_before_a_configured_one_disc_01() {
     let mut world = World::well_configured().await;
     world.options.authorization_server =

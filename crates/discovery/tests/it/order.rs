@@ -277,3 +277,34 @@ async fn signed_metadata_is_ignored_disc_21_as_17() {
         world.origin()
     );
 }
+
+#[tokio::test]
+async fn metadata_is_not_kept_whatever_its_headers_allow_disc_20() {
+    let world = World::new().await;
+    let documents = [
+        (PRM_AT_PATH, world.resource_document()),
+        (OAUTH, world.server_document(&world.origin())),
+    ];
+    for (place, document) in documents {
+        let answer = ResponseTemplate::new(200)
+            .set_body_json(document)
+            .insert_header("cache-control", "public, max-age=86400, immutable")
+            .insert_header("etag", "\"1\"");
+        world.answer(place, answer).await;
+    }
+    let discovery = world.discovery();
+    for _ in 0..2 {
+        let none = Challenges::default();
+        discovery.discover(&world.mcp(), &none).await.unwrap();
+    }
+    assert_eq!(
+        world.asked().await,
+        [PRM_AT_PATH, OAUTH, PRM_AT_PATH, OAUTH]
+    );
+    let requests = world.requests().await;
+    assert!(
+        requests
+            .iter()
+            .all(|request| !request.headers.contains_key("if-none-match"))
+    );
+}

@@ -6,7 +6,7 @@ use doorkey_oauth::{ClientChoice, Error, Identity};
 use doorkey_testkit::{Document, Fault, FaultRule, Leg};
 use serde_json::json;
 
-use crate::provider::Scene;
+use crate::provider::{JWT_BEARER, Scene};
 use crate::referee::{Person, login};
 
 fn claims(jwt: &str) -> serde_json::Value {
@@ -197,4 +197,34 @@ async fn a_program_without_a_client_at_the_server_is_told_and_registers_none_reg
         .unwrap_err();
     assert!(matches!(error, Error::NoClient { .. }), "{error}");
     assert_eq!(scene.referee.recorder.count(Leg::Registration), 0);
+}
+
+#[tokio::test]
+async fn a_metadata_document_may_be_the_client_there_ema_08() {
+    const DOCUMENT: &str = "https://client.example/metadata.json";
+    let document = json!({
+        "client_id": DOCUMENT,
+        "client_name": "agent",
+        "redirect_uris": ["http://127.0.0.1:3118/callback"],
+        "grant_types": [JWT_BEARER],
+        "token_endpoint_auth_method": "none",
+    });
+    let publish = |auth: doorkey_testkit::AuthorizationServerBuilder| {
+        auth.metadata_document_clients(true)
+            .metadata_document(DOCUMENT, document)
+    };
+    let scene = Scene::knowing(DOCUMENT, publish).await;
+    let (mut config, _) = scene.handed();
+    config.client = ClientChoice::Auto {
+        metadata_url: Some(DOCUMENT.parse().unwrap()),
+    };
+    config.accept_discovered_issuer = true;
+    let tokens = scene.referee.source(config);
+    scene.referee.calls(&tokens).await;
+    let asked = scene.bearer_grants().pop().unwrap();
+    assert_eq!(asked.form("client_id"), [DOCUMENT]);
+    assert_eq!(asked.header("authorization"), None);
+    assert_eq!(claims(&asked.form("assertion")[0])["client_id"], DOCUMENT);
+    assert_eq!(scene.referee.recorder.count(Leg::Registration), 0);
+    scene.spotless();
 }

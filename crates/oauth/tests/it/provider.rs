@@ -10,15 +10,15 @@ use doorkey_oauth::{
 };
 use doorkey_store::{Grant, GrantKey};
 use doorkey_testkit::{
-    AuthorizationServer, ClientAuthMethod, McpServer, RecordedRequest, Recorder, SigningAlgorithm,
-    SigningKey, StaticClient, TrustedIssuer,
+    AuthorizationServer, AuthorizationServerBuilder, ClientAuthMethod, McpServer, RecordedRequest,
+    Recorder, SigningAlgorithm, SigningKey, StaticClient, TrustedIssuer,
 };
 use secrecy::SecretString;
 
 use crate::referee::Referee;
 
 pub(crate) const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// An identity handed over by whoever embeds the library.
 #[derive(Debug)]
@@ -43,6 +43,14 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn new() -> Self {
+        Self::knowing("agent-there", |auth| auth).await
+    }
+
+    /// One where the client of the authorization server has this name there.
+    pub(crate) async fn knowing(
+        there: &str,
+        auth: impl FnOnce(AuthorizationServerBuilder) -> AuthorizationServerBuilder,
+    ) -> Self {
         let key = SigningKey::generate(SigningAlgorithm::Es256).unwrap();
         let client = |id: &str| {
             StaticClient::public(id)
@@ -62,13 +70,13 @@ impl Scene {
             .unwrap();
         let issuer = provider.issuer();
         let trusted = TrustedIssuer::id_jag(issuer.as_str(), key.public_key());
-        let there = StaticClient::confidential("agent-there", "hush", ClientAuthMethod::Basic);
-        let auth = AuthorizationServer::builder()
+        let own = StaticClient::confidential("agent-there", "hush", ClientAuthMethod::Basic);
+        let server = AuthorizationServer::builder()
             .jwt_bearer(trusted)
-            .static_client(there.grant_types([JWT_BEARER]));
-        let referee = Referee::with(auth, McpServer::builder()).await;
+            .static_client(own.grant_types([JWT_BEARER]));
+        let referee = Referee::with(auth(server), McpServer::builder()).await;
         for id in ["agent", "other"] {
-            provider.know_client_at(&referee.auth.issuer(), id, "agent-there");
+            provider.know_client_at(&referee.auth.issuer(), id, there);
         }
         Self {
             referee,

@@ -5,9 +5,11 @@ use std::time::Duration;
 use doorkey_http::Leg;
 use doorkey_oauth::{Error, LoginReason, NextStep, ResourceChoice};
 use doorkey_store::Store;
+use doorkey_testkit::{AuthorizationServer, McpServer};
 use http::HeaderMap;
 use secrecy::ExposeSecret as _;
 
+use crate::referee::{Person, Referee, login};
 use crate::world::{LIMIT, World};
 
 async fn signed_in(world: &World, store: &Store) -> doorkey_oauth::TokenSource {
@@ -323,4 +325,29 @@ fn without_a_runtime_the_error_says_so() {
         panic!("it waits");
     };
     assert!(matches!(outcome, Err(Error::NoRuntime)));
+}
+
+#[tokio::test]
+async fn the_intent_of_a_refresh_that_never_left_is_cleared() {
+    let referee = Referee::with(AuthorizationServer::builder(), McpServer::builder()).await;
+    let tokens = referee.source(referee.config());
+    login(&referee, &tokens, &Person::at(3118)).await.unwrap();
+    referee.advance(Duration::from_secs(3600 + 60));
+    referee.auth.stop().await;
+    let error = tokens.token().await.unwrap_err();
+    assert!(
+        error.http().is_some_and(doorkey_http::Error::is_connect),
+        "{error}"
+    );
+    assert!(error.is_transient());
+    let grant = referee.grant().await.value;
+    assert_eq!(grant.refresh_started_at, None, "nothing was sent");
+    assert!(grant.refresh_token.is_some() && !grant.recent_refreshes.is_empty());
+    // Whoever comes next has no reason to doubt the refresh token.
+    referee.auth.restart().await.unwrap();
+    referee.advance(Duration::from_secs(60));
+    let later = referee.source(referee.config());
+    referee.calls(&later).await;
+    assert_eq!(referee.auth.refreshes(), 1);
+    referee.spotless();
 }
