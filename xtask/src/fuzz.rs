@@ -5,6 +5,7 @@
 //! can go wrong. The build is one for a triple, so that its flags touch nothing that the other steps built.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cargo_metadata::camino::Utf8PathBuf;
 use cargo_metadata::{Metadata, TargetKind};
@@ -16,7 +17,7 @@ use crate::step::Report;
 use crate::tools::Pinned;
 use crate::workspace::Workspace;
 
-/// Builds the targets and runs one after the other. The first finding ends it.
+/// Builds the targets and runs them.
 pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     setup::require_for("fuzz", workspace)?;
     let cargo_fuzz = CARGO_FUZZ.installed(workspace)?;
@@ -31,28 +32,52 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
         .limit(minutes(20))
         .show()?;
     let programs = members.target_directory.join(&triple).join("debug");
-    let mut notes = Vec::new();
-    for name in targets(&members) {
-        let target = Target {
+    let targets: Vec<_> = targets(&members)
+        .into_iter()
+        .map(|name| Target {
             program: programs.join(&name).into(),
             corpus: workspace.path(FOLDER).join("corpus").join(&name),
             found: members.target_directory.join("fuzz").join(&name),
             name,
-        };
-        let note = target.run(workspace)?;
-        println!("{note}");
-        notes.push(note);
-    }
-    if notes.is_empty() {
+        })
+        .collect();
+    if targets.is_empty() {
         return Err(Failure::Missing {
             what: format!("a target in {FOLDER}"),
             remedy: "write one".to_owned(),
         });
     }
+    all(&targets, workspace)?;
     Ok(Report::note(format!(
         "{} targets ran {SECONDS} s each and found nothing",
-        notes.len()
+        targets.len()
     )))
+}
+
+/// Runs two targets at a time. All of them run; the first failure counts.
+fn all(targets: &[Target], workspace: &Workspace) -> Result<(), Failure> {
+    let next = AtomicUsize::new(0);
+    let lane = || {
+        let mut outcome = Ok(());
+        while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match target.run(workspace) {
+                Ok(note) => println!("{note}"),
+                Err(failure) => outcome = outcome.and(Err(failure)),
+            }
+        }
+        outcome
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(lane);
+        let ours = lane();
+        let theirs = other.join().unwrap_or_else(|_| {
+            Err(Failure::Missing {
+                what: "the outcome of some fuzz targets".to_owned(),
+                remedy: "see above what panicked".to_owned(),
+            })
+        });
+        ours.and(theirs)
+    })
 }
 
 /// The programs of the package, by name.
@@ -200,6 +225,31 @@ mod tests {
         // It is forgotten once it is mended.
         let mended = target(&fixture, "exit 0").run(&fixture.workspace());
         assert!(mended.is_ok());
+    }
+
+    #[test]
+    fn every_target_runs_and_one_that_fails_fails_them_all() {
+        let fixture = Fixture::small();
+        let counting = "echo ran >> ran";
+        let targets = [1, 2, 3, 4, 5].map(|number| {
+            let script = match number {
+                2 => format!("{counting}; exit 1"),
+                _ => counting.to_owned(),
+            };
+            let mut target = target(&fixture, &script);
+            let program = fixture.workspace().path(format!("fuzzer-{number}"));
+            std::fs::rename(&target.program, &program).unwrap();
+            target.program = program;
+            target.found.push(number.to_string());
+            target
+        });
+        assert!(all(&targets, &fixture.workspace()).is_err());
+        let ran = fixture.workspace().read("ran").unwrap();
+        assert_eq!(ran.lines().count(), 5);
+        let mended = targets
+            .into_iter()
+            .filter(|target| !target.program.ends_with("fuzzer-2"));
+        assert!(all(&mended.collect::<Vec<_>>(), &fixture.workspace()).is_ok());
     }
 
     #[test]

@@ -92,7 +92,6 @@ impl Call {
 
     /// Runs the command out of sight; `heard` gets each line of stdout and stderr in the order in which they were written.
     pub(crate) fn hear(&self, heard: &mut dyn FnMut(&str)) -> Result<(), Failure> {
-        println!("$ {self}");
         self.run(Stderr::WithStdout, heard)
             .map_err(|(ending, said)| self.failure(ending, said, Counts::default()))
     }
