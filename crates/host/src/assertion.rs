@@ -22,9 +22,9 @@ use crate::child::Withheld;
 use crate::config::{AssertionPlace, AssertionSettings, ServerConfig};
 use crate::environment::{Environment, NotText};
 use crate::network::{NetworkError, header_of_variable};
-#[cfg(feature = "postgres")]
-use crate::program::LIMIT;
 use crate::program::ProgramError;
+#[cfg(feature = "postgres")]
+use crate::{bounded, program::LIMIT};
 
 use command::CommandSource;
 use file::FileSource;
@@ -205,7 +205,8 @@ pub(crate) async fn printed_by(
 /// What a file holds, trimmed.
 #[cfg(feature = "postgres")]
 pub(crate) fn written_in(path: &std::path::Path) -> Result<SecretString, SourceError> {
-    let read = std::fs::read(path).map_err(|source| SourceError::Read {
+    let read = bounded::read(path, TOKEN_BYTES as u64);
+    let read = read.map_err(|source| SourceError::Read {
         path: path.to_owned(),
         source,
     })?;

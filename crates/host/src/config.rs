@@ -17,13 +17,12 @@ mod store;
 mod variables;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use toml_edit::Document;
 
-use crate::Home;
+use crate::{Home, bounded};
 use section::{Section, Source};
 
 pub use assertion::{AssertionPlace, AssertionSettings};
@@ -62,19 +61,10 @@ impl Config {
     /// Reads the configuration of a home. A file that is not there is an empty configuration.
     ///
     /// # Errors
-    /// The file cannot be read, is not TOML, or holds a value that does not fit its key; the error
+    /// The file cannot be read, is larger than 4 MiB, is not TOML, or holds a value that does not fit its key; the error
     /// names file, line and key.
     pub fn load(home: &Home) -> Result<Self, ConfigError> {
-        let text = match fs::read_to_string(home.config_file()) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(source) => {
-                return Err(ConfigError::Read {
-                    path: home.config_file().to_owned(),
-                    source,
-                });
-            }
-        };
+        let text = read_text(home.config_file())?;
         Self::parse(home, &text)
     }
 
@@ -117,6 +107,14 @@ impl Config {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The same with other network settings for every server, in place of what the file says: for a
+    /// program that has settings of its own.
+    #[must_use]
+    pub fn with_network(mut self, network: NetworkSettings) -> Self {
+        self.network = network;
+        self
     }
 
     /// The network settings that hold for every server.
@@ -195,6 +193,18 @@ impl Config {
     }
 }
 
+/// The text of the file; none if it is not there.
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    match bounded::read_text(path, FILE_BYTES) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(source) => Err(ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
 fn syntax_error(source: Source<'_>, error: &toml_edit::TomlError) -> ConfigError {
     let (line, column) = source.position(error.span().map_or(0, |span| span.start));
     ConfigError::Syntax {
@@ -204,6 +214,9 @@ fn syntax_error(source: Source<'_>, error: &toml_edit::TomlError) -> ConfigError
         message: error.message().trim().replace('\n', ", "),
     }
 }
+
+/// More than anybody writes.
+const FILE_BYTES: u64 = 4 * bounded::MIB;
 
 #[cfg(test)]
 mod tests;

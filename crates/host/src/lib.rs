@@ -53,6 +53,7 @@
 //! `doorkey demo`. A program that embeds this library takes neither.
 
 mod assertion;
+mod bounded;
 mod browser;
 mod child;
 mod client_metadata;

@@ -2,7 +2,6 @@
 
 mod addresses;
 mod error;
-mod files;
 mod headers;
 mod in_force;
 mod proxies;
@@ -11,17 +10,19 @@ mod roots;
 mod setting;
 mod stamp;
 
+use std::path::Path;
+
 #[cfg(feature = "postgres")]
 use doorkey_http::{ClientIdentity, Roots};
 use http::{HeaderName, HeaderValue, header};
 use secrecy::SecretString;
 
+use crate::bounded;
 use crate::config::{HeaderSource, ServerConfig};
 use crate::environment::Environment;
 
 pub use addresses::AddressesInForce;
 pub use error::{HeaderProblem, NetworkError};
-pub(crate) use files::read;
 pub use headers::{HeaderInForce, HeaderScope};
 pub use in_force::{CertificateFiles, NetworkInForce};
 pub use proxies::{ProxiesInForce, ProxyChoice};
@@ -40,6 +41,15 @@ pub(crate) fn database_roots(
     let files = CertificateFiles::of(tables);
     let identity = files.map(|files| files.value.read()).transpose()?;
     Ok((roots, identity))
+}
+
+/// A whole file that a variable or key names.
+pub(crate) fn read(setting: &str, path: &Path) -> Result<Vec<u8>, NetworkError> {
+    bounded::read(path, FILE_BYTES).map_err(|source| NetworkError::Read {
+        setting: setting.to_owned(),
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// The configured bearer token of a server.
@@ -129,6 +139,9 @@ pub(crate) fn required_variable<'a>(
             variable: variable.to_owned(),
         })
 }
+
+/// More than every certificate authority there is.
+const FILE_BYTES: u64 = 16 * bounded::MIB;
 
 #[cfg(test)]
 mod tests;

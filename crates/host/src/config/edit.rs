@@ -205,16 +205,7 @@ fn edit(
 ) -> Result<Config, ConfigError> {
     let path = home.config_file();
     let _lock = lock(home)?;
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(source) => {
-            return Err(ConfigError::Read {
-                path: path.to_owned(),
-                source,
-            });
-        }
-    };
+    let text = super::read_text(path)?;
     // Said with line and key, which the editor's own parser could not.
     Config::parse(home, &text)?;
     let plain = text.strip_prefix('\u{feff}').unwrap_or(&text);

@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 
 use super::NetworkError;
 use super::error::HeaderProblem;
-use super::files::read_limited;
 use super::setting::{SetBy, Tables};
+use crate::bounded;
 use crate::child::Withheld;
 use crate::config::{HeaderCommand, HeaderSettings, HeaderSource, ServerConfig};
 use crate::environment::Environment;
@@ -133,7 +133,7 @@ impl HeaderInForce {
 
     /// What the file of this header holds.
     pub(super) fn written(&self, path: &Path) -> Result<HeaderValue, NetworkError> {
-        let value = read_limited(path, VALUE_BYTES as u64)
+        let value = bounded::read(path, VALUE_BYTES as u64)
             .map_err(|source| HeaderProblem::Read {
                 path: path.to_owned(),
                 source,

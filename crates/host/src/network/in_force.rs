@@ -8,14 +8,13 @@ use http::{HeaderMap, HeaderValue};
 use secrecy::SecretSlice;
 use url::Url;
 
-use super::NetworkError;
 use super::addresses::AddressesInForce;
-use super::files::read;
 use super::headers::{self, HeaderInForce, HeaderScope};
 use super::proxies::ProxiesInForce;
 use super::roots::RootsInForce;
 use super::setting::{Setting, Tables};
 use super::stamp::Watched;
+use super::{NetworkError, read};
 use crate::config::{HeaderSource, NetworkSettings, ServerConfig};
 use crate::environment::Environment;
 

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use doorkey_http::{RootCertificate, RootFile, Roots, roots_from_files};
 
-use super::NetworkError;
-use super::files::read;
 use super::setting::{SetBy, Setting, Tables};
+use super::{NetworkError, read};
 use crate::environment::Environment;
 
 /// The certificate authorities that are trusted.

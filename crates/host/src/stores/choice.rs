@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{StoreKind, StoreOpenError};
+use crate::bounded;
 use crate::folder;
 use crate::home::Home;
 
@@ -97,7 +98,7 @@ struct Remembered {
 /// look as if nobody had ever signed in.
 pub(super) fn remembered(home: &Home) -> Result<Option<StoreChoice>, StoreOpenError> {
     let path = file(home);
-    let text = match fs::read_to_string(&path) {
+    let text = match bounded::read_text(&path, bounded::MIB) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => {

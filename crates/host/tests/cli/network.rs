@@ -180,6 +180,17 @@ fn what_cannot_be_used_is_shown_and_does_not_keep_get_from_showing_the_rest() {
     assert!(!ran.out.contains("s3cret"), "{}", ran.out);
 }
 
+#[test]
+fn a_configured_token_is_told_by_the_key_that_it_is_under() {
+    let scene = Scene::new(
+        "[mcp_servers.one]\nurl = \"https://one.example/mcp\"\n\
+         http_headers = { Authorization = \"Bearer s3cret\" }\n",
+    );
+    let line = "Authorization          http_headers, in place of a login\n";
+    let ran = scene.run(&["get", "one"]).expect(0, &[line]);
+    assert!(!ran.out.contains("s3cret"), "{}", ran.out);
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_without_its_header_is_not_sent_and_the_program_that_failed_is_named() {

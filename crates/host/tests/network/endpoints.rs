@@ -66,7 +66,7 @@ impl Servers {
     }
 
     async fn sign_in(&self, host: &doorkey::Host) {
-        let signed_in = host.login("one", person(&self.authority), &Silent);
+        let signed_in = Box::pin(host.login("one", person(&self.authority), &Silent));
         let signed_in = within(signed_in).await.unwrap();
         assert!(
             matches!(signed_in, LoginOutcome::SignedIn { .. }),

@@ -27,6 +27,8 @@ pub(super) struct Shown<'a> {
     tool_timeout_sec: f64,
     network: Value,
     #[serde(skip)]
+    bearer_key: Option<&'static str>,
+    #[serde(skip)]
     in_force: &'a NetworkInForce,
 }
 
@@ -60,6 +62,7 @@ impl<'a> Shown<'a> {
             startup_timeout_sec: server.startup_timeout.as_secs_f64(),
             tool_timeout_sec: server.tool_timeout.as_secs_f64(),
             network: network::in_json(in_force),
+            bearer_key: server.bearer_key(),
             in_force,
         }
     }
@@ -139,6 +142,11 @@ impl<'a> Shown<'a> {
         let mut lines = Lines::default();
         if let Some(variable) = self.bearer_token_env_var {
             lines.add("bearer_token_env_var", variable.to_owned());
+            return lines;
+        }
+        if let Some(key) = self.bearer_key {
+            let text = format!("{key}, in place of a login");
+            lines.add("Authorization", text);
             return lines;
         }
         lines.add("oauth_resource", self.oauth_resource.to_owned());

@@ -55,3 +55,45 @@ fn what_is_misspelt_in_a_header_is_told_wherever_headers_are() {
         assert!(told.iter().any(|told| told.contains(&text)), "{told:?}");
     }
 }
+
+#[test]
+fn a_program_brings_network_settings_of_its_own() {
+    let text = "[network]\nuser_agent = \"x\"\n[mcp_servers.a]\nurl = \"https://m.example\"\n";
+    let mut settings = NetworkSettings {
+        system_roots: Some(false),
+        proxy: Some(ProxySetting::Direct),
+        ..NetworkSettings::default()
+    };
+    let header = HeaderSource::Command(HeaderCommand::new("print", Vec::new()));
+    settings
+        .default_headers
+        .insert("x-route".parse().expect("a name"), header);
+    let config = parse(text).expect("a configuration").with_network(settings);
+    assert_eq!(config.network().user_agent, None);
+    let host = crate::Host::new(
+        crate::Environment::default(),
+        Home::at("unused"),
+        config,
+        doorkey_store::Store::memory(),
+    );
+    let network = host.network_of("a").expect("a server");
+    assert_eq!(network.proxies.https.set_by.to_string(), "[network]");
+    assert_eq!(network.headers[0].scope, crate::HeaderScope::Everyone);
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused_unread() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = Home::at(folder.path());
+    fs::write(home.config_file(), vec![b'#'; 5 * 1024 * 1024]).expect("a file");
+    for refused in [
+        Config::load(&home).map(drop),
+        Config::add_server(&home, &NewServer::new("a", "https://a.example")).map(drop),
+    ] {
+        let error = refused.expect_err("it is too large");
+        let cause = std::error::Error::source(&error)
+            .expect("a cause")
+            .to_string();
+        assert_eq!(cause, "larger than 4 MiB");
+    }
+}
