@@ -25,7 +25,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
 use doorkey::{Environment, Host, StoreKind, Target};
 
 use exit::{Exit, Failure};
@@ -88,6 +89,13 @@ pub(crate) fn run(
             };
         }
     };
+    if let Command::Add(add) = &arguments.command
+        && let Some(refusal) = add.refusal()
+    {
+        let error = Arguments::command().error(ErrorKind::ArgumentConflict, refusal);
+        drop(error.print());
+        return Exit::Usage.into();
+    }
     let output = Output::new(environment.terminal());
     trace::start(arguments.verbose, &environment, &output);
     let runtime = match tokio::runtime::Builder::new_multi_thread()

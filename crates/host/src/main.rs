@@ -1,6 +1,7 @@
 //! `doorkey`: signs in to remote MCP servers, and uses them, from the command line.
 
 mod cli;
+mod crash;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -8,6 +9,7 @@ use std::process::ExitCode;
 use doorkey::{Environment, Folders, Terminal};
 
 fn main() -> ExitCode {
+    crash::leave_no_secrets();
     cli::run(std::env::args_os(), environment())
 }
 

@@ -1,8 +1,14 @@
 //! `doorkey add`: a server for the configuration.
 
-use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
-use doorkey::{Config, Environment, Home, NewServer};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, BufRead as _, Read as _};
+use std::path::PathBuf;
+
+use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Command};
+use doorkey::{Config, Environment, Home, NewServer, SecretSource};
+use secrecy::SecretString;
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
@@ -13,14 +19,27 @@ pub(crate) struct Add {
     #[arg(value_parser = server_name)]
     pub(crate) name: String,
     /// Its MCP URL
-    #[arg(long, value_parser = server_url)]
+    #[arg(long, value_parser = Quiet(server_url))]
     url: String,
     /// A header for the server's own origin (repeatable); not for secrets
-    #[arg(long = "header", value_name = "K=V", value_parser = header)]
+    #[arg(long = "header", value_name = "K=V", value_parser = Quiet(header))]
     headers: Vec<(String, String)>,
     /// A client id that was registered beforehand
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     client_id: Option<String>,
+    /// Read the secret of that client from standard input; it is kept in a file that you alone can read
+    #[arg(long, requires = "client_id", group = "secret")]
+    client_secret_stdin: bool,
+    /// The file with the secret of that client
+    #[arg(long, value_name = "FILE", requires = "client_id", group = "secret")]
+    client_secret_file: Option<PathBuf>,
+    /// The environment variable with the secret of that client
+    #[arg(long, value_name = "VARIABLE", requires = "client_id", group = "secret",
+          value_parser = NonEmptyStringValueParser::new())]
+    client_secret_env: Option<String>,
+    /// Refused, with the three ways above
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = false)]
+    client_secret: Option<Option<OsString>>,
     /// Scopes to ask for, besides those the server wants
     #[arg(long, value_delimiter = ',', value_name = "A,B", value_parser = scope)]
     scopes: Vec<String>,
@@ -40,6 +59,7 @@ impl Add {
         server.client_id.clone_from(&self.client_id);
         server.scopes.clone_from(&self.scopes);
         server.resource.clone_from(&self.resource);
+        server.client_secret = self.secret(output)?;
         server
             .bearer_token_env_var
             .clone_from(&self.bearer_token_env_var);
@@ -62,6 +82,71 @@ impl Add {
             None => output.note(&format!("next: doorkey login {}", self.name)),
         }
         Ok(Exit::Done)
+    }
+
+    /// Why these arguments are refused though they can be understood: a secret among them is seen by every
+    /// process of the machine, and kept by shells.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        self.client_secret.as_ref().map(|_| {
+            "a client secret does not belong on a command line, which other programs can read; use \
+             --client-secret-stdin, --client-secret-file FILE or --client-secret-env VARIABLE"
+        })
+    }
+
+    fn secret(&self, output: &Output) -> Result<Option<SecretSource>, Failure> {
+        if self.client_secret_stdin {
+            let secret = read_secret(output).map_err(Failure::Input)?;
+            return Ok(Some(SecretSource::Value(secret)));
+        }
+        if let Some(path) = &self.client_secret_file {
+            // As the person means it: from here. In the configuration it would start elsewhere.
+            let path = std::path::absolute(path).map_err(Failure::Input)?;
+            return Ok(Some(SecretSource::File(path)));
+        }
+        Ok(self.client_secret_env.clone().map(SecretSource::Variable))
+    }
+}
+
+/// One secret from standard input: the whole of it from a pipe, a line from a person.
+fn read_secret(output: &Output) -> io::Result<SecretString> {
+    let input = io::stdin().lock().take(SECRET_BYTES + 1);
+    let mut text = String::new();
+    if output.terminal().stdin {
+        output.note("Paste the client secret, and press Enter; it is seen on the screen:");
+        io::BufReader::new(input).read_line(&mut text)?;
+    } else {
+        io::BufReader::new(input).read_to_string(&mut text)?;
+    }
+    let secret = text.trim_end_matches(['\r', '\n']);
+    let wrong = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    if secret.is_empty() {
+        return wrong("there is no client secret on standard input");
+    }
+    if secret.len() as u64 > SECRET_BYTES || secret.contains(['\r', '\n']) {
+        return wrong("a client secret is one line of at most 4 KiB");
+    }
+    Ok(SecretString::from(secret))
+}
+
+/// A parser of values that may hold a secret by mistake: what is wrong is told without them.
+#[derive(Clone)]
+struct Quiet<T>(fn(&str) -> Result<T, String>);
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Quiet<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        let text = value.to_str().ok_or_else(|| "not UTF-8".to_owned());
+        text.and_then(self.0).map_err(|why| {
+            let argument = argument.map(ToString::to_string).unwrap_or_default();
+            let message = format!("the value for {argument} cannot be used: {why}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+        })
     }
 }
 
@@ -123,3 +208,6 @@ fn header(text: &str) -> Result<(String, String), String> {
     }
     Ok((name.to_owned(), value.to_owned()))
 }
+
+/// Far more than a client secret has, in bytes.
+const SECRET_BYTES: u64 = 4 * 1024;

@@ -6,10 +6,11 @@ use doorkey_rmcp::rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde_json::{Map, Value};
 
 use super::exit::{Exit, Failure};
-use super::output::{Output, clean, clean_lines};
+use super::output::{Output, clean};
 use super::subject::Account;
 
 #[derive(Args, Debug)]
+#[command(after_help = AS_IT_IS)]
 pub(crate) struct Call {
     /// The server, as named in the configuration
     pub(crate) name: String,
@@ -50,6 +51,10 @@ impl Call {
     }
 }
 
+const AS_IT_IS: &str = "\
+On a terminal the text of a result is shown without control characters and escape sequences;
+into a pipe or a file it goes as the server sent it.";
+
 fn arguments(text: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(arguments)) => Ok(arguments),
@@ -71,11 +76,11 @@ fn show(result: &CallToolResult, output: &Output) -> Result<(), Failure> {
 
 pub(super) fn shown(block: &ContentBlock) -> String {
     match block {
-        ContentBlock::Text(text) => clean_lines(&text.text),
+        ContentBlock::Text(text) => text.text.clone(),
         ContentBlock::Image(image) => binary("image", &image.mime_type, image.data.len()),
         ContentBlock::Audio(audio) => binary("audio", &audio.mime_type, audio.data.len()),
         ContentBlock::Resource(embedded) => match &embedded.resource {
-            ResourceContents::TextResourceContents { text, .. } => clean_lines(text),
+            ResourceContents::TextResourceContents { text, .. } => text.clone(),
             ResourceContents::BlobResourceContents { uri, blob, .. } => {
                 binary("resource", uri, blob.len())
             }

@@ -1,13 +1,20 @@
-//! Data on standard output, messages on standard error.
+//! Data on standard output, messages on standard error; text of others without what a terminal would obey.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 
+use anstyle::Style;
 use doorkey::Terminal;
+use doorkey_http::clean_text;
 use serde::Serialize;
 
 use super::exit::Failure;
 
 /// Where a command writes.
+///
+/// What goes to a terminal is cleaned here, whoever it came from and whoever forgot to (SEC-13): control characters and
+/// escape sequences are taken out, lines and indentation stay. Data that goes into a pipe or a file is left as it is: it is
+/// for a program, which gets what the server sent.
 #[derive(Debug)]
 pub(crate) struct Output {
     terminal: Terminal,
@@ -22,42 +29,145 @@ impl Output {
         self.terminal
     }
 
-    /// One line of data.
+    /// Data, of one line or more.
     pub(crate) fn data(&self, text: &str) -> Result<(), Failure> {
-        writeln!(anstream::stdout(), "{text}").map_err(Failure::Output)
+        write(&self.shown(text))
     }
 
-    /// One document of data, in JSON for programs.
+    /// One document of data, in JSON for programs. Whatever a terminal might obey stands in it as an escape of JSON,
+    /// which means the same.
     pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|error| Failure::Output(io::Error::other(error)))?;
-        self.data(&text)
+        write(&escaped(&text))
     }
 
     /// A message.
     pub(crate) fn note(&self, text: &str) {
         // Who closed standard error does not want to know.
-        drop(writeln!(anstream::stderr(), "{text}"));
+        drop(writeln!(anstream::stderr(), "{}", clean_block(text)));
+    }
+
+    /// A message that begins with a word in a style.
+    pub(crate) fn headed(&self, style: Style, head: &str, text: &str) {
+        let text = clean(text);
+        drop(writeln!(
+            anstream::stderr(),
+            "{style}{head}{style:#} {text}"
+        ));
     }
 
     /// A message about something to be put right.
     pub(crate) fn warn(&self, text: &str) {
         let style = anstyle::AnsiColor::Yellow.on_default();
-        self.note(&format!("{style}warning:{style:#} {}", clean(text)));
+        self.headed(style, "warning:", text);
+    }
+
+    fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.terminal.stdout {
+            true => Cow::Owned(clean_block(text)),
+            false => Cow::Borrowed(text),
+        }
     }
 }
 
 /// Text from elsewhere on one line, without what a terminal would obey (SEC-13).
 pub(crate) fn clean(text: &str) -> String {
-    doorkey_http::clean_text(text, LINE_CHARACTERS)
+    clean_text(text, LINE_CHARACTERS)
 }
 
-/// The same for text of several lines.
-pub(crate) fn clean_lines(text: &str) -> String {
-    text.lines()
-        .map(|line| doorkey_http::clean_text(line, usize::MAX))
-        .collect::<Vec<_>>()
-        .join("\n")
+/// The same for text whose lines, tabs and indentation are part of it.
+fn clean_block(text: &str) -> String {
+    let lines = text.split('\n').map(|line| {
+        // Blanks are put aside meanwhile: of a text on one line the rest would be lost.
+        let line = line
+            .trim_end_matches('\r')
+            .replace(' ', BLANK)
+            .replace('\t', TAB);
+        let line = clean_text(&line, usize::MAX);
+        line.replace(BLANK, " ").replace(TAB, "\t")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A JSON text with every character outside ASCII that is no letter to be read, and DEL, as an escape. JSON itself has
+/// escaped the others, and such characters stand in strings alone.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        let obeyed = character.is_control() && !matches!(character, '\n');
+        // What cleaning takes away is what must not be seen as it is.
+        let invisible =
+            !character.is_ascii() && clean_text(character.encode_utf8(&mut [0; 4]), 1).is_empty();
+        if obeyed || invisible {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
+/// Without a look at the terminal, so that a pipe gets every byte.
+fn write(text: &str) -> Result<(), Failure> {
+    writeln!(io::stdout(), "{text}").map_err(Failure::Output)
 }
 
 const LINE_CHARACTERS: usize = 2_000;
+/// Unicode has no characters here and never will.
+const BLANK: &str = "\u{fdd0}";
+const TAB: &str = "\u{fdd1}";
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const HOSTILE: &str = "\u{1b}[2Ja\u{1b}]8;;https://evil.example/ x\u{7}link\u{1b}]8;;\u{1b}\\b\u{7}c\u{9b}31md\
+                           \u{9d}0;title\u{9c}e\u{8}f\u{7f}g\u{202e}h\u{2066}i\u{200b}j\rk";
+
+    fn is_harmless(text: &str) -> bool {
+        let is_bidi = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        text.chars()
+            .all(|c| !is_bidi(c) && (!c.is_control() || matches!(c, '\n' | '\t')))
+    }
+
+    #[test]
+    fn on_a_terminal_data_keeps_its_lines_and_blanks_and_loses_what_would_be_obeyed() {
+        let terminal = Output::new(Terminal::new(false, true, false));
+        let text = format!("fn main() {{\r\n\t  let  x;  \n\n}}\n{HOSTILE}");
+        let shown = terminal.shown(&text);
+        assert!(is_harmless(&shown), "{shown:?}");
+        assert!(
+            shown.starts_with("fn main() {\n\t  let  x;  \n\n}\n"),
+            "{shown:?}"
+        );
+        assert!(
+            shown.contains("alink") && !shown.contains("evil.example"),
+            "{shown:?}"
+        );
+        let long = format!("\u{1b}[31m{}", "x".repeat(1 << 20));
+        assert_eq!(terminal.shown(&long), &long[5..]);
+    }
+
+    #[test]
+    fn into_a_pipe_data_goes_as_it_is() {
+        let pipe = Output::new(Terminal::default());
+        assert_eq!(pipe.shown(HOSTILE), HOSTILE);
+    }
+
+    #[test]
+    fn json_means_the_same_and_has_nothing_in_it_that_a_terminal_obeys() {
+        let value = json!({
+            (HOSTILE): [HOSTILE, "\u{0}\u{1f}\"\\\u{85}\u{a0}\u{feff}\u{e0041}", "Zoë 日本 😀 é\tx\ny"],
+        });
+        let text = escaped(&serde_json::to_string_pretty(&value).expect("JSON"));
+        assert!(is_harmless(&text), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), value);
+        assert!(text.contains("Zoë 日本 😀 é"), "{text}");
+    }
+}

@@ -65,10 +65,10 @@ impl Narrator {
     }
 
     /// What is going on now: it passes by on a terminal.
-    fn state(&self, text: String) {
+    fn state(&self, text: &str) {
         match &self.spinner {
-            Some(spinner) => spinner.set_message(text),
-            None => self.output.note(&text),
+            Some(spinner) => spinner.set_message(clean(text)),
+            None => self.output.note(text),
         }
     }
 
@@ -85,15 +85,15 @@ impl Progress for Narrator {
     fn report(&self, step: &LoginStep) {
         match step {
             LoginStep::Probing { server } => {
-                self.state(format!(
+                self.state(&format!(
                     "asking {} whether it wants a login",
                     host_of(server.as_str())
                 ));
             }
             LoginStep::Challenged => {
-                self.state(format!("{} wants a login; finding out where", self.server));
+                self.state(&format!("{} wants a login; finding out where", self.server));
             }
-            LoginStep::Listening { .. } => self.state("preparing the login".to_owned()),
+            LoginStep::Listening { .. } => self.state("preparing the login"),
             LoginStep::Prompt {
                 url,
                 issuer,
@@ -102,7 +102,7 @@ impl Progress for Narrator {
                 self.lead_to(issuer);
                 self.page(url);
                 let limit = minutes(*expires_in);
-                self.state(format!("waiting for the browser, at most {limit}"));
+                self.state(&format!("waiting for the browser, at most {limit}"));
             }
             LoginStep::Code {
                 page,
@@ -114,12 +114,12 @@ impl Progress for Narrator {
                 self.lead_to(issuer);
                 self.code(page, filled_in.as_ref(), code);
                 let limit = minutes(*expires_in);
-                self.state(format!("waiting for you, at most {limit}"));
+                self.state(&format!("waiting for you, at most {limit}"));
             }
             LoginStep::OtherProcess { limit } => {
                 self.say("Another process is signing in to the same account; waiting for it.");
                 let limit = minutes(*limit);
-                self.state(format!("waiting for the other login, at most {limit}"));
+                self.state(&format!("waiting for the other login, at most {limit}"));
             }
             LoginStep::NoBrowser { cause: Some(cause) } => {
                 let cause = clean(&cause.to_string());
@@ -132,7 +132,7 @@ impl Progress for Narrator {
                 self.say("That is not the address that the browser ended at; paste it whole.");
             }
             LoginStep::Proving => {
-                self.state(format!("signed in; trying the token on {}", self.server));
+                self.state(&format!("signed in; trying the token on {}", self.server));
             }
             _ => {}
         }

@@ -32,7 +32,7 @@ pub(crate) fn failure(output: &Output, target: Option<Target<'_>>, failure: &Fai
     };
     for (index, line) in lines.iter().enumerate() {
         if index == 0 {
-            output.note(&format!("{style}error:{style:#} {}", clean(line)));
+            output.headed(style, "error:", line);
         } else {
             output.note(&format!("  caused by: {}", clean(line)));
         }

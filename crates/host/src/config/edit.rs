@@ -1,5 +1,7 @@
 //! Edits of `config.toml` that keep comments, order and everything they do not touch.
 
+mod secret_file;
+
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use std::time::{Duration, Instant};
 use http::HeaderName;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Table, TableLike};
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, SecretSource};
 use crate::{Home, folder};
 
 /// A server to be added to the configuration.
@@ -30,6 +32,10 @@ pub struct NewServer {
     pub bearer_token_env_var: Option<String>,
     /// `oauth.client_id`.
     pub client_id: Option<String>,
+    /// `oauth.client_secret_env` or `oauth.client_secret_file`. A value is written into a file of its own
+    /// in the state folder, which its owner alone can read, and the configuration names that file: people
+    /// publish configurations.
+    pub client_secret: Option<SecretSource>,
 }
 
 impl NewServer {
@@ -86,7 +92,8 @@ impl Config {
                 name: server.name.clone(),
             });
         }
-        edit(home, |document| {
+        let mut wrote_secret = false;
+        let outcome = edit(home, |document| {
             // The text was parsed as a configuration before: what is there is a table.
             let Some(servers) = servers_table(document) else {
                 let source = io::Error::other("mcp_servers is not a table");
@@ -99,19 +106,31 @@ impl Config {
                 let (path, name) = (path.to_owned(), server.name.clone());
                 return Err(ConfigError::ServerExists { path, name });
             }
-            servers.insert(&server.name, Item::Table(server_table(server)));
+            servers.insert(&server.name, Item::Table(server_table(server, home)));
             move_to_end(document, &server.name);
+            if let (Some(_), Some(SecretSource::Value(secret))) =
+                (&server.client_id, &server.client_secret)
+            {
+                secret_file::write(home, &server.name, secret)?;
+                wrote_secret = true;
+            }
             Ok(())
-        })
+        });
+        if outcome.is_err() && wrote_secret {
+            // The first failure is the one to be told.
+            drop(secret_file::remove(home, &server.name));
+        }
+        outcome
     }
 
     /// Takes a server out of the file, and returns the configuration that results. Comments above
-    /// the server's own table go with it unless a blank line sets them apart.
+    /// the server's own table go with it unless a blank line sets them apart, and so does the file that
+    /// [`Config::add_server`] wrote its client secret into.
     ///
     /// # Errors
     /// There is no such server, or the file cannot be read, locked or written.
     pub fn remove_server(home: &Home, name: &str) -> Result<Self, ConfigError> {
-        edit(home, |document| {
+        let config = edit(home, |document| {
             let removed = document
                 .get_mut("mcp_servers")
                 .and_then(Item::as_table_like_mut)
@@ -124,7 +143,12 @@ impl Config {
                 Some(_) => Ok(()),
                 None => Config::load(home)?.server(name).map(|_| ()),
             }
-        })
+        })?;
+        // Only a name that can be added has one.
+        if NewServer::is_name(name) {
+            secret_file::remove(home, name)?;
+        }
+        Ok(config)
     }
 }
 
@@ -169,7 +193,7 @@ fn last_position(table: &Table) -> Option<isize> {
     nested.chain(table.position()).max()
 }
 
-fn server_table(server: &NewServer) -> Table {
+fn server_table(server: &NewServer, home: &Home) -> Table {
     let mut table = Table::new();
     table.insert("url", toml_edit::value(&server.url));
     if !server.scopes.is_empty() {
@@ -193,6 +217,20 @@ fn server_table(server: &NewServer) -> Table {
     if let Some(client_id) = &server.client_id {
         let mut oauth = Table::new();
         oauth.insert("client_id", toml_edit::value(client_id));
+        let secret = match &server.client_secret {
+            Some(SecretSource::Variable(name)) => Some(("client_secret_env", name.clone())),
+            Some(SecretSource::File(path)) => {
+                Some(("client_secret_file", path.display().to_string()))
+            }
+            Some(SecretSource::Value(_)) => {
+                let path = secret_file::written(home, &server.name);
+                Some(("client_secret_file", path.display().to_string()))
+            }
+            None => None,
+        };
+        if let Some((key, value)) = secret {
+            oauth.insert(key, toml_edit::value(value));
+        }
         table.insert("oauth", Item::Table(oauth));
     }
     table

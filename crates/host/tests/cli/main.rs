@@ -7,10 +7,13 @@
 mod client_metadata;
 mod configuration;
 mod network;
+mod secrets;
 mod servers;
+mod text;
 mod usage;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -54,15 +57,61 @@ impl Scene {
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_doorkey"))
-            .args(arguments)
+        let output = self.command(arguments).stdin(Stdio::null()).output();
+        Ran::of(&output.unwrap())
+    }
+
+    /// The same with something on standard input.
+    fn run_given(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut command = self.command(arguments);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Whoever refuses the arguments does not read.
+        let _written = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Ran::of(&child.wait_with_output().unwrap())
+    }
+
+    /// The same on a terminal, which shows data and messages together. `script` has its own idea of the ends of lines.
+    #[cfg(target_os = "linux")]
+    fn run_on_terminal(&self, arguments: &[&str]) -> Ran {
+        let quoted = arguments.iter().map(|word| format!(" '{word}'"));
+        let line = format!(
+            "'{}'{}",
+            env!("CARGO_BIN_EXE_doorkey"),
+            quoted.collect::<String>()
+        );
+        let output = Command::new("/usr/bin/script")
+            .args([
+                "--quiet",
+                "--return",
+                "--flush",
+                "--command",
+                &line,
+                "/dev/null",
+            ])
             .env_clear()
+            .env("SHELL", "/bin/sh")
+            .env("TERM", "xterm")
             .env("DOORKEY_HOME", self.folder.path())
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        Ran::of(&output)
+        let mut ran = Ran::of(&output);
+        ran.out = ran.out.replace("\r\n", "\n");
+        ran
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_doorkey"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("DOORKEY_HOME", self.folder.path())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// Runs beside an async test's servers, and is there for the next command.

@@ -19,4 +19,5 @@ mod processes;
 mod sentinel;
 mod session;
 mod support;
+mod surroundings;
 mod tokens;

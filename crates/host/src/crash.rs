@@ -1,0 +1,77 @@
+//! What is left behind when the program crashes: no core file, and no value in the words of a panic.
+
+use std::panic::{self, PanicHookInfo};
+
+/// Sees to both. Nothing here can fail in a way that a person could mend: what the system refuses stays as it was.
+pub(crate) fn leave_no_secrets() {
+    forbid_core_files();
+    panic::set_hook(Box::new(|info| anstream::eprintln!("{}", told(info))));
+}
+
+/// A core file holds the tokens and keys in memory. Programs that are started from here inherit the limit, so that a
+/// browser leaves none either; the other setting ends with the program itself. On Linux it also keeps other processes
+/// of the same user from reading this one's memory and environment, short of root; to debug it, start it in a debugger.
+#[cfg(unix)]
+fn forbid_core_files() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Lowering a limit is anybody's right.
+    let _refused = setrlimit(Resource::Core, none);
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // Where core files go to a program, as on most desktops, the limit alone is not asked.
+        let _refused = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}
+
+/// Windows writes none by itself, and what it sends to its maker the person decides.
+#[cfg(not(unix))]
+fn forbid_core_files() {}
+
+/// The words of a panic where they stand in the source; where they were put together, as `unwrap` does with an error,
+/// there may be a secret among them.
+fn told(info: &PanicHookInfo<'_>) -> String {
+    let place = info.location().map(ToString::to_string);
+    let place = place.unwrap_or_default();
+    let words = info.payload().downcast_ref::<&'static str>();
+    let words = words.map(|words| format!(": {words}")).unwrap_or_default();
+    format!("doorkey stopped at a mistake of its own, at {place}{words}; please report it")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_by_its_place_and_without_any_value() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hearing = Arc::clone(&heard);
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            hearing.lock().expect("not poisoned").push(told(info));
+        }));
+        let secret = "s3cret".to_owned();
+        for fails in [
+            || {
+                let refused = "s3cret".parse::<u8>().map_err(|_| "s3cret".to_owned());
+                assert_eq!(refused.expect("a token"), 0);
+            },
+            || panic!("a plain mistake"),
+        ] {
+            assert!(panic::catch_unwind(fails).is_err());
+        }
+        let formatted = panic::catch_unwind(|| panic!("token {secret}"));
+        panic::set_hook(before);
+        assert!(formatted.is_err());
+        let heard = heard.lock().expect("not poisoned").join("\n");
+        assert_eq!(heard.matches("crash.rs:").count(), 3, "{heard}");
+        assert!(heard.contains("a plain mistake"), "{heard}");
+        assert!(!heard.contains("s3cret"), "{heard}");
+    }
+}
