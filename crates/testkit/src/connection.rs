@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -24,8 +24,10 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    Leg, Recorder, commit,
+    Leg, Raw, Recorder,
+    commit::{self, Committed},
     fault::FaultScript,
+    lent::Lent,
     recorder::RecordedRequest,
     reply::{self, Reply},
     request::Received,
@@ -55,6 +57,8 @@ pub(crate) struct Connections {
 struct Peer {
     client_certificate: bool,
     cut: Arc<Notify>,
+    /// What is written after the cut.
+    raw: Mutex<Option<Raw>>,
 }
 
 impl Connections {
@@ -99,7 +103,9 @@ impl Connections {
         let peer = Arc::new(Peer {
             client_certificate,
             cut: Arc::clone(&cut),
+            raw: Mutex::default(),
         });
+        let stream = Lent::new(stream);
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
             .http1()
@@ -108,14 +114,19 @@ impl Connections {
         if self.http1_only {
             builder = builder.http1_only();
         }
+        let of_requests = Arc::clone(&peer);
         let service = hyper::service::service_fn(move |request| {
-            Arc::clone(&self).exchange(Arc::clone(&peer), request)
+            Arc::clone(&self).exchange(Arc::clone(&of_requests), request)
         });
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let connection = builder.serve_connection(TokioIo::new(stream.clone()), service);
         tokio::select! {
             // How a connection ended is for the client to judge.
             _ended = connection => {}
             () = cut.notified() => {}
+        }
+        let raw = peer.raw().take();
+        if let Some(raw) = raw {
+            stream.write(raw).await;
         }
     }
 
@@ -131,16 +142,26 @@ impl Connections {
         };
         let leg = self.service.leg(&received);
         let entry = self.recorder.record(self.entry(leg, &received));
-        let outcome = match self.faults.take(leg, &received) {
-            None => Some(self.service.answer(&received)),
+        let committed = match self.faults.take(leg, &received) {
+            None => Committed::Answer(self.service.answer(&received)),
             Some(fault) => commit::commit(fault, || self.service.answer(&received)).await,
         };
-        let Some(reply) = outcome else {
-            peer.cut.notify_one();
-            return Err(io::ErrorKind::ConnectionAborted.into());
-        };
-        self.recorder.answered(entry, reply.status().as_u16());
-        Ok(reply)
+        match committed {
+            Committed::Answer(reply) => {
+                self.recorder.answered(entry, reply.status().as_u16());
+                Ok(reply)
+            }
+            Committed::Cut => {
+                peer.cut.notify_one();
+                Err(io::ErrorKind::ConnectionAborted.into())
+            }
+            Committed::Raw(raw) => {
+                *peer.raw() = Some(raw);
+                peer.cut.notify_one();
+                // An answer, or an error, would have hyper write as well.
+                std::future::pending().await
+            }
+        }
     }
 
     async fn read(&self, peer: &Peer, request: Request<Incoming>) -> Result<Received, StatusCode> {
@@ -183,6 +204,12 @@ impl Connections {
             at: SystemTime::now(),
             status: None,
         }
+    }
+}
+
+impl Peer {
+    fn raw(&self) -> std::sync::MutexGuard<'_, Option<Raw>> {
+        self.raw.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::Method;
 
 use crate::{recorder::Leg, request::Received};
@@ -37,6 +38,77 @@ pub enum Fault {
     AnswerLost,
     /// Answers 307 with this `Location`.
     Redirect(String),
+    /// Answers with this status, these header fields and these bytes, without looking at the request.
+    Bytes(u16, Vec<(String, String)>, Bytes),
+    /// Answers 200 with these header fields, the first bytes, and then the others again and again
+    /// until the client has had enough.
+    Endless(Vec<(String, String)>, Bytes, Bytes),
+    /// Handles the request and changes the answer, in this order.
+    Edited(Vec<Edit>),
+    /// Answers with bytes that need not be HTTP; the request is not handled. The server has to speak
+    /// [HTTP/1.1 only](crate::Listen::http1_only): within HTTP/2 they would be no answer at all.
+    Raw(Raw),
+}
+
+/// A change of a proper answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Edit {
+    /// Another status.
+    Status(u16),
+    /// This header field in place of any of its name.
+    Header(String, String),
+    /// This header field beside any of its name.
+    AnotherHeader(String, String),
+    /// Bytes before the body.
+    Before(Bytes),
+    /// Bytes after the body.
+    After(Bytes),
+    /// Members, as they are to be written, in front of those of the JSON object that the body is: so
+    /// one can come twice.
+    FirstMembers(String),
+    /// The same, behind them.
+    LastMembers(String),
+    /// The body, which is UTF-8, as UTF-16 with a byte order mark.
+    Utf16,
+}
+
+/// Bytes to write on a connection in place of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Raw {
+    pub(crate) at_once: Bytes,
+    pub(crate) slowly: Bytes,
+    pub(crate) pause: Duration,
+    pub(crate) hold: Duration,
+}
+
+impl Raw {
+    /// These bytes, and the end of the connection.
+    #[must_use]
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        Self {
+            at_once: bytes.into(),
+            slowly: Bytes::new(),
+            pause: Duration::ZERO,
+            hold: Duration::ZERO,
+        }
+    }
+
+    /// Then these, each after a pause.
+    #[must_use]
+    pub fn and_slowly(mut self, bytes: impl Into<Bytes>, pause: Duration) -> Self {
+        self.slowly = bytes.into();
+        self.pause = pause;
+        self
+    }
+
+    /// Keeps the connection open this long after the last byte.
+    #[must_use]
+    pub fn and_hold(mut self, hold: Duration) -> Self {
+        self.hold = hold;
+        self
+    }
 }
 
 /// Which requests a [`Fault`] hits, and how often.

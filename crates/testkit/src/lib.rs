@@ -16,7 +16,7 @@
 //!   tokens whose audience is itself, with DPoP proofs where the test wants them.
 //! - [`SigningKey`] signs what clients, platforms and identity providers of a test sign.
 //! - [`FaultRule`]s make any of them fail on cue: bad statuses, web pages, cut connections, late
-//!   and oversized answers, lost answers. `stop` and `restart` take a server down and up.
+//!   and oversized answers, lost answers, edited ones, bytes that are no HTTP. `stop` and `restart` take a server down and up.
 //! - [`Proxy`] is a forward proxy that notes what it was asked for; [`Browser`] plays the person
 //!   who approves; [`Client`] sends single requests by hand.
 //!
@@ -78,6 +78,7 @@ mod error;
 mod fault;
 mod jws;
 mod key;
+mod lent;
 mod listen;
 mod mcp;
 mod proxy;
@@ -99,7 +100,7 @@ pub use certificate::{CertificateAuthority, Identity};
 pub use client::{Client, Reply};
 pub use dpop::{Dpop, DpopNonces};
 pub use error::Error;
-pub use fault::{Fault, FaultRule, FaultTarget};
+pub use fault::{Edit, Fault, FaultRule, FaultTarget, Raw};
 pub use key::{PublicKey, SigningAlgorithm, SigningKey};
 pub use listen::Listen;
 pub use mcp::{

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use doorkey_testkit::{
-    AuthorizationServer, CertificateAuthority, Client, Error, Fault, FaultRule, FaultTarget, Leg,
-    McpServer, Reply,
+    AuthorizationServer, CertificateAuthority, Client, Edit, Error, Fault, FaultRule, FaultTarget,
+    Leg, Listen, McpServer, Raw, Reply,
 };
 use http::Method;
 use serde_json::json;
@@ -62,6 +62,67 @@ async fn bodies_can_be_empty_html_of_the_wrong_type_truncated_and_oversized() {
     assert!(large.json()["padding"].is_string());
     let huge = with(Fault::Oversized(u64::MAX)).await.unwrap_err();
     assert!(matches!(huge, Error::TooLarge { .. }), "{huge}");
+}
+
+#[tokio::test]
+async fn a_proper_answer_can_be_changed_in_every_part() {
+    let reply = with(Fault::Edited(vec![
+        Edit::Status(203),
+        Edit::FirstMembers(r#""issuer":"first""#.into()),
+        Edit::LastMembers(r#""issuer":"last""#.into()),
+        Edit::Before("\u{feff}".into()),
+        Edit::After("\n".into()),
+        Edit::Header("content-type".into(), "text/plain".into()),
+        Edit::AnotherHeader("content-type".into(), "text/html".into()),
+    ]))
+    .await
+    .unwrap();
+    assert_eq!(reply.status, 203);
+    let types: Vec<_> = reply.headers.get_all("content-type").iter().collect();
+    assert_eq!(types, ["text/plain", "text/html"]);
+    let text = reply.text();
+    assert!(text.starts_with("\u{feff}{\"issuer\":\"first\","), "{text}");
+    assert!(text.ends_with(",\"issuer\":\"last\"}\n"), "{text}");
+    let wide = with(Fault::Edited(vec![Edit::Utf16])).await.unwrap();
+    assert_eq!(wide.body[..4], [0xfe, 0xff, 0, b'{']);
+}
+
+#[tokio::test]
+async fn a_body_can_be_any_bytes_and_need_not_end() {
+    let html = || vec![("content-type".to_owned(), "text/html".to_owned())];
+    let bytes = with(Fault::Bytes(404, html(), vec![0xff, 0].into()))
+        .await
+        .unwrap();
+    assert_eq!(
+        (bytes.status.as_u16(), &bytes.body[..]),
+        (404, &[0xff, 0][..])
+    );
+    assert_eq!(bytes.header("content-type"), Some("text/html"));
+    let endless = Fault::Endless(html(), "data: ".into(), vec![b'x'; 4096].into());
+    let endless = with(endless).await.unwrap_err();
+    assert!(matches!(endless, Error::TooLarge { .. }), "{endless}");
+}
+
+#[tokio::test]
+async fn raw_bytes_reach_the_client_with_and_without_tls() {
+    let ca = CertificateAuthority::new().unwrap();
+    for listen in [Listen::new(), Listen::new().tls(&ca)] {
+        let auth = AuthorizationServer::builder().listen(listen.http1_only());
+        let auth = auth.start().await.unwrap();
+        let client = Client::new().trusting(&ca);
+        let url = format!("{}{METADATA}", auth.url());
+        let told = Raw::new("HTTP/1.1 299 Odd\r\ncontent-le");
+        let told = told
+            .and_slowly("ngth: 2\r\n\r\nab", Duration::from_millis(1))
+            .and_hold(Duration::from_millis(1));
+        let rule = FaultRule::on(METADATA).times(1);
+        auth.fault(rule.clone().respond(Fault::Raw(told)));
+        let reply = client.get(&url).await.unwrap();
+        assert_eq!((reply.status.as_u16(), reply.text().as_str()), (299, "ab"));
+        auth.fault(rule.respond(Fault::Raw(Raw::new("no HTTP at all\r\n\r\n"))));
+        assert!(client.get(&url).await.is_err());
+        assert_eq!(client.get(&url).await.unwrap().status, 200);
+    }
 }
 
 #[tokio::test]
