@@ -14,6 +14,7 @@ mod document;
 mod faults;
 mod faults_store;
 mod herd;
+mod hostile;
 mod matrix;
 mod processes;
 mod sentinel;

@@ -23,9 +23,13 @@ mod secrets;
 mod values;
 mod watch;
 
-use evidence::{Evidence, Place, leaks};
-use search::{Encoding, PART, Search};
-use secrets::{Kind, Secret};
+pub(crate) use evidence::{Evidence, Place, files, leaks};
+pub(crate) use log::{Log, runtime, shown};
+pub(crate) use search::{PART, Search};
+pub(crate) use secrets::{Crossed, Kind, Secret};
+pub(crate) use values::Overheard;
+
+use search::Encoding;
 
 const EXAMPLE: &str = "rt:%+ <aZ>\"9-example&of_a~secret/with=all";
 

@@ -70,7 +70,7 @@ fn is_grant(name: &str) -> bool {
 }
 
 /// A grant but for the notes on when a refresh was begun and may be next, and the generation of the write that made them.
-fn without_intent(record: &[u8]) -> Value {
+pub(crate) fn without_intent(record: &[u8]) -> Value {
     let mut value = value(record);
     value["generation"].take();
     if let Some(grant) = value["value"].as_object_mut() {

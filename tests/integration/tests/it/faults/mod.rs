@@ -6,7 +6,7 @@
 mod cell;
 mod condition;
 mod leg;
-mod loss;
+pub(crate) mod loss;
 mod message;
 mod standalone_stream;
 

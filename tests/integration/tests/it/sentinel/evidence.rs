@@ -15,7 +15,7 @@ use super::{
 
 /// Where something was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Stdout,
     /// Messages and the log.
     Stderr,
@@ -33,10 +33,10 @@ pub(super) enum Place {
 
 /// Something that was said, and by whom.
 #[derive(Clone, Debug)]
-pub(super) struct Evidence {
-    pub(super) place: Place,
-    pub(super) from: String,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Evidence {
+    pub(crate) place: Place,
+    pub(crate) from: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Where secrets may be, and why. What is not here is a leak.
@@ -93,7 +93,7 @@ const EXCEPTIONS: &[(Kind, &str, &str)] = &[
 ];
 
 /// What was found where it must not be; empty is good.
-pub(super) fn leaks(secrets: &[Secret], evidence: &[Evidence]) -> Vec<String> {
+pub(crate) fn leaks(secrets: &[Secret], evidence: &[Evidence]) -> Vec<String> {
     let search = Search::new(secrets);
     let mut leaks = Vec::new();
     for said in evidence {
@@ -131,7 +131,7 @@ fn without_excepted<'a>(secrets: &[Secret], said: &'a Evidence) -> Cow<'a, [u8]>
 }
 
 impl Evidence {
-    pub(super) fn new(place: Place, from: &str, bytes: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn new(place: Place, from: &str, bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             place,
             from: from.to_owned(),
@@ -141,7 +141,7 @@ impl Evidence {
 
     /// Without the address of the authorization page, once: a person has to be able to open it, and it holds `state`, which
     /// only ties the answer to the question. It is searched by itself for everything else.
-    pub(super) fn without_page(mut self, pages: &[String]) -> Self {
+    pub(crate) fn without_page(mut self, pages: &[String]) -> Self {
         let mut text = String::from_utf8_lossy(&self.bytes).into_owned();
         for page in pages {
             text = text.replacen(page, "(the authorization page)", 1);
@@ -152,7 +152,7 @@ impl Evidence {
 
     /// Without the lines of variables exactly as the person exported them, which every child inherits; the program
     /// neither adds nor renames one.
-    pub(super) fn without_variables(mut self, variables: &[(String, String)]) -> Self {
+    pub(crate) fn without_variables(mut self, variables: &[(String, String)]) -> Self {
         let exported: BTreeSet<_> = variables
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
@@ -172,7 +172,7 @@ impl Evidence {
 ///
 /// # Panics
 /// When a record or its folder is open to others.
-pub(super) fn files(home: &Path) -> Vec<Evidence> {
+pub(crate) fn files(home: &Path) -> Vec<Evidence> {
     let mut evidence = Vec::new();
     for path in walk(home) {
         let name = path.strip_prefix(home).expect("a path in the home");
@@ -188,7 +188,7 @@ pub(super) fn files(home: &Path) -> Vec<Evidence> {
 }
 
 /// How many records of secrets there are.
-pub(super) fn secret_records(home: &Path) -> Vec<PathBuf> {
+pub(crate) fn secret_records(home: &Path) -> Vec<PathBuf> {
     walk(home)
         .into_iter()
         .filter(|path| path.strip_prefix(home).is_ok_and(is_secret_record))

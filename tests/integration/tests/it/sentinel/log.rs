@@ -15,7 +15,7 @@ use super::{
 };
 
 /// An error as programs show it: each cause as text, and the whole as programmers see it.
-pub(super) fn shown(name: &str, error: &(dyn StdError + 'static)) -> Vec<Evidence> {
+pub(crate) fn shown(name: &str, error: &(dyn StdError + 'static)) -> Vec<Evidence> {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     let mut evidence: Vec<_> = causes
         .map(|cause| Evidence::new(Place::Text, name, cause.to_string()))
@@ -26,10 +26,19 @@ pub(super) fn shown(name: &str, error: &(dyn StdError + 'static)) -> Vec<Evidenc
 
 /// Everything that is logged while it listens: on all threads of a runtime of its own, through `tracing` and `log`.
 #[derive(Clone, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    pub(super) fn listen<F: Future>(&self, start: impl FnOnce() -> F) -> F::Output {
+    pub(crate) fn listen<F: Future>(&self, start: impl FnOnce() -> F) -> F::Output {
+        self.listen_and(|| {}, start)
+    }
+
+    /// The same, with something that each thread does first.
+    pub(crate) fn listen_and<F: Future>(
+        &self,
+        first: impl Fn() + Send + Sync + 'static,
+        start: impl FnOnce() -> F,
+    ) -> F::Output {
         // Records of the log crate go to whatever this thread's subscriber is. The second time it is there already.
         drop(log::set_logger(&Bridge));
         log::set_max_level(log::LevelFilter::Trace);
@@ -43,19 +52,23 @@ impl Log {
         );
         let of_thread = dispatch.clone();
         let mut builder = Builder::new_multi_thread();
-        builder.on_thread_start(move || std::mem::forget(dispatcher::set_default(&of_thread)));
+        first();
+        builder.on_thread_start(move || {
+            first();
+            std::mem::forget(dispatcher::set_default(&of_thread));
+        });
         let runtime = built(&mut builder);
         dispatcher::with_default(&dispatch, || runtime.block_on(async { start().await }))
     }
 
-    pub(super) fn evidence(&self) -> Evidence {
+    pub(crate) fn evidence(&self) -> Evidence {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Evidence::new(Place::Log, "the log", bytes.clone())
     }
 
     /// # Panics
     /// When the log has nothing of one of these crates.
-    pub(super) fn assert_from(&self, crates: &[&str]) {
+    pub(crate) fn assert_from(&self, crates: &[&str]) {
         let bytes = self.evidence().bytes;
         let text = String::from_utf8_lossy(&bytes);
         for name in crates {
@@ -98,7 +111,7 @@ impl log::Log for Bridge {
 }
 
 /// Where the servers of a test run, so that what they log is not heard.
-pub(super) fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     built(&mut Builder::new_multi_thread())
 }
 

@@ -12,11 +12,11 @@ use url::form_urlencoded;
 use super::secrets::Secret;
 
 /// How many bytes of a secret, or of an encoding of it, in a row count as found.
-pub(super) const PART: usize = 12;
+pub(crate) const PART: usize = 12;
 
 /// How a secret was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     Raw,
     /// As in a form: only what has to be.
     Form,
@@ -42,7 +42,7 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    pub(super) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Raw,
         Self::Form,
         Self::Percent,
@@ -60,7 +60,7 @@ impl Encoding {
     ];
 
     /// The ways in which `bytes` are written so: more than one where what stands before them matters.
-    pub(super) fn of(self, bytes: &[u8]) -> Vec<Vec<u8>> {
+    pub(crate) fn of(self, bytes: &[u8]) -> Vec<Vec<u8>> {
         let each = |write: &dyn Fn(u8) -> String, between: &str| {
             let parts: Vec<_> = bytes.iter().map(|byte| write(*byte)).collect();
             vec![parts.join(between).into_bytes()]
@@ -86,15 +86,15 @@ impl Encoding {
 
 /// Where a secret was found.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Hit<'a> {
-    pub(super) secret: &'a Secret,
-    pub(super) encoding: Encoding,
+pub(crate) struct Hit<'a> {
+    pub(crate) secret: &'a Secret,
+    pub(crate) encoding: Encoding,
     /// What stands around it.
-    pub(super) context: String,
+    pub(crate) context: String,
 }
 
 /// A search for many secrets at once: one pass over the text, however many there are.
-pub(super) struct Search<'a> {
+pub(crate) struct Search<'a> {
     secrets: &'a [Secret],
     parts: HashMap<Part, (usize, Encoding), BuildHasherDefault<PartHasher>>,
     /// Whether any part ends with these two bytes.
@@ -129,7 +129,7 @@ impl Hasher for PartHasher {
 impl<'a> Search<'a> {
     /// # Panics
     /// When a secret is too short to be told from other text.
-    pub(super) fn new(secrets: &'a [Secret]) -> Self {
+    pub(crate) fn new(secrets: &'a [Secret]) -> Self {
         let mut search = Self {
             secrets,
             parts: HashMap::default(),
@@ -163,7 +163,7 @@ impl<'a> Search<'a> {
     }
 
     /// Each secret at most once for each encoding.
-    pub(super) fn find(&self, text: &[u8]) -> Vec<Hit<'a>> {
+    pub(crate) fn find(&self, text: &[u8]) -> Vec<Hit<'a>> {
         let mut hits: Vec<(usize, Encoding, usize)> = Vec::new();
         for (at, part) in parts(text) {
             if !self.ends[end(part)] {

@@ -15,7 +15,7 @@ use super::search::Search;
 
 /// What a secret is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     AccessToken,
     RefreshToken,
     ClientSecret,
@@ -52,7 +52,7 @@ pub(super) enum Kind {
 impl Kind {
     /// Those that the browser carries: they are in the address of the authorization page, and only tie an answer to its
     /// question.
-    pub(super) const OF_THE_PAGE: [Self; 3] = [Self::State, Self::Nonce, Self::RequestUri];
+    pub(crate) const OF_THE_PAGE: [Self; 3] = [Self::State, Self::Nonce, Self::RequestUri];
 
     /// What a parameter of a request holds; `None` if it is no secret.
     fn of(name: &str, value: &str) -> Option<Self> {
@@ -75,13 +75,13 @@ impl Kind {
 
 /// A secret that must be nowhere but where it is kept and sent.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Secret {
-    pub(super) kind: Kind,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Secret {
+    pub(crate) kind: Kind,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Secret {
-    pub(super) fn new(kind: Kind, text: &str) -> Self {
+    pub(crate) fn new(kind: Kind, text: &str) -> Self {
         Self {
             kind,
             bytes: text.as_bytes().to_vec(),
@@ -92,7 +92,7 @@ impl Secret {
     ///
     /// # Panics
     /// When the key is not a P-256 key in PKCS #8, or the search does not see it in its own file.
-    pub(super) fn of_key(kind: Kind, pem: &str) -> Self {
+    pub(crate) fn of_key(kind: Kind, pem: &str) -> Self {
         let der = der(pem);
         // OCTET STRING of 32 bytes (RFC 5915).
         let at = der.windows(2).position(|tag| tag == [0x04, 0x20]);
@@ -112,7 +112,7 @@ impl Secret {
     ///
     /// # Panics
     /// When none of the proofs was made with it.
-    pub(super) fn of_dpop_key(pem: &str, proofs: &[Self]) -> Self {
+    pub(crate) fn of_dpop_key(pem: &str, proofs: &[Self]) -> Self {
         let der = der(pem);
         // The point in full ends the key (RFC 5480 §2.2).
         let x = URL_SAFE_NO_PAD.encode(&der[der.len() - 64..der.len() - 32]);
@@ -127,11 +127,11 @@ impl Secret {
 
 /// The secrets that crossed the wire, as the servers saw them.
 #[derive(Debug, Default)]
-pub(super) struct Crossed(BTreeSet<Secret>);
+pub(crate) struct Crossed(BTreeSet<Secret>);
 
 impl Crossed {
     /// Reads a record; `headers` says which request headers are secrets of which kind.
-    pub(super) fn of(requests: &[RecordedRequest], headers: &[(&str, Kind)]) -> Self {
+    pub(crate) fn of(requests: &[RecordedRequest], headers: &[(&str, Kind)]) -> Self {
         let mut crossed = Self::default();
         for request in requests {
             crossed.read(request);
@@ -143,7 +143,7 @@ impl Crossed {
     }
 
     /// A secret that crossed the wire in a way that the record does not hold: the caller has checked it.
-    pub(super) fn and(mut self, secret: Secret) -> Self {
+    pub(crate) fn and(mut self, secret: Secret) -> Self {
         self.0.insert(secret);
         self
     }
@@ -152,7 +152,7 @@ impl Crossed {
     ///
     /// # Panics
     /// When there is none of one kind: then a search for it proves nothing.
-    pub(super) fn proven(self, kinds: &[Kind]) -> Vec<Secret> {
+    pub(crate) fn proven(self, kinds: &[Kind]) -> Vec<Secret> {
         for kind in kinds {
             let count = self.0.iter().filter(|secret| secret.kind == *kind).count();
             assert!(count > 0, "no {kind:?} crossed the wire");
@@ -160,7 +160,7 @@ impl Crossed {
         self.0.into_iter().collect()
     }
 
-    pub(super) fn count(&self, kind: Kind) -> usize {
+    pub(crate) fn count(&self, kind: Kind) -> usize {
         self.0.iter().filter(|secret| secret.kind == kind).count()
     }
 
@@ -195,7 +195,7 @@ impl Crossed {
     }
 
     /// The secrets among form-encoded parameters; an identity provider has refresh tokens of its own.
-    pub(super) fn parameters(&mut self, encoded: &[u8], of_provider: bool) {
+    pub(crate) fn parameters(&mut self, encoded: &[u8], of_provider: bool) {
         let pairs: Vec<_> = form_urlencoded::parse(encoded).collect();
         let value_of = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted);
         for (name, value) in &pairs {
@@ -218,7 +218,7 @@ impl Crossed {
 
     /// What all proofs of a key have in common, and what makes each of them one. There is another for each request: the
     /// search for all that is between would take long.
-    pub(super) fn proof(&mut self, proof: Option<&str>) {
+    pub(crate) fn proof(&mut self, proof: Option<&str>) {
         let parts =
             proof.and_then(|proof| Some((proof.split_once('.')?.0, proof.rsplit_once('.')?.1)));
         if let Some((header, signature)) = parts {
@@ -227,7 +227,7 @@ impl Crossed {
         }
     }
 
-    pub(super) fn note(&mut self, kind: Kind, text: Option<String>) {
+    pub(crate) fn note(&mut self, kind: Kind, text: Option<String>) {
         if let Some(text) = text {
             self.0.insert(Secret::new(kind, &text));
         }

@@ -23,12 +23,12 @@ use super::{
 };
 
 /// Both forms of `Debug`.
-pub(super) fn debug(name: &str, value: &dyn Debug) -> Evidence {
+pub(crate) fn debug(name: &str, value: &dyn Debug) -> Evidence {
     Evidence::new(Place::Text, name, format!("{value:?}\n{value:#?}"))
 }
 
 /// A host that has signed in to `server`, with everything in it that holds a secret.
-pub(super) async fn of_host(host: &Host, server: &str) -> Vec<Evidence> {
+pub(crate) async fn of_host(host: &Host, server: &str) -> Vec<Evidence> {
     let session = host.session(server).expect("a session");
     let store = host.store();
     let token = session.tokens.token().await.expect("a token");
@@ -181,7 +181,7 @@ fn bad_proxy() -> String {
 
 /// Whoever reaches the person, with everything that passes by written down as `Debug` shows it.
 #[derive(Debug)]
-pub(super) struct Overheard {
+pub(crate) struct Overheard {
     person: Arc<dyn Interaction>,
     heard: Arc<Mutex<Vec<String>>>,
 }
@@ -192,14 +192,14 @@ struct Passing {
 }
 
 impl Overheard {
-    pub(super) fn new(person: Arc<dyn Interaction>) -> Self {
+    pub(crate) fn new(person: Arc<dyn Interaction>) -> Self {
         Self {
             person,
             heard: Arc::default(),
         }
     }
 
-    pub(super) fn evidence(&self) -> Evidence {
+    pub(crate) fn evidence(&self) -> Evidence {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         Evidence::new(Place::Text, "the way to a person", heard.join("\n"))
     }
@@ -255,10 +255,10 @@ impl Channel for Passing {
 
 /// The steps of a login, as `Debug` shows them.
 #[derive(Debug, Default)]
-pub(super) struct Steps(Mutex<Vec<String>>);
+pub(crate) struct Steps(Mutex<Vec<String>>);
 
 impl Steps {
-    pub(super) fn evidence(&self) -> Evidence {
+    pub(crate) fn evidence(&self) -> Evidence {
         let steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Evidence::new(Place::Text, "the steps of a login", steps.join("\n"))
     }
