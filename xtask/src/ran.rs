@@ -37,6 +37,7 @@ pub(crate) const STEPS: &[Step] = &[
             "crates/",
             "tests/integration/",
             "tests/parity/",
+            "docs/hostile.md",
             "docs/network.md",
             "docs/reliability.md",
         ],
