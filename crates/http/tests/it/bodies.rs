@@ -123,7 +123,8 @@ async fn a_header_block_of_too_many_fields_or_far_too_long_is_told_as_such_on_ei
 
 #[tokio::test]
 async fn interim_answers_and_chunk_extensions_without_end_meet_a_limit() {
-    let flood = async |first: &'static str, again: &'static str| {
+    const LONG: Duration = Duration::from_secs(60);
+    let flood = async |total: Duration, first: &'static str, again: &'static str| {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
@@ -138,19 +139,24 @@ async fn interim_answers_and_chunk_extensions_without_end_meet_a_limit() {
         let url = format!("http://127.0.0.1:{port}/");
         let mut profile = HttpProfile::new(url.parse().unwrap());
         profile.roots = Ca::new().roots();
-        profile.timeouts.total = Duration::from_millis(500);
+        profile.timeouts.total = total;
         client(&profile)
             .send_collected(Leg::Token, get(&url))
             .await
             .unwrap_err()
     };
-    let interim = flood("", "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n").await;
+    let interim = flood(
+        Duration::from_millis(500),
+        "",
+        "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n",
+    )
+    .await;
     assert!(interim.is_timeout(), "{interim:?}");
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;";
-    let extension = flood(chunked, "a=b;c=d;").await;
+    let extension = flood(LONG, chunked, "a=b;c=d;").await;
     assert!(matches!(extension, Error::Body { .. }), "{extension:?}");
     let trailer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n";
-    let trailer = flood(trailer, "x-trailer: y\r\n").await;
+    let trailer = flood(LONG, trailer, "x-trailer: y\r\n").await;
     assert!(matches!(trailer, Error::Body { .. }), "{trailer:?}");
 }
 

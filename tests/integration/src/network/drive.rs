@@ -97,9 +97,11 @@ impl Rig {
         let mut handed = self.provider.settings();
         let token = self.provider.identity_token();
         handed.identity = Identity::IdToken(Arc::new(Handed(token.into())));
-        let exchange = self.signing_on(handed).await?;
-        let sign_on = self.signing_on(self.provider.settings()).await?;
-        Some(exchange.and(&sign_on))
+        let (exchange, sign_on) = tokio::join!(
+            Box::pin(self.signing_on(handed)),
+            Box::pin(self.signing_on(self.provider.settings())),
+        );
+        Some(exchange?.and(&sign_on?))
     }
 
     async fn signing_on(&self, settings: EnterpriseManaged) -> Option<Failure> {
