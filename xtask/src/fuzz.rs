@@ -116,8 +116,8 @@ impl Target {
     /// Runs it, and says in one line what it did.
     fn run(&self, workspace: &Workspace) -> Result<String, Failure> {
         let (inputs, findings) = (self.found.join("corpus"), self.found.join("findings"));
-        // Those of an earlier run would be taken for those of this one.
-        drop(std::fs::remove_dir_all(&findings));
+        // Findings of an earlier run would be taken for those of this one, and its inputs would be run before any new one.
+        drop(std::fs::remove_dir_all(&self.found));
         for folder in [&inputs, &findings] {
             std::fs::create_dir_all(folder).map_err(|source| Failure::File {
                 path: folder.into(),
