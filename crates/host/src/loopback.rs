@@ -133,9 +133,7 @@ impl LoopbackInteraction {
 
     /// Opens the page of a code where there is a browser to open it with. The code can be typed
     /// anywhere, so that the login goes on whatever becomes of that.
-    fn open_beside(&self, prompt: &DevicePrompt) {
-        let filled_in = prompt.verification_uri_complete.as_ref();
-        let url = filled_in.unwrap_or(&prompt.verification_uri).clone();
+    fn open_beside(&self, url: Url) {
         let (browser, progress) = (self.browser.clone(), Arc::clone(&self.progress));
         tokio::spawn(async move {
             let failure = match browser.open(&url).await {
@@ -217,22 +215,19 @@ impl Interaction for LoopbackInteraction {
         prompt: &'a DevicePrompt,
     ) -> BoxFuture<'a, Result<(), InteractionError>> {
         Box::pin(async move {
-            let pages = [
-                Some(&prompt.verification_uri),
-                prompt.verification_uri_complete.as_ref(),
-            ];
-            for page in pages.into_iter().flatten() {
-                check_page(page)
-                    .map_err(|refused| InteractionError::other(BrowserError::from(refused)))?;
-            }
+            let page = &prompt.verification_uri;
+            may_be_shown(page)?;
+            // The code can be typed all the same: one that must not be opened is as none.
+            let filled_in = prompt.verification_uri_complete.as_ref();
+            let filled_in = filled_in.filter(|page| check_page(page).is_ok());
             self.progress.report(&LoginStep::Code {
-                page: prompt.verification_uri.clone(),
-                filled_in: prompt.verification_uri_complete.clone(),
+                page: page.clone(),
+                filled_in: filled_in.cloned(),
                 code: prompt.user_code.clone(),
                 issuer: prompt.issuer.as_str().to_owned(),
                 expires_in: prompt.expires_in,
             });
-            self.open_beside(prompt);
+            self.open_beside(filled_in.unwrap_or(page).clone());
             Ok(())
         })
     }
@@ -248,9 +243,7 @@ impl Channel for LoopbackChannel {
         prompt: &'a Prompt,
     ) -> BoxFuture<'a, Result<(), InteractionError>> {
         Box::pin(async move {
-            // What must not be opened is not shown to be opened either.
-            check_page(&prompt.url)
-                .map_err(|refused| InteractionError::other(BrowserError::from(refused)))?;
+            may_be_shown(&prompt.url)?;
             self.progress.report(&LoginStep::Prompt {
                 url: prompt.url.clone(),
                 issuer: prompt.issuer.as_str().to_owned(),
@@ -316,6 +309,11 @@ impl LoopbackChannel {
             }
         }
     }
+}
+
+/// What must not be opened is not shown to be opened either.
+fn may_be_shown(page: &Url) -> Result<(), InteractionError> {
+    check_page(page).map_err(|refused| InteractionError::other(BrowserError::from(refused)))
 }
 
 /// The next line that a person pastes; never, where there is nobody to.
