@@ -180,6 +180,17 @@ fn what_cannot_be_used_is_shown_and_does_not_keep_get_from_showing_the_rest() {
     assert!(!ran.out.contains("s3cret"), "{}", ran.out);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_proxy_at_all_can_be_said_whatever_the_environment_says() {
+    let mcp = McpServer::builder().open().start().await.unwrap();
+    let url = mcp.url();
+    for (network, code) in [("", 6), ("[network]\nproxy = \"none\"\n", 0)] {
+        let settings = format!("{network}[mcp_servers.one]\nurl = \"{url}\"\n");
+        let scene = Scene::new(&settings).with("HTTP_PROXY", "http://127.0.0.1:1");
+        scene.run_async(&["tools", "one"]).await.expect(code, &[]);
+    }
+}
+
 #[test]
 fn a_configured_token_is_told_by_the_key_that_it_is_under() {
     let scene = Scene::new(

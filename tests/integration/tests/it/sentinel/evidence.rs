@@ -71,6 +71,16 @@ const EXCEPTIONS: &[(Kind, &str, &str)] = &[
     ),
     (Kind::SigningKey, "config.toml", "the person wrote it there"),
     (
+        Kind::HeaderFromFile,
+        "file-key",
+        "the person wrote it there",
+    ),
+    (
+        Kind::HeaderFromProgram,
+        "printed-key",
+        "the program prints it from there",
+    ),
+    (
         Kind::SigningKey,
         "half.pem",
         "the person put it there, though it is none",

@@ -216,14 +216,15 @@ async fn the_demonstration_shows_no_secret_of_its_own_servers() {
 }
 
 fn configured(world: &World, identity: &Identity) -> Home {
-    let home = Home::new(
-        world,
-        &format!(
-            "http_headers = {{ x-api-key = {HEADER:?} }}\n\
-             env_http_headers = {{ x-env-key = \"API_KEY\" }}\n\
-             [network]\nclient_certificate = \"client.pem\"\nclient_key = \"client-key.pem\""
-        ),
-    );
+    let home = Home::new(world, "");
+    let printed = home.write("printed-key", HEADER_FROM_PROGRAM.as_bytes());
+    home.write("file-key", HEADER_FROM_FILE.as_bytes());
+    home.configure(&format!(
+        "http_headers = {{ x-api-key = {HEADER:?}, x-file-key = {{ file = \"file-key\" }}, \
+         x-printed-key = {{ command = [\"/bin/cat\", {printed:?}] }} }}\n\
+         env_http_headers = {{ x-env-key = \"API_KEY\" }}\n\
+         [network]\nclient_certificate = \"client.pem\"\nclient_key = \"client-key.pem\""
+    ));
     home.write("client.pem", identity.certificate_pem().as_bytes());
     home.write("client-key.pem", identity.key_pem().as_bytes());
     home
@@ -236,6 +237,8 @@ fn crossed(world: &World, identity: &Identity) -> Vec<Secret> {
     let headers = [
         ("x-api-key", Kind::HeaderValue),
         ("x-env-key", Kind::HeaderFromVariable),
+        ("x-file-key", Kind::HeaderFromFile),
+        ("x-printed-key", Kind::HeaderFromProgram),
     ];
     let crossed = Crossed::of(&requests, &headers)
         .and(Secret::new(Kind::ProxyPassword, PROXY_PASSWORD))
@@ -252,6 +255,8 @@ fn crossed(world: &World, identity: &Identity) -> Vec<Secret> {
         Kind::State,
         Kind::HeaderValue,
         Kind::HeaderFromVariable,
+        Kind::HeaderFromFile,
+        Kind::HeaderFromProgram,
     ])
 }
 
@@ -420,6 +425,8 @@ async fn proxy() -> Proxy {
 }
 
 const HEADER: &str = "header-value-4Wq9LsZt7Yk2Bn6P";
+const HEADER_FROM_FILE: &str = "file-value-Lq3Zt8Wk5Bn1Yc7R";
+const HEADER_FROM_PROGRAM: &str = "printed-value-Pd9Us2Xe6Hg4Om0T";
 const HEADER_FROM_VARIABLE: &str = "variable-value-Xr5Gh1Dv8Mc3Jf0S";
 const PROXY_PASSWORD: &str = "proxy-password-Uy2Ek9Tb6Ra1Qo7L";
 const CLIENT_SECRET: &str = "configured-secret-Zp4Nw8Vs3Hx6Fi1K";

@@ -27,6 +27,10 @@ pub(crate) enum Kind {
     HeaderValue,
     /// Of `env_http_headers`.
     HeaderFromVariable,
+    /// Of a header whose value is in a file.
+    HeaderFromFile,
+    /// Of a header whose value a program prints.
+    HeaderFromProgram,
     /// Of `bearer_token_env_var`.
     Bearer,
     ProxyPassword,
