@@ -7,6 +7,7 @@ use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
 use crate::Scopes;
+use crate::text::is_printable;
 
 mod parse;
 #[cfg(test)]
@@ -235,13 +236,20 @@ impl Challenges {
         }
     }
 
-    /// The challenges as an error or a log may say them: as one field value, without secrets.
+    /// The challenges as an error or a log may say them: as one field value, without secrets, without what nobody would
+    /// see, and cut where it goes on for too long.
     #[must_use]
     pub fn shown(&self) -> String {
-        match &self.shown {
-            Some(shown) => shown.0.clone(),
-            None => self.to_header_value(),
+        let text = match &self.shown {
+            Some(shown) => &shown.0,
+            None => &self.to_header_value(),
+        };
+        let mut visible = text.chars().filter(|c| is_printable(*c));
+        let mut shown: String = visible.by_ref().take(SHOWN).collect();
+        if visible.next().is_some() {
+            shown.push('…');
         }
+        shown
     }
 
     /// The challenges in order.
@@ -352,6 +360,9 @@ impl<'a> IntoIterator for &'a Challenges {
         self.iter()
     }
 }
+
+/// Characters of all challenges of an answer that are shown.
+const SHOWN: usize = 4096;
 
 const BEARER: &str = "Bearer";
 const DPOP: &str = "DPoP";

@@ -8,7 +8,7 @@ use doorkey_http::clean_text;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 use url::Url;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::authorize::AuthorizationRecord;
 use crate::error::{Error, InvalidResponse};
@@ -157,6 +157,14 @@ struct Response {
     error: Vec<String>,
     description: Vec<String>,
     uri: Vec<String>,
+}
+
+/// What a browser brought is wiped once it was judged.
+impl Drop for Response {
+    fn drop(&mut self) {
+        self.state.zeroize();
+        self.code.zeroize();
+    }
 }
 
 impl Response {

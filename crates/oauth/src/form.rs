@@ -243,8 +243,12 @@ impl fmt::Debug for Form {
 
 /// `client_secret_basic`: both parts form-encoded before they are joined (RFC 6749 §2.3.1, TOK-06).
 fn basic(id: &str, secret: &SecretString) -> Result<HeaderValue, Error> {
-    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let pair = Zeroizing::new(format!("{}:{}", encode(id), encode(secret.expose_secret())));
+    let encode = |text: &str| {
+        let parts = form_urlencoded::byte_serialize(text.as_bytes());
+        Zeroizing::new(parts.collect::<String>())
+    };
+    let (id, secret) = (encode(id), encode(secret.expose_secret()));
+    let pair = Zeroizing::new(format!("{}:{}", *id, *secret));
     let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
     let mut value = HeaderValue::from_str(&text).map_err(|_| Error::Configuration {
         setting: "client_secret",

@@ -8,6 +8,7 @@ use doorkey_discovery::{Issuer, Scopes};
 use doorkey_http::RedactedUrl;
 use tokio::sync::oneshot;
 use url::Url;
+use zeroize::Zeroizing;
 
 /// A boxed future, as the object-safe traits of this crate return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -207,7 +208,7 @@ impl fmt::Debug for DevicePrompt {
 
 /// One answer that arrived at the redirect URI.
 pub struct Callback {
-    query: String,
+    query: Zeroizing<String>,
     reply: Option<oneshot::Sender<CallbackVerdict>>,
 }
 
@@ -215,14 +216,17 @@ impl Callback {
     /// A callback with this query (without `?`), whose sender wants no verdict.
     #[must_use]
     pub fn new(query: String) -> Self {
-        Self { query, reply: None }
+        Self {
+            query: Zeroizing::new(query),
+            reply: None,
+        }
     }
 
     /// A callback whose sender waits for the verdict, to show the right page.
     #[must_use]
     pub fn with_reply(query: String, reply: oneshot::Sender<CallbackVerdict>) -> Self {
         Self {
-            query,
+            query: Zeroizing::new(query),
             reply: Some(reply),
         }
     }

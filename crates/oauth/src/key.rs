@@ -232,17 +232,25 @@ pub(crate) fn provide() {
 /// PKCS#8 in its armour (RFC 7468 §10): the one form from which every kind of RSA key is read.
 pub(crate) fn in_pem(der: &[u8]) -> String {
     let text = Zeroizing::new(STANDARD.encode(der));
-    let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
+    // In one piece: a text that grows leaves copies of what it held behind.
+    let size = BEGIN.len() + text.len() + text.len().div_ceil(LINE) + END.len();
+    let mut pem = String::with_capacity(size);
+    pem.push_str(BEGIN);
     let mut rest = text.as_str();
     while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(64));
+        let (line, after) = rest.split_at(rest.len().min(LINE));
         pem.push_str(line);
         pem.push('\n');
         rest = after;
     }
-    pem.push_str("-----END PRIVATE KEY-----\n");
+    pem.push_str(END);
     pem
 }
+
+const BEGIN: &str = "-----BEGIN PRIVATE KEY-----\n";
+const END: &str = "-----END PRIVATE KEY-----\n";
+/// Characters of one line (RFC 7468 §2).
+const LINE: usize = 64;
 
 #[cfg(test)]
 mod tests;

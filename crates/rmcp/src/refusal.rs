@@ -171,15 +171,19 @@ impl Cause {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
     let asked = text(RETRY_AFTER)?;
-    match asked.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
+    let wait = match asked.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {
             let then = httpdate::parse_http_date(asked).ok()?;
             let now = httpdate::parse_http_date(text(DATE)?).ok()?;
-            Some(then.duration_since(now).unwrap_or_default())
+            then.duration_since(now).unwrap_or_default()
         }
-    }
+    };
+    Some(wait.min(LONGEST_WAIT))
 }
+
+/// Nobody is told to come back later than that.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -234,6 +238,13 @@ mod tests {
                 Some(0),
             ),
             (vec![("retry-after", "Sun, 09 Sep 2001 01:47:40 GMT")], None),
+            (vec![("retry-after", "18446744073709551615")], Some(86_400)),
+            (
+                vec![("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT"), DATE],
+                Some(86_400),
+            ),
+            (vec![("retry-after", "-1"), DATE], None),
+            (vec![("retry-after", "1e308"), DATE], None),
             (vec![("retry-after", "soon"), DATE], None),
             (vec![], None),
         ] {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use doorkey_discovery::Challenges;
-use doorkey_http::{Body, BodyError, SentSecrets};
+use doorkey_http::{Body, BodyError, SentSecrets, clean_text};
 use futures_util::StreamExt;
 use http::{
     HeaderName, Response, StatusCode,
@@ -121,7 +121,7 @@ impl<'a> Reply<'a> {
         let retry_after = self.parts.headers.get(RETRY_AFTER);
         let retry_after = retry_after
             .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
-            .map(str::to_owned);
+            .map(clean);
         Some(HttpStatusError::new(self.status().as_u16(), retry_after))
     }
 
@@ -212,11 +212,12 @@ impl Quoting {
         self.sent.strike(&String::from_utf8_lossy(start))
     }
 
-    /// The error with its texts whole but for the secrets of the request: whoever gets it shows them.
+    /// The error with its texts whole but for the secrets of the request, and its message without what a terminal would
+    /// obey: whoever gets it shows them.
     pub(crate) fn error(&self, mut error: JsonRpcError) -> JsonRpcError {
         let data = error.error.data.take();
         error.error.data = data.map(|data| self.value(data));
-        error.error.message = self.sent.strike(&error.error.message).into();
+        error.error.message = harmless(&self.sent.strike(&error.error.message)).into();
         error
     }
 
@@ -231,6 +232,23 @@ impl Quoting {
             plain => plain,
         }
     }
+}
+
+/// The text without control characters, but for the ends of lines and tabs, and without what turns it around or is seen
+/// by nobody.
+fn harmless(text: &str) -> String {
+    if text.chars().all(is_harmless) {
+        return text.to_owned();
+    }
+    let lines = text.split('\n').map(|line| {
+        let parts = line.split('\t').map(|part| clean_text(part, usize::MAX));
+        parts.collect::<Vec<_>>().join("\t")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn is_harmless(c: char) -> bool {
+    matches!(c, '\n' | '\t' | '"' | '\'' | '\\') || c.escape_debug().count() == 1
 }
 
 /// An answer of the server that fits no rule, with the beginning of what it said.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use crate::record::visible;
 use crate::{Error, RecordId, UnsafeFile};
 
 /// Something that a store found and coped with. Its `Display` says what happened and what to do.
@@ -182,9 +183,10 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let location = &self.location;
+        let location = Place(&self.location);
         match &self.kind {
             ProblemKind::SetAside { kept_as, defect } => {
+                let kept_as = Place(kept_as);
                 write!(
                     f,
                     "{location} cannot be used: {defect}; it was set aside as {kept_as}"
@@ -215,6 +217,18 @@ impl fmt::Display for Problem {
             ProblemKind::Unreadable(kind) => write!(f, "{location} cannot be read: {kind}")?,
         }
         write!(f, "; {}", self.advice())
+    }
+}
+
+/// Names of files and items are whatever somebody made them.
+struct Place<'a>(&'a str);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .chars()
+            .map(visible)
+            .try_for_each(|character| fmt::Write::write_char(f, character))
     }
 }
 
@@ -249,3 +263,34 @@ impl Problems {
 
 /// How many problems are remembered.
 const PROBLEM_LIMIT: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RecordId, RecordKind};
+
+    #[test]
+    fn no_name_in_a_store_reaches_a_terminal_as_more_than_text_sec_13() {
+        const HOSTILE: &str =
+            "a\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}1m\u{202e}\u{200b}\u{0}\r\nb caf\u{e9}";
+        let kinds = [
+            ProblemKind::Leftover,
+            ProblemKind::SetAside {
+                kept_as: HOSTILE.to_owned(),
+                defect: Defect::NotAnObject,
+            },
+        ];
+        for kind in kinds {
+            let shown = Problem::new(HOSTILE.to_owned(), None, kind).to_string();
+            assert!(
+                shown.starts_with('a') && shown.contains("b caf\u{e9}"),
+                "{shown:?}"
+            );
+            assert!(shown.chars().all(|c| visible(c) == c), "{shown:?}");
+        }
+        let id = RecordId::new(RecordKind::Grant, [HOSTILE, HOSTILE]);
+        for shown in [id.to_string(), format!("{id:?}")] {
+            assert!(shown.chars().all(|c| visible(c) == c), "{shown:?}");
+        }
+    }
+}

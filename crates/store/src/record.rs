@@ -239,14 +239,20 @@ impl fmt::Display for Shown<'_> {
             .flat_map(|scheme| [scheme, "://"])
             .chain([authority, path]);
         for character in shown.flat_map(str::chars).take(SHOWN_LIMIT) {
-            let character = if character.is_control() {
-                '\u{fffd}'
-            } else {
-                character
-            };
-            fmt::Write::write_char(f, character)?;
+            fmt::Write::write_char(f, visible(character))?;
         }
         Ok(())
+    }
+}
+
+/// A character as it may be shown: nothing that a terminal obeys, turns the text around or shows as nothing.
+pub(crate) fn visible(character: char) -> char {
+    let plain = matches!(character, ' ' | '"' | '\'' | '\\');
+    // Of all others, those that are printed are the ones that need no escape.
+    if plain || character.escape_debug().count() == 1 {
+        character
+    } else {
+        '\u{fffd}'
     }
 }
 

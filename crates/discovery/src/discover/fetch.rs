@@ -58,7 +58,7 @@ impl Discovery {
     }
 }
 
-/// `Retry-After` in seconds. A date is left out: there is no clock here to tell its distance.
+/// `Retry-After` in seconds, a day at most. A date is left out: there is no clock here to tell its distance.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u32 = headers
         .get(RETRY_AFTER)?
@@ -67,7 +67,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .trim()
         .parse()
         .ok()?;
-    Some(Duration::from_secs(seconds.into()))
+    Some(Duration::from_secs(seconds.into()).min(LONGEST_WAIT))
 }
 
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use doorkey_discovery::AuthorizationServerMetadata;
 use doorkey_http::{Body, HttpClient, Leg, RedactedUrl, check_endpoint};
 use doorkey_store::Registration;
@@ -86,7 +87,9 @@ pub(crate) async fn extend(
     let Some(place) = Place::of(registration)? else {
         return Ok(None);
     };
-    let body = Body::from(whole(registration, request).to_string());
+    // It has the client's secret in it.
+    let body = Zeroizing::new(whole(registration, request).to_string().into_bytes());
+    let body = Body::from(Bytes::from_owner(body));
     let put = place.request(Method::PUT, body)?;
     let response = http.send_collected(Leg::Registration, put).await?;
     let url = RedactedUrl::from(&place.url);

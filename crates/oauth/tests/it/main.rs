@@ -43,6 +43,7 @@ mod sign_on;
 mod started;
 mod step_up;
 mod stores;
+mod texts;
 mod turns;
 mod unattended;
 mod wire;

@@ -1,6 +1,7 @@
 //! Whole connections over a scripted server: which requests are made, and what is made of refusals.
 
 mod declared;
+mod hostile;
 mod in_use;
 mod memory;
 mod session;

@@ -113,3 +113,18 @@ fn an_answer_shows_nothing_that_its_request_carried_err_11() {
     let silent = Challenges::from_answer(&HeaderMap::new(), &extensions);
     assert!(silent.is_empty() && silent.shown().is_empty());
 }
+
+#[test]
+fn what_is_shown_has_an_end_and_turns_no_text_around_sec_13() {
+    let said = "Bearer realm=\"a\u{202e}b\u{200b}c caf\u{e9} \u{1f600}\", scope=a";
+    let shown = "Bearer realm=\"abc caf\u{e9} \u{1f600}\", scope=\"a\"";
+    assert_eq!(parse(said).shown(), shown);
+    assert_eq!(parse(said).shown_through(str::to_owned).shown(), shown);
+    let realm = "\u{e9}".repeat(3000);
+    let long = (0..4)
+        .map(|_| format!("Bearer realm=\"{realm}\""))
+        .collect::<Vec<_>>();
+    let shown = Challenges::parse(long.iter().map(String::as_str)).shown();
+    assert_eq!(shown.chars().count(), 4097, "{}", shown.len());
+    assert!(shown.ends_with('…'));
+}
