@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use doorkey_testkit::{
     AuthorizationServer, Browser, CertificateAuthority, DeviceGrant, Fault, FaultRule, Leg,
-    McpServer,
+    McpServer, MetadataKind, Prm,
 };
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -50,6 +50,34 @@ async fn login(
         (Ran { code, out, err }, shown)
     };
     tokio::time::timeout(LIMIT, run).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_on_another_device_works_where_nobody_publishes_anything() {
+    let rules = DeviceGrant::new().interval(Duration::from_secs(1));
+    let authorization = AuthorizationServer::builder()
+        .metadata(MetadataKind::None)
+        .device_grant(rules);
+    let mcp = McpServer::builder().resource_metadata(Prm::None);
+    let world = World::start(CertificateAuthority::new().unwrap(), authorization, mcp).await;
+    world.configure(
+        "issuer = \"ISSUER\"\nflow = \"device\"\n[mcp_servers.one.oauth.endpoints]\n\
+         token_endpoint = \"ISSUER/token\"\nregistration_endpoint = \"ISSUER/register\"\n\
+         device_authorization_endpoint = \"ISSUER/device_authorization\"\n\
+         revocation_endpoint = \"ISSUER/revoke\"",
+    );
+    let person = Browser::new().trusting(&world.authority);
+    let (ran, _) = login(&world, &["login", "one"], async |page, code| {
+        person.enter_code(page, code).await.unwrap();
+    })
+    .await;
+    ran.expect(0, &["takes the token"]);
+    world.authorization.expire_access_tokens();
+    world.run(&["tools", "one"]).await.expect(0, &["echo"]);
+    assert_eq!(world.authorization.refreshes(), 1);
+    world.run(&["logout", "one"]).await.expect(0, &[]);
+    assert_ne!(world.recorder.count(Leg::Revocation), 0);
+    world.spotless();
 }
 
 #[tokio::test(flavor = "multi_thread")]
