@@ -19,8 +19,12 @@ use crate::origin::Origin;
 /// A fifth way is narrow and deep: see [`workload`](Self::workload).
 ///
 /// A name is judged by the address that is connected to. Behind a proxy, which looks names up by
-/// itself, only address literals and `localhost` can be judged; where the resource's own name is unknown
-/// outside the proxy, it counts as public.
+/// itself, only address literals and `localhost` can be judged.
+///
+/// The class of the resource's own address is never taken from a lookup, which anybody who serves
+/// the name can answer as he likes. An address literal and `localhost` say it themselves; a name
+/// has it from answers over TLS whose certificate was verified. Until there is one, and behind a
+/// proxy, it counts as public.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AddressPolicy {
@@ -31,14 +35,14 @@ pub struct AddressPolicy {
     /// `allow_networks`): their addresses count as public ones. What is never contacted stays so,
     /// listed or not.
     pub networks: Vec<Network>,
-    /// The class of the configured resource as it was at login, learned then by
+    /// The class of the configured resource as it was at login, kept then from
     /// [`HttpClient::resource_class`](crate::HttpClient::resource_class); `None` until the first
-    /// login. It stands in place of what the first lookup of this process finds, and the
-    /// resource's own origin then has to keep to it: addresses of a less public class (from
-    /// public over reserved and private to loopback) are refused, so that a name that is bound
-    /// anew cannot turn a public server into one of the user's own network. It belongs to one
-    /// URL: leave it out when the configured host changes. Without effect when that host is an
-    /// address literal or `localhost`, which say their class themselves.
+    /// login. Others are measured by it until a connection of this process shows the resource to
+    /// be farther away, and the resource's own origin has to keep to it: addresses of a less
+    /// public class (from public over reserved and private to loopback) are refused, so that a
+    /// name that is bound anew cannot turn a public server into one of the user's own network. It
+    /// belongs to one URL: leave it out when the configured host changes. Without effect when that
+    /// host is an address literal or `localhost`, which say their class themselves.
     pub class: Option<AddressClass>,
     /// Origins that the user has a workload's identity fetched from, such as a cloud's metadata
     /// service. They are the user's own word: for [`Leg::IdentityProvider`](crate::Leg) they may
@@ -132,6 +136,22 @@ impl AddressClass {
 }
 
 impl AddressClass {
+    /// How near to the user the addresses of a class are. Classes that are never contacted have no
+    /// place in this order: as a class at login they give no more than the public one.
+    #[cfg(any(test, feature = "client"))]
+    pub(crate) const fn closeness(self) -> u8 {
+        match self {
+            Self::Reserved => 1,
+            Self::Private => 2,
+            Self::Loopback => 3,
+            Self::Public
+            | Self::LinkLocal
+            | Self::CloudMetadata
+            | Self::Unspecified
+            | Self::Multicast => 0,
+        }
+    }
+
     /// The class as a word for people and for records; read again by [`FromStr`].
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -186,9 +206,9 @@ pub enum AddressRefused {
     },
     /// The address is closer than the MCP server's own, and not by the user's word.
     #[error(
-        "{host} has the address {address}, a {class} address, while the MCP server's is {user}; \
-         if this is meant, add the origin to the setting `allow_origins` or the network to \
-         `allow_networks`"
+        "{host} has the address {address}, a {class} address{}, while the MCP server counts as \
+         {user}; if this is meant, add the origin to the setting `allow_origins` or the network{} to \
+         `allow_networks`", handed_out(*.address), known_network(*.address)
     )]
     Closer {
         /// The host of the URL.
@@ -202,9 +222,10 @@ pub enum AddressRefused {
     },
     /// The MCP server's own address is closer than it was at login.
     #[error(
-        "{host} has the address {address}, a {class} address, while it was {at_login} at login \
-         and may not come closer; if this is meant, add the origin to the setting `allow_origins` or \
-         the network to `allow_networks`"
+        "{host} has the address {address}, a {class} address{}, while it was {at_login} at login \
+         and may not come closer (has the network changed, is a VPN on or off?); only if this is \
+         meant, log in again, or add the origin to the setting `allow_origins` or the network{} to \
+         `allow_networks`", handed_out(*.address), known_network(*.address)
     )]
     CameCloser {
         /// The host of the URL.
@@ -216,6 +237,27 @@ pub enum AddressRefused {
         /// The class it had at login.
         at_login: AddressClass,
     },
+}
+
+/// Says of addresses that look strange to a person where they mostly come from.
+fn handed_out(address: IpAddr) -> &'static str {
+    match known_network(address) {
+        "" => "",
+        _ => " such as VPNs and proxies with fake addresses hand out",
+    }
+}
+
+/// The network by which VPNs and fake-IP proxies are known, to be listed as a whole: single
+/// addresses of it change.
+fn known_network(address: IpAddr) -> &'static str {
+    let IpAddr::V4(address) = address.to_canonical() else {
+        return "";
+    };
+    match address.octets() {
+        [198, 18..=19, ..] => " 198.18.0.0/15",
+        [100, 64..=127, ..] => " 100.64.0.0/10",
+        _ => "",
+    }
 }
 
 fn class_v4(address: Ipv4Addr) -> AddressClass {

@@ -4,7 +4,7 @@
 //! a question. So each reach has a pool of its own.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,7 +18,9 @@ use secrecy::ExposeSecret;
 use tower::Service;
 
 use crate::BoxError;
+use crate::address::AddressRefused;
 use crate::body::Body;
+use crate::cause::NarrowedDown;
 use crate::error::Error;
 use crate::profile::HttpProfile;
 use crate::reach::Reach;
@@ -75,12 +77,12 @@ impl Bottom {
 }
 
 impl Pools {
-    /// The client for this route.
-    fn client(&self, route: Option<&Route>) -> Result<Client, Error> {
+    /// The client for this route, and the number of changes of the class that it was made after.
+    fn client(&self, route: Option<&Route>) -> Result<(Client, u64), Error> {
         let current = self.current.load();
         let since = self.guard.changes();
         if current.since == since {
-            return Ok(current.client(route).clone());
+            return Ok((current.client(route).clone(), since));
         }
         let direct = |reach| direct(&self.profile, &self.tls, &self.guard, reach);
         let clients = Clients {
@@ -91,7 +93,7 @@ impl Pools {
         };
         let client = clients.client(route).clone();
         self.current.store(Arc::new(clients));
-        Ok(client)
+        Ok((client, since))
     }
 }
 
@@ -117,12 +119,42 @@ impl Service<Request<Body>> for Bottom {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let client = self.0.client(request.extensions().get::<Route>());
+        let pools = Arc::clone(&self.0);
         Box::pin(async move {
+            let route = request.extensions().get::<Route>().copied();
+            let (client, since) = pools.client(route.as_ref())?;
             let request = reqwest::Request::try_from(request.map(into_reqwest))?;
-            let response = client?.execute(request).await?;
+            let left_out = LeftOut::default();
+            let sending = LEFT_OUT.scope(Arc::clone(&left_out), client.execute(request));
+            let response = sending.await.map_err(|err| without(&left_out, err))?;
+            if let (Some(Route::Direct(Reach::Own)), Some(peer)) = (route, response.remote_addr()) {
+                pools.guard.verified(peer.ip(), since);
+            }
             Ok(Response::<reqwest::Body>::from(response).map(Body::new))
         })
+    }
+}
+
+/// Why some addresses of the host were left out.
+type LeftOut = Arc<Mutex<Option<AddressRefused>>>;
+
+tokio::task_local! {
+    /// Of the request at hand, whose connection is made while it waits.
+    static LEFT_OUT: LeftOut;
+}
+
+/// The failure of the request, with the addresses that it was not sent to.
+fn without(left_out: &LeftOut, err: reqwest::Error) -> BoxError {
+    let refused = left_out
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    match refused {
+        Some(refused) if err.is_connect() => Box::new(NarrowedDown {
+            refused,
+            source: err.into(),
+        }),
+        _ => err.into(),
     }
 }
 
@@ -181,9 +213,6 @@ fn proxied(profile: &HttpProfile, tls: &ClientConfig, guard: &Arc<Guard>) -> Res
     if let Some(proxy) = &profile.proxy.https {
         builder = builder.proxy(Proxy::https(proxy.full().expose_secret()).map_err(unusable)?);
     }
-    if let Some(proxy) = &profile.proxy.http {
-        builder = builder.proxy(Proxy::http(proxy.full().expose_secret()).map_err(unusable)?);
-    }
     build(builder)
 }
 
@@ -204,7 +233,12 @@ impl Resolve for Judged {
     fn resolve(&self, name: Name) -> Resolving {
         let (guard, reach) = (Arc::clone(&self.guard), self.reach);
         Box::pin(async move {
-            let found = guard.lookup(name.as_str(), reach).await?;
+            let (found, refused) = guard.lookup(name.as_str(), reach).await?;
+            let note = |left_out: &LeftOut| {
+                *left_out.lock().unwrap_or_else(PoisonError::into_inner) = refused;
+            };
+            // A connection that is made ahead, for nobody in particular, tells nobody.
+            let _: Result<(), _> = LEFT_OUT.try_with(note);
             Ok(connectable(found))
         })
     }

@@ -5,6 +5,18 @@ use std::fmt;
 use std::io;
 
 use crate::BoxError;
+#[cfg(feature = "client")]
+use crate::address::AddressRefused;
+
+/// A connection that could not be made to the addresses that may be contacted, while others may
+/// not. The refusal is no source: the failure is.
+#[cfg(feature = "client")]
+#[derive(Debug, thiserror::Error)]
+#[error("the allowed addresses could not be reached, and others were left out: {refused}")]
+pub(crate) struct NarrowedDown {
+    pub(crate) refused: AddressRefused,
+    pub(crate) source: BoxError,
+}
 
 /// The error below `err`, looking into [`io::Error`], whose `source` skips the error it holds.
 fn below<'a>(err: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {

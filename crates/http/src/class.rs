@@ -1,11 +1,12 @@
-//! What is known of the class of the user's own URL: said by its literal, pinned, or learned.
+//! What is known of the class of the user's own URL: said by its literal, pinned, or learned from
+//! verified connections. Never from a lookup, which proves nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::address::AddressClass;
 
-/// Shared by every clone of a client, and by all that is built anew for it.
+/// Shared by every clone of a client, and by all that is built anew for the same host.
 #[derive(Debug, Default)]
 pub(crate) struct ResourceClass {
     state: Mutex<State>,
@@ -17,47 +18,43 @@ struct State {
     /// An address literal and `localhost` say their class themselves, whatever is pinned.
     literal: Option<AddressClass>,
     pinned: Option<AddressClass>,
-    learned: Option<AddressClass>,
-}
-
-impl State {
-    const fn known(self) -> Option<AddressClass> {
-        match (self.literal, self.pinned) {
-            (Some(class), _) | (None, Some(class)) => Some(class),
-            (None, None) => self.learned,
-        }
-    }
+    /// The nearest class that a verified connection had.
+    nearest: Option<AddressClass>,
+    /// The least near class of the pin and of the verified connections since.
+    strict: Option<AddressClass>,
 }
 
 impl ResourceClass {
     pub(crate) fn new(literal: Option<AddressClass>, pinned: Option<AddressClass>) -> Self {
-        let class = Self::default();
-        class.reset(literal, pinned);
-        class
+        Self {
+            state: Mutex::new(State {
+                literal,
+                pinned,
+                nearest: None,
+                strict: pinned,
+            }),
+            changes: AtomicU64::new(0),
+        }
     }
 
-    /// Begins anew, for another URL.
-    pub(crate) fn reset(&self, literal: Option<AddressClass>, pinned: Option<AddressClass>) {
-        *self.lock() = State {
-            literal,
-            pinned,
-            learned: None,
-        };
-        self.changes.fetch_add(1, Ordering::Release);
-    }
-
-    /// The class that others are measured against.
+    /// The class to keep at login: the nearest that the resource may have from then on.
     pub(crate) fn known(&self) -> Option<AddressClass> {
-        self.lock().known()
+        let state = self.lock();
+        state.literal.or(state.pinned).or(state.nearest)
     }
 
-    /// Fixes the class, or forgets what was pinned and learned.
+    /// Fixes the class, or forgets it. What was learned is forgotten in any case, unless nothing
+    /// changes.
     pub(crate) fn pin(&self, class: Option<AddressClass>) {
         let mut state = self.lock();
-        let forgets = class.is_none() && state.learned.is_some();
+        let forgets = class.is_none() && state.nearest.is_some();
         if state.pinned != class || forgets {
-            state.pinned = class;
-            state.learned = None;
+            *state = State {
+                literal: state.literal,
+                pinned: class,
+                nearest: None,
+                strict: class,
+            };
             self.changes.fetch_add(1, Ordering::Release);
         }
     }
@@ -67,7 +64,7 @@ impl ResourceClass {
     }
 }
 
-/// What only those ask for who judge addresses.
+/// What only those ask for who judge addresses and make connections.
 #[cfg(any(test, feature = "client"))]
 impl ResourceClass {
     /// The class that the resource itself has to keep to.
@@ -76,11 +73,24 @@ impl ResourceClass {
         state.pinned.filter(|_| state.literal.is_none())
     }
 
-    /// Fixes the class by a lookup, unless it is known already; gives what is known then.
-    pub(crate) fn learn(&self, found: AddressClass) -> AddressClass {
+    /// The class that others are measured against: public while nothing is known.
+    pub(crate) fn of_others(&self) -> AddressClass {
+        let state = self.lock();
+        let known = state.literal.or(state.strict);
+        known.unwrap_or(AddressClass::Public)
+    }
+
+    /// Learns from a connection to the resource that TLS has verified. Such a one that was made
+    /// before the last of the [`changes`](Self::changes) teaches nothing.
+    pub(crate) fn learn(&self, found: AddressClass, since: u64) {
         let mut state = self.lock();
-        let learned = *state.learned.get_or_insert(found);
-        state.known().unwrap_or(learned)
+        if since != self.changes.load(Ordering::Acquire) {
+            return;
+        }
+        let nearer = |known: &AddressClass| known.closeness() >= found.closeness();
+        let farther = |known: &AddressClass| known.closeness() <= found.closeness();
+        state.nearest = Some(state.nearest.filter(nearer).unwrap_or(found));
+        state.strict = Some(state.strict.filter(farther).unwrap_or(found));
     }
 
     /// How often it was pinned or forgotten: connections from before are not used after.
@@ -92,7 +102,13 @@ impl ResourceClass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::AddressClass::{Loopback, Private, Public};
+    use crate::address::AddressClass::{Loopback, Private, Public, Reserved};
+
+    /// Learns, and gives what is known then: to keep, and to measure others by.
+    fn learned(class: &ResourceClass, found: AddressClass) -> (Option<AddressClass>, AddressClass) {
+        class.learn(found, class.changes());
+        (class.known(), class.of_others())
+    }
 
     #[test]
     fn the_literal_counts_before_the_pin_and_the_pin_before_what_was_learned() {
@@ -102,21 +118,58 @@ mod tests {
             (Some(Private), Some(Public), Private, None),
         ] {
             let class = ResourceClass::new(literal, pinned);
-            assert_eq!(class.learn(Loopback), known);
-            assert_eq!(class.learn(Public), known, "the first lookup counts");
-            assert_eq!(class.known(), Some(known));
+            assert_eq!(learned(&class, Loopback), (Some(known), known));
             assert_eq!(class.at_login(), at_login);
         }
     }
 
     #[test]
-    fn forgetting_lets_the_next_lookup_fix_it_again() {
+    fn nothing_known_is_nothing_to_keep_and_public_for_others() {
+        let class = ResourceClass::new(None, None);
+        assert_eq!((class.known(), class.of_others()), (None, Public));
+    }
+
+    #[test]
+    fn the_nearest_connection_is_kept_and_the_least_near_judges_others() {
+        let class = ResourceClass::new(None, None);
+        for (found, kept, others) in [
+            (Private, Private, Private),
+            (Loopback, Loopback, Private),
+            (Reserved, Loopback, Reserved),
+            (Private, Loopback, Reserved),
+            (Public, Loopback, Public),
+            (Loopback, Loopback, Public),
+        ] {
+            assert_eq!(learned(&class, found), (Some(kept), others), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_pin_is_kept_and_a_public_connection_after_it_judges_others() {
+        let class = ResourceClass::new(None, Some(Private));
+        for (found, others) in [(Private, Private), (Public, Public), (Private, Public)] {
+            assert_eq!(learned(&class, found), (Some(Private), others), "{found}");
+            assert_eq!(class.at_login(), Some(Private));
+        }
+    }
+
+    #[test]
+    fn forgetting_forgets_the_pin_and_all_that_was_learned() {
         let class = ResourceClass::new(None, Some(Public));
         class.pin(None);
         assert_eq!((class.known(), class.at_login()), (None, None));
-        assert_eq!(class.learn(Private), Private);
+        assert_eq!(learned(&class, Private), (Some(Private), Private));
         class.pin(None);
-        assert_eq!(class.known(), None);
+        assert_eq!((class.known(), class.of_others()), (None, Public));
+    }
+
+    #[test]
+    fn a_connection_from_before_a_pin_or_its_end_teaches_nothing() {
+        let class = ResourceClass::new(None, Some(Private));
+        let before = class.changes();
+        class.pin(None);
+        class.learn(Loopback, before);
+        assert_eq!((class.known(), class.of_others()), (None, Public));
     }
 
     #[test]
@@ -128,7 +181,7 @@ mod tests {
         class.pin(Some(Public));
         class.pin(Some(Public));
         assert_eq!(class.changes(), before + 1);
-        class.learn(Private);
+        class.learn(Private, class.changes());
         assert_eq!(class.changes(), before + 1);
     }
 }

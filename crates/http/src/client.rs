@@ -25,8 +25,9 @@ use crate::sorted::Sorted;
 
 #[cfg(feature = "client")]
 use crate::{
+    entrance::first_class,
     reload::{ProfileSource, Renewal},
-    resolve::{Resolver, SystemResolver, literal_resource_class},
+    resolve::{Resolver, SystemResolver},
 };
 
 /// A stack of layers as one service, as [`HttpClient::layer`] hands it over.
@@ -122,9 +123,9 @@ impl HttpClient {
         S::Future: Send + 'static,
     {
         let bottom = Sorted::new(bottom, profile.timeouts.connect);
-        let stack = Stack::over(profile, bottom)?;
         let class = ResourceClass::new(None, profile.addresses.class);
-        Ok(Self::entered(Shared::new(stack, Arc::new(class))))
+        let stack = Stack::over(profile, bottom, Arc::new(class))?;
+        Ok(Self::entered(Shared::new(stack)))
     }
 
     fn entered(shared: Shared) -> Self {
@@ -195,27 +196,33 @@ impl HttpClient {
     }
 
     /// The class of the addresses of the profile's resource: what was
-    /// [pinned](Self::pin_resource_class), else what this client learned when it first looked its
-    /// host up. A host keeps it at login and pins it in later clients. A name with addresses of
-    /// several classes counts as public.
+    /// [pinned](Self::pin_resource_class), else the nearest one that this client was answered from.
+    /// A host keeps it at login and pins it in later clients.
     ///
-    /// `None` without a resource, and where nothing is pinned: before the first lookup, behind a
-    /// proxy (which looks names up by itself) and over [`with_service`](Self::with_service).
+    /// Only a direct answer over TLS teaches it, by the address at the other end; a lookup does
+    /// not. An address literal and `localhost` say it themselves.
+    ///
+    /// `None` without a resource, and where nothing is pinned: before the first answer of the
+    /// resource, behind a proxy and over [`with_service`](Self::with_service).
     #[must_use]
     pub fn resource_class(&self) -> Option<AddressClass> {
-        self.profile().resource.as_ref()?;
-        self.shared.class.known()
+        let stack = self.shared.current.load();
+        stack.profile.resource.as_ref()?;
+        stack.class.known()
     }
 
     /// Fixes the class of the addresses of the profile's resource to the one it had at login, as
-    /// [`AddressPolicy::class`] does when a client is built; `None` forgets it and what was
-    /// learned, so that the next lookup fixes it again. It holds for all clones of the client and
+    /// [`AddressPolicy::class`] does when a client is built; `None` forgets it and all that was
+    /// learned, so that the next answers fix it again. It holds for all clones of the client and
     /// from the next request on: no connection that was made before is used again. An address
     /// literal and `localhost` keep the class that they say themselves.
     ///
+    /// The resource may be as near as the class that is pinned. Others are measured by that class
+    /// too, until an answer of the resource comes from farther away.
+    ///
     /// [`AddressPolicy::class`]: crate::AddressPolicy::class
     pub fn pin_resource_class(&self, class: Option<AddressClass>) {
-        self.shared.class.pin(class);
+        self.shared.current.load().class.pin(class);
     }
 
     /// Whether a URL that a server named for `leg` may be opened by somebody else, such as a
@@ -230,8 +237,7 @@ impl HttpClient {
     /// # Errors
     ///
     /// [`Error::Endpoint`] or [`Error::AddressRefused`]: do not open it. [`Error::Reload`] as for
-    /// any request, and [`Error::Connect`] if the resource's own name, by which the address is to
-    /// be judged, cannot be looked up.
+    /// any request.
     pub async fn judge(&self, leg: Leg, url: &Url) -> Result<(), Error> {
         let exchange = Exchange::new(leg, Method::GET, url.clone());
         if let Err(source) = check_endpoint(url) {
@@ -258,10 +264,8 @@ impl HttpClient {
 
 #[cfg(feature = "client")]
 fn connecting(profile: &HttpProfile, resolver: Arc<dyn Resolver>) -> Result<Shared, Error> {
-    let literal = literal_resource_class(profile);
-    let class = Arc::new(ResourceClass::new(literal, profile.addresses.class));
-    let stack = Stack::connecting(profile, resolver, Arc::clone(&class))?;
-    Ok(Shared::new(stack, class))
+    let class = Arc::new(first_class(profile));
+    Ok(Shared::new(Stack::connecting(profile, resolver, class)?))
 }
 
 impl Service<Request<Body>> for HttpClient {

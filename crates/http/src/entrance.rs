@@ -35,7 +35,6 @@ use tower::Layer;
 /// What all clones of a client have in common.
 pub(crate) struct Shared {
     pub(crate) current: ArcSwap<Stack>,
-    pub(crate) class: Arc<ResourceClass>,
     #[cfg(feature = "client")]
     renewal: Option<(Renewal, Arc<dyn Resolver>)>,
 }
@@ -43,6 +42,9 @@ pub(crate) struct Shared {
 /// The layers over one profile.
 pub(crate) struct Stack {
     pub(crate) profile: Arc<HttpProfile>,
+    /// Of the host of this profile's resource: another host begins anew, and what is still under
+    /// way to the old one teaches it nothing.
+    pub(crate) class: Arc<ResourceClass>,
     entry: Box<dyn Entry>,
     /// Absent over a service that takes over the addresses.
     #[cfg(feature = "client")]
@@ -51,7 +53,11 @@ pub(crate) struct Stack {
 
 impl Stack {
     /// The layers over a service.
-    pub(crate) fn over<S: Below>(profile: &HttpProfile, bottom: S) -> Result<Self, Error> {
+    pub(crate) fn over<S: Below>(
+        profile: &HttpProfile,
+        bottom: S,
+        class: Arc<ResourceClass>,
+    ) -> Result<Self, Error> {
         let service = ServiceBuilder::new()
             .layer(StepLayer::new(Tag))
             .layer(StepLayer::new(Deadline(profile.timeouts)))
@@ -66,6 +72,7 @@ impl Stack {
             .service(bottom);
         Ok(Self {
             profile: Arc::new(profile.clone()),
+            class,
             entry: Box::new(service),
             #[cfg(feature = "client")]
             addresses: None,
@@ -79,7 +86,7 @@ impl Stack {
         resolver: Arc<dyn Resolver>,
         class: Arc<ResourceClass>,
     ) -> Result<Self, Error> {
-        let guard = Arc::new(Guard::new(profile, resolver, class));
+        let guard = Arc::new(Guard::new(profile, resolver, Arc::clone(&class)));
         let bottom = Sorted::new(Bottom::new(profile, &guard)?, profile.timeouts.connect);
         let addresses = Arc::new(Addresses {
             guard,
@@ -88,16 +95,15 @@ impl Stack {
         let bottom = StepLayer::of(Arc::clone(&addresses)).layer(bottom);
         Ok(Self {
             addresses: Some(addresses),
-            ..Self::over(profile, bottom)?
+            ..Self::over(profile, bottom, class)?
         })
     }
 }
 
 impl Shared {
-    pub(crate) fn new(stack: Stack, class: Arc<ResourceClass>) -> Self {
+    pub(crate) fn new(stack: Stack) -> Self {
         Self {
             current: ArcSwap::from_pointee(stack),
-            class,
             #[cfg(feature = "client")]
             renewal: None,
         }
@@ -132,18 +138,25 @@ impl Shared {
 
     #[cfg(feature = "client")]
     fn install(&self, profile: &HttpProfile, resolver: &Arc<dyn Resolver>) -> Result<(), Error> {
-        let stack = Stack::connecting(profile, Arc::clone(resolver), Arc::clone(&self.class))?;
+        let current = self.current.load();
         let host = |profile: &HttpProfile| {
             let url = profile.resource.as_ref();
             url.and_then(|url| url.host_str().map(str::to_owned))
         };
-        if host(&self.current.load().profile) != host(profile) {
-            self.class
-                .reset(literal_resource_class(profile), profile.addresses.class);
-        }
+        let class = match host(&current.profile) == host(profile) {
+            true => Arc::clone(&current.class),
+            false => Arc::new(first_class(profile)),
+        };
+        let stack = Stack::connecting(profile, Arc::clone(resolver), class)?;
         self.current.store(Arc::new(stack));
         Ok(())
     }
+}
+
+/// What is known of the class of the resource before anything was asked.
+#[cfg(feature = "client")]
+pub(crate) fn first_class(profile: &HttpProfile) -> ResourceClass {
+    ResourceClass::new(literal_resource_class(profile), profile.addresses.class)
 }
 
 /// The stack as it stands when a request comes.

@@ -276,6 +276,11 @@ impl Error {
             Ok(own) => return *own,
             Err(other) => other,
         };
+        #[cfg(feature = "client")]
+        let err = match err.downcast::<cause::NarrowedDown>() {
+            Ok(narrowed) => return Self::narrowed_down(exchange, *narrowed, connect),
+            Err(other) => other,
+        };
         let exchange = exchange.clone();
         if let Some(refused) = cause::find::<AddressRefused>(&*err) {
             return Self::AddressRefused {
@@ -312,6 +317,41 @@ impl Error {
         Self::Transport {
             exchange,
             source: cause::plain(err),
+        }
+    }
+
+    /// A failure to connect that may be owed to the addresses that were left out.
+    #[cfg(feature = "client")]
+    fn narrowed_down(
+        exchange: &Exchange,
+        narrowed: cause::NarrowedDown,
+        connect: Duration,
+    ) -> Self {
+        let cause::NarrowedDown { refused, source } = narrowed;
+        let source: BoxError = match Self::from_bottom(exchange, source, connect) {
+            Self::Connect { source, .. } => source,
+            timeout @ Self::Timeout { .. } => Box::new(timeout),
+            // Somebody answered.
+            other => return other,
+        };
+        Self::Connect {
+            exchange: exchange.clone(),
+            source: Box::new(cause::NarrowedDown { refused, source }),
+        }
+    }
+
+    /// The rule by which an address was refused, if that is why the request was not sent, or why
+    /// it could be sent to other addresses of the host only, of which none could be reached.
+    #[must_use]
+    pub fn refused_address(&self) -> Option<&AddressRefused> {
+        match self {
+            Self::AddressRefused { source, .. } => Some(source),
+            #[cfg(feature = "client")]
+            Self::Connect { source, .. } => {
+                let narrowed = source.downcast_ref::<cause::NarrowedDown>();
+                narrowed.map(|narrowed| &narrowed.refused)
+            }
+            _ => None,
         }
     }
 

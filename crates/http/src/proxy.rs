@@ -7,14 +7,18 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-/// Proxies for https and http requests, and the hosts that are asked directly.
+/// Proxies, and the hosts that are asked directly.
+///
+/// Only https requests go through a proxy. Plain http stays on this machine (loopback, and the
+/// place of a [workload's identity](crate::AddressPolicy::workload)), and a proxy would be sent
+/// its bearer tokens in the clear: such requests are always sent directly.
 ///
 /// An `https://` proxy is itself asked over TLS: its certificate is verified against the profile's
 /// roots, and the client certificate is shown to it when it asks. Its credentials go into
 /// `Proxy-Authorization` of the `CONNECT` alone; servers behind it never see them.
 ///
-/// Nothing is taken from the environment, and no host is exempt by itself: to keep `localhost`
-/// direct, name it.
+/// Nothing is taken from the environment, and no https host is exempt by itself: to keep
+/// `https://localhost` direct, name it.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ProxyRules {
@@ -22,7 +26,8 @@ pub struct ProxyRules {
     /// no further than the tunnel and fails as [`Error::Connect`](crate::Error::Connect): ask such a host
     /// directly, by [`no_proxy`](Self::no_proxy).
     pub https: Option<ProxyUrl>,
-    /// The proxy for http URLs.
+    /// A proxy for http URLs: without effect, since no http URL goes through one. It is there so
+    /// that a pair of settings as other programs have them can be kept and shown as it is.
     pub http: Option<ProxyUrl>,
     /// Hosts that are asked directly.
     pub no_proxy: NoProxy,
@@ -39,7 +44,7 @@ impl ProxyRules {
         }
     }
 
-    /// One proxy for https and http URLs.
+    /// One proxy in both places.
     #[must_use]
     pub fn all(proxy: ProxyUrl, no_proxy: NoProxy) -> Self {
         Self {
@@ -49,14 +54,10 @@ impl ProxyRules {
         }
     }
 
-    /// The proxy that `url` is asked through, or `None`: directly.
+    /// The proxy that `url` is asked through, or `None`: directly, as every URL that is not https.
     #[must_use]
     pub fn route(&self, url: &Url) -> Option<&ProxyUrl> {
-        let proxy = match url.scheme() {
-            "https" => self.https.as_ref(),
-            "http" => self.http.as_ref(),
-            _ => None,
-        };
+        let proxy = self.https.as_ref().filter(|_| url.scheme() == "https");
         proxy.filter(|_| !self.no_proxy.matches(url))
     }
 }
@@ -320,13 +321,15 @@ mod tests {
     }
 
     #[test]
-    fn each_scheme_has_its_proxy() {
+    fn https_has_its_proxy_and_plain_http_has_none() {
         let proxy = |text: &str| Some(text.parse::<ProxyUrl>().unwrap());
         let list = NoProxy::parse("direct.example");
         let rules = ProxyRules::new(proxy("http://secure:1"), proxy("plain:2"), list);
         for (url, expected) in [
             ("https://as.example", Some("http://secure:1/")),
-            ("http://localhost", Some("http://plain:2/")),
+            ("http://localhost", None),
+            ("http://127.0.0.1:3000", None),
+            ("http://169.254.169.254", None),
             ("https://direct.example", None),
             ("ftp://as.example", None),
         ] {

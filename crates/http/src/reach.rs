@@ -59,7 +59,7 @@ pub(crate) fn judge(
         return Ok(());
     }
     match (reach, by.at_login) {
-        (Reach::Own, Some(at_login)) if closeness(class) > closeness(at_login) => {
+        (Reach::Own, Some(at_login)) if class.closeness() > at_login.closeness() => {
             Err(AddressRefused::CameCloser {
                 host: host(),
                 address,
@@ -75,30 +75,6 @@ pub(crate) fn judge(
             class,
             user: by.user,
         }),
-    }
-}
-
-/// How near to the user the addresses of a class are. Classes that are never contacted have no
-/// place in this order: as a class at login they give no more than the public one.
-const fn closeness(class: AddressClass) -> u8 {
-    match class {
-        AddressClass::Reserved => 1,
-        AddressClass::Private => 2,
-        AddressClass::Loopback => 3,
-        AddressClass::Public
-        | AddressClass::LinkLocal
-        | AddressClass::CloudMetadata
-        | AddressClass::Unspecified
-        | AddressClass::Multicast => 0,
-    }
-}
-
-/// The class of a name by all its addresses: the one they share, else the least trusted, public.
-pub(crate) fn common_class(addresses: &[IpAddr]) -> AddressClass {
-    let mut classes = addresses.iter().copied().map(AddressClass::of);
-    match classes.next() {
-        Some(first) if classes.all(|class| class == first) => first,
-        _ => AddressClass::Public,
     }
 }
 
@@ -248,9 +224,47 @@ mod tests {
         assert_eq!(
             refused,
             "mcp.example has the address 10.0.0.1, a private address, while it was public at login \
-             and may not come closer; if this is meant, add the origin to the setting `allow_origins` or \
-             the network to `allow_networks`"
+             and may not come closer (has the network changed, is a VPN on or off?); only if this is \
+             meant, log in again, or add the origin to the setting `allow_origins` or the network to \
+             `allow_networks`"
         );
+    }
+
+    #[test]
+    fn a_refusal_names_the_network_that_vpns_and_fake_ip_proxies_hand_out() {
+        for (address, network) in [
+            ("198.18.0.1", Some("198.18.0.0/15")),
+            ("198.19.255.1", Some("198.18.0.0/15")),
+            ("100.64.0.1", Some("100.64.0.0/10")),
+            ("::ffff:100.127.0.1", Some("100.64.0.0/10")),
+            ("100.128.0.1", None),
+            ("198.51.100.1", None),
+            ("10.0.0.1", None),
+            ("fd12::1", None),
+        ] {
+            for reach in [Reach::Own, Reach::Guarded] {
+                let address: IpAddr = address.parse().unwrap();
+                let verdict = judge("mcp.example", address, reach, &by(Public, Some(Public)));
+                let Err(refused) = verdict else {
+                    assert_eq!(network, None, "{address}");
+                    continue;
+                };
+                let told = refused.to_string();
+                assert_eq!(
+                    told.contains("VPNs and proxies"),
+                    network.is_some(),
+                    "{told}"
+                );
+                let listed = network.map_or_else(
+                    || "the network to `allow_networks`".to_owned(),
+                    |network| {
+                        assert!(network.parse::<Network>().unwrap().contains(address));
+                        format!("the network {network} to `allow_networks`")
+                    },
+                );
+                assert!(told.contains(&listed), "{told}");
+            }
+        }
     }
 
     #[test]
@@ -277,21 +291,5 @@ mod tests {
             never.contains("never") && !never.contains("allow_origins"),
             "{never}"
         );
-    }
-
-    #[test]
-    fn a_name_with_mixed_addresses_counts_as_public() {
-        let addresses = |texts: &[&str]| -> Vec<IpAddr> {
-            texts.iter().map(|text| text.parse().unwrap()).collect()
-        };
-        for (texts, expected) in [
-            (&["127.0.0.1", "::1"][..], Loopback),
-            (&["10.0.0.1", "fd12::1"], Private),
-            (&["10.0.0.1", "8.8.8.8"], Public),
-            (&["10.0.0.1", "127.0.0.1"], Public),
-            (&[], Public),
-        ] {
-            assert_eq!(common_class(&addresses(texts)), expected, "{texts:?}");
-        }
     }
 }

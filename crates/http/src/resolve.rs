@@ -20,7 +20,7 @@ use crate::leg::Leg;
 use crate::origin::Origin;
 use crate::profile::HttpProfile;
 use crate::proxy::ProxyRules;
-use crate::reach::{Measure, Reach, common_class, judge};
+use crate::reach::{Measure, Reach, judge};
 use crate::stack::{Below, Step};
 
 /// Looks names up: the operating system by default, a table in a test, DNS over HTTPS in a host
@@ -54,14 +54,11 @@ pub(crate) enum Route {
     Proxied,
 }
 
-/// The address rules, with the class of the user's own URL fixed at login, else when it is first
-/// looked up.
+/// The address rules, with the class of the user's own URL.
 #[derive(Debug)]
 pub(crate) struct Guard {
     policy: AddressPolicy,
-    resource: Option<(Origin, Host<String>)>,
-    /// Whether a proxy looks the resource's name up, which nobody else may know.
-    is_proxied: bool,
+    resource: Option<Origin>,
     class: Arc<ResourceClass>,
     resolver: Arc<dyn Resolver>,
 }
@@ -72,32 +69,31 @@ impl Guard {
         resolver: Arc<dyn Resolver>,
         class: Arc<ResourceClass>,
     ) -> Self {
-        let resource = profile.resource.as_ref().and_then(|url| {
-            let host = url.host()?.to_owned();
-            Some((Origin::from(url), host))
-        });
         Self {
             policy: profile.addresses.clone(),
-            is_proxied: profile
-                .resource
-                .as_ref()
-                .is_some_and(|url| profile.proxy.route(url).is_some()),
-            resource,
+            resource: profile.resource.as_ref().map(Origin::from),
             class,
             resolver,
         }
     }
 
-    /// Grows with every change of the class that is no lookup's.
+    /// Grows whenever the class is pinned or forgotten.
     pub(crate) fn changes(&self) -> u64 {
         self.class.changes()
+    }
+
+    /// Learns from an answer of the user's own server, which came directly from this address over
+    /// a connection that was made after so many [`changes`](Self::changes). TLS has verified
+    /// whose it is: over plain http only literals are asked, and theirs is known.
+    pub(crate) fn verified(&self, peer: IpAddr, since: u64) {
+        self.class.learn(AddressClass::of(peer), since);
     }
 
     fn reach(&self, leg: Leg, origin: &Origin) -> Reach {
         let own = self
             .resource
             .as_ref()
-            .is_some_and(|(resource, _)| resource == origin);
+            .is_some_and(|resource| resource == origin);
         if self.policy.is_users_workload(leg, origin) {
             Reach::Workload
         } else if self.policy.allow.contains(origin) {
@@ -109,44 +105,30 @@ impl Guard {
         }
     }
 
-    /// The class of the MCP server that the user configured.
-    async fn users_class(&self) -> io::Result<AddressClass> {
-        if let Some(class) = self.class.known() {
-            return Ok(class);
-        }
-        let Some((_, Host::Domain(name))) = &self.resource else {
-            return Ok(AddressClass::Public);
-        };
-        match self.resolver.lookup(name).await {
-            Ok(addresses) => Ok(self.fix_class(&addresses)),
-            // It cannot be known, so that it gives nobody more than a public one would.
-            Err(_) if self.is_proxied => Ok(AddressClass::Public),
-            Err(unknown) => Err(unknown),
-        }
-    }
-
-    fn fix_class(&self, addresses: &[IpAddr]) -> AddressClass {
-        self.class.learn(common_class(addresses))
-    }
-
-    fn is_resource(&self, name: &str) -> bool {
-        matches!(&self.resource, Some((_, Host::Domain(resource))) if resource == name)
-    }
-
-    /// The addresses of `host` that a request of this reach may connect to.
-    pub(crate) async fn lookup(&self, host: &str, reach: Reach) -> Result<Vec<IpAddr>, BoxError> {
-        let addresses = self.look_up(host).await?;
+    /// The addresses of `host` that a request of this reach may connect to, and why the others are
+    /// left out.
+    pub(crate) async fn lookup(
+        &self,
+        host: &str,
+        reach: Reach,
+    ) -> Result<(Vec<IpAddr>, Option<AddressRefused>), BoxError> {
+        let addresses = self.resolver.lookup(host).await?;
         let mut allowed = Vec::new();
-        let mut refused = None;
+        let mut refused: Option<AddressRefused> = None;
         for address in addresses {
-            match self.judge(host, address, reach).await? {
+            match self.judge(host, address, reach) {
                 Ok(()) => allowed.push(address),
-                Err(refusal) => refused = refused.or(Some(refusal)),
+                // The first one that a setting could allow says most.
+                Err(refusal) => match &refused {
+                    None => refused = Some(refusal),
+                    Some(AddressRefused::Never { .. }) => refused = Some(refusal),
+                    Some(_) => {}
+                },
             }
         }
         match refused {
             Some(refusal) if allowed.is_empty() => Err(refusal.into()),
-            _ => Ok(allowed),
+            refused => Ok((allowed, refused)),
         }
     }
 
@@ -155,35 +137,13 @@ impl Guard {
         self.resolver.lookup(host).await
     }
 
-    async fn look_up(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        let addresses = self.resolver.lookup(host).await?;
-        if self.is_resource(host) && !addresses.is_empty() {
-            self.fix_class(&addresses);
-        }
-        Ok(addresses)
-    }
-
-    /// Judges an address; asks for the user's own class only when that decides.
-    async fn judge(
-        &self,
-        host: &str,
-        address: IpAddr,
-        reach: Reach,
-    ) -> io::Result<Result<(), AddressRefused>> {
-        let class = AddressClass::of(address);
-        let mut by = Measure {
-            user: AddressClass::Public,
+    fn judge(&self, host: &str, address: IpAddr, reach: Reach) -> Result<(), AddressRefused> {
+        let by = Measure {
+            user: self.class.of_others(),
             at_login: self.class.at_login(),
             networks: &self.policy.networks,
         };
-        let decided = reach != Reach::Guarded
-            || class == AddressClass::Public
-            || class.is_never()
-            || by.allows(address);
-        if !decided {
-            by.user = self.users_class().await?;
-        }
-        Ok(judge(host, address, reach, &by))
+        judge(host, address, reach, &by)
     }
 }
 
@@ -203,11 +163,8 @@ impl Step for Addresses {
         let reach = self
             .guard
             .reach(exchange.leg(), &Origin::from(exchange.url()));
-        self.judge_literal(&exchange, reach).await?;
-        // The identity of a workload crosses no proxy in the clear.
-        let direct = reach == Reach::Workload && exchange.url().scheme() == "http";
-        let proxy = self.proxy.route(exchange.url()).filter(|_| !direct);
-        let route = match proxy {
+        self.judge_literal(&exchange, reach)?;
+        let route = match self.proxy.route(exchange.url()) {
             Some(proxy) => {
                 request.extensions_mut().insert(exchange.through(proxy));
                 Route::Proxied
@@ -220,13 +177,13 @@ impl Step for Addresses {
 }
 
 impl Addresses {
-    async fn judge_literal(&self, exchange: &Exchange, reach: Reach) -> Result<(), Error> {
+    fn judge_literal(&self, exchange: &Exchange, reach: Reach) -> Result<(), Error> {
         let Some(address) = literal_address(exchange.url()) else {
             return Ok(());
         };
         let host = exchange.url().host_str().unwrap_or_default();
-        let verdict = self.guard.judge(host, address, reach).await;
-        verdict_on(exchange, verdict)
+        let verdict = self.guard.judge(host, address, reach);
+        verdict.map_err(|source| refusal(exchange, source))
     }
 
     /// Judges a URL that somebody else is to open. One who opens it chooses among the addresses of
@@ -238,43 +195,30 @@ impl Addresses {
     ) -> Result<(), Error> {
         let url = exchange.url();
         let reach = self.guard.reach(exchange.leg(), &Origin::from(url));
-        self.judge_literal(exchange, reach).await?;
+        self.judge_literal(exchange, reach)?;
         let Some(Host::Domain(name)) = url.host() else {
             return Ok(());
         };
         if literal_address(url).is_some() || self.proxy.route(url).is_some() {
             return Ok(());
         }
-        let judging = async {
-            // Who opens it may know names that are unknown here.
-            let Ok(addresses) = self.guard.look_up(name).await else {
-                return Ok(());
-            };
-            for address in addresses {
-                let verdict = self.guard.judge(name, address, reach).await;
-                verdict_on(exchange, verdict)?;
-            }
-            Ok(())
+        // Who opens it may know names that are unknown here, and have the time to look them up.
+        let lookup = tokio::time::timeout(limit, self.guard.resolver.lookup(name));
+        let Ok(Ok(addresses)) = lookup.await else {
+            return Ok(());
         };
-        tokio::time::timeout(limit, judging).await.unwrap_or(Ok(()))
+        for address in addresses {
+            let verdict = self.guard.judge(name, address, reach);
+            verdict.map_err(|source| refusal(exchange, source))?;
+        }
+        Ok(())
     }
 }
 
-fn verdict_on(
-    exchange: &Exchange,
-    verdict: io::Result<Result<(), AddressRefused>>,
-) -> Result<(), Error> {
-    let exchange = || exchange.clone();
-    match verdict {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(source)) => Err(Error::AddressRefused {
-            exchange: exchange(),
-            source,
-        }),
-        Err(source) => Err(Error::Connect {
-            exchange: exchange(),
-            source: source.into(),
-        }),
+fn refusal(exchange: &Exchange, source: AddressRefused) -> Error {
+    Error::AddressRefused {
+        exchange: exchange.clone(),
+        source,
     }
 }
 

@@ -47,7 +47,12 @@ fn guard_since_login(resource: Option<&str>, class: Option<AddressClass>) -> (Gu
     (Guard::new(&profile, resolver, Arc::new(class)), table)
 }
 
-fn is_refused(result: &Result<Vec<IpAddr>, BoxError>) -> bool {
+/// An answer of the user's own server from this address.
+fn answered(guard: &Guard, peer: &str) {
+    guard.verified(peer.parse().unwrap(), guard.changes());
+}
+
+fn is_refused<T>(result: &Result<T, BoxError>) -> bool {
     result
         .as_ref()
         .is_err_and(|err| err.downcast_ref::<AddressRefused>().is_some())
@@ -55,25 +60,64 @@ fn is_refused(result: &Result<Vec<IpAddr>, BoxError>) -> bool {
 
 #[tokio::test]
 async fn names_are_judged_by_their_addresses_and_the_class_of_the_users_url() {
-    for (resource, name, allowed) in [
-        (None, "public.example", true),
-        (None, "private.example", false),
-        (None, "loopback.example", false),
-        (Some("https://public.example"), "private.example", false),
-        (Some("https://public.example"), "mixed.example", true),
-        (Some("https://private.example"), "private.example", true),
-        (Some("https://private.example"), "loopback.example", false),
-        (Some("https://192.168.3.4"), "private.example", true),
-        (Some("http://localhost:3000"), "loopback.example", true),
-        (Some("http://127.0.0.1:3000"), "private.example", false),
-        (Some("https://metadata.example"), "metadata.example", false),
+    for (resource, peer, name, allowed) in [
+        (None, None, "public.example", true),
+        (None, None, "private.example", false),
+        (None, None, "loopback.example", false),
+        (Some("https://mcp.example"), None, "private.example", false),
+        (
+            Some("https://mcp.example"),
+            Some("8.8.8.8"),
+            "private.example",
+            false,
+        ),
+        (
+            Some("https://mcp.example"),
+            Some("8.8.8.8"),
+            "mixed.example",
+            true,
+        ),
+        (
+            Some("https://mcp.example"),
+            Some("10.0.0.9"),
+            "private.example",
+            true,
+        ),
+        (
+            Some("https://mcp.example"),
+            Some("10.0.0.9"),
+            "loopback.example",
+            false,
+        ),
+        (Some("https://192.168.3.4"), None, "private.example", true),
+        (
+            Some("http://localhost:3000"),
+            None,
+            "loopback.example",
+            true,
+        ),
+        (
+            Some("http://127.0.0.1:3000"),
+            None,
+            "private.example",
+            false,
+        ),
+        (
+            Some("https://metadata.example"),
+            None,
+            "metadata.example",
+            false,
+        ),
     ] {
         let (guard, _) = guard(resource);
+        if let Some(peer) = peer {
+            answered(&guard, peer);
+        }
         let result = guard.lookup(name, Reach::Guarded).await;
         assert_eq!(
             !is_refused(&result),
             allowed,
-            "{resource:?} {name}: {result:?}"
+            "{resource:?} {peer:?} {name}: {result:?}"
         );
     }
 }
@@ -81,8 +125,9 @@ async fn names_are_judged_by_their_addresses_and_the_class_of_the_users_url() {
 #[tokio::test]
 async fn only_the_allowed_addresses_of_a_mixed_name_are_connected_to() {
     let (guard, _) = guard(None);
-    let found = guard.lookup("mixed.example", Reach::Guarded).await.unwrap();
+    let (found, left_out) = guard.lookup("mixed.example", Reach::Guarded).await.unwrap();
     assert_eq!(found, ["8.8.8.8".parse::<IpAddr>().unwrap()]);
+    assert!(matches!(left_out, Some(AddressRefused::Closer { .. })));
 }
 
 #[tokio::test]
@@ -100,23 +145,91 @@ async fn the_users_word_reaches_all_but_what_is_never_contacted() {
 }
 
 #[tokio::test]
-async fn a_name_that_changes_its_address_does_not_change_the_users_class() {
-    let (guard, table) = guard(Some("https://mcp.example"));
-    table.set("mcp.example", &["8.8.8.8"]);
-    assert!(guard.lookup("mcp.example", Reach::Own).await.is_ok());
-    table.set("mcp.example", &["10.0.0.1"]);
-    assert!(guard.lookup("mcp.example", Reach::Own).await.is_ok());
-    assert!(is_refused(
-        &guard.lookup("private.example", Reach::Guarded).await
-    ));
+async fn of_what_is_left_out_that_is_told_which_a_setting_allows() {
+    let (guard, table) = guard(None);
+    table.set(
+        "worse.example",
+        &["169.254.169.254", "10.0.0.1", "fe80::1", "8.8.8.8"],
+    );
+    let (found, left_out) = guard.lookup("worse.example", Reach::Guarded).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert!(left_out.unwrap().to_string().contains("10.0.0.1"));
 }
 
 #[tokio::test]
-async fn the_users_class_is_looked_up_when_it_decides_and_a_failed_lookup_fixes_nothing() {
+async fn no_lookup_teaches_the_users_class_whoever_is_judged() {
     let (guard, table) = guard(Some("https://mcp.example"));
-    let failed = guard.lookup("private.example", Reach::Guarded).await;
+    for addresses in [
+        &["10.0.0.1"][..],
+        &["127.0.0.1"],
+        &["8.8.8.8"],
+        &["10.0.0.1", "8.8.8.8"],
+    ] {
+        table.set("mcp.example", addresses);
+        assert!(guard.lookup("mcp.example", Reach::Own).await.is_ok());
+        guard.lookup("mcp.example", Reach::Guarded).await.ok();
+        for near in ["private.example", "loopback.example"] {
+            let found = guard.lookup(near, Reach::Guarded).await;
+            assert!(is_refused(&found), "{addresses:?} {near}: {found:?}");
+        }
+        assert_eq!(guard.class.known(), None, "{addresses:?}");
+    }
+}
+
+#[tokio::test]
+async fn others_are_measured_by_the_farthest_answer_of_the_users_server() {
+    let (guard, _) = guard(Some("https://mcp.example"));
+    let private = async || guard.lookup("private.example", Reach::Guarded).await;
+    assert!(is_refused(&private().await), "nothing is known");
+    answered(&guard, "10.9.9.9");
+    assert!(private().await.is_ok());
+    // Public from now on, whatever answers after that.
+    answered(&guard, "8.8.8.8");
+    assert!(is_refused(&private().await));
+    answered(&guard, "10.9.9.9");
+    assert!(is_refused(&private().await));
+    assert_eq!(
+        guard.class.known(),
+        Some(AddressClass::Private),
+        "to be kept"
+    );
+}
+
+#[tokio::test]
+async fn a_name_in_two_networks_stays_usable_after_the_login_and_opens_nothing_to_others() {
+    let (first, table) = guard(Some("https://mixed.example"));
+    answered(&first, "10.0.0.1");
+    answered(&first, "8.8.8.8");
+    let (later, _) = guard_since_login(Some("https://mixed.example"), first.class.known());
+    for guard in [&first, &later] {
+        let (found, left_out) = guard.lookup("mixed.example", Reach::Own).await.unwrap();
+        assert_eq!((found.len(), left_out), (2, None));
+    }
+    assert!(
+        later
+            .lookup("private.example", Reach::Guarded)
+            .await
+            .is_ok()
+    );
+    answered(&later, "8.8.8.8");
+    assert!(is_refused(
+        &later.lookup("private.example", Reach::Guarded).await
+    ));
+    drop(table);
+}
+
+#[tokio::test]
+async fn a_failed_lookup_of_the_users_server_is_nobody_elses_failure() {
+    // The table does not know mcp.example.
+    let (guard, table) = guard(Some("https://mcp.example"));
+    let failed = guard.lookup("mcp.example", Reach::Own).await;
     assert!(failed.is_err() && !is_refused(&failed), "{failed:?}");
+    assert!(is_refused(
+        &guard.lookup("private.example", Reach::Guarded).await
+    ));
     table.set("mcp.example", &["10.9.9.9"]);
+    assert!(guard.lookup("mcp.example", Reach::Own).await.is_ok());
+    answered(&guard, "10.9.9.9");
     assert!(
         guard
             .lookup("private.example", Reach::Guarded)
@@ -126,7 +239,7 @@ async fn the_users_class_is_looked_up_when_it_decides_and_a_failed_lookup_fixes_
 }
 
 #[tokio::test]
-async fn the_class_at_login_stands_in_place_of_the_first_lookup() {
+async fn the_class_at_login_holds_before_anything_is_asked() {
     use AddressClass::{Loopback, Private, Public};
     for (class, name, reach, allowed) in [
         // Others may be as close as the server was at login, whatever it says now.
@@ -146,7 +259,9 @@ async fn the_class_at_login_stands_in_place_of_the_first_lookup() {
         assert_eq!(!is_refused(&found), allowed, "{class} {name}: {found:?}");
         assert_eq!(guard.class.known(), Some(class), "{name}");
         if name == "mixed.example" {
-            assert_eq!(found.unwrap(), ["8.8.8.8".parse::<IpAddr>().unwrap()]);
+            let (found, left_out) = found.unwrap();
+            assert_eq!(found, ["8.8.8.8".parse::<IpAddr>().unwrap()]);
+            assert!(matches!(left_out, Some(AddressRefused::CameCloser { .. })));
         }
     }
 }
@@ -192,8 +307,8 @@ async fn the_place_of_a_workloads_identity_is_exempt_for_its_leg_and_for_no_othe
         assert_eq!(reach, expected, "{leg}");
         let found = guard.lookup("metadata.example", reach).await;
         assert_eq!(is_refused(&found), leg != Leg::IdentityProvider, "{leg}");
-        let literal = guard.judge(address, address.parse().unwrap(), reach).await;
-        assert_eq!(literal.unwrap().is_ok(), leg == Leg::IdentityProvider);
+        let literal = guard.judge(address, address.parse().unwrap(), reach);
+        assert_eq!(literal.is_ok(), leg == Leg::IdentityProvider);
     }
     for other in ["https://metadata.example", "http://metadata.example:8080"] {
         let reach = guard.reach(Leg::IdentityProvider, &other.parse().unwrap());

@@ -177,6 +177,7 @@ async fn a_server_that_was_public_at_login_is_not_followed_into_the_own_network(
             text.contains("public at login") && text.contains("`allow_origins`"),
             "{text}"
         );
+        assert!(err.refused_address().is_some());
         assert!(!err.is_transient());
     }
     assert_eq!(server.seen().len(), 0);
@@ -189,7 +190,7 @@ async fn a_server_that_was_public_at_login_is_not_followed_into_the_own_network(
 }
 
 #[tokio::test]
-async fn the_class_is_learned_by_the_first_lookup_and_serves_a_later_client() {
+async fn the_class_is_learned_from_a_verified_answer_and_serves_a_later_client() {
     let ca = Ca::new();
     let server = Server::ok(Some(ca.server(&["mcp.test", "as.test"], None))).await;
     let url = server.url("mcp.test", "/mcp");
@@ -206,7 +207,33 @@ async fn the_class_is_learned_by_the_first_lookup_and_serves_a_later_client() {
 }
 
 #[tokio::test]
-async fn without_a_resource_or_a_lookup_of_its_own_no_class_is_learned() {
+async fn an_answer_that_tls_does_not_verify_teaches_nothing() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    let tls = other.server(&["mcp.test", "as.test"], None);
+    let server = Server::ok(Some(tls)).await;
+    let url = server.url("mcp.test", "/mcp");
+    let client = client_since_login(&ca, &url, None, Vec::new());
+    let err = client.send(Leg::Resource, get(&url)).await.unwrap_err();
+    assert!(err.is_tls(), "{}", chain(&err));
+    assert_eq!(client.resource_class(), None);
+    // The same machine with the right certificate for another name only.
+    server.replace(ca.server(&["as.test"], None));
+    let err = client.send(Leg::Resource, get(&url)).await.unwrap_err();
+    assert!(err.is_tls(), "{}", chain(&err));
+    let err = client
+        .send(Leg::Token, get(&server.url("as.test", "/")))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(err, Error::AddressRefused { .. }),
+        "{}",
+        chain(&err)
+    );
+    assert_eq!(server.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn without_a_resource_or_a_connection_of_its_own_no_class_is_learned() {
     let mut profile = HttpProfile::default();
     profile.roots = Ca::new().roots();
     assert_eq!(HttpClient::new(&profile).unwrap().resource_class(), None);

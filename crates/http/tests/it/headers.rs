@@ -1,6 +1,6 @@
 //! Which header reaches which server, over the wire and across redirects (SEC-09, SEC-10).
 
-use doorkey_http::{Body, HttpProfile, Leg, Origin};
+use doorkey_http::{AddressClass, Body, HttpProfile, Leg, Origin};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use url::Url;
 
@@ -117,7 +117,8 @@ async fn a_redirect_to_another_origin_takes_no_secret_along() {
 
 #[tokio::test]
 async fn a_redirect_to_a_gateway_gets_the_gateways_headers() {
-    let (_ca, server, profile) = two_origins().await;
+    let (_ca, server, mut profile) = two_origins().await;
+    profile.addresses.class = Some(AddressClass::Loopback);
     let request = Request::get(server.url("as.test", "/to-as"))
         .header("x-target", server.url("gateway.test", "/"))
         .body(Body::empty())

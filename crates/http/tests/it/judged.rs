@@ -286,6 +286,79 @@ async fn a_pin_holds_for_the_next_request_also_where_a_connection_is_open() {
 }
 
 #[tokio::test]
+async fn a_public_name_that_answers_with_this_machine_to_a_lookup_opens_nothing_on_it() {
+    let ca = Ca::new();
+    // Something of the user's own, without TLS: it could prove no name.
+    let near = Server::ok(None).await;
+    let token: Url = near.url("127.0.0.1", "/token").parse().unwrap();
+    let hostile: &[&[&str]] = &[&["127.0.0.1"]];
+    let client = public(&ca, AddressPolicy::default(), &[("mcp.example", hostile)]);
+    for leg in Leg::ALL {
+        for host in ["127.0.0.1", "localhost"] {
+            let sent = client.send(leg, get(&near.url(host, "/token"))).await;
+            assert!(is_refused(&sent), "{leg} {host}: {sent:?}");
+        }
+        assert!(is_refused(&client.judge(leg, &token).await), "{leg}");
+        // Nor does the name itself, looked up to be judged, or tried without a certificate.
+        let own: Url = format!("https://mcp.example:{}/", near.port)
+            .parse()
+            .unwrap();
+        client.judge(leg, &own).await.unwrap_err();
+        let own = "https://mcp.example/".parse().unwrap();
+        client.judge(leg, &own).await.unwrap();
+        assert_eq!(client.resource_class(), None, "{leg}");
+    }
+    assert_eq!(near.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn a_failure_to_connect_names_the_addresses_that_were_left_out() {
+    let ca = Ca::new();
+    // Nobody listens there any more.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let mut profile = HttpProfile::new(format!("https://mcp.test:{port}/mcp").parse().unwrap());
+    profile.roots = ca.roots();
+    let names = [
+        ("mcp.test", &[&["10.0.0.1", "127.0.0.1"][..]][..]),
+        ("as.test", &[&["198.18.0.7", "127.0.0.1"]]),
+        ("plain.test", &[&["127.0.0.1"]]),
+    ];
+    profile.addresses = networks(&["127.0.0.0/8"]).with_class(Some(AddressClass::Public));
+    let client = HttpClient::with_resolver(&profile, Script::new(&names)).unwrap();
+    for (host, leg, told_of) in [
+        (
+            "mcp.test",
+            Leg::Resource,
+            &["10.0.0.1", "public at login", "`allow_networks`"][..],
+        ),
+        (
+            "as.test",
+            Leg::Token,
+            &["198.18.0.7", "198.18.0.0/15", "`allow_networks`"],
+        ),
+    ] {
+        let url = format!("https://{host}:{port}/");
+        let err = client.send(leg, get(&url)).await.unwrap_err();
+        let told = chain(&err);
+        assert!(err.is_connect() && err.is_transient(), "{told}");
+        assert!(err.refused_address().is_some(), "{told}");
+        for part in told_of {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert!(told.contains("(os error"), "the cause: {told}");
+    }
+    let url = format!("https://plain.test:{port}/");
+    let err = client.send(Leg::Token, get(&url)).await.unwrap_err();
+    assert!(
+        err.is_connect() && err.refused_address().is_none(),
+        "{}",
+        chain(&err)
+    );
+}
+
+#[tokio::test]
 async fn a_url_for_a_browser_is_judged_as_an_endpoint_and_by_its_address() {
     let ca = Ca::new();
     let names = [
@@ -343,7 +416,7 @@ async fn behind_a_proxy_or_over_another_service_names_are_for_others_to_judge() 
     let proxied = HttpClient::with_resolver(&profile, Script::new(&names)).unwrap();
     proxied.judge(Leg::Token, &near).await.unwrap();
     assert!(is_refused(&proxied.judge(Leg::Token, &literal).await));
-    // A resource whose name only the proxy knows counts as public.
+    // So it is where only the proxy knows the resource's name.
     let unknown = HttpClient::with_resolver(&profile, Script::new(&[])).unwrap();
     assert!(is_refused(&unknown.judge(Leg::Token, &literal).await));
     assert!(is_refused(

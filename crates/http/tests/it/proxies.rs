@@ -144,21 +144,57 @@ async fn without_http2_no_server_is_offered_it_directly_or_through_a_proxy() {
 }
 
 #[tokio::test]
-async fn http_is_asked_through_its_proxy() {
+async fn plain_http_never_leaves_this_machine_by_a_proxy() {
     let server = Server::ok(None).await;
     let proxy = Proxy::start().await;
-    let mut profile = profile(&server, Ca::new().roots());
-    profile.resource = Some(server.url("127.0.0.1", "/mcp").parse().unwrap());
-    profile.proxy = ProxyRules::new(None, Some(url(&proxy, "")), NoProxy::default());
-    let target = server.url("127.0.0.1", "/x");
-    let answer = client(&profile)
-        .send_collected(Leg::Resource, get(&target))
+    let rules = [
+        ProxyRules::new(None, Some(url(&proxy, "")), NoProxy::default()),
+        ProxyRules::all(url(&proxy, ""), NoProxy::default()),
+    ];
+    for (rules, host) in rules
+        .iter()
+        .flat_map(|rules| [(rules, "127.0.0.1"), (rules, "localhost")])
+    {
+        let mut profile = profile(&server, Ca::new().roots());
+        profile.resource = Some(server.url(host, "/mcp").parse().unwrap());
+        profile.proxy = rules.clone();
+        let client = HttpClient::new(&profile).unwrap();
+        for leg in Leg::ALL {
+            let mut request = get(&server.url(host, "/x"));
+            let bearer = "Bearer s3cret".parse().unwrap();
+            request.headers_mut().insert("authorization", bearer);
+            let answer = client.send_collected(leg, request).await.unwrap();
+            assert_eq!(answer.body().as_ref(), b"ok", "{leg} {host}");
+        }
+    }
+    assert_eq!(proxy.heads(), [] as [String; 0]);
+    assert_eq!(server.seen().len(), 4 * Leg::ALL.len());
+}
+
+#[tokio::test]
+async fn behind_a_proxy_nothing_is_learned_of_the_resources_address() {
+    let ca = Ca::new();
+    let server = Server::ok(Some(ca.server(&["mcp.test"], None))).await;
+    let proxy = Proxy::start().await;
+    let mut profile = profile(&server, ca.roots());
+    profile.proxy = ProxyRules::all(url(&proxy, ""), NoProxy::parse("near.test"));
+    let client = client(&profile);
+    client
+        .send(Leg::Resource, get(&server.url("mcp.test", "/")))
         .await
         .unwrap();
-    assert_eq!(answer.body().as_ref(), b"via proxy");
-    let head = proxy.heads().pop().unwrap();
-    assert!(head.starts_with(&format!("GET {target} ")), "{head}");
-    assert_eq!(server.seen().len(), 0);
+    // The proxy is on this machine, which says nothing of what is behind it.
+    assert_eq!(client.resource_class(), None);
+    let near = format!("https://near.test:{}/", server.port);
+    for target in [&*near, "https://127.0.0.1/", "https://10.0.0.1/"] {
+        let err = client.send(Leg::Token, get(target)).await.unwrap_err();
+        assert!(
+            matches!(err, Error::AddressRefused { .. }),
+            "{target}: {}",
+            chain(&err)
+        );
+    }
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]

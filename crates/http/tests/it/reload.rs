@@ -357,9 +357,41 @@ async fn the_pin_and_the_layers_on_top_stay() {
         err.unwrap_err().is_tls(),
         "the certificate is for another name"
     );
-    assert_eq!(
-        client.resource_class(),
-        Some(AddressClass::Loopback),
-        "it belongs to one host"
-    );
+    assert_eq!(client.resource_class(), None, "it belongs to one host");
+}
+
+#[tokio::test]
+async fn a_request_under_way_to_the_old_host_teaches_nothing_of_the_new_one() {
+    let ca = Ca::new();
+    let (begun, gate) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let (told, opened) = (Arc::clone(&begun), Arc::clone(&gate));
+    let tls = ca.server(&["mcp.test", "other.test"], None);
+    let server = Server::start(Some(tls), move |seen| {
+        let (told, opened) = (Arc::clone(&told), Arc::clone(&opened));
+        async move {
+            if seen.path == "/slow" {
+                told.notify_one();
+                opened.acquire().await.unwrap().forget();
+            }
+            Response::new(Body::from("ok"))
+        }
+    })
+    .await;
+    let old = profile(&server, ca.roots());
+    let mut new = old.clone();
+    new.resource = Some("https://other.example/mcp".parse().unwrap());
+    let source = Source::new([]);
+    let client = reloading(&old, &source);
+    let (slow, sender) = (server.url("mcp.test", "/slow"), client.clone());
+    let under_way = tokio::spawn(async move { sender.send(Leg::Resource, get(&slow)).await });
+    begun.notified().await;
+    source.offer(Ok(Some(new)));
+    let other = server.url("other.test", "/");
+    let err = client.send(Leg::Token, get(&other)).await.unwrap_err();
+    assert!(matches!(err, Error::AddressRefused { .. }), "{err:?}");
+    gate.add_permits(1);
+    under_way.await.unwrap().unwrap();
+    assert_eq!(client.resource_class(), None);
+    let err = client.send(Leg::Token, get(&other)).await.unwrap_err();
+    assert!(matches!(err, Error::AddressRefused { .. }), "{err:?}");
 }

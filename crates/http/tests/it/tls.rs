@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use doorkey_http::{HttpClient, HttpProfile, Leg, RootCertificate, Roots};
+use doorkey_http::{AddressClass, HttpClient, HttpProfile, Leg, RootCertificate, Roots};
 use http::Version;
 use url::Url;
 
@@ -24,7 +24,9 @@ pub(crate) fn client(profile: &HttpProfile) -> HttpClient {
 async fn a_private_authority_is_trusted_on_every_leg_over_http2() {
     let ca = Ca::new();
     let server = Server::ok(Some(ca.server(&["mcp.test", "as.test"], None))).await;
-    let client = client(&profile(&server, ca.roots()));
+    let mut profile = profile(&server, ca.roots());
+    profile.addresses.class = Some(AddressClass::Loopback);
+    let client = client(&profile);
     for leg in Leg::ALL {
         let url = server.url("as.test", "/x");
         let answer = client.send_collected(leg, post(&url, "q")).await.unwrap();
