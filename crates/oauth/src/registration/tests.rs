@@ -335,3 +335,22 @@ fn addresses_that_may_not_be_used_are_not_kept_reg_24() {
     let kept = read(json!({"client_id": "c", "redirect_uris": endless})).redirect_uris;
     assert_eq!(kept.len(), MOST_ENTRIES);
 }
+
+#[test]
+fn an_end_of_a_secret_that_makes_no_sense_is_no_end_reg_19() {
+    let server = server(None);
+    let request = request(ClientAuthMethod::Post);
+    for (end, kept) in [
+        (json!(0), None),
+        (json!(-1), None),
+        (json!(1e308), None),
+        (json!("soon"), None),
+        (json!(u64::MAX), Some(u64::MAX)),
+    ] {
+        let body = json!({"client_id": "c", "client_secret": "s", "client_secret_expires_at": end});
+        let registration = answered(201, &body.to_string(), &request, &server).unwrap();
+        assert_eq!(registration.client_secret_expires_at, kept, "{end}");
+        let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
+        assert!(!is_worn_out(&registration, far), "{end}");
+    }
+}

@@ -293,6 +293,21 @@ mod tests {
             (r#"{"interval":0,"expires_in":0}"#, seconds(5), seconds(600)),
             (r#"{"interval":0.1}"#, seconds(1), seconds(600)),
             (
+                r#"{"interval":-1,"expires_in":-1e308}"#,
+                seconds(5),
+                seconds(600),
+            ),
+            (
+                r#"{"interval":"NaN","expires_in":"inf"}"#,
+                seconds(5),
+                seconds(600),
+            ),
+            (
+                r#"{"interval":18446744073709551615,"expires_in":1e308}"#,
+                seconds(300),
+                seconds(3600),
+            ),
+            (
                 r#"{"interval":1e9,"expires_in":1e12}"#,
                 seconds(300),
                 seconds(3600),
@@ -328,6 +343,29 @@ mod tests {
         });
         let older = started(&older).unwrap().verification_uri;
         assert_eq!(older.as_str(), "https://as.example/activate");
+        for (page, rule) in [
+            ("javascript:alert(1)", "neither https nor http"),
+            ("file:///etc/passwd", "neither https nor http"),
+            ("http://as.example/device", "neither https nor http"),
+            ("https://u:p@as.example/", "a user name or password"),
+            (
+                "https://as.example\\@evil.example/",
+                "a character that no URL may have",
+            ),
+            (
+                "https://as.example/\u{202e}",
+                "a character that no URL may have",
+            ),
+            ("https:as.example/device", "not an absolute URL"),
+        ] {
+            let error = started(&serde_json::json!({ "verification_uri": page }));
+            let told = error.err().unwrap().to_string();
+            assert!(
+                told.contains("its `verification_uri` may not be opened: it "),
+                "{told}"
+            );
+            assert!(told.contains(rule), "{page}: {told}");
+        }
         for member in ["device_code", "user_code", "verification_uri"] {
             let error = started(&serde_json::json!({ member: null })).err().unwrap();
             assert!(error.to_string().contains(member), "{error}");
