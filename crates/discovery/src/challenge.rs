@@ -219,10 +219,17 @@ impl Challenges {
     }
 
     /// The same challenges, shown as `strike` leaves their words: it is called once, with every
-    /// word on a line of its own. What they say to a program does not change.
+    /// word on a line of its own, without what nobody would see. What they say to a program does
+    /// not change.
     #[must_use]
     pub fn shown_through(self, strike: impl FnOnce(&str) -> String) -> Self {
-        let words: Vec<_> = self.iter().flat_map(Challenge::words).collect();
+        // What is taken out after striking would put a secret together again.
+        let visible = |word: &str| word.chars().filter(|c| is_printable(*c)).collect();
+        let words: Vec<String> = self
+            .iter()
+            .flat_map(Challenge::words)
+            .map(visible)
+            .collect();
         let struck = strike(&words.join("\n"));
         // Not one by one any more: whatever was struck, it is not known where.
         let shown = if struck.split('\n').count() == words.len().max(1) {

@@ -4,7 +4,7 @@ use doorkey_discovery::{Challenges, Scopes};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue};
 
-use crate::shown::{SECRET, assert_hidden, assert_without};
+use crate::shown::{SECRET, assert_hidden, assert_printable, assert_without};
 
 /// Challenges are bounded, hold nothing that a field may not, read back as they were read, and show no secret.
 pub fn challenges(data: &[u8]) {
@@ -55,6 +55,7 @@ fn reads_back(challenges: &Challenges) {
 }
 
 fn shows_no_secret(challenges: &Challenges) {
+    assert_printable(&challenges.shown());
     let struck = challenges
         .clone()
         .shown_through(|text| text.replace(SECRET, "…"));

@@ -54,6 +54,18 @@ fn debug_shows_the_names_of_one_challenge_and_what_may_be_shown_of_all_err_11() 
 }
 
 #[test]
+fn a_secret_is_struck_though_something_invisible_stands_within_it_err_11() {
+    let said = "Bearer realm=\"se\u{200b}cret\", error_description=\"a sec\u{2060}ret\tb\"";
+    let struck = parse(said).shown_through(|text| text.replace("secret", "…"));
+    let shown = r#"Bearer realm="…", error_description="a …b""#;
+    assert_eq!(struck.shown(), shown);
+    assert_eq!(
+        struck.iter().next().unwrap().realm(),
+        Some("se\u{200b}cret")
+    );
+}
+
+#[test]
 fn what_is_said_stays_and_what_is_shown_lost_the_secrets_www_08_sec_13_err_11() {
     const SAID: &str = r#"Bearer scope="acme:read", resource_metadata="https://mcp.acme.example/m", error_description="no k\"ey by you", Basic a2V5"#;
     let challenges = parse(SAID).shown_through(|text| {
