@@ -1,19 +1,19 @@
 //! A name that is bound anew after the login: what was public then leads nowhere near now (SEC-05, SEC-07).
 
 use std::io;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use doorkey_http::{
-    AddressPolicy, AddressRefused, Body, Error as HttpError, HttpClient, HttpProfile, Leg, Origin,
-    Resolver, RootCertificate, Roots,
+    AddressClass, AddressPolicy, AddressRefused, Body, Error as HttpError, HttpClient, HttpProfile,
+    Leg, Origin, Resolver, RootCertificate, Roots,
 };
 use doorkey_oauth::{
     AuthorizationConfig, AuthorizationLayer, BoxFuture, Challenges, Error, Flow, LoginReport,
     NextStep, TokenSource,
 };
-use doorkey_store::Store;
+use doorkey_store::{Grant, Store};
 use doorkey_testkit::{
     AuthorizationServer, CertificateAuthority, DeviceGrant, Document, Fault, FaultRule,
     Leg as Seen, Listen, McpServer, Recorder,
@@ -25,14 +25,14 @@ use url::Url;
 
 use crate::referee::{Person, Shifted};
 
-/// The addresses of the MCP server's name, which a test changes.
+/// The MCP server's name, as it is bound now: to this machine.
 #[derive(Debug)]
-struct Names(Mutex<Vec<IpAddr>>);
+struct Names;
 
 impl Resolver for Names {
     fn lookup<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
         let found = match host {
-            "mcp.test" => Ok(self.0.lock().unwrap().clone()),
+            "mcp.test" => Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]),
             _ => Err(io::Error::other("no such name")),
         };
         Box::pin(async move { found })
@@ -45,7 +45,6 @@ struct World {
     recorder: Recorder,
     auth: AuthorizationServer,
     mcp: McpServer,
-    names: Arc<Names>,
     store: Store,
     clock: Arc<Shifted>,
 }
@@ -73,16 +72,9 @@ impl World {
             recorder,
             auth,
             mcp,
-            // The first one answers. As it is not the only one, the name counts as public.
-            names: Arc::new(Names(Mutex::new(vec![LOOPBACK, ELSEWHERE]))),
             store: Store::memory(),
             clock: Arc::default(),
         }
-    }
-
-    /// Somebody changes what the name means.
-    fn rebind(&self) {
-        *self.names.0.lock().unwrap() = vec![LOOPBACK];
     }
 
     fn server(&self) -> Url {
@@ -94,13 +86,7 @@ impl World {
         let roots = RootCertificate::from_pem_bundle(self.ca.pem().as_bytes());
         profile.roots = Roots::Only(roots.unwrap());
         profile.addresses = AddressPolicy::allowing(allow);
-        HttpClient::with_resolver(&profile, self.names.clone()).unwrap()
-    }
-
-    /// A process whose user allows the authorization server, which the public MCP server may not name.
-    fn allowing(&self) -> Process {
-        let auth: Url = self.auth.issuer().parse().unwrap();
-        self.process(self.http([Origin::from(&auth)]), Flow::AuthorizationCode)
+        HttpClient::with_resolver(&profile, Arc::new(Names)).unwrap()
     }
 
     fn plain(&self) -> Process {
@@ -116,15 +102,45 @@ impl World {
         Process { http, tokens }
     }
 
-    /// Signs in while the name is public, then binds it anew.
+    /// The grant of a login that took place while the name meant a server on the internet; by now it means this machine.
     async fn signed_in_and_rebound() -> Self {
         let world = Self::new().await;
-        let first = world.allowing();
-        first.login().await.unwrap();
-        assert_eq!(world.class().await.as_deref(), Some("public"));
-        world.rebind();
+        world.plain().login().await.unwrap();
+        assert_eq!(
+            world.class().await.as_deref(),
+            Some("loopback"),
+            "what it had is kept"
+        );
+        world
+            .change(|grant| grant.resource_class = Some("public".to_owned()))
+            .await;
         world.recorder.clear();
         world
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut Grant)) {
+        let key = AuthorizationConfig::new(self.server()).grant_key();
+        let mut stored = self.store.grant(&key).await.unwrap().unwrap();
+        change(&mut stored.value);
+        let saved = self
+            .store
+            .save_grant(&key, &stored.value, Some(stored.generation));
+        saved.await.unwrap();
+    }
+
+    /// A login that a challenge leads to, of a public server that the user allows to be here, as the authorization server.
+    async fn challenged(&self, flow: Flow, person: Arc<Person>) -> Result<(), Error> {
+        let auth: Url = self.auth.issuer().parse().unwrap();
+        let http = self.http([Origin::from(&auth), Origin::from(&self.server())]);
+        http.pin_resource_class(Some(AddressClass::Public));
+        let mut config = AuthorizationConfig::new(self.server());
+        config.flow = flow;
+        let tokens = TokenSource::builder(config, http, self.store.clone())
+            .clock(self.clock.clone())
+            .interaction(person)
+            .build();
+        let outcome = tokens.rejected(None, &Challenges::parse(["Bearer"])).await;
+        outcome.map(drop)
     }
 
     async fn class(&self) -> Option<String> {
@@ -257,13 +273,7 @@ async fn a_login_that_a_challenge_leads_to_keeps_what_the_last_one_fixed_sec_05(
         .interaction(person.clone())
         .build();
     // Nothing but a login can help.
-    let key = AuthorizationConfig::new(world.server()).grant_key();
-    let mut stored = world.store.grant(&key).await.unwrap().unwrap();
-    stored.value.refresh_token = None;
-    let saved = world
-        .store
-        .save_grant(&key, &stored.value, Some(stored.generation));
-    saved.await.unwrap();
+    world.change(|grant| grant.refresh_token = None).await;
     world.expire();
     let challenges = Challenges::parse(["Bearer error=\"invalid_token\""]);
     let error = tokens.rejected(None, &challenges).await.unwrap_err();
@@ -311,20 +321,13 @@ async fn of_a_login_in_two_processes_the_first_fixes_the_class_and_the_second_sa
 #[tokio::test]
 async fn a_grant_of_an_older_version_learns_the_class_with_its_next_refresh_sec_05() {
     let world = World::signed_in_and_rebound().await;
-    let key = AuthorizationConfig::new(world.server()).grant_key();
-    let mut stored = world.store.grant(&key).await.unwrap().unwrap();
     for older in [None, Some("of a later version".to_owned())] {
-        stored.value.resource_class = older;
-        let saved = world
-            .store
-            .save_grant(&key, &stored.value, Some(stored.generation));
-        saved.await.unwrap();
+        world.change(|grant| grant.resource_class = older).await;
         let process = world.plain();
         assert_eq!(process.call(&world).await.unwrap().status(), 200);
         world.expire();
         process.call(&world).await.unwrap();
         assert_eq!(world.class().await.as_deref(), Some("loopback"));
-        stored = world.store.grant(&key).await.unwrap().unwrap();
     }
 }
 
@@ -334,8 +337,8 @@ async fn a_public_server_has_no_browser_opened_on_this_machine_sec_07_dev_08() {
     let page = "http://127.0.0.1:9/authorize";
     let field = "authorization_endpoint";
     world.auth.set_field(Document::Metadata, field, json!(page));
-    let process = world.allowing();
-    let error = process.login().await.unwrap_err();
+    let challenged = world.challenged(Flow::AuthorizationCode, Person::at(3118));
+    let error = challenged.await.unwrap_err();
     let (_, text) = refused(&error);
     assert!(
         matches!(error, Error::PageRefused { member, .. } if member == field),
@@ -350,12 +353,6 @@ async fn a_public_server_has_no_browser_opened_on_this_machine_sec_07_dev_08() {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert_eq!(world.recorder.count(Seen::Authorization), 0);
-    let error = process
-        .tokens
-        .start_login(&Challenges::default(), None)
-        .await
-        .unwrap_err();
-    assert!(matches!(error, Error::PageRefused { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -369,14 +366,11 @@ async fn a_page_for_codes_is_judged_as_well_and_done_without_where_it_can_be_dev
         FaultRule::on(Seen::DeviceAuthorization).respond(Fault::json(200, &body))
     };
     let public = "https://203.0.114.9/device";
-    let auth: Url = world.auth.issuer().parse().unwrap();
-    let http = world.http([Origin::from(&auth)]);
-    let process = world.process(http, Flow::Device);
     world
         .auth
         .fault(answer("http://127.0.0.1:9/device", public));
     let (person, mut prompts) = Person::with_codes(3118);
-    let error = process.login_with(person).await.unwrap_err();
+    let error = world.challenged(Flow::Device, person).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -394,16 +388,14 @@ async fn a_page_for_codes_is_judged_as_well_and_done_without_where_it_can_be_dev
         .auth
         .fault(answer(public, "http://127.0.0.1:9/device"));
     let (person, mut prompts) = Person::with_codes(3118);
-    let (tokens, nothing) = (process.tokens.clone(), Challenges::default());
-    let login = tokio::spawn(async move { tokens.login(&nothing, person).await });
-    let shown = prompts.recv().await.unwrap();
+    let login = world.challenged(Flow::Device, person);
+    let shown = tokio::select! {
+        shown = prompts.recv() => shown.unwrap(),
+        outcome = login => panic!("{outcome:?}"),
+    };
     assert_eq!(shown.verification_uri.as_str(), public);
     assert_eq!(shown.verification_uri_complete, None);
-    login.abort();
 }
 
-const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-/// Public, and never connected to: the other address comes first.
-const ELSEWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 114, 9));
 /// Longer than a token lives.
 const HOUR: Duration = Duration::from_secs(3600 + 60);
