@@ -209,7 +209,20 @@ impl Quoting {
 
     pub(crate) fn quote(&self, words: &[u8]) -> String {
         let start = &words[..words.len().min(self.limit)];
-        self.sent.strike(&String::from_utf8_lossy(start))
+        // What nobody would see goes first: taken out later, it would leave a secret whole.
+        let visible = harmless(&String::from_utf8_lossy(start));
+        self.sent.strike(&visible)
+    }
+
+    /// A text of which a program may still make something: only a secret in it, however hidden, changes it.
+    fn data(&self, text: &str) -> String {
+        let visible = harmless(text);
+        let struck = self.sent.strike(&visible);
+        if struck == visible {
+            self.sent.strike(text)
+        } else {
+            struck
+        }
     }
 
     /// The error with its texts whole but for the secrets of the request, and its message without what a terminal would
@@ -217,17 +230,17 @@ impl Quoting {
     pub(crate) fn error(&self, mut error: JsonRpcError) -> JsonRpcError {
         let data = error.error.data.take();
         error.error.data = data.map(|data| self.value(data));
-        error.error.message = harmless(&self.sent.strike(&error.error.message)).into();
+        error.error.message = self.sent.strike(&harmless(&error.error.message)).into();
         error
     }
 
     fn value(&self, value: Value) -> Value {
         match value {
-            Value::String(text) => Value::String(self.sent.strike(&text)),
+            Value::String(text) => Value::String(self.data(&text)),
             Value::Array(items) => items.into_iter().map(|item| self.value(item)).collect(),
             Value::Object(members) => members
                 .into_iter()
-                .map(|(name, member)| (self.sent.strike(&name), self.value(member)))
+                .map(|(name, member)| (self.data(&name), self.value(member)))
                 .collect(),
             plain => plain,
         }

@@ -308,4 +308,30 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_secret_that_is_hidden_between_what_nobody_sees_is_struck_as_well() {
+        const TOKEN: &str = "at-0123456789-abcdefghij";
+        let quoting = Quoting::without(TOKEN);
+        for hidden in ["\u{200b}", "\u{1b}[31m", "\u{202e}", "\u{1b}]0;t\u{7}"] {
+            let halves = TOKEN.split_at(12);
+            let text = format!("who is {}{hidden}{}?", halves.0, halves.1);
+            assert_eq!(quoting.quote(text.as_bytes()), "who is …?");
+            let said = serde_json::json!({
+                "jsonrpc": "2.0", "id": 1,
+                "error": { "code": 1, "message": text, "data": { text.clone(): [text] } },
+            });
+            let error = quoting.error(serde_json::from_value(said).unwrap()).error;
+            assert_eq!(error.message, "who is …?");
+            let data = serde_json::json!({ "who is …?": ["who is …?"] });
+            assert_eq!(error.data, Some(data));
+        }
+        // What hides nothing stays in the data as it was sent.
+        let said = serde_json::json!({
+            "jsonrpc": "2.0", "id": 1,
+            "error": { "code": 1, "message": "m", "data": "a\u{200b}b" },
+        });
+        let error = quoting.error(serde_json::from_value(said).unwrap()).error;
+        assert_eq!(error.data, Some("a\u{200b}b".into()));
+    }
 }
