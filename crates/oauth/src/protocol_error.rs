@@ -19,12 +19,18 @@ pub struct ProtocolError {
 }
 
 impl ProtocolError {
-    /// Cleans and bounds the three members.
+    /// Cleans and bounds the three members. A code that only becomes one that the protocol knows by what
+    /// is taken out is `unspecified`: nothing that hides in a text decides about a grant.
     #[must_use]
     pub fn new(code: &str, description: Option<&str>, uri: Option<&str>) -> Self {
         let member = |text: &str, limit| Some(clean_text(text, limit)).filter(|t| !t.is_empty());
+        let shown = clean_text(code, CODE_LIMIT);
+        let is_disguised = shown != code.trim() && CODES.contains(&shown.as_str());
         Self {
-            code: clean_text(code, CODE_LIMIT),
+            code: match is_disguised {
+                true => String::from("unspecified"),
+                false => shown,
+            },
             description: description.and_then(|text| member(text, TEXT_LIMIT)),
             uri: uri
                 .filter(|text| url_of_server(text).is_ok())
@@ -166,6 +172,23 @@ mod tests {
         ] {
             assert_eq!(uri(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_code_in_disguise_is_none_of_the_protocol_sec_13() {
+        let code = |code| ProtocolError::new(code, None, None).code;
+        assert_eq!(code("invalid_grant"), "invalid_grant");
+        // Some servers end it with a line break.
+        assert_eq!(code(" invalid_grant\n"), "invalid_grant");
+        for disguised in [
+            "invalid_\u{200b}grant",
+            "\u{feff}invalid_grant",
+            "invalid_\u{1b}[31mgrant",
+            "\u{202e}access_denied",
+        ] {
+            assert_eq!(code(disguised), "unspecified", "{disguised:?}");
+        }
+        assert_eq!(code("vendor_\u{200b}code"), "vendor_code");
     }
 
     #[test]

@@ -171,8 +171,19 @@ fn redirect_uris(object: &Map<String, Value>, request: &RegistrationRequest<'_>)
 /// Where the registration is managed (RFC 7592 §3). It is no reason to refuse a client that it cannot be used.
 fn management(answer: &Answer, object: &Map<String, Value>) -> Option<String> {
     let uri = text(object, "registration_client_uri")?;
+    // The token that manages the client goes to whom it came from and to nobody else.
+    let is_own = |url: &Url| {
+        Url::parse(answer.url.as_str()).is_ok_and(|asked| asked.origin() == url.origin())
+    };
     match endpoint_of_server(&uri) {
-        Ok(_) => Some(uri),
+        Ok(url) if is_own(&url) => Some(uri),
+        Ok(url) => {
+            tracing::warn!(
+                url = %answer.url, place = %RedactedUrl::of_target(&url),
+                "the `registration_client_uri` of the answer is on another origin; the client cannot be managed"
+            );
+            None
+        }
         Err(rule) => {
             tracing::warn!(
                 url = %answer.url, %rule,

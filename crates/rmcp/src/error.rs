@@ -9,7 +9,7 @@ use rmcp::{
     transport::{DynamicTransportError, streamable_http_client::StreamableHttpError},
 };
 
-use crate::{AnswerError, Exchange, Wire, connection::Watch, refusal::Cause};
+use crate::{AnswerError, Exchange, Wire, connection::Watch, refusal::Cause, sse::is_oversize};
 
 /// The authorization error behind `error`, however deep rmcp wrapped it.
 ///
@@ -236,9 +236,9 @@ impl TransportError {
         }
         match &self.answer {
             StreamableHttpError::Client(error) => error.is_transient(),
+            StreamableHttpError::Sse(error) => !is_oversize(error),
             StreamableHttpError::HttpStatus(_)
             | StreamableHttpError::Io(_)
-            | StreamableHttpError::Sse(_)
             | StreamableHttpError::UnexpectedEndOfStream
             | StreamableHttpError::SessionExpired
             | StreamableHttpError::SessionRecoveryTimeout

@@ -117,7 +117,8 @@ fn lines(chunk: Result<Bytes, StreamFault>) -> Vec<Result<Bytes, StreamFault>> {
     lines
 }
 
-fn is_oversize(error: &SseError) -> bool {
+/// Whether an event passed the limit: the same request will have the same answer.
+pub(crate) fn is_oversize(error: &SseError) -> bool {
     matches!(error, SseError::Body(cause)
         if matches!(cause.downcast_ref(), Some(StreamFault::EventTooLarge { .. })))
 }

@@ -316,6 +316,8 @@ fn addresses_that_may_not_be_used_are_not_kept_reg_24() {
         "https://u:p@as.example/1",
         "https://as.example/1#x",
         "https://as.example\\@evil.example/",
+        "https://evil.example/register/1",
+        "https://as.example:8443/register/1",
         "/register/1",
     ] {
         let registration = read(json!({"client_id": "c", "registration_client_uri": uri}));

@@ -197,12 +197,24 @@ async fn poll(
         let form = Form::device_code(&started.device_code).resource(settled.resource.as_deref());
         match exchange(settled.token_endpoint(parts, client), form).await {
             Ok(exchanged) => return Ok(exchanged),
-            Err(error) => interval = next(error, interval, limit)?,
-        }
-        if Instant::now() >= end {
-            return Err(Error::LoginTimedOut { limit });
+            Err(error) => {
+                let is_over = Instant::now() >= end;
+                // A server that gave no answer is why nobody completed the login.
+                let trouble = Some(error.clone()).filter(is_trouble);
+                interval = next(error, interval, limit)?;
+                if is_over {
+                    return Err(trouble.unwrap_or(Error::LoginTimedOut { limit }));
+                }
+            }
         }
     }
+}
+
+/// Whether the server could not answer, which is not the person's doing.
+fn is_trouble(error: &Error) -> bool {
+    let is_about_pace =
+        matches!(error, Error::TokenEndpoint { error: said, .. } if said.is("slow_down"));
+    error.is_transient() && !is_about_pace
 }
 
 /// How long to wait for the next question, or why there is none.

@@ -159,6 +159,21 @@ async fn codes_that_expire_end_the_wait_dev_07_err_13() {
 }
 
 #[tokio::test]
+async fn a_server_that_answers_no_poll_is_told_of_and_not_the_person_dev_07_err_10() {
+    let rules = DeviceGrant::new()
+        .interval(Duration::from_secs(1))
+        .expires_in(Duration::from_secs(2));
+    let auth = AuthorizationServer::builder().device_grant(rules);
+    let referee = Referee::with(auth, McpServer::builder()).await;
+    let rule = FaultRule::on(Leg::Token).respond(Fault::status(503));
+    referee.auth.fault(rule);
+    let tokens = referee.source(by_device(&referee));
+    let error = login(&referee, &tokens, &Person::at(1)).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    assert!(error.to_string().contains("503"), "{error}");
+}
+
+#[tokio::test]
 async fn a_login_nobody_waits_for_stops_polling() {
     let referee = Referee::with(auth(), McpServer::builder()).await;
     let tokens = referee.source(by_device(&referee));

@@ -75,6 +75,21 @@ async fn an_oversized_event_fails_its_request_and_is_not_fetched_again() {
 }
 
 #[tokio::test]
+async fn an_oversized_event_at_the_start_is_not_worth_another_try_err_09() {
+    let script = Script::new(|_, _| chunked_events(vec![format!("data: {}\n\n", "x".repeat(200))]));
+    let limits = crate::Limits {
+        sse_event: 100,
+        ..crate::Limits::default()
+    };
+    let client = script.client(ClientOptions::default().with_limits(limits));
+    let options = remembering(Wire::Stateful, None).with_protocol(Protocol::V2025_11_25);
+    let error = connect(client, &server_url(), options, Handler)
+        .await
+        .unwrap_err();
+    assert!(!error.is_transient(), "{error:?}");
+}
+
+#[tokio::test]
 async fn an_oversized_body_is_refused() {
     let script = Script::new(|seen, before| match before {
         0 => stateless(seen),
