@@ -18,6 +18,7 @@ mod message;
 mod names;
 mod page;
 mod planted;
+mod program;
 mod secrets;
 mod stage;
 mod visitor;

@@ -218,7 +218,7 @@ pub(super) struct Trap {
 }
 
 impl Trap {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await;
         let listener = listener.expect("a free port");
         let address = listener.local_addr().expect("an address");

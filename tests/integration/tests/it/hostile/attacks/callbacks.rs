@@ -101,7 +101,7 @@ pub(super) fn cases() -> Vec<Case> {
             get(at, &format!("{}&{error}", without(at, "code")))
         }),
         ends("an error that writes to the terminal", |at| {
-            let error = "error=server_error&error_description=%1b%5b31m%0a%0a%e2%80%aeowned";
+            let error = "error=invalid_request&error_description=%1b%5b31m%0a%0a%e2%80%aeowned";
             get(at, &format!("{}&{error}", without(at, "code")))
         }),
         ends("an error without an end", |at| {

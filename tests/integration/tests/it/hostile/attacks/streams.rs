@@ -19,7 +19,9 @@ pub(super) fn cases() -> Vec<Case> {
     cases.retain(|case| {
         matches!(case.leg, Leg::ToolsList | Leg::Stream) || TELLING.contains(&case.name.as_str())
     });
-    let is_over = |case: &Case| OVER.contains(&case.name.as_str()) && case.leg != Leg::Stream;
+    let is_over = |case: &Case| {
+        OVER.contains(&case.name.as_str()) && matches!(case.leg, Leg::ToolsList | Leg::ToolsCall)
+    };
     let cases = cases.into_iter();
     cases
         .map(|case| {
