@@ -50,7 +50,8 @@ impl Host {
     ) -> Result<LoginOutcome, Error> {
         let target = target.into();
         let session = self.session_to_sign_in(target)?;
-        let Some(challenges) = self.challenged(&session, progress).await? else {
+        let asking = self.challenged(&session, progress);
+        let Some(challenges) = session.tokens.asked_by_a_person(asking).await? else {
             return Ok(LoginOutcome::NotRequired);
         };
         let report = session.tokens.login(&challenges, interaction).await;
@@ -70,7 +71,8 @@ impl Host {
         progress: &dyn Progress,
     ) -> Result<Option<StartedLogin>, Error> {
         let session = self.session_to_sign_in(target.into())?;
-        let Some(challenges) = self.challenged(&session, progress).await? else {
+        let asking = self.challenged(&session, progress);
+        let Some(challenges) = session.tokens.asked_by_a_person(asking).await? else {
             return Ok(None);
         };
         let way_back = way_back(&session.server.oauth);

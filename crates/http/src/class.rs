@@ -21,6 +21,10 @@ struct State {
     /// The nearest class that a verified connection had.
     nearest: Option<AddressClass>,
     /// The least near class of the pin and of the verified connections since.
+    #[cfg_attr(
+        not(any(test, feature = "client")),
+        expect(dead_code, reason = "only connections of our own are judged")
+    )]
     strict: Option<AddressClass>,
 }
 

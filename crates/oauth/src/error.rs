@@ -210,15 +210,19 @@ pub enum Error {
     },
     /// A page that the authorization server names is not shown to anybody: a server may not have a browser opened
     /// where it could not have a request sent (SEC-03, SEC-07).
-    #[error("the page that {issuer} names as `{member}` is not opened")]
+    #[error("the page {page} that {issuer} names as `{member}` is not opened")]
     PageRefused {
         /// The authorization server.
         issuer: Issuer,
         /// The member of its metadata or answer that names the page.
         member: &'static str,
-        /// The rule that it breaks, and the setting that allows it.
+        /// The page.
+        page: RedactedUrl,
+        /// The rule that it breaks, and the setting that allows it: an
+        /// [`AddressRefused`](doorkey_http::AddressRefused) or an
+        /// [`EndpointError`](doorkey_http::EndpointError).
         #[source]
-        source: Shared<doorkey_http::Error>,
+        source: Shared<dyn std::error::Error + Send + Sync>,
     },
     /// The scopes that servers and configuration ask for do not fit into one request.
     #[error(

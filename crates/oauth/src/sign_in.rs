@@ -255,10 +255,18 @@ async fn judge_page(
     (member, page): (&'static str, &Url),
 ) -> Result<(), Error> {
     let judged = parts.http.judge(leg, page).await;
-    judged.map_err(|cause| Error::PageRefused {
+    let source = match judged {
+        Ok(()) => return Ok(()),
+        Err(doorkey_http::Error::AddressRefused { source, .. }) => Shared::of(source),
+        Err(doorkey_http::Error::Endpoint { source, .. }) => Shared::of(source),
+        // Nothing was judged.
+        Err(other) => return Err(other.into()),
+    };
+    Err(Error::PageRefused {
         issuer: issuer.clone(),
         member,
-        source: Shared::new(cause),
+        page: page.into(),
+        source,
     })
 }
 

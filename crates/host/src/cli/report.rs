@@ -166,6 +166,10 @@ fn word(step: &NextStep, target: Target<'_>) -> Option<String> {
             "if that is the right one, write issuer = {:?} in [mcp_servers.{name}.oauth]",
             clean(discovered.as_str())
         ),
+        NextStep::CheckAddress => format!(
+            "see whether the network has changed or a VPN is on or off, and try again; only if the \
+             server is meant to be there: {login}"
+        ),
         NextStep::CheckClock => "set the clock of this machine, then try again".to_owned(),
         NextStep::CheckAssertion => {
             format!("see to what [mcp_servers.{name}.oauth] names as its source, then try again")

@@ -11,6 +11,9 @@ use crate::config::{AssertionPlace, FlowSettings, IdentitySettings, ServerConfig
 /// Origins that the configuration names as an authorization server or an identity provider are the
 /// user's own word, like those of `allow_origins`. What an administrator says of the identity provider,
 /// and a user of a workload's identity, is their own word too (EMA-11, WIF-06).
+///
+/// The MCP server's own origin is among them only where `allow_origins` lists it: it may have any address, and
+/// the list would keep it from being held to what it was at login (SEC-05).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct AddressesInForce {
@@ -31,6 +34,7 @@ impl AddressesInForce {
         for allowed in tables.all(|table| &table.allow_origins) {
             found.allow(allowed.value, allowed.set_by);
         }
+        let listed = found.origins.len();
         let oauth = &server.oauth;
         let table = format!("mcp_servers.{}", server.name);
         let within = |name: &str| SetBy::Table(format!("{table}.{name}"));
@@ -64,6 +68,10 @@ impl AddressesInForce {
             | FlowSettings::Device
             | FlowSettings::ClientCredentials => {}
         }
+        let own = Origin::from(&server.url);
+        let derived = found.origins.split_off(listed);
+        let others = derived.into_iter().filter(|origin| origin.value != own);
+        found.origins.extend(others);
         for (source, place) in sources {
             if let AssertionPlace::Url { url, .. } = &source.place {
                 let origin = Setting::new(Origin::from(url), within(place));

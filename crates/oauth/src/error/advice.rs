@@ -13,7 +13,7 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Http(cause) | Self::PageRefused { source: cause, .. } => cause.is_transient(),
+            Self::Http(cause) => cause.is_transient(),
             Self::RefreshFailed(_)
             | Self::DiscoveryTimedOut { .. }
             | Self::TooManyAttempts { .. }
@@ -60,7 +60,7 @@ impl Error {
                 reason: LoginReason::ClientRefused(_),
                 ..
             } => Some(NextStep::CheckClient),
-            _ if self.is_closer_than_at_login() => Some(NextStep::Login),
+            _ if self.is_closer_than_at_login() => Some(NextStep::CheckAddress),
             Self::LoginRequired { .. } | Self::LoginTimedOut { .. } | Self::LoginAbandoned => {
                 Some(NextStep::Login)
             }
@@ -107,13 +107,9 @@ impl Error {
         }
     }
 
-    /// Whether the MCP server is refused because it has moved closer since the login: a person who meant that signs in
-    /// again (SEC-05).
+    /// Whether the MCP server is refused because it has moved closer since the login (SEC-05).
     fn is_closer_than_at_login(&self) -> bool {
-        let refused = match self.http() {
-            Some(doorkey_http::Error::AddressRefused { source, .. }) => Some(source),
-            _ => None,
-        };
+        let refused = self.http().and_then(doorkey_http::Error::refused_address);
         matches!(refused, Some(AddressRefused::CameCloser { .. }))
     }
 
@@ -122,7 +118,7 @@ impl Error {
     #[must_use]
     pub fn http(&self) -> Option<&doorkey_http::Error> {
         match self {
-            Self::Http(cause) | Self::PageRefused { source: cause, .. } => Some(cause),
+            Self::Http(cause) => Some(cause),
             Self::RefreshFailed(cause) => cause.http(),
             Self::LoginRequired { cause, .. } => cause.as_ref()?.http(),
             Self::Discovery(cause) => match &**cause {

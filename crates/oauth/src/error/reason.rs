@@ -134,6 +134,9 @@ pub enum NextStep {
         /// The authorization server that the MCP server names.
         discovered: doorkey_discovery::Issuer,
     },
+    /// See why the name of the MCP server leads nearer than at login: another network, a VPN on or off. Only if
+    /// it is meant to be there now, let a person sign in again, or allow the network or the origin.
+    CheckAddress,
     /// Set the clock of this machine.
     CheckClock,
     /// See to the source of the JWT that vouches for this program.

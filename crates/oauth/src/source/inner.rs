@@ -63,6 +63,8 @@ pub(super) struct Inner {
     pub(super) looked: Looked,
     /// Whose grant it is.
     pub(super) identities: Identities,
+    /// What the client is held to.
+    pub(super) pin: class::Pin,
     current: ArcSwapOption<Held>,
     /// How often the current grant was forgotten. Locked by all who change it, not by who reads it.
     epoch: Mutex<Epoch>,
@@ -94,6 +96,7 @@ impl Inner {
             saving: Arc::default(),
             looked: Looked::default(),
             identities: Identities::default(),
+            pin: class::Pin::default(),
             current: ArcSwapOption::empty(),
             epoch: Mutex::new(Epoch(0)),
             problem: Mutex::new(None),
@@ -206,6 +209,7 @@ impl Inner {
         epoch.0 += 1;
         self.current.store(None);
         self.identities.end();
+        class::forget(self);
     }
 
     /// The time between two forgettings that it is now.

@@ -95,15 +95,20 @@ async fn run(
     }
     started::note_start(inner).await?;
     wish.previous = turn.found.as_ref().map(previous);
-    if is_anew {
-        class::forget(inner);
-    }
-    let outcome = signed_in(inner, &wish, gone.as_mut()).await;
-    if let (Err(_), Some(found)) = (&outcome, &turn.found) {
-        // The grant that was there stays, and so does what its login fixed.
+    let anew = is_anew.then(|| class::Anew::begin(inner));
+    if let (None, Some(found)) = (&anew, &turn.found) {
         class::pin(inner, &found.value);
     }
-    conclude::finish(inner, outcome?).await
+    match signed_in(inner, &wish, gone.as_mut()).await {
+        // What it found is in force before this is over.
+        Ok(signed) => conclude::finish(inner, signed).await,
+        Err(error) => {
+            if let Some(anew) = anew {
+                anew.restore().await;
+            }
+            Err(error)
+        }
+    }
 }
 
 /// The login itself, twice at most: a registration that turned out to be gone is replaced.

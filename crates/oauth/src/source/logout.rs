@@ -62,9 +62,15 @@ async fn run(inner: &Inner, options: LogoutOptions) -> LogoutReport {
     drop(guard);
     let registration = match &grant {
         _ if !options.forget_client => StepOutcome::NotRequested,
-        Some(grant) => forget_client(inner, grant).await,
+        Some(grant) => {
+            class::pin(inner, grant);
+            forget_client(inner, grant).await
+        }
         None => StepOutcome::NothingToDo,
     };
+    if inner.current().is_none() {
+        class::forget(inner);
+    }
     LogoutReport {
         revoked_refresh,
         revoked_access,

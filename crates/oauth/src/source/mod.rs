@@ -177,6 +177,22 @@ impl TokenSource {
         login::anew(inner, challenges, interaction).await
     }
 
+    /// Waits for `asking`, requests over the client of this source with which a login by a person begins, such as
+    /// one that finds out whether the server wants a login. Meanwhile the client is not held to the
+    /// class of addresses that the MCP server had at the last login (SEC-05): a person who signs in
+    /// may mean a server that has moved. [`login`](Self::login) does the same for itself.
+    pub async fn asked_by_a_person<T>(&self, asking: impl Future<Output = T> + Send) -> T {
+        match &self.0 {
+            Kind::Fixed(_) => asking.await,
+            Kind::Granted(inner) => {
+                let anew = class::Anew::begin(inner);
+                let answer = asking.await;
+                anew.restore().await;
+                answer
+            }
+        }
+    }
+
     /// Starts a login that is finished elsewhere: everything up to the page to open. What its answer is
     /// judged by is kept in the store, so that this process may end; [`finish_login`](Self::finish_login)
     /// completes it within ten minutes, in any process with the same store. A login that was started

@@ -289,7 +289,7 @@ async fn complete(
     end_backoff(inner);
     let renewed = |grant: &Grant| {
         let mut grant = refreshed(grant, exchanged);
-        class::note(inner, &mut grant);
+        class::note_renewed(inner, &mut grant);
         if spent.is_none() {
             // Nothing was written before it was sent.
             pace::note(inner, &mut grant);

@@ -51,7 +51,7 @@ async fn started_for(
     let stored = inner.store.known_grant(&inner.key).await?;
     note_start(inner).await?;
     wish.previous = stored.as_ref().map(login::previous);
-    class::forget(inner);
+    let anew = class::Anew::begin(inner);
     let first = started::start(inner.parts(), &wish, redirect_uri.clone()).await;
     let started = match first {
         Err(failed) if login::another_client_may_do(inner, &failed).await => {
@@ -60,9 +60,7 @@ async fn started_for(
         outcome => outcome,
     };
     // Until somebody finishes it, the grant that is there counts.
-    if let Some(stored) = &stored {
-        class::pin(inner, &stored.value);
-    }
+    anew.restore().await;
     let Started {
         pending,
         url,
@@ -206,14 +204,11 @@ async fn exchanged(
     code: &SecretString,
 ) -> Result<LoginReport, Error> {
     let draft = pending.grant.clone();
-    // What the first half found counts for the second.
-    class::pin(inner, &draft);
+    let anew = class::Anew::go_on(inner, &draft);
     match started::finish(inner.parts(), pending, code).await {
         Ok(signed) => conclude::finish(inner, signed).await,
         Err(error) => {
-            if let Some(held) = inner.current() {
-                class::pin(inner, &held.grant);
-            }
+            anew.restore().await;
             if is_invalid_client(&error) {
                 learned::forget(&inner.store, &draft.issuer).await;
             }

@@ -1,22 +1,23 @@
 //! A name that is bound anew after the login: what was public then leads nowhere near now (SEC-05, SEC-07).
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use doorkey_http::{
     AddressClass, AddressPolicy, AddressRefused, Body, Error as HttpError, HttpClient, HttpProfile,
-    Leg, Origin, Resolver, RootCertificate, Roots,
+    Leg, NoProxy, Origin, ProxyRules, Resolver, RootCertificate, Roots,
 };
 use doorkey_oauth::{
-    AuthorizationConfig, AuthorizationLayer, BoxFuture, Challenges, Error, Flow, LoginReport,
-    NextStep, TokenSource,
+    AuthorizationConfig, AuthorizationLayer, BoxFuture, Challenges, Channel, Error, Flow,
+    Interaction, InteractionError, InteractionRequest, LoginReport, LogoutOptions, NextStep,
+    TokenSource,
 };
-use doorkey_store::{Grant, Store};
+use doorkey_store::{Grant, Store, Stored};
 use doorkey_testkit::{
     AuthorizationServer, CertificateAuthority, DeviceGrant, Document, Fault, FaultRule,
-    Leg as Seen, Listen, McpServer, Recorder,
+    Leg as Seen, Listen, McpServer, Proxy, Recorder,
 };
 use http::{Request, Response};
 use serde_json::json;
@@ -25,14 +26,14 @@ use url::Url;
 
 use crate::referee::{Person, Shifted};
 
-/// The MCP server's name, as it is bound now: to this machine.
+/// The addresses of the MCP server's name, which a test changes.
 #[derive(Debug)]
-struct Names;
+struct Names(Mutex<Vec<IpAddr>>);
 
 impl Resolver for Names {
     fn lookup<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
         let found = match host {
-            "mcp.test" => Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]),
+            "mcp.test" => Ok(self.0.lock().unwrap().clone()),
             _ => Err(io::Error::other("no such name")),
         };
         Box::pin(async move { found })
@@ -45,6 +46,7 @@ struct World {
     recorder: Recorder,
     auth: AuthorizationServer,
     mcp: McpServer,
+    names: Arc<Names>,
     store: Store,
     clock: Arc<Shifted>,
 }
@@ -72,6 +74,7 @@ impl World {
             recorder,
             auth,
             mcp,
+            names: Arc::new(Names(Mutex::new(vec![LOOPBACK]))),
             store: Store::memory(),
             clock: Arc::default(),
         }
@@ -81,12 +84,37 @@ impl World {
         self.mcp.url().parse().unwrap()
     }
 
-    fn http(&self, allow: impl IntoIterator<Item = Origin>) -> HttpClient {
+    fn profile(&self, allow: impl IntoIterator<Item = Origin>) -> HttpProfile {
         let mut profile = HttpProfile::new(self.server());
         let roots = RootCertificate::from_pem_bundle(self.ca.pem().as_bytes());
         profile.roots = Roots::Only(roots.unwrap());
         profile.addresses = AddressPolicy::allowing(allow);
-        HttpClient::with_resolver(&profile, Arc::new(Names)).unwrap()
+        profile
+    }
+
+    fn http(&self, allow: impl IntoIterator<Item = Origin>) -> HttpClient {
+        HttpClient::with_resolver(&self.profile(allow), self.names.clone()).unwrap()
+    }
+
+    /// Where nothing shows that the MCP server is near, as behind a proxy, it counts as public.
+    fn http_through(&self, proxy: &Proxy, allow: impl IntoIterator<Item = Origin>) -> HttpClient {
+        let mut profile = self.profile(allow);
+        let proxy = Some(proxy.url().parse().unwrap());
+        profile.proxy = ProxyRules::new(proxy, None, NoProxy::default());
+        HttpClient::with_resolver(&profile, self.names.clone()).unwrap()
+    }
+
+    async fn proxy(&self) -> Proxy {
+        let port = self.server().port().unwrap();
+        let proxy = Proxy::builder().route(
+            format!("mcp.test:{port}"),
+            (std::net::Ipv4Addr::LOCALHOST, port).into(),
+        );
+        proxy.start().await.unwrap()
+    }
+
+    fn auth_origin(&self) -> Origin {
+        Origin::from(&self.auth.issuer().parse::<Url>().unwrap())
     }
 
     fn plain(&self) -> Process {
@@ -102,56 +130,37 @@ impl World {
         Process { http, tokens }
     }
 
-    /// The grant of a login that took place while the name meant a server on the internet; by now it means this machine.
+    /// After a login whose server was public then. No test can connect to one, so that the record is
+    /// made to say it, by which later processes go.
     async fn signed_in_and_rebound() -> Self {
         let world = Self::new().await;
         world.plain().login().await.unwrap();
-        assert_eq!(
-            world.class().await.as_deref(),
-            Some("loopback"),
-            "what it had is kept"
-        );
-        world
-            .change(|grant| grant.resource_class = Some("public".to_owned()))
-            .await;
+        world.set_class(Some("public")).await;
         world.recorder.clear();
         world
     }
 
-    async fn change(&self, change: impl FnOnce(&mut Grant)) {
+    async fn grant(&self) -> Stored<Grant> {
         let key = AuthorizationConfig::new(self.server()).grant_key();
-        let mut stored = self.store.grant(&key).await.unwrap().unwrap();
-        change(&mut stored.value);
+        self.store.grant(&key).await.unwrap().unwrap()
+    }
+
+    async fn save(&self, stored: &Stored<Grant>) {
+        let key = AuthorizationConfig::new(self.server()).grant_key();
         let saved = self
             .store
             .save_grant(&key, &stored.value, Some(stored.generation));
         saved.await.unwrap();
     }
 
-    /// A login that a challenge leads to, of a public server that the user allows to be here, as the authorization server.
-    async fn challenged(&self, flow: Flow, person: Arc<Person>) -> Result<(), Error> {
-        let auth: Url = self.auth.issuer().parse().unwrap();
-        let http = self.http([Origin::from(&auth), Origin::from(&self.server())]);
-        http.pin_resource_class(Some(AddressClass::Public));
-        let mut config = AuthorizationConfig::new(self.server());
-        config.flow = flow;
-        let tokens = TokenSource::builder(config, http, self.store.clone())
-            .clock(self.clock.clone())
-            .interaction(person)
-            .build();
-        let outcome = tokens.rejected(None, &Challenges::parse(["Bearer"])).await;
-        outcome.map(drop)
+    async fn set_class(&self, class: Option<&str>) {
+        let mut stored = self.grant().await;
+        stored.value.resource_class = class.map(str::to_owned);
+        self.save(&stored).await;
     }
 
     async fn class(&self) -> Option<String> {
-        let key = AuthorizationConfig::new(self.server()).grant_key();
-        self.store
-            .grant(&key)
-            .await
-            .unwrap()
-            .unwrap()
-            .value
-            .resource_class
+        self.grant().await.value.resource_class
     }
 
     fn expire(&self) {
@@ -198,11 +207,11 @@ fn refused(error: &Error) -> (AddressRefused, String) {
         text = format!("{text}: {error}");
         cause = error.source();
     }
-    let why = match error.http() {
-        Some(HttpError::AddressRefused { source, .. }) => Ok(source.clone()),
-        _ => Err(&text),
+    let why = match error {
+        Error::PageRefused { source, .. } => source.downcast_ref(),
+        _ => error.http().and_then(HttpError::refused_address),
     };
-    let why = why.unwrap();
+    let why = why.cloned().ok_or(&text).unwrap();
     (why, text)
 }
 
@@ -210,10 +219,16 @@ fn refused(error: &Error) -> (AddressRefused, String) {
 fn assert_came_closer(error: &Error) {
     let (why, text) = refused(error);
     assert!(matches!(why, AddressRefused::CameCloser { .. }), "{text}");
-    for word in ["mcp.test", "public at login", "`allow_origins`"] {
+    for word in [
+        "mcp.test",
+        "public at login",
+        "VPN",
+        "log in again",
+        "`allow_origins`",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
-    assert_eq!(error.next_step(), Some(NextStep::Login), "{text}");
+    assert_eq!(error.next_step(), Some(NextStep::CheckAddress), "{text}");
     assert!(!error.is_transient() && !error.needs_login(), "{text}");
 }
 
@@ -273,7 +288,9 @@ async fn a_login_that_a_challenge_leads_to_keeps_what_the_last_one_fixed_sec_05(
         .interaction(person.clone())
         .build();
     // Nothing but a login can help.
-    world.change(|grant| grant.refresh_token = None).await;
+    let mut stored = world.grant().await;
+    stored.value.refresh_token = None;
+    world.save(&stored).await;
     world.expire();
     let challenges = Challenges::parse(["Bearer error=\"invalid_token\""]);
     let error = tokens.rejected(None, &challenges).await.unwrap_err();
@@ -292,6 +309,8 @@ async fn a_login_that_fails_changes_nothing_about_it_sec_05() {
         .fault(FaultRule::on(Seen::Token).respond(Fault::status(500)));
     process.login().await.unwrap_err();
     assert_eq!(world.recorder.count(Seen::Token), 1, "it got that far");
+    // At once, although this process had not read the grant before.
+    assert_eq!(process.http.resource_class(), Some(AddressClass::Public));
     assert_came_closer(&process.call(&world).await.unwrap_err());
     assert_eq!(world.class().await.as_deref(), Some("public"));
 }
@@ -321,8 +340,8 @@ async fn of_a_login_in_two_processes_the_first_fixes_the_class_and_the_second_sa
 #[tokio::test]
 async fn a_grant_of_an_older_version_learns_the_class_with_its_next_refresh_sec_05() {
     let world = World::signed_in_and_rebound().await;
-    for older in [None, Some("of a later version".to_owned())] {
-        world.change(|grant| grant.resource_class = older).await;
+    for older in [None, Some("of a later version")] {
+        world.set_class(older).await;
         let process = world.plain();
         assert_eq!(process.call(&world).await.unwrap().status(), 200);
         world.expire();
@@ -332,14 +351,128 @@ async fn a_grant_of_an_older_version_learns_the_class_with_its_next_refresh_sec_
 }
 
 #[tokio::test]
+async fn a_grant_that_is_noticed_during_a_login_does_not_hold_the_login_back_sec_05() {
+    let world = World::signed_in_and_rebound().await;
+    let process = world.plain();
+    let person = Arc::new(Meanwhile {
+        person: Person::at(3118),
+        tokens: process.tokens.clone(),
+    });
+    let report = process.tokens.login(&Challenges::default(), person).await;
+    report.unwrap();
+    assert_eq!(world.class().await.as_deref(), Some("loopback"));
+    assert_eq!(process.call(&world).await.unwrap().status(), 200);
+}
+
+/// Somebody who is shown a page while something else uses the grant that is there.
+#[derive(Debug)]
+struct Meanwhile {
+    person: Arc<Person>,
+    tokens: TokenSource,
+}
+
+impl Interaction for Meanwhile {
+    fn open<'a>(
+        &'a self,
+        request: InteractionRequest,
+    ) -> BoxFuture<'a, Result<Box<dyn Channel>, InteractionError>> {
+        Box::pin(async move {
+            self.tokens.token().await.unwrap();
+            self.person.open(request).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_asks_first_is_not_held_to_the_last_login_and_others_are_again_after_it_sec_05()
+ {
+    let world = World::signed_in_and_rebound().await;
+    let process = world.plain();
+    assert_came_closer(&process.call(&world).await.unwrap_err());
+    let asked = async {
+        let request = Request::get(world.mcp.url()).body(Body::empty()).unwrap();
+        process.http.send(Leg::Resource, request).await
+    };
+    let answer = process.tokens.asked_by_a_person(asked).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_came_closer(&process.call(&world).await.unwrap_err());
+    process.login().await.unwrap();
+    assert_eq!(process.call(&world).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn who_signed_out_is_held_to_nothing_any_more_sec_05() {
+    let world = World::signed_in_and_rebound().await;
+    let process = world.plain();
+    assert_came_closer(&process.call(&world).await.unwrap_err());
+    assert_eq!(process.http.resource_class(), Some(AddressClass::Public));
+    process
+        .tokens
+        .logout(LogoutOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(process.http.resource_class(), None);
+    let error = process.call(&world).await.unwrap_err();
+    assert!(error.needs_login(), "{error}");
+}
+
+#[tokio::test]
+async fn a_name_in_two_networks_stays_usable_after_the_login_and_a_restart_sec_05() {
+    let world = World::new().await;
+    // For documentation (RFC 5737): nobody is there. The one that answers comes first.
+    let elsewhere = "203.0.113.9".parse().unwrap();
+    *world.names.0.lock().unwrap() = vec![LOOPBACK, elsewhere];
+    let first = world.plain();
+    first.login().await.unwrap();
+    assert_eq!(world.class().await.as_deref(), Some("loopback"));
+    for process in [first, world.plain()] {
+        assert_eq!(process.call(&world).await.unwrap().status(), 200);
+    }
+    world.expire();
+    let later = world.plain();
+    assert_eq!(later.call(&world).await.unwrap().status(), 200);
+    assert_eq!(world.auth.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_public_server_whose_name_answers_with_this_machine_sends_no_code_to_it_sec_05_sec_07() {
+    let world = World::new().await;
+    let proxy = world.proxy().await;
+    // Something of the user's own; the name of the MCP server leads to this machine as well.
+    let near = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    near.set_nonblocking(true).unwrap();
+    let token = format!("http://{}/token", near.local_addr().unwrap());
+    let field = "token_endpoint";
+    world
+        .auth
+        .set_field(Document::Metadata, field, json!(token));
+    let process = world.process(
+        world.http_through(&proxy, [world.auth_origin()]),
+        Flow::AuthorizationCode,
+    );
+    let error = process.login().await.unwrap_err();
+    let (why, text) = refused(&error);
+    assert!(matches!(why, AddressRefused::Closer { .. }), "{text}");
+    assert!(text.contains(&token), "{text}");
+    let nobody = near.accept().unwrap_err();
+    assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock, "a connection");
+    assert_eq!(process.http.resource_class(), None);
+}
+
+#[tokio::test]
 async fn a_public_server_has_no_browser_opened_on_this_machine_sec_07_dev_08() {
     let world = World::new().await;
     let page = "http://127.0.0.1:9/authorize";
     let field = "authorization_endpoint";
     world.auth.set_field(Document::Metadata, field, json!(page));
-    let challenged = world.challenged(Flow::AuthorizationCode, Person::at(3118));
-    let error = challenged.await.unwrap_err();
+    let proxy = world.proxy().await;
+    let process = world.process(
+        world.http_through(&proxy, [world.auth_origin()]),
+        Flow::AuthorizationCode,
+    );
+    let error = process.login().await.unwrap_err();
     let (_, text) = refused(&error);
+    assert!(!text.contains("metadata request"), "{text}");
     assert!(
         matches!(error, Error::PageRefused { member, .. } if member == field),
         "{text}"
@@ -353,6 +486,12 @@ async fn a_public_server_has_no_browser_opened_on_this_machine_sec_07_dev_08() {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert_eq!(world.recorder.count(Seen::Authorization), 0);
+    let error = process
+        .tokens
+        .start_login(&Challenges::default(), None)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::PageRefused { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -365,12 +504,15 @@ async fn a_page_for_codes_is_judged_as_well_and_done_without_where_it_can_be_dev
         });
         FaultRule::on(Seen::DeviceAuthorization).respond(Fault::json(200, &body))
     };
-    let public = "https://203.0.114.9/device";
+    let public = "https://as.example/device";
+    let proxy = world.proxy().await;
+    let http = world.http_through(&proxy, [world.auth_origin()]);
+    let process = world.process(http, Flow::Device);
     world
         .auth
         .fault(answer("http://127.0.0.1:9/device", public));
     let (person, mut prompts) = Person::with_codes(3118);
-    let error = world.challenged(Flow::Device, person).await.unwrap_err();
+    let error = process.login_with(person).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -388,14 +530,14 @@ async fn a_page_for_codes_is_judged_as_well_and_done_without_where_it_can_be_dev
         .auth
         .fault(answer(public, "http://127.0.0.1:9/device"));
     let (person, mut prompts) = Person::with_codes(3118);
-    let login = world.challenged(Flow::Device, person);
-    let shown = tokio::select! {
-        shown = prompts.recv() => shown.unwrap(),
-        outcome = login => panic!("{outcome:?}"),
-    };
+    let (tokens, nothing) = (process.tokens.clone(), Challenges::default());
+    let login = tokio::spawn(async move { tokens.login(&nothing, person).await });
+    let shown = prompts.recv().await.unwrap();
     assert_eq!(shown.verification_uri.as_str(), public);
     assert_eq!(shown.verification_uri_complete, None);
+    login.abort();
 }
 
+const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 /// Longer than a token lives.
 const HOUR: Duration = Duration::from_secs(3600 + 60);
