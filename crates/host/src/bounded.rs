@@ -1,11 +1,20 @@
 //! Files that somebody names, read whole and within reason: a device or a wrong path must not fill the memory.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// A file of at most `limit` bytes.
+/// A file of at most `limit` bytes. What is no file has no end, or gives nothing for ever: it is not
+/// even opened, since to open a named pipe is to wait for whoever writes into it.
 pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !kind.is_file() {
+        let message = "neither a file nor a link to one";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
     let mut bytes = Vec::new();
     File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
@@ -44,8 +53,17 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_without_end_is_read_to_the_limit_alone() {
-        let error = read(Path::new("/dev/zero"), 3 * MIB).expect_err("it has no end");
-        assert_eq!(error.to_string(), "larger than 3 MiB");
+    fn what_is_no_file_is_not_opened() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo").success());
+        // Nobody writes into the pipe: whoever opened it would wait for ever.
+        for path in [Path::new("/dev/zero"), &pipe] {
+            let error = read(path, 3 * MIB).expect_err("it has no end");
+            assert_eq!(error.to_string(), "neither a file nor a link to one");
+        }
+        let error = read(folder.path(), MIB).expect_err("a folder");
+        assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
     }
 }

@@ -169,8 +169,9 @@ impl Config {
         &self.warnings
     }
 
-    /// The variables of the environment that the file names as the place of a secret. Programs that are
-    /// started are handed none of them, whatever they are started for.
+    /// The variables of the environment that the file names as the place of a secret, but for those that
+    /// programs need to run. Programs that are started are handed none of them, whatever they are
+    /// started for.
     #[must_use]
     pub fn secret_variables(&self) -> &BTreeSet<String> {
         &self.secret_variables

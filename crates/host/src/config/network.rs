@@ -34,7 +34,7 @@ pub struct NetworkSettings {
     pub https_proxy: Option<ProxySetting>,
     /// The proxy for http; wins over `proxy`.
     pub http_proxy: Option<ProxySetting>,
-    /// Hosts reached without the proxy; `None` leaves the environment's list.
+    /// Hosts reached without the proxy; `None` in both tables leaves the environment's list.
     pub no_proxy: Option<Vec<String>>,
     /// How long a connection may take to come up.
     pub connect_timeout: Option<Duration>,

@@ -7,7 +7,8 @@ use toml_edit::{Item, TableLike, Value};
 /// Every name that stands in the file where the name of a variable with a secret is expected, in whatever table: the
 /// values of keys such as `client_secret_env` and `bearer_token_env_var`, and those of tables such as
 /// `env_http_headers`. A key that this program does not know yet counts by its name too: of two mistakes, the one is
-/// that a program misses a variable, the other that a secret is handed on.
+/// that a program misses a variable, the other that a secret is handed on. What goes to everyone
+/// (`default_headers`) is no secret, and what a program cannot do without is not taken from it.
 pub(super) fn secret_variables(root: &dyn TableLike) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     in_table(root, &mut names);
@@ -20,6 +21,8 @@ fn in_table(table: &dyn TableLike, names: &mut BTreeSet<String>) {
             if key == "env" || key.ends_with("_env") || key.ends_with("_env_var") {
                 note(name, names);
             }
+        } else if key == "default_headers" {
+            // A route or a user's name, which every server may see.
         } else if let Some(inner) = item.as_table_like() {
             if key.starts_with("env_") {
                 let texts = inner.iter().filter_map(|(_, item)| item.as_str());
@@ -49,10 +52,56 @@ fn in_array(item: &Item, names: &mut BTreeSet<String>) {
 
 /// What the operating system would not take as a name is none.
 fn note(name: &str, names: &mut BTreeSet<String>) {
-    if !name.is_empty() && !name.contains(['=', '\0']) {
+    if !name.is_empty() && !name.contains(['=', '\0']) && !is_needed(name) {
         names.insert(name.to_owned());
     }
 }
+
+/// Whether programs need a variable to run, to find the user's files or the desktop. Whoever names one
+/// as the place of a header's value means what it says and not a secret.
+fn is_needed(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let is_of = |start: &&str| name.starts_with(*start);
+    NEEDED.contains(&name.as_str()) || NEEDED_FAMILIES.iter().any(is_of)
+}
+
+const NEEDED: &[&str] = &[
+    "APPDATA",
+    "COMPUTERNAME",
+    "COMSPEC",
+    "DISPLAY",
+    "HOME",
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "HOSTNAME",
+    "LANG",
+    "LANGUAGE",
+    "LOCALAPPDATA",
+    "LOGNAME",
+    "OS",
+    "PATH",
+    "PATHEXT",
+    "PROGRAMDATA",
+    "PROGRAMFILES",
+    "PWD",
+    "SHELL",
+    "SYSTEMDRIVE",
+    "SYSTEMROOT",
+    "TEMP",
+    "TERM",
+    "TMP",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "USERDOMAIN",
+    "USERNAME",
+    "USERPROFILE",
+    "WAYLAND_DISPLAY",
+    "WINDIR",
+    "XAUTHORITY",
+];
+
+const NEEDED_FAMILIES: &[&str] = &["DBUS_", "LC_", "XDG_"];
 
 #[cfg(test)]
 mod tests {
@@ -98,5 +147,24 @@ mod tests {
                 "WORKLOAD_JWT",
             ]
         );
+    }
+
+    #[test]
+    fn what_goes_to_everyone_and_what_programs_need_is_withheld_from_none() {
+        let text = r#"
+            [network]
+            default_headers = { X-Route = { env = "SITE" }, X-User = { env = "USER" } }
+            [network.origin_headers."https://gw.example"]
+            X-User = { env = "USER" }
+            X-Key = { env = "GATEWAY_KEY" }
+            [mcp_servers.one]
+            url = "https://one.example/mcp"
+            env_http_headers = { A = "HOME", B = "Path", C = "LC_ALL", D = "XDG_RUNTIME_DIR", E = "DBUS_SESSION_BUS_ADDRESS" }
+            [mcp_servers.one.network.default_headers]
+            X-Site = { env = "OFFICE" }
+        "#;
+        let document: toml_edit::DocumentMut = text.parse().expect("TOML");
+        let names: Vec<_> = secret_variables(document.as_table()).into_iter().collect();
+        assert_eq!(names, ["GATEWAY_KEY"]);
     }
 }

@@ -18,7 +18,8 @@ pub struct ProxiesInForce {
     pub https: Setting<ProxyChoice>,
     /// For http.
     pub http: Setting<ProxyChoice>,
-    /// What is asked without a proxy, as it is written; the error of a variable that is not text.
+    /// What is asked without a proxy, as it is written: the lists of both tables, said to be set by
+    /// the narrower one that has any, else the variable; the error of a variable that is not text.
     pub no_proxy: Setting<Result<Vec<String>, NotText>>,
 }
 
@@ -73,9 +74,7 @@ impl ProxiesInForce {
                 .unwrap_or_else(|| of_variable(environment, https)),
             http: configured(|table| table.http_proxy.as_ref())
                 .unwrap_or_else(|| of_variable(environment, http)),
-            no_proxy: tables
-                .one(|table| table.no_proxy.clone().map(Ok))
-                .unwrap_or_else(|| no_proxy(environment)),
+            no_proxy: configured_hosts(tables).unwrap_or_else(|| no_proxy(environment)),
         }
     }
 
@@ -119,6 +118,14 @@ fn of_variable(environment: &Environment, names: &[&str]) -> Setting<ProxyChoice
         },
     };
     Setting::new(choice, SetBy::variable(name))
+}
+
+/// What the tables list, the global ones first, by the narrowest table that lists any.
+fn configured_hosts(tables: Tables<'_>) -> Option<Setting<Result<Vec<String>, NotText>>> {
+    let narrowest = tables.one(|table| table.no_proxy.as_ref())?;
+    let hosts = tables.all(|table| table.no_proxy.as_deref().unwrap_or_default());
+    let hosts = hosts.into_iter().map(|host| host.value).collect();
+    Some(Setting::new(Ok(hosts), narrowest.set_by))
 }
 
 fn no_proxy(environment: &Environment) -> Setting<Result<Vec<String>, NotText>> {

@@ -11,9 +11,9 @@ use crate::environment::Environment;
 
 /// The certificate authorities that are trusted.
 ///
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR` stand in for the system's, as users of other tools expect;
-/// `DOORKEY_CA_CERTIFICATE` and `ca_certificates` add to whatever there is. `system_roots = false`
-/// takes away the system's and what stands in for them.
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR` stand in for the system's, as users of other tools expect, where
+/// the configuration leaves it open; `DOORKEY_CA_CERTIFICATE` and `ca_certificates` add to whatever
+/// there is. `system_roots = false` takes away the system's and what stands in for them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RootsInForce {
@@ -69,7 +69,8 @@ impl RootsInForce {
                 Setting::new(value, said.set_by)
             },
         );
-        if system.value == SystemRoots::Trusted {
+        // The configuration wins over the environment.
+        if system.set_by == SetBy::Default {
             for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
                 let Some(value) = environment.variable(name) else {
                     continue;

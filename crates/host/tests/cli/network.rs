@@ -222,7 +222,7 @@ async fn a_request_without_its_header_is_not_sent_and_the_program_that_failed_is
             9,
             &[
                 "mcp_servers.one.http_headers.x-key: no value for the header x-key",
-                "/bin/sh ended with exit status: 4 and said: not signed in",
+                "/bin/sh ended with exit status: 4; run it by hand to see why",
                 "next: run /bin/sh by hand until it prints the value, or correct \
                  mcp_servers.one.http_headers.x-key in the configuration",
             ],

@@ -284,14 +284,14 @@ mod programs {
     #[tokio::test]
     async fn a_program_that_fails_fails_every_request_until_it_does_not() {
         let scene = Scene::new();
-        scene.program("echo 'sign in first' >&2; echo s3cret; exit 3");
+        scene.program("echo 'no such token: s3cret' >&2; echo s3cret; exit 3");
         let (_, reload) = scene.open_command("", "");
         for _ in 0..2 {
             let error = reload.changed().await.expect_err("it fails");
             let told = told(&error);
             for part in [
                 "mcp_servers.a.http_headers.x-key",
-                "/bin/sh ended with exit status: 3 and said: sign in first",
+                "/bin/sh ended with exit status: 3; run it by hand to see why",
             ] {
                 assert!(told.contains(part), "{told}");
             }

@@ -35,6 +35,13 @@ fn roots_of_variables_and_tables_add_up_and_replace_the_systems_as_documented() 
         (vec![], format!("{off}{listed}"), on, "system and 1"),
         (vec![], listed.clone(), off, "only 1"),
         (vec![("SSL_CERT_FILE", &two)], listed.clone(), "", "only 2"),
+        (vec![("SSL_CERT_FILE", &two)], on.to_owned(), "", "system"),
+        (
+            vec![("SSL_CERT_FILE", &two)],
+            format!("{off}{listed}"),
+            on,
+            "system and 1",
+        ),
         (
             vec![("SSL_CERT_FILE", &two)],
             format!("{off}{listed}"),
@@ -133,11 +140,30 @@ fn the_narrower_key_then_the_narrower_table_says_which_proxy() {
         );
         assert_eq!(proxies.no_proxy.value.expect("text"), ["a", "b", "c"]);
     }
-    let off = in_tables(&environment, "no_proxy = [\"x\"]", "no_proxy = []");
-    assert_eq!(off.proxies.no_proxy.value, Ok(Vec::new()));
     let broken = Environment::new([("HTTPS_PROXY", "socks5://nowhere")]);
     let rules = in_tables(&broken, none, "").proxies.rules();
     assert!(rules.expect("nobody asks the variable").https.is_none());
+}
+
+#[test]
+fn hosts_without_a_proxy_add_up_and_win_over_the_environment() {
+    let environment = Environment::new([("NO_PROXY", "env.example")]);
+    for (global, own, hosts, table) in [
+        ("", "", &["env.example"][..], "variable NO_PROXY"),
+        ("no_proxy = [\"x\"]", "", &["x"], "[network]"),
+        (
+            "no_proxy = [\"x\"]",
+            "no_proxy = [\"y\"]",
+            &["x", "y"],
+            "[mcp_servers.a.network]",
+        ),
+        ("", "no_proxy = []", &[], "[mcp_servers.a.network]"),
+    ] {
+        let proxies = in_tables(&environment, global, own).proxies;
+        let found = proxies.no_proxy;
+        assert_eq!(found.value.expect("text"), hosts, "{global} {own}");
+        assert_eq!(found.set_by.to_string(), table);
+    }
 }
 
 #[test]
