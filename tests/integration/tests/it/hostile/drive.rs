@@ -150,7 +150,7 @@ impl<'a> Driver<'a> {
             Ok(Ok(ProbeOutcome::Challenged(challenges))) => challenges,
             Ok(Ok(_)) => return Ok(()),
             Ok(Err(error)) => return Err(Failure::of_connect(error)),
-            Err(_) => return Err(Failure::of_host(timed_out("the first request", limit))),
+            Err(_) => return Err(Failure::of_host(&timed_out("the first request", limit))),
         };
         let person = Arc::clone(&self.overheard) as _;
         let login = self.tokens.login(&challenges, person).await;
@@ -204,7 +204,7 @@ impl<'a> Driver<'a> {
             Ok(outcome) => outcome
                 .map(drop)
                 .map_err(|error| Failure::of_request(what, error)),
-            Err(_) => Err(Failure::of_host(timed_out(what, limit))),
+            Err(_) => Err(Failure::of_host(&timed_out(what, limit))),
         }
     }
 
@@ -344,7 +344,7 @@ impl Failure {
     }
 
     fn of_login(what: &'static str, error: doorkey_oauth::Error) -> Self {
-        Self::of_host(doorkey::Error::Authorization {
+        Self::of_host(&doorkey::Error::Authorization {
             what,
             server: SERVER.to_owned(),
             source: Box::new(error),
@@ -352,14 +352,14 @@ impl Failure {
     }
 
     fn of_connect(error: ConnectError) -> Self {
-        Self::of_host(doorkey::Error::Connect {
+        Self::of_host(&doorkey::Error::Connect {
             server: SERVER.to_owned(),
             source: Box::new(error),
         })
     }
 
     fn of_request(what: &'static str, error: ServiceError) -> Self {
-        Self::of_host(doorkey::Error::Request {
+        Self::of_host(&doorkey::Error::Request {
             what,
             server: SERVER.to_owned(),
             source: Box::new(error),
@@ -367,8 +367,8 @@ impl Failure {
     }
 
     /// As the host sees it.
-    fn of_host(error: doorkey::Error) -> Self {
-        let mut failure = Self::of(&error);
+    fn of_host(error: &doorkey::Error) -> Self {
+        let mut failure = Self::of(error);
         let first = error.to_string();
         if failure.lines.first() != Some(&first) {
             failure.lines.insert(0, first);

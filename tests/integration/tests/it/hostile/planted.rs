@@ -110,7 +110,7 @@ fn a_planted_loss_of_what_was_stored_is_found() {
 #[test]
 fn a_planted_hang_is_found_whether_it_waits_or_turns_in_circles() {
     let short = Duration::from_millis(50);
-    let waits = watch(short, short, || std::future::pending::<()>());
+    let waits = watch(short, short, std::future::pending::<()>);
     assert!(waits.hangs && waits.outcome.is_none());
     let blocks = watch(
         short,

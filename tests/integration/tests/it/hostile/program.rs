@@ -80,6 +80,14 @@ async fn objections(attack: &Attack) -> Vec<String> {
     if !trap.seen().is_empty() {
         object("a connection to the trap".to_owned());
     }
+    for leak in leaked(&world, &home, &run) {
+        object(leak);
+    }
+    objections
+}
+
+/// Secrets in what it wrote, or left in files.
+fn leaked(world: &World, home: &Home, run: &Run) -> Vec<String> {
     let secrets = Crossed::of(&world.recorder.requests(), &[])
         .and(crate::sentinel::Secret::new(
             crate::sentinel::Kind::AccessToken,
@@ -102,10 +110,7 @@ async fn objections(attack: &Attack) -> Vec<String> {
         Place::Stderr => said.without_page(&pages),
         _ => said,
     });
-    for leak in leaks(&secrets, &evidence.collect::<Vec<_>>()) {
-        object(leak);
-    }
-    objections
+    leaks(&secrets, &evidence.collect::<Vec<_>>())
 }
 
 /// What is not log.

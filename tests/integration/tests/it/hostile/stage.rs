@@ -15,8 +15,8 @@ use doorkey_http::{
 };
 use doorkey_store::Store;
 use doorkey_testkit::{
-    AuthorizationServer, CertificateAuthority, DeviceGrant, Document, FaultRule, Listen, McpServer,
-    MetadataKind, PushedRequests, Recorder, Wire,
+    AuthorizationServer, AuthorizationServerBuilder, CertificateAuthority, DeviceGrant, Document,
+    FaultRule, Listen, McpServer, MetadataKind, PushedRequests, Recorder, Wire,
 };
 use http::{HeaderMap, HeaderValue};
 use integration::{HandClock, IdentityProvider};
@@ -69,23 +69,7 @@ impl Stage {
             Leg::Exchange | Leg::Assertion => Some(IdentityProvider::start(listen("idp")).await),
             _ => None,
         };
-        let auth = AuthorizationServer::builder()
-            .listen(listen("as"))
-            .issuer_path("/tenant1")
-            .device_grant(
-                DeviceGrant::new()
-                    .interval(Duration::from_secs(1))
-                    .expires_in(DECIDE),
-            )
-            .pushed_requests(match leg {
-                Leg::Pushed => PushedRequests::Required,
-                _ => PushedRequests::Off,
-            })
-            .metadata(match leg {
-                Leg::OpenIdMetadata => MetadataKind::OpenIdAppended,
-                _ => MetadataKind::OAuth,
-            })
-            .static_client(IdentityProvider::client_there());
+        let auth = authorization_server(leg).listen(listen("as"));
         let auth = Arc::new(auth.start().await.expect("a free port"));
         if let Some(provider) = &provider {
             provider.introduce(&auth);
@@ -208,6 +192,26 @@ impl Stage {
         let origin = |text: String| text.parse().expect("an origin");
         origins.into_iter().map(origin).collect()
     }
+}
+
+/// What the leg needs of it.
+fn authorization_server(leg: Leg) -> AuthorizationServerBuilder {
+    AuthorizationServer::builder()
+        .issuer_path("/tenant1")
+        .device_grant(
+            DeviceGrant::new()
+                .interval(Duration::from_secs(1))
+                .expires_in(DECIDE),
+        )
+        .pushed_requests(match leg {
+            Leg::Pushed => PushedRequests::Required,
+            _ => PushedRequests::Off,
+        })
+        .metadata(match leg {
+            Leg::OpenIdMetadata => MetadataKind::OpenIdAppended,
+            _ => MetadataKind::OAuth,
+        })
+        .static_client(IdentityProvider::client_there())
 }
 
 /// A port on loopback that notes who came.

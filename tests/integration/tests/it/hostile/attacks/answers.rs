@@ -342,7 +342,7 @@ impl Bits {
     }
 
     fn bit(&mut self, set: bool) {
-        if self.used % 8 == 0 {
+        if self.used.is_multiple_of(8) {
             self.bytes.push(0);
         }
         if set && let Some(last) = self.bytes.last_mut() {

@@ -14,6 +14,7 @@ use super::super::{
 /// What is sent to the address at which the browser would end.
 type Forged = fn(&Url) -> Vec<u8>;
 
+#[expect(clippy::too_many_lines, reason = "a table, one row after the other")]
 pub(super) fn cases() -> Vec<Case> {
     let case = |name: &str, verdict, then_answers, forged: Forged| {
         Case::new(

@@ -12,6 +12,7 @@ use super::super::{
 /// The lines of the header.
 type Lines = fn(&Stage) -> Vec<String>;
 
+#[expect(clippy::too_many_lines, reason = "a table, one row after the other")]
 pub(super) fn cases() -> Vec<Case> {
     let case = |name: &str, verdict, lines: Lines| {
         Case::new(

@@ -26,6 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
 /// A member of the resource metadata.
 type Forged = fn(&Stage) -> Value;
 
+#[expect(clippy::too_many_lines, reason = "a table, one row after the other")]
 fn resource_metadata() -> Vec<Case> {
     let leg = Leg::ResourceMetadata;
     let case = |class, name: &str, verdict, member: &'static str, forged: Forged| {
@@ -145,6 +146,7 @@ fn resource_metadata() -> Vec<Case> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, one row after the other")]
 fn metadata(leg: Leg) -> Vec<Case> {
     let case = |class, name: &str, member: &'static str, forged: Forged| {
         Case::new(leg, class, name, Verdict::Refused, move |stage, leg| {
@@ -334,7 +336,7 @@ fn duplicates() -> Vec<Case> {
                 ("first", Edit::FirstMembers as fn(String) -> Edit),
                 ("last", Edit::LastMembers),
             ] {
-                let members = format!("{:?}:{other}", member);
+                let members = format!("{member:?}:{other}");
                 let name = format!("another {member} comes {order}");
                 let fault = Fault::Edited(vec![edit(members)]);
                 let verdict = twice_verdict(leg, member);

@@ -13,6 +13,7 @@ use super::super::{
 
 type Answer = fn(&Stage) -> Value;
 
+#[expect(clippy::too_many_lines, reason = "a table, one row after the other")]
 pub(super) fn cases() -> Vec<Case> {
     let case = |class, name: &str, verdict, changes: Answer| {
         Case::new(Leg::Registration, class, name, verdict, move |stage, _| {
