@@ -199,6 +199,7 @@ impl Leg {
             Self::Token | Self::Assertion => &["token"],
             Self::Refresh => &["token", "refresh"],
             Self::Device => &[
+                "`verification_uri`",
                 "device authorization",
                 "token endpoint",
                 "metadata",
