@@ -210,7 +210,11 @@ impl AuthorizationServerMetadata {
     }
 
     fn read_lists(&mut self, members: &Members) -> Result<(), DocumentError> {
-        self.scopes_supported = members.scopes("scopes_supported")?;
+        // Two lists that large services have long ones of, and that decide next to nothing.
+        let scopes = members.first_strings("scopes_supported")?;
+        self.scopes_supported = scopes.map(|(first, _)| Scopes::from_iter(first));
+        let resources = members.first_strings("protected_resources")?;
+        self.protected_resources = resources.and_then(|(all, more)| (!more).then_some(all));
         for (list, member) in [
             (
                 &mut self.response_types_supported,
@@ -245,7 +249,6 @@ impl AuthorizationServerMetadata {
                 &mut self.authorization_grant_profiles_supported,
                 "authorization_grant_profiles_supported",
             ),
-            (&mut self.protected_resources, "protected_resources"),
         ] {
             *list = members.strings(member)?;
         }

@@ -190,6 +190,26 @@ impl Members {
         texts.collect::<Result<_, _>>().map(Some)
     }
 
+    /// The first [`MAX_LIST`] entries of a list that is only looked into, and whether there are more.
+    pub(crate) fn first_strings(
+        &self,
+        member: &'static str,
+    ) -> Result<Option<(Vec<String>, bool)>, DocumentError> {
+        let Some(Value::Array(items)) = self.present(member)? else {
+            return Ok(self.strings(member)?.map(|list| (list, false)));
+        };
+        let wrong = || DocumentError::WrongType {
+            member,
+            expected: "an array of strings",
+        };
+        let texts = items
+            .iter()
+            .take(MAX_LIST)
+            .map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong));
+        let texts = texts.collect::<Result<_, _>>()?;
+        Ok(Some((texts, items.len() > MAX_LIST)))
+    }
+
     pub(crate) fn scopes(&self, member: &'static str) -> Result<Option<Scopes>, DocumentError> {
         Ok(self.strings(member)?.map(Scopes::from_iter))
     }
@@ -302,6 +322,17 @@ mod tests {
         ] {
             assert_eq!(told, "`l` has more than 1000 entries");
         }
+    }
+
+    #[test]
+    fn of_a_longer_list_that_is_only_looked_into_the_first_thousand_count_sec_12() {
+        let list = format!("{{\"l\":[{}\"s\"],\"w\":\"s\"}}", "\"s\",".repeat(MAX_LIST));
+        let members = Members::parse(list.as_bytes()).ok().unwrap();
+        let (first, more) = members.first_strings("l").unwrap().unwrap();
+        assert_eq!((first.len(), more), (MAX_LIST, true));
+        assert_eq!(members.first_strings("absent").unwrap(), None);
+        let told = members.first_strings("w").unwrap_err().to_string();
+        assert!(told.contains("an array of strings"), "{told}");
     }
 
     #[test]

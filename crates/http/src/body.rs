@@ -114,7 +114,9 @@ impl Body {
         if self.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
             return Err(BodyError::TooLarge { limit });
         }
-        let mut collected = BytesMut::new();
+        // Room for a usual answer at once: a buffer that grows leaves copies behind, and some hold tokens.
+        let announced = usize::try_from(self.size_hint().lower()).unwrap_or(limit);
+        let mut collected = BytesMut::with_capacity(announced.max(USUAL_BYTES).min(limit));
         while let Some(frame) = self.frame().await {
             let Ok(data) = frame?.into_data() else {
                 continue;
@@ -222,3 +224,5 @@ impl fmt::Debug for Body {
         }
     }
 }
+
+const USUAL_BYTES: usize = 8 * 1024;

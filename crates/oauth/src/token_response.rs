@@ -46,7 +46,7 @@ impl TokenResponse {
             token_type,
             expires_in: object.get("expires_in").and_then(lifetime),
             refresh_token: secret(answer, &mut object, "refresh_token")?,
-            id_token: secret(answer, &mut object, "id_token")?,
+            id_token: identity_token(answer, &mut object),
             scope: granted(answer, &object)?,
             received_at,
         })
@@ -66,6 +66,15 @@ impl fmt::Debug for TokenResponse {
             .field("scope", &self.scope)
             .finish_non_exhaustive()
     }
+}
+
+/// The identity token, if it can be one: the code is spent by now, so an odd one is done without
+/// where only a name is read from it, and missed where it is what was asked for.
+fn identity_token(answer: &Answer, object: &mut Map<String, Value>) -> Option<SecretString> {
+    secret(answer, object, "id_token").unwrap_or_else(|error| {
+        tracing::warn!(%error, "the identity token is left aside");
+        None
+    })
 }
 
 /// What was granted, if the answer says so.

@@ -64,11 +64,23 @@ async fn prepare(
         redirect_hint: client::redirect_hint(parts, wish, settled).await?,
     };
     let endpoint = &settled.found.server.authorization_endpoint;
-    settled.needed(endpoint.as_ref(), "authorization_endpoint")?;
+    let page = settled.needed(endpoint.as_ref(), AUTHORIZATION_ENDPOINT)?;
+    // Before anything is registered for a page that nobody will see.
+    judge_authorization_page(parts, &settled.found.server.listed, page).await?;
     let channel = wish.interaction.open(request).await?;
     check_redirect_uri(channel.redirect_uri())?;
     let client = client::obtain(parts, wish, settled, Some(channel.redirect_uri())).await?;
     Ok((channel, client))
+}
+
+/// Whether the authorization page that a server names may be shown to a person (SEC-07).
+pub(super) async fn judge_authorization_page(
+    parts: Parts<'_>,
+    issuer: &Issuer,
+    page: &Url,
+) -> Result<(), Error> {
+    let named = (AUTHORIZATION_ENDPOINT, page);
+    judge_page(parts, Leg::AuthorizationServerMetadata, issuer, named).await
 }
 
 async fn authorize(
@@ -99,7 +111,7 @@ pub(super) fn asking<'a>(
         trusted_issuer: parts.config.discovery.trusted_issuer.as_ref(),
         endpoint: settled.needed(
             server.authorization_endpoint.as_ref(),
-            "authorization_endpoint",
+            AUTHORIZATION_ENDPOINT,
         )?,
         client,
         resource: settled.resource.as_deref(),
@@ -178,9 +190,6 @@ impl Asking<'_> {
 
     /// The page to open, with the request in it or pushed beforehand.
     async fn page(self, record: &mut AuthorizationRecord) -> Result<Url, Error> {
-        let named = ("authorization_endpoint", self.endpoint);
-        let leg = Leg::AuthorizationServerMetadata;
-        judge_page(self.parts, leg, &self.server.listed, named).await?;
         let mut extra = match self.nonce {
             // The host's own parameters are for the authorization server of the MCP server.
             Some(nonce) => {
@@ -235,3 +244,5 @@ pub(super) fn form(record: &AuthorizationRecord, code: &SecretString) -> Form {
     Form::authorization_code(code, &record.redirect_uri, &record.verifier)
         .resource(record.resource.as_deref())
 }
+
+pub(super) const AUTHORIZATION_ENDPOINT: &str = "authorization_endpoint";

@@ -39,7 +39,8 @@ pub(crate) async fn start(
     };
     check_redirect_uri(&redirect_uri)?;
     let endpoint = &settled.found.server.authorization_endpoint;
-    settled.needed(endpoint.as_ref(), "authorization_endpoint")?;
+    let page = settled.needed(endpoint.as_ref(), redirect::AUTHORIZATION_ENDPOINT)?;
+    redirect::judge_authorization_page(parts, &settled.found.server.listed, page).await?;
     let may_push = redirect::may_push(parts, wish, &settled)?;
     let client = client::obtain(parts, wish, &settled, Some(&redirect_uri)).await?;
     let asked = match redirect::asking(parts, &settled, &client, may_push) {

@@ -111,7 +111,7 @@ fn what_goes_into_headers_and_forms_has_a_length_and_an_alphabet_sec_12_use_10()
         body[member] = value.into();
         read(200, &body.to_string())
     };
-    for member in ["access_token", "refresh_token", "id_token"] {
+    for member in ["access_token", "refresh_token"] {
         assert!(
             with(member, &"x".repeat(MAX_TOKEN_BYTES)).is_ok(),
             "{member}"
@@ -139,6 +139,17 @@ fn what_goes_into_headers_and_forms_has_a_length_and_an_alphabet_sec_12_use_10()
         error.ends_with("its `scope` is longer than 16384 bytes"),
         "{error}"
     );
+}
+
+#[test]
+fn an_odd_identity_token_costs_nobody_the_tokens_beside_it_tok_22() {
+    for odd in ["x".repeat(MAX_TOKEN_BYTES + 1), "a\r\nb".to_owned()] {
+        let body =
+            serde_json::json!({"access_token": "t", "token_type": "Bearer", "id_token": odd});
+        let tokens = read(200, &body.to_string()).unwrap();
+        assert!(tokens.id_token.is_none());
+        assert_eq!(tokens.access_token.expose_secret(), "t");
+    }
 }
 
 #[test]

@@ -486,6 +486,8 @@ async fn a_public_server_has_no_browser_opened_on_this_machine_sec_07_dev_08() {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert_eq!(world.recorder.count(Seen::Authorization), 0);
+    // Nor is anybody registered for a page that nobody sees.
+    assert_eq!(world.recorder.count(Seen::Registration), 0);
     let error = process
         .tokens
         .start_login(&Challenges::default(), None)

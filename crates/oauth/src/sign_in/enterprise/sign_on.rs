@@ -4,7 +4,7 @@
 use doorkey_discovery::Scopes;
 
 use super::super::check_redirect;
-use super::super::redirect::Asking;
+use super::super::redirect::{Asking, judge_authorization_page};
 use super::id_token::{Answers, check};
 use super::provider::{metadata, of_metadata};
 use super::{Gone, Parts, at_provider, identity, keep};
@@ -51,6 +51,7 @@ async fn ask(
     let page = page.ok_or_else(|| {
         Error::unsupported(&enterprise.issuer, "authorization_endpoint", "is missing")
     })?;
+    judge_authorization_page(parts, &metadata.listed, page).await?;
     let provider = of_metadata(enterprise, &metadata)?;
     let nonce = unguessable(parts.random)?;
     let scopes = scopes(enterprise, metadata.scopes_supported.as_ref());
