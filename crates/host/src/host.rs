@@ -2,6 +2,8 @@
 
 mod flow;
 mod logout;
+#[cfg(test)]
+mod moved;
 mod session;
 
 use std::collections::HashMap;

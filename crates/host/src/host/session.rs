@@ -101,7 +101,10 @@ impl Host {
     }
 
     /// How a server is signed in to, secrets included.
-    fn authorization_config(&self, server: &ServerConfig) -> Result<AuthorizationConfig, Error> {
+    pub(super) fn authorization_config(
+        &self,
+        server: &ServerConfig,
+    ) -> Result<AuthorizationConfig, Error> {
         let mut config = authorization(server);
         config.flow = match flow::flow(&self.environment, server)? {
             Flow::AuthorizationCode if self.on_device => Flow::Device,

@@ -226,3 +226,33 @@ fn what_the_configuration_names_is_the_users_word_and_only_for_its_leg_ema_11() 
         assert_eq!(found, (none(), places.to_owned()));
     }
 }
+
+#[test]
+fn the_own_origin_is_allowed_by_allow_origins_alone_and_keeps_being_held_to_the_login_sec_05() {
+    let own = "https://mcp.example";
+    for (settings, allowed) in [
+        (format!("trusted_issuer = \"{own}/\"\n"), &[][..]),
+        (
+            format!(
+                "[mcp_servers.a.oauth]\nclient_id = \"a\"\nissuer = \"{own}/as\"\n\
+                 [mcp_servers.a.oauth.endpoints]\n\
+                 authorization_endpoint = \"{own}/authorize\"\n\
+                 token_endpoint = \"https://tokens.corp/token\"\n"
+            ),
+            &["https://tokens.corp"],
+        ),
+        (
+            format!("trusted_issuer = \"{own}\"\n[network]\nallow_origins = [\"{own}\"]\n"),
+            &[own],
+        ),
+    ] {
+        let profile = profile_of(&Environment::default(), &settings).expect("a profile");
+        let found: Vec<_> = profile
+            .addresses
+            .allow
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(found, allowed, "{settings}");
+    }
+}
