@@ -43,7 +43,7 @@ mod tests {
     fn a_file_may_have_as_many_bytes_as_it_may_and_no_byte_more() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
-        std::fs::write(&path, vec![b'a'; 2048]).expect("a file");
+        fs::write(&path, vec![b'a'; 2048]).expect("a file");
         assert_eq!(read(&path, 2048).expect("it fits").len(), 2048);
         let error = read(&path, 2047).expect_err("one more");
         assert_eq!(error.to_string(), "larger than 1 KiB");

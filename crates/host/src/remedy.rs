@@ -137,11 +137,6 @@ fn of_header(key: &str, problem: &HeaderProblem) -> String {
         HeaderProblem::Program(ProgramError::TimedOut { .. }) => {
             format!("see why the program takes so long, {correct}")
         }
-        HeaderProblem::Slow { .. } => {
-            format!(
-                "raise connect_timeout_sec in [network], see why the program takes so long, {correct}"
-            )
-        }
         HeaderProblem::Program(_) => format!("see to the program, {correct}"),
         HeaderProblem::Empty(_) | HeaderProblem::Characters(_) => {
             format!("let it be one line of visible characters, {correct}")

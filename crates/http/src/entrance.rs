@@ -131,9 +131,9 @@ impl Shared {
         let Some((renewal, resolver)) = self.renewal.as_ref().filter(|_| self.is_due()) else {
             return Ok(());
         };
-        let limit = self.current.load().profile.timeouts.connect;
+        let connect = self.current.load().profile.timeouts.connect;
         let install = |profile: &HttpProfile| self.install(profile, resolver);
-        renewal.renew(exchange, limit, install).await
+        renewal.renew(exchange, connect, install).await
     }
 
     #[cfg(feature = "client")]

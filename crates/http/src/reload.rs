@@ -25,9 +25,10 @@ pub trait ProfileSource: Send + Sync + fmt::Debug {
     /// The profile that holds from now on, or `None` if nothing changed.
     ///
     /// Asked before the first request whatever [`is_due`](Self::is_due) says, and then when it
-    /// says so: by one request at a time, within `timeouts.connect` of the profile that held so
-    /// far. Other requests meanwhile go on with the profile they have, once there was an answer.
-    /// A request that ends early drops the future, and the next one asks anew.
+    /// says so: by one request at a time, within [`limit`](Self::limit). Other requests meanwhile go
+    /// on with the profile they have, once there was an answer, unless they
+    /// [must wait](Self::must_wait). A request that ends early drops the future, and the next one
+    /// asks anew.
     ///
     /// # Errors
     ///
@@ -35,6 +36,19 @@ pub trait ProfileSource: Send + Sync + fmt::Debug {
     /// then fails as [`Error::Reload`]. A source that can go on with what it had logs it and gives
     /// `Ok(None)`.
     fn changed(&self) -> BoxFuture<'_, Result<Option<HttpProfile>, BoxError>>;
+
+    /// Whether no request may be sent with the profile that held so far, such as one with a header
+    /// that has expired: the others then wait for the one that asks, and ask in their turn if it got
+    /// no answer. Costs as little as [`is_due`](Self::is_due), and says nothing where that says no.
+    fn must_wait(&self) -> bool {
+        false
+    }
+
+    /// How long a request may wait for [`changed`](Self::changed); `None` for `timeouts.connect` of
+    /// the profile that held so far.
+    fn limit(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// A source, and who asks it.
@@ -60,15 +74,17 @@ impl Renewal {
         !self.answered.load(Ordering::Acquire) || self.source.is_due()
     }
 
-    /// Asks the source, unless another request does, and hands a new profile to `install`.
+    /// Asks the source, unless another request does, and hands a new profile to `install`. It takes as
+    /// long as the source says that it may, else as long as a connection.
     pub(crate) async fn renew(
         &self,
         exchange: &Exchange,
-        limit: Duration,
+        connect: Duration,
         install: impl FnOnce(&HttpProfile) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let asking = async {
-            let turn = if self.answered.load(Ordering::Acquire) {
+            let answered = self.answered.load(Ordering::Acquire);
+            let turn = if answered && !self.source.must_wait() {
                 self.turn.try_lock().ok()
             } else {
                 Some(self.turn.lock().await)
@@ -84,17 +100,27 @@ impl Renewal {
             self.answered.store(true, Ordering::Release);
             Ok(())
         };
-        match tokio::time::timeout(limit, asking).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(source)) => Err(Error::Reload {
-                exchange: exchange.clone(),
-                source,
-            }),
-            Err(_) => Err(Error::Timeout {
+        let own_limit = self.source.limit();
+        let failed = |source| Error::Reload {
+            exchange: exchange.clone(),
+            source,
+        };
+        let asked = tokio::time::timeout(own_limit.unwrap_or(connect), asking).await;
+        match (asked, own_limit) {
+            (Ok(asked), _) => asked.map_err(failed),
+            (Err(_), None) => Err(Error::Timeout {
                 exchange: exchange.clone(),
                 phase: Phase::Reload,
-                limit,
+                limit: connect,
             }),
+            // No setting of ours would change it.
+            (Err(_), Some(limit)) => {
+                let told = format!(
+                    "the settings were not read within {} s",
+                    limit.as_secs_f32()
+                );
+                Err(failed(told.into()))
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ pub enum HeaderSource {
 }
 
 /// A program that prints the value of a header. No shell reads its arguments; it has 20 seconds
-/// (and less where `connect_timeout_sec` is less), and no input.
+/// and no input.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeaderCommand {

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use doorkey_http::{PemError, ProxyUrlError, RootsError};
 
@@ -94,7 +93,7 @@ pub enum NetworkError {
         name: String,
         /// Why.
         #[source]
-        source: HeaderProblem,
+        source: Arc<HeaderProblem>,
     },
     /// Each setting can be read, and no client can be made of them together.
     #[error("the network settings do not go together")]
@@ -113,13 +112,13 @@ impl NetworkError {
     /// Whether the same may succeed later without anybody doing anything: a program took too long.
     #[must_use]
     pub fn is_transient(&self) -> bool {
+        let Self::HeaderValue { source, .. } = self else {
+            return false;
+        };
+        let problem = &**source;
         matches!(
-            self,
-            Self::HeaderValue {
-                source: HeaderProblem::Slow { .. }
-                    | HeaderProblem::Program(ProgramError::TimedOut { .. }),
-                ..
-            }
+            problem,
+            HeaderProblem::Program(ProgramError::TimedOut { .. })
         )
     }
 }
@@ -146,14 +145,6 @@ pub enum HeaderProblem {
     /// The program did not print it.
     #[error(transparent)]
     Program(#[from] ProgramError),
-    /// The program is still running, and the request cannot wait.
-    #[error("{} has not ended after {} s", program.display(), waited.as_secs_f32())]
-    Slow {
-        /// The program.
-        program: PathBuf,
-        /// How long it was waited for.
-        waited: Duration,
-    },
     /// There is nothing in it.
     #[error("{0} holds nothing")]
     Empty(String),

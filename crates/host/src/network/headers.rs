@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use doorkey_http::Origin;
 use http::header::AUTHORIZATION;
@@ -148,7 +149,7 @@ impl HeaderInForce {
         &self,
         command: &HeaderCommand,
         withheld: &Withheld,
-    ) -> Result<HeaderValue, NetworkError> {
+    ) -> Result<HeaderValue, HeaderProblem> {
         let program = Program {
             program: &command.program,
             arguments: &command.arguments,
@@ -158,12 +159,9 @@ impl HeaderInForce {
             // What prints a secret may tell it where it fails.
             complaints: false,
         };
-        let printed = program.run().await.map_err(HeaderProblem::from);
-        let what = || format!("what {} printed", command.program.display());
-        printed
-            .and_then(|bytes| of_bytes(&what(), &bytes))
-            .map(|value| self.kept(value))
-            .map_err(|problem| self.trouble(problem))
+        let printed = program.run().await?;
+        let what = format!("what {} printed", command.program.display());
+        Ok(self.kept(of_bytes(&what, &printed)?))
     }
 
     /// What goes to everyone is no secret, and the client takes no marked value there.
@@ -172,11 +170,11 @@ impl HeaderInForce {
         value
     }
 
-    pub(super) fn trouble(&self, source: HeaderProblem) -> NetworkError {
+    pub(super) fn trouble(&self, source: impl Into<Arc<HeaderProblem>>) -> NetworkError {
         NetworkError::HeaderValue {
             key: self.key.clone(),
             name: self.name.to_string(),
-            source,
+            source: source.into(),
         }
     }
 }

@@ -154,6 +154,21 @@ impl NetworkInForce {
         Ok(values)
     }
 
+    /// These values, but for those of files, which are taken from the others.
+    pub(super) fn with_files(
+        &self,
+        values: &[Option<HeaderValue>],
+        from_files: Vec<Option<HeaderValue>>,
+    ) -> Vec<Option<HeaderValue>> {
+        let pairs = values.iter().zip(from_files);
+        let all = self.headers.iter().zip(pairs);
+        all.map(|(header, (value, from_file))| match header.source {
+            HeaderSource::File(_) => from_file,
+            _ => value.clone(),
+        })
+        .collect()
+    }
+
     /// The files and folders that settings are read from.
     pub(super) fn watched(&self) -> Vec<Watched> {
         let mut watched = Vec::new();

@@ -11,6 +11,7 @@ use doorkey_http::{
     AddressClass, Body, BoxError, Error, HttpClient, HttpProfile, Leg, Phase, ProfileSource,
     Timeouts,
 };
+use futures_util::FutureExt as _;
 use http::{HeaderValue, Request, Response};
 use tokio::sync::{Notify, Semaphore};
 
@@ -24,6 +25,8 @@ type Answer = Result<Option<HttpProfile>, &'static str>;
 #[derive(Debug)]
 struct Source {
     due: AtomicBool,
+    must_wait: AtomicBool,
+    limit: Mutex<Option<Duration>>,
     answers: Mutex<VecDeque<Answer>>,
     asked: AtomicUsize,
     /// Told when it is asked.
@@ -36,6 +39,8 @@ impl Source {
     fn new(answers: impl IntoIterator<Item = Answer>) -> Arc<Self> {
         Arc::new(Self {
             due: AtomicBool::new(false),
+            must_wait: AtomicBool::new(false),
+            limit: Mutex::default(),
             answers: Mutex::new(answers.into_iter().collect()),
             asked: AtomicUsize::new(0),
             begun: Notify::new(),
@@ -62,6 +67,14 @@ impl Source {
 impl ProfileSource for Source {
     fn is_due(&self) -> bool {
         self.due.load(Ordering::SeqCst)
+    }
+
+    fn must_wait(&self) -> bool {
+        self.must_wait.load(Ordering::SeqCst)
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        *self.limit.lock().unwrap()
     }
 
     fn changed(
@@ -301,6 +314,51 @@ async fn while_one_request_waits_for_the_source_others_go_on_with_what_there_is(
     task.await.unwrap().unwrap();
     assert_eq!(server.seen()[2].header("x-key"), Some("new"));
     assert_eq!(source.asked(), 2);
+}
+
+#[tokio::test]
+async fn where_the_old_profile_must_not_be_used_the_others_wait_and_ask_in_their_turn() {
+    let (server, profile) = plain().await;
+    let source = Source::new([]);
+    let client = reloading(&profile, &source);
+    ask(&client, &server).await.unwrap();
+    source.begun.notified().await;
+
+    source.must_wait.store(true, Ordering::SeqCst);
+    source.shut();
+    source.offer(Err("expired"));
+    source.offer(Ok(Some(with_header(&profile, "new"))));
+    let (first, url) = (client.clone(), server.url("mcp.test", "/mcp"));
+    let first = tokio::spawn(async move { first.send(Leg::Resource, get(&url)).await });
+    source.begun.notified().await;
+    let mut others = std::pin::pin!(ask(&client, &server));
+    assert!(others.as_mut().now_or_never().is_none(), "it waits");
+
+    // The answer to the first is an error: it is still due, and the other one asks.
+    source.gate.add_permits(1);
+    assert!(chain(&first.await.unwrap().unwrap_err()).ends_with(": expired"));
+    source.due.store(true, Ordering::SeqCst);
+    source.gate.add_permits(1);
+    others.await.unwrap();
+    let seen = server.seen();
+    assert_eq!((seen.len(), source.asked()), (2, 3));
+    assert_eq!(seen[1].header("x-key"), Some("new"));
+}
+
+#[tokio::test]
+async fn a_source_may_say_itself_how_long_it_takes() {
+    let (server, mut profile) = plain().await;
+    let short = Duration::from_millis(50);
+    profile.timeouts = Timeouts::new(short, Duration::from_secs(60), Duration::from_secs(60));
+    let source = Source::new([]);
+    *source.limit.lock().unwrap() = Some(Duration::from_millis(120));
+    source.shut();
+    let client = reloading(&profile, &source);
+    let err = ask(&client, &server).await.unwrap_err();
+    let told = chain(&err);
+    assert!(matches!(err, Error::Reload { .. }), "{err:?}");
+    assert!(told.ends_with("were not read within 0.12 s"), "{told}");
+    assert_eq!(server.seen().len(), 0);
 }
 
 #[tokio::test]

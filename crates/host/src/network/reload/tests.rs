@@ -37,11 +37,29 @@ impl Scene {
 
     /// A source that looks at its files whenever it is asked.
     fn open(&self, settings: &str) -> (HttpProfile, Reload) {
+        self.open_with(settings, EAGER)
+    }
+
+    fn open_with(&self, settings: &str, pauses: Pauses) -> (HttpProfile, Reload) {
         let network = self.network(settings);
-        let opened = opened(network, &Environment::default(), Duration::ZERO);
+        let opened = opened(network, &Environment::default(), pauses);
         let (profile, reload) = opened.expect("settings that can be used");
         (profile, reload.expect("something to watch"))
     }
+}
+
+/// Files are looked at, and programs run again that failed, whenever a request comes.
+const EAGER: Pauses = Pauses {
+    look: Duration::ZERO,
+    patience: Duration::from_secs(60),
+    slow: Duration::ZERO,
+    again: Duration::ZERO,
+    failed: Duration::ZERO,
+};
+
+async fn told_of_files(reload: &Reload) -> Option<String> {
+    let state = reload.state.lock().await;
+    state.files.trouble().0.map(str::to_owned)
 }
 
 async fn asked(reload: &Reload) -> Option<HttpProfile> {
@@ -91,13 +109,13 @@ async fn a_file_that_is_half_written_gone_or_broken_leaves_what_was_in_use() {
     for broken in [&first[..first.len() / 2], "", "no certificate"] {
         scene.write("ca.pem", broken);
         assert!(asked(&reload).await.is_none(), "{broken}");
-        assert!(reload.state.lock().await.told.is_some(), "{broken}");
+        assert!(told_of_files(&reload).await.is_some(), "{broken}");
     }
     fs::remove_file(scene.path("ca.pem")).expect("removed");
     assert!(asked(&reload).await.is_none());
     scene.write("ca.pem", format!("{first}{}", pem()));
     assert_eq!(roots(&asked(&reload).await.expect("whole again")), 2);
-    assert!(reload.state.lock().await.told.is_none());
+    assert!(told_of_files(&reload).await.is_none());
 }
 
 #[tokio::test]
@@ -163,7 +181,7 @@ async fn a_folder_of_certificates_is_watched_with_what_is_in_it() {
     let config = "[mcp_servers.a]\nurl = \"https://mcp.example/mcp\"\n";
     let config = Config::parse(&Home::at(scene.folder.path()), config).expect("a configuration");
     let network = NetworkInForce::of(&environment, config.network(), &config.servers()[0]);
-    let opened = opened(network, &environment, Duration::ZERO).expect("settings");
+    let opened = opened(network, &environment, EAGER).expect("settings");
     let reload = opened.1.expect("something to watch");
     scene.write("certs/b.pem", pem());
     assert_eq!(roots(&asked(&reload).await.expect("one more")), 2);
@@ -175,16 +193,69 @@ async fn a_folder_of_certificates_is_watched_with_what_is_in_it() {
 async fn files_are_looked_at_once_a_second_and_no_more() {
     let scene = Scene::new();
     scene.write("ca.pem", pem());
-    let network = scene.network(OWN_ROOTS);
-    let opened = opened(network, &Environment::default(), LOOK).expect("settings");
-    let reload = opened.1.expect("something to watch");
+    let (_, reload) = scene.open_with(OWN_ROOTS, PAUSES);
     // Asked early, as before the first request, it looks at nothing.
     scene.write("ca.pem", format!("{}{}", pem(), pem()));
     let early = reload.changed().await.expect("no failure");
-    if reload.began.elapsed() < LOOK {
+    if reload.began.elapsed() < PAUSES.look {
         assert!(early.is_none() && !reload.is_due());
     }
-    assert_eq!(LOOK, Duration::from_secs(1));
+    assert_eq!(PAUSES.look, Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn files_that_hang_hold_up_one_request_for_a_moment_and_are_taken_when_they_answer() {
+    let scene = Scene::new();
+    scene.write("ca.pem", pem());
+    let pauses = Pauses {
+        patience: Duration::from_millis(50),
+        slow: Duration::from_secs(3600),
+        ..EAGER
+    };
+    let (_, reload) = scene.open_with(OWN_ROOTS, pauses);
+    let answer = reload.state.lock().await.files.hang();
+    assert!(asked(&reload).await.is_none());
+    let told = told_of_files(&reload).await.expect("a warning");
+    assert_eq!(told, "they do not answer within 0.05 s");
+    assert!(!reload.is_due(), "nobody waits again so soon");
+
+    let profile = {
+        scene.write("ca.pem", format!("{}{}", pem(), pem()));
+        scene.network(OWN_ROOTS).profile(&[]).expect("a profile")
+    };
+    let stamps = Watched::stamps(&scene.network(OWN_ROOTS).watched());
+    let read = Some(Ok((Vec::new(), profile)));
+    assert!(
+        answer.send(Look { stamps, read }).is_ok(),
+        "it is waited for"
+    );
+    reload.state.lock().await.files.look_now();
+    assert_eq!(roots(&asked(&reload).await.expect("late")), 2);
+    assert!(told_of_files(&reload).await.is_none());
+}
+
+#[tokio::test]
+async fn files_that_were_refused_are_read_again_when_they_change_or_after_a_while() {
+    let scene = Scene::new();
+    scene.write("ca.pem", pem());
+    let pauses = |again| Pauses {
+        again: Duration::from_secs(again),
+        ..EAGER
+    };
+    let refused = async |reload: &Reload| {
+        assert!(asked(reload).await.is_none());
+        let state = reload.state.lock().await;
+        state.files.trouble().1.expect("it was refused")
+    };
+    for (again, is_read_again) in [(3600, false), (0, true)] {
+        scene.write("ca.pem", pem());
+        let (_, reload) = scene.open_with(OWN_ROOTS, pauses(again));
+        scene.write("ca.pem", "no certificate");
+        let first = refused(&reload).await;
+        assert_eq!(refused(&reload).await != first, is_read_again, "{again}");
+        scene.write("ca.pem", "neither is this");
+        assert_ne!(refused(&reload).await, first, "{again}");
+    }
 }
 
 #[derive(Clone, Default)]
@@ -296,10 +367,44 @@ mod programs {
                 assert!(told.contains(part), "{told}");
             }
             assert!(!format!("{told}{error:?}").contains("s3cret"), "{error:?}");
-            assert!(reload.is_due());
+            assert!(reload.is_due() && reload.must_wait());
         }
         scene.program("echo good");
         assert_eq!(key(asked(&reload).await).as_deref(), Some("good"));
+        assert!(!reload.is_due() && !reload.must_wait());
+    }
+
+    #[tokio::test]
+    async fn a_program_that_failed_is_left_in_peace_for_a_while_and_its_failure_repeated() {
+        let scene = Scene::new();
+        let runs = scene.path("runs");
+        let runs = runs.display();
+        scene.program(&format!("echo >> '{runs}'; exit 3"));
+        let network = format!(
+            "http_headers = {{ X-Key = {{ command = [\"/bin/sh\", \"{}\"] }} }}\n",
+            scene.path("print").display()
+        );
+        let failed = Duration::from_secs(3600);
+        let (_, reload) = scene.open_with(&network, Pauses { failed, ..EAGER });
+        for _ in 0..3 {
+            let error = reload.changed().await.expect_err("it fails");
+            assert!(told(&error).contains("exit status: 3"), "{}", told(&error));
+            let error = error.downcast::<NetworkError>().expect("of the settings");
+            assert!(crate::Error::from(*error).remedy().is_some());
+        }
+        let runs = fs::read_to_string(scene.path("runs")).expect("it ran");
+        assert_eq!(runs, "\n", "one run, three errors");
+        assert_eq!(PAUSES.failed, Duration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn a_program_has_its_20_seconds_whatever_a_connection_has() {
+        let scene = Scene::new();
+        let (_, reload) = scene.open_command("", "[network]\nconnect_timeout_sec = 0.1\n");
+        scene.program("sleep 0.3; echo late");
+        assert!(reload.limit() > Some(program::LIMIT));
+        assert_eq!(key(asked(&reload).await).as_deref(), Some("late"));
+        assert_eq!(program::LIMIT, Duration::from_secs(20));
     }
 
     #[tokio::test]
@@ -330,21 +435,13 @@ mod programs {
             scene.path("runs").display(),
             gate.display()
         ));
-        let (_, reload) = scene.open_command("", "[network]\nconnect_timeout_sec = 0.2\n");
-        let error = reload.changed().await.expect_err("it is slow");
-        assert!(
-            told(&error).contains("/bin/sh has not ended after"),
-            "{error}"
-        );
+        let (_, reload) = scene.open_command("", "");
+        let short = Duration::from_millis(200);
+        let gone = tokio::time::timeout(short, reload.changed()).await;
+        assert!(gone.is_err(), "the request ended first");
+        // Only then may a run end that could have been a second one.
         scene.write("gate", "");
-        let limit = Instant::now() + Duration::from_secs(30);
-        let late = loop {
-            match reload.changed().await {
-                Ok(profile) => break key(profile),
-                Err(error) => assert!(Instant::now() < limit, "{error}"),
-            }
-        };
-        assert_eq!(late.as_deref(), Some("late"));
+        assert_eq!(key(asked(&reload).await).as_deref(), Some("late"));
         let runs = fs::read_to_string(scene.path("runs")).expect("it ran");
         assert_eq!(runs, "\n", "one run served both");
     }
