@@ -25,6 +25,8 @@ pub struct Limits {
     pub resource: usize,
     /// Bytes of a response's header block: names, values and 32 for each field, as HTTP/2 counts
     /// (RFC 9113 §6.5.2). Default 64 KiB. A block of more than 100 fields is refused as well.
+    /// Interim answers (1xx, RFC 9110 §15.2) are passed over one by one and not counted: what ends
+    /// a server that sends nothing else is the clock, `timeouts.total`.
     pub headers: usize,
     /// Redirects followed for a metadata document. Default 3.
     pub redirects: usize,

@@ -5,11 +5,12 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use doorkey_http::{Body, BodyError, Error, HttpProfile, Leg, Phase, Timeouts};
+use doorkey_http::{Body, BodyError, Error, HttpClient, HttpProfile, Leg, Phase, Timeouts};
 use futures_util::{StreamExt, stream};
 use http::Response;
 use http_body::Frame;
 use http_body_util::StreamBody;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::ca::Ca;
@@ -188,4 +189,33 @@ async fn a_request_may_carry_time_outs_of_its_own() {
         .insert(Timeouts::new(LONG, LONG, SHORT));
     let err = client.send(Leg::Resource, request).await.unwrap_err();
     assert!(err.is_timeout(), "{err:?}");
+}
+
+#[tokio::test]
+async fn interim_answers_without_end_are_ended_by_the_clock() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let flood = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // What comes before the request is no answer to it.
+        let _: usize = stream.read(&mut [0; 4096]).await.unwrap();
+        let hints = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(100);
+        let mut floods = 0_usize;
+        while stream.write_all(&hints).await.is_ok() {
+            floods += 1;
+        }
+        floods
+    });
+    let mut profile = HttpProfile::new(url.parse().unwrap());
+    profile.timeouts.total = Duration::from_millis(300);
+    let client = HttpClient::new(&profile).unwrap();
+    let err = client.send(Leg::Resource, get(&url)).await.unwrap_err();
+    let phase = Phase::Response;
+    assert!(
+        matches!(err, Error::Timeout { phase: found, .. } if found == phase),
+        "{}",
+        chain(&err)
+    );
+    // The connection is closed with the request.
+    assert!(flood.await.unwrap() > 0);
 }
