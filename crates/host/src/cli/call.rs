@@ -10,7 +10,7 @@ use super::output::{Output, clean};
 use super::subject::Account;
 
 #[derive(Args, Debug)]
-#[command(after_help = AS_IT_IS)]
+#[command(after_help = CLEANED)]
 pub(crate) struct Call {
     /// The server, as named in the configuration
     pub(crate) name: String,
@@ -51,9 +51,9 @@ impl Call {
     }
 }
 
-const AS_IT_IS: &str = "\
-On a terminal the text of a result is shown without control characters and escape sequences;
-into a pipe or a file it goes as the server sent it.";
+const CLEANED: &str = "\
+The text of a result is written without control characters and escape sequences, also into a pipe
+or a file; lines, tabs and indentation stay. --json writes all of it, with those characters escaped.";
 
 fn arguments(text: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(text) {
@@ -63,7 +63,7 @@ fn arguments(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// Text as it is, other content named; structured content where there is nothing else.
+/// Text with its lines, other content named; structured content where there is nothing else.
 fn show(result: &CallToolResult, output: &Output) -> Result<(), Failure> {
     for block in &result.content {
         output.data(&shown(block))?;

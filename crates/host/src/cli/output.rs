@@ -1,6 +1,5 @@
 //! Data on standard output, messages on standard error; text of others without what a terminal would obey.
 
-use std::borrow::Cow;
 use std::io::{self, Write as _};
 
 use anstyle::Style;
@@ -12,9 +11,9 @@ use super::exit::Failure;
 
 /// Where a command writes.
 ///
-/// What goes to a terminal is cleaned here, whoever it came from and whoever forgot to (SEC-13): control characters and
-/// escape sequences are taken out, lines and indentation stay. Data that goes into a pipe or a file is left as it is: it is
-/// for a program, which gets what the server sent.
+/// What is written is cleaned here, whoever it came from and whoever forgot to (SEC-13): control characters and escape
+/// sequences are taken out, lines and indentation stay. A pipe makes no difference: `tee`, `less -R` and `cat` hand on
+/// to a terminal what they get. A program that wants what the server sent asks for JSON, in which it stands escaped.
 #[derive(Debug)]
 pub(crate) struct Output {
     terminal: Terminal,
@@ -31,7 +30,7 @@ impl Output {
 
     /// Data, of one line or more.
     pub(crate) fn data(&self, text: &str) -> Result<(), Failure> {
-        write(&self.shown(text))
+        write(&clean_block(text))
     }
 
     /// One document of data, in JSON for programs. Whatever a terminal might obey stands in it as an escape of JSON,
@@ -61,13 +60,6 @@ impl Output {
     pub(crate) fn warn(&self, text: &str) {
         let style = anstyle::AnsiColor::Yellow.on_default();
         self.headed(style, "warning:", text);
-    }
-
-    fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match self.terminal.stdout {
-            true => Cow::Owned(clean_block(text)),
-            false => Cow::Borrowed(text),
-        }
     }
 }
 
@@ -111,7 +103,7 @@ fn escaped(json: &str) -> String {
     text
 }
 
-/// Without a look at the terminal, so that a pipe gets every byte.
+/// Without a look at the terminal: there is nothing left to take out.
 fn write(text: &str) -> Result<(), Failure> {
     writeln!(io::stdout(), "{text}").map_err(Failure::Output)
 }
@@ -137,10 +129,9 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_data_keeps_its_lines_and_blanks_and_loses_what_would_be_obeyed() {
-        let terminal = Output::new(Terminal::new(false, true, false));
+    fn data_keeps_its_lines_and_blanks_and_loses_what_would_be_obeyed() {
         let text = format!("fn main() {{\r\n\t  let  x;  \n\n}}\n{HOSTILE}");
-        let shown = terminal.shown(&text);
+        let shown = clean_block(&text);
         assert!(is_harmless(&shown), "{shown:?}");
         assert!(
             shown.starts_with("fn main() {\n\t  let  x;  \n\n}\n"),
@@ -151,13 +142,7 @@ mod tests {
             "{shown:?}"
         );
         let long = format!("\u{1b}[31m{}", "x".repeat(1 << 20));
-        assert_eq!(terminal.shown(&long), &long[5..]);
-    }
-
-    #[test]
-    fn into_a_pipe_data_goes_as_it_is() {
-        let pipe = Output::new(Terminal::default());
-        assert_eq!(pipe.shown(HOSTILE), HOSTILE);
+        assert_eq!(clean_block(&long), &long[5..]);
     }
 
     #[test]

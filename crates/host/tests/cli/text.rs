@@ -132,18 +132,21 @@ async fn nothing_that_a_server_says_is_obeyed_by_a_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn into_a_pipe_a_text_goes_as_the_server_sent_it_and_everything_else_without_controls() {
+async fn into_a_pipe_goes_no_more_than_to_a_terminal_and_json_holds_what_the_server_sent() {
     let server = hostile_server().await;
     let scene = scene_at(&server);
     let seen = move || {
         let ran = scene.run(&["call", "one", "text"]).expect(0, &[]);
-        assert_eq!(ran.out, format!("if x:\n\tfor  y:\n\t    z\n{HOSTILE}\n\n"));
+        assert_eq!(ran.out, "if x:\n\tfor  y:\n\t    z\nlink end\n\n");
+        let ran = scene.run(&["call", "one", "text", "--json"]);
+        assert_eq!(
+            ran.json()["content"][0]["text"],
+            format!("if x:\n\tfor  y:\n\t    z\n{HOSTILE}\n")
+        );
         for (arguments, code, said) in COMMANDS {
             let ran = scene.run(arguments).expect(*code, &[said]);
             is_harmless(&ran.err);
-            if arguments.contains(&"--json") || arguments[0] != "call" {
-                is_harmless(&ran.out);
-            }
+            is_harmless(&ran.out);
         }
         let ran = scene.run(&["tools", "one", "--json"]);
         assert_eq!(ran.json()[0]["name"], format!("name{HOSTILE}"));
