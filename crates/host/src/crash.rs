@@ -1,11 +1,15 @@
 //! What is left behind when the program crashes: no core file, and no value in the words of a panic.
 
+use std::io::Write as _;
 use std::panic::{self, PanicHookInfo};
 
 /// Sees to both. Nothing here can fail in a way that a person could mend: what the system refuses stays as it was.
 pub(crate) fn leave_no_secrets() {
     forbid_core_files();
-    panic::set_hook(Box::new(|info| anstream::eprintln!("{}", told(info))));
+    // Who closed standard error does not want to know, and must not make a panic of a panic.
+    panic::set_hook(Box::new(|info| {
+        drop(writeln!(anstream::stderr(), "{}", told(info)));
+    }));
 }
 
 /// A core file holds the tokens and keys in memory. Programs that are started from here inherit the limit, so that a
@@ -47,6 +51,21 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+
+    /// Asked of the system itself, so that it can fail for root as well.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn after_it_this_process_is_not_dumpable_and_its_limit_of_core_files_is_nothing() {
+        use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+        forbid_core_files();
+        let dumpable = dumpable_behavior().expect("Linux tells");
+        assert!(
+            matches!(dumpable, DumpableBehavior::NotDumpable),
+            "{dumpable:?}"
+        );
+        let limit = getrlimit(Resource::Core);
+        assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
+    }
 
     #[test]
     fn a_panic_is_told_by_its_place_and_without_any_value() {
