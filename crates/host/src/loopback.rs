@@ -9,6 +9,7 @@ mod paste;
 mod request;
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ use page::Login;
 ///
 /// It listens on loopback only while a login runs, takes nothing but a GET of the exact path with the
 /// expected `Host` to which a browser navigates, and shows a fixed page that repeats nothing of the
-/// request and says what happened and what to do. Connections that say nothing keep no callback out.
+/// request and says what happened and what to do. Connections that hang keep no callback out.
 /// What happens is told to a [`Progress`]; the URL to open is always among it, so that a person can
 /// copy it, and so is the code of a login on another device (RFC 8628).
 pub struct LoopbackInteraction {
@@ -163,6 +164,8 @@ impl LoopbackInteraction {
                 again: self.again.clone(),
             },
             events: sender.clone(),
+            progress: Arc::clone(&self.progress),
+            embedded: AtomicBool::new(false),
         });
         let listeners = bound
             .sockets

@@ -63,6 +63,9 @@ pub enum LoginStep {
         /// How long it waits at most.
         limit: Duration,
     },
+    /// The browser brought an answer inside another page, as a browser that is built into an editor does, and it was not
+    /// used: the page of [`LoginStep::Prompt`] has to be opened in a tab of its own. Told once; the login goes on waiting.
+    Embedded,
     /// What a person pasted was of no use; the login goes on waiting.
     Paste(PasteProblem),
     /// The grant is stored; whether the server takes its token is being tried.

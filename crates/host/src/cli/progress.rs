@@ -125,6 +125,12 @@ impl Progress for Narrator {
                 let cause = clean(&cause.to_string());
                 self.say(&format!("No browser was opened: {cause}."));
             }
+            LoginStep::Embedded => {
+                self.say(
+                    "An answer came inside another page, as in the browser of an editor, and was not used; \
+                     open the page above in a tab of its own.",
+                );
+            }
             LoginStep::Paste(PasteProblem::OtherLogin) => {
                 self.say("That address belongs to another login; this one goes on waiting.");
             }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use super::address::Endpoint;
 use super::connections::{Connections, Place};
 use super::page::{self, Login, Page};
 use super::request::{Received, judge};
+use crate::progress::{LoginStep, Progress};
 
 /// Accepts connections until it is dropped. A page that is being sent is still sent.
 #[derive(Debug)]
@@ -32,6 +34,9 @@ pub(super) struct Desk {
     pub(super) endpoint: Endpoint,
     pub(super) login: Login,
     pub(super) events: mpsc::Sender<Event>,
+    pub(super) progress: Arc<dyn Progress>,
+    /// Whether the person was told of an answer inside another page.
+    pub(super) embedded: AtomicBool,
 }
 
 impl Listener {
@@ -52,6 +57,7 @@ impl Drop for Listener {
 
 async fn accept(socket: TcpListener, desk: Arc<Desk>, connections: Arc<Connections>) {
     loop {
+        connections.room().await;
         match socket.accept().await {
             Ok((stream, _)) => connections.admit(|place| {
                 tokio::spawn(serve(stream, Arc::clone(&desk), place)).abort_handle()
@@ -86,6 +92,13 @@ async fn answer(request: Request<Incoming>, desk: &Desk, place: &Place) -> Respo
     let login = &desk.login;
     match judge(&request, &desk.endpoint) {
         Received::Callback => {}
+        Received::Embedded => {
+            tracing::debug!("an answer came inside another page, and was not used");
+            if !desk.embedded.swap(true, Ordering::Relaxed) {
+                desk.progress.report(&LoginStep::Embedded);
+            }
+            return respond(Page::Embedded, login);
+        }
         Received::OtherMethod => return respond(Page::OtherMethod, login),
         Received::Nothing => return respond(Page::NotHere, login),
     }
@@ -111,7 +124,7 @@ fn respond(page: Page<'_>, login: &Login) -> Response<Full<Bytes>> {
     let status = match page {
         Page::NotHere => StatusCode::NOT_FOUND,
         Page::OtherMethod => StatusCode::METHOD_NOT_ALLOWED,
-        Page::Ignored => StatusCode::BAD_REQUEST,
+        Page::Ignored | Page::Embedded => StatusCode::BAD_REQUEST,
         // The answer was understood, whatever it said.
         Page::Accepted | Page::Refused(_) | Page::SeeProgram | Page::Over => StatusCode::OK,
     };

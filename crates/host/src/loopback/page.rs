@@ -15,13 +15,16 @@ pub(super) enum Page<'a> {
     SeeProgram,
     /// The login is over already.
     Over,
+    /// A callback inside another page. In a frame the browser shows none of it, in an `object` or by hand some do.
+    Embedded,
     /// The right place, reached in another way than by an address.
     OtherMethod,
     /// Not a callback at all.
     NotHere,
 }
 
-/// The login that the pages speak of.
+/// The login that the pages speak of. Anybody on the machine can ask for a page: only those that an answer with the right
+/// `state` gets say what this holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Login {
     /// The MCP server, as far as it is known.
@@ -44,7 +47,7 @@ pub(super) fn render(page: Page<'_>, login: &Login) -> String {
         _ => String::new(),
     };
     let again = match (page, &login.again) {
-        (Page::Refused(_) | Page::Over, Some(again)) => {
+        (Page::Refused(_), Some(again)) => {
             format!("<p>To start again, type:</p><pre>{}</pre>", shown(again))
         }
         _ => String::new(),
@@ -71,6 +74,7 @@ fn title(page: Page<'_>) -> &'static str {
         Page::Ignored => "Not this sign-in",
         Page::SeeProgram => "Still waiting",
         Page::Over => "Too late",
+        Page::Embedded => "Not inside another page",
         Page::OtherMethod => "Not in this way",
         Page::NotHere => "Nothing here",
     }
@@ -87,17 +91,22 @@ fn happened(page: Page<'_>, login: &Login) -> String {
             format!("The sign-in{to} is approved, and the program has the answer.")
         }
         Page::Refused(_) => format!("The sign-in{to} ended, and you are not signed in."),
-        Page::Ignored => format!(
-            "This page is the end of another sign-in than the one{to} that the program waits for: an older \
+        Page::Ignored => {
+            "This page is the end of another sign-in than the one that the program waits for: an older \
              one, or one that you did not start. It was left aside and changed nothing."
-        ),
-        Page::SeeProgram => format!(
-            "The program has the answer for the sign-in{to}, but has not said yet what became of it."
-        ),
-        Page::Over => format!(
-            "The sign-in{to} was over before this answer came: it had ended, was given up, or took too \
+                .to_owned()
+        }
+        Page::SeeProgram => {
+            "The program has this answer, but has not said yet what became of it.".to_owned()
+        }
+        Page::Over => "The sign-in was over before this answer came: it had ended, was given up, or took too \
              long. The answer was not used."
-        ),
+            .to_owned(),
+        Page::Embedded => {
+            "The answer came inside another page, such as that of a browser built into an editor, where \
+             a foreign page could have put it. It was not used."
+                .to_owned()
+        }
         Page::OtherMethod => {
             "The answer to a sign-in comes here as an address that the browser opens. This \
              one was sent in another way, such as a form, and was not used."
@@ -123,6 +132,10 @@ fn todo(page: Page<'_>) -> &'static str {
         }
         Page::SeeProgram | Page::Over => {
             "Close this tab and go back to the program that you started from. It says how the sign-in ended."
+        }
+        Page::Embedded => {
+            "Open the address that the program shows in a tab of its own, in a browser of its own. The program is \
+             still waiting."
         }
         Page::Ignored | Page::OtherMethod | Page::NotHere => {
             "Close this tab. The program is still waiting: use the page that it opened last, or the address \
@@ -169,12 +182,13 @@ const MESSAGE_CHARACTERS: usize = 400;
 mod tests {
     use super::*;
 
-    const PAGES: [Page<'_>; 7] = [
+    const PAGES: [Page<'_>; 8] = [
         Page::Accepted,
         Page::Ignored,
         Page::Refused("denied"),
         Page::SeeProgram,
         Page::Over,
+        Page::Embedded,
         Page::OtherMethod,
         Page::NotHere,
     ];
@@ -214,16 +228,37 @@ mod tests {
     }
 
     #[test]
-    fn every_page_says_what_to_do_and_those_that_ended_a_login_how_to_start_again() {
+    fn every_page_says_what_to_do_and_that_of_a_refused_login_how_to_start_again() {
         let login = Login {
             server: Some("https://mcp.example/mcp".to_owned()),
             again: Some("doorkey login team".to_owned()),
         };
         for page in PAGES {
             let html = render(page, &login);
-            assert!(html.contains("<p class=\"todo\">Close this tab"), "{html}");
-            let ends = matches!(page, Page::Refused(_) | Page::Over);
+            let todo = match page {
+                Page::Embedded => "Open the address that the program shows in a tab of its own",
+                _ => "Close this tab",
+            };
+            assert!(
+                html.contains(&format!("<p class=\"todo\">{todo}")),
+                "{html}"
+            );
+            let ends = matches!(page, Page::Refused(_));
             assert_eq!(html.contains("doorkey login team"), ends, "{html}");
+        }
+    }
+
+    #[test]
+    fn only_an_answer_with_the_right_state_learns_of_which_server_the_login_is() {
+        let login = Login {
+            server: Some("https://mcp.example/mcp".to_owned()),
+            again: Some("doorkey login team".to_owned()),
+        };
+        for page in PAGES {
+            let html = render(page, &login);
+            let named = html.contains("mcp.example") || html.contains("team");
+            let judged = matches!(page, Page::Accepted | Page::Refused(_));
+            assert_eq!(named, judged, "{html}");
         }
     }
 }

@@ -10,6 +10,8 @@ use super::address::Endpoint;
 pub(super) enum Received {
     /// A browser comes back from the authorization server.
     Callback,
+    /// The same inside another page: in a frame, where a foreign page could have put it.
+    Embedded,
     /// It came to the right place in another way, such as a form.
     OtherMethod,
     /// Nothing for this listener.
@@ -29,11 +31,10 @@ pub(super) fn judge(request: &Parts, endpoint: &Endpoint) -> Received {
     if request.method != Method::GET {
         return Received::OtherMethod;
     }
-    if !has_body(&request.headers) && is_navigation(&request.headers) {
-        Received::Callback
-    } else {
-        Received::Nothing
+    if has_body(&request.headers) || is_early(&request.headers) {
+        return Received::Nothing;
     }
+    navigation(&request.headers)
 }
 
 /// The `Host` of the redirect URI, port and all, once.
@@ -52,20 +53,27 @@ fn has_body(headers: &HeaderMap) -> bool {
         || !matches!(single(headers, &CONTENT_LENGTH), Ok(None | Some("0")))
 }
 
-/// Whether a person is led here, as far as the browser says (Fetch Metadata): neither an image, a frame or a script of
-/// some page, nor a page that is fetched before anybody wants it. Old browsers say nothing. `Origin` is not judged: it
-/// may follow a navigation that began as a form at the authorization server.
-fn is_navigation(headers: &HeaderMap) -> bool {
-    let is = |name: &'static str, wanted: &str| {
-        let said = single(headers, &HeaderName::from_static(name));
-        said.is_ok_and(|value| value.is_none_or(|value| value == wanted))
-    };
-    let early = EARLY
+/// Whether a person is led here, as far as the browser says (Fetch Metadata): neither an image or a script of some page,
+/// nor a frame in it. Old browsers say nothing. `Origin` is not judged: it may follow a navigation that began as a form at
+/// the authorization server.
+fn navigation(headers: &HeaderMap) -> Received {
+    let said = |name: &'static str| single(headers, &HeaderName::from_static(name));
+    match (said("sec-fetch-mode"), said("sec-fetch-dest")) {
+        (Ok(None | Some("navigate")), Ok(None | Some("document"))) => Received::Callback,
+        (Ok(None | Some("navigate")), Ok(Some(place))) if FRAMES.contains(&place) => {
+            Received::Embedded
+        }
+        _ => Received::Nothing,
+    }
+}
+
+/// Whether the page is fetched before anybody wants it.
+fn is_early(headers: &HeaderMap) -> bool {
+    EARLY
         .iter()
         .flat_map(|name| headers.get_all(*name))
         .filter_map(|value| value.to_str().ok())
-        .any(|value| value.contains("prefetch") || value.contains("preview"));
-    is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document") && !early
+        .any(|value| value.contains("prefetch") || value.contains("preview"))
 }
 
 /// The value of a header that is there once at most.
@@ -78,6 +86,8 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
     }
 }
 
+/// What holds a page inside another one.
+const FRAMES: [&str; 5] = ["iframe", "frame", "fencedframe", "object", "embed"];
 /// Where browsers say that nobody is looking yet.
 const EARLY: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
 
@@ -131,8 +141,13 @@ mod tests {
             &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")][..],
             &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "script")],
             &[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")],
-            &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
-            &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "object")],
+            &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "iframe")],
+            &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "x")],
+            &[
+                ("sec-fetch-mode", "navigate"),
+                ("sec-fetch-dest", "iframe"),
+                ("sec-purpose", "prefetch"),
+            ],
             &[("sec-fetch-mode", "websocket")],
             &[("sec-fetch-dest", "empty")],
             &[("sec-fetch-mode", "navigate"), ("sec-fetch-mode", "cors")],
@@ -147,6 +162,20 @@ mod tests {
                 Received::Nothing,
                 "{foreign:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_answer_inside_another_page_is_told_apart() {
+        for place in FRAMES {
+            let headers = [
+                OWN,
+                ("sec-fetch-mode", "navigate"),
+                ("sec-fetch-dest", place),
+            ];
+            let received = judged("GET", "/callback?code=x", &headers);
+            assert_eq!(received, Received::Embedded, "{place}");
+            assert_eq!(judged("GET", "/", &headers), Received::Nothing);
         }
     }
 

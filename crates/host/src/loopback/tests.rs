@@ -159,7 +159,7 @@ const REFUSED: &[(&str, &str, u16)] = &[
     (
         GET,
         "Host: ~\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n\r\n",
-        404,
+        400,
     ),
     (GET, "Host: ~\r\n folded: header\r\n\r\n", 400),
     (
@@ -344,14 +344,57 @@ async fn a_callback_that_comes_as_the_login_ends_is_too_late() {
     drop((callback.expect("in time").expect("one"), channel));
     let page = page.await.expect("a page");
     assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
+    assert!(page.contains("Too late"), "{page}");
+    // Nobody has looked at its `state`: it may be anybody's.
+    for text in ["mcp.example", "doorkey login", "s3cret"] {
+        assert!(!page.contains(text), "{text} in {page}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_a_refusal_names_the_server_and_how_to_start_again_without_a_secret() {
+    let interaction = LoopbackInteraction::new(Browser::Manual, Arc::new(Silent))
+        .with_again("doorkey login <team>");
+    let server = Url::parse("https://mcp.example/mcp?key=s3cret").expect("a URL");
+    let mut channel = interaction
+        .listen(&[], Some(&server))
+        .await
+        .expect("a listener");
+    let port = port_of(&channel);
+    let host = format!("127.0.0.1:{port}");
+    let page = tokio::spawn(async move { get(port, "/callback?error=x", &host).await });
+    let callback = tokio::time::timeout(LIMIT, channel.next()).await;
+    let message = "denied".to_owned();
+    let verdict = CallbackVerdict::Refused { message };
+    callback.expect("in time").expect("one").answer(verdict);
+    let page = page.await.expect("a page");
     for text in [
-        "Too late",
         "<strong>https://mcp.example/mcp</strong>",
         "doorkey login &lt;team&gt;",
     ] {
         assert!(page.contains(text), "{text} in {page}");
     }
     assert!(!page.contains("s3cret"), "{page}");
+}
+
+#[tokio::test]
+async fn an_answer_inside_another_page_is_told_to_the_person_once_and_ends_nothing() {
+    let told = Arc::new(Told::default());
+    let progress: Arc<dyn Progress> = told.clone();
+    let interaction = LoopbackInteraction::new(Browser::Manual, progress);
+    let mut channel = interaction.listen(&[], None).await.expect("a listener");
+    let port = port_of(&channel);
+    let request = format!(
+        "{GET}\r\nHost: 127.0.0.1:{port}\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n\r\n"
+    );
+    for _ in 0..2 {
+        let page = raw(port, request.as_bytes()).await;
+        assert!(page.contains("in a tab of its own"), "{page}");
+    }
+    let said = told.0.lock().expect("not poisoned").join("\n");
+    assert_eq!(said.matches("Embedded").count(), 1, "{said}");
+    let nothing = tokio::time::timeout(Duration::from_millis(100), channel.next()).await;
+    assert!(nothing.is_err(), "it reached the login");
 }
 
 #[tokio::test]
@@ -388,19 +431,13 @@ async fn a_registered_redirect_uri_is_used_again_while_its_port_is_free() {
 
 #[tokio::test]
 async fn configured_callbacks_are_taken_as_they_are() {
-    let free = port_of(&channel(CallbackSettings::default(), &[]).await);
-    tokio::time::sleep(Duration::from_millis(50)).await;
     let url = |text: String| Some(Url::parse(&text).expect("a URL"));
-    let fixed = channel(
-        CallbackSettings::new(Some(free), None),
-        &["http://127.0.0.1:1/x"],
-    )
-    .await;
+    let (bound, free) = on_a_free_port(None, &["http://127.0.0.1:1/x"]).await;
     assert_eq!(
-        fixed.redirect_uri(),
+        bound.redirect_uri,
         format!("http://127.0.0.1:{free}/callback")
     );
-    drop(fixed);
+    drop(bound);
 
     let named = CallbackSettings::new(None, url("http://localhost/oauth/cb".to_owned()));
     let mut named = channel(named, &[]).await;
@@ -424,11 +461,25 @@ async fn configured_callbacks_are_taken_as_they_are() {
         matches!(none, Err(LoopbackError::NoPort { .. })),
         "{none:?}"
     );
-    let spare = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = spare.local_addr().expect("an address").port();
-    drop(spare);
-    let forwarded = channel(CallbackSettings::new(Some(port), hosted), &[]).await;
-    assert_eq!(forwarded.redirect_uri(), "https://hosted.example/cb");
+    let (forwarded, _) = on_a_free_port(hosted, &[]).await;
+    assert_eq!(forwarded.redirect_uri, "https://hosted.example/cb");
+}
+
+/// Binds a configured port that is free. Between looking and binding another process may take it: then another one.
+async fn on_a_free_port(url: Option<Url>, hints: &[&str]) -> (address::Bound, u16) {
+    let hints: Vec<_> = hints.iter().map(|hint| (*hint).to_owned()).collect();
+    let mut last = None;
+    for _ in 0..20 {
+        let spare = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = spare.local_addr().expect("an address").port();
+        drop(spare);
+        match address::bind(&CallbackSettings::new(Some(port), url.clone()), &hints).await {
+            Ok(bound) => return (bound, port),
+            Err(error @ LoopbackError::PortInUse { .. }) => last = Some(error),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    panic!("each of them was taken: {last:?}")
 }
 
 #[tokio::test]

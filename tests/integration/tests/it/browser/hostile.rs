@@ -19,6 +19,8 @@ use super::{
 const EMBEDDED: [&str; 10] = [
     "img", "script", "style", "iframe", "object", "fetch", "cors", "beacon", "prefetch", "post",
 ];
+/// What a browser asks for when it has nothing else to do, so that on a busy machine it may leave it out.
+const WHEN_IDLE: &str = "prefetch";
 /// How it leads its visitor there. It cannot know the `state`.
 const LEADING: [&str; 3] = ["window", "link", "form"];
 
@@ -36,7 +38,7 @@ async fn no_page_of_another_origin_ends_a_login_and_the_login_succeeds_afterward
     chrome.client.goto(site.as_str()).await.expect("a page");
     embed(&chrome).await;
     let requested = chrome.requested().await;
-    for kind in EMBEDDED {
+    for kind in EMBEDDED.into_iter().filter(|kind| *kind != WHEN_IDLE) {
         let sent = requested.iter().any(|url| is_from(url, kind));
         assert!(
             sent,
@@ -65,7 +67,7 @@ async fn no_page_of_another_origin_ends_a_login_and_the_login_succeeds_afterward
 
 /// Waits until everything that the page embeds has come to its end.
 async fn embed(chrome: &Chrome) {
-    let ended = chrome.client.wait().at_most(Duration::from_secs(20));
+    let ended = chrome.client.wait().at_most(LIMIT);
     let ended = ended.for_element(Locator::Css("html.ended")).await;
     let still = chrome
         .client
@@ -189,7 +191,7 @@ const hold = wait("all");
 embed("img", "img", "src");
 embed("script", "script", "src");
 embed("style", "link", "href", { rel: "stylesheet" });
-embed("prefetch", "link", "href", { rel: "prefetch" });
+document.head.append(Object.assign(document.createElement("link"), { rel: "prefetch", href: right("prefetch") }));
 embed("iframe", "iframe", "src");
 embed("object", "object", "data");
 ask("fetch", { mode: "no-cors" });
