@@ -43,6 +43,10 @@ pub(crate) const STEPS: &[Step] = &[
         ],
     },
     Step {
+        name: "browser",
+        sources: &["crates/", "tests/integration/"],
+    },
+    Step {
         name: "services",
         sources: &["crates/", "tests/services/", "tests/integration/src/"],
     },
@@ -116,8 +120,14 @@ fn folder_name(package: &str) -> &str {
     }
 }
 
+/// How the names of the tests begin that need a browser.
+const IN_A_BROWSER: &str = "integration::it::browser::";
+
 /// The step that runs the test of that name.
 pub(crate) fn step_of(test: &str) -> &'static str {
+    if test.starts_with(IN_A_BROWSER) {
+        return "browser";
+    }
     match test.split("::").next() {
         Some("integration" | "parity") => "integration",
         Some("services") => "services",
@@ -152,6 +162,8 @@ mod tests {
         for (test, step) in [
             ("oauth::it::login::x", "test"),
             ("parity::answers::x", "integration"),
+            ("integration::it::session::x", "integration"),
+            ("integration::it::browser::pages::x", "browser"),
             ("services::it::x", "services"),
             ("interop::x", "interop"),
             ("conformance::tests::x", "conformance"),

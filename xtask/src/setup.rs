@@ -94,12 +94,21 @@ pub(crate) const TOOLS: &[Tool] = &[
         at_least: 40,
         steps: &["services"],
     },
+    // What runs the program on a terminal, where there are such tests.
+    #[cfg(target_os = "linux")]
+    Tool {
+        program: "script",
+        folders: &[],
+        package: "bsdutils",
+        at_least: 2,
+        steps: &["test"],
+    },
     Tool {
         program: "chromium",
         folders: &[],
         package: "chromium",
         at_least: 120,
-        steps: &["integration"],
+        steps: &["browser"],
     },
     Tool {
         // Of the same source as the browser, and of the same version.
@@ -107,7 +116,7 @@ pub(crate) const TOOLS: &[Tool] = &[
         folders: &[],
         package: "chromium-driver",
         at_least: 120,
-        steps: &["integration"],
+        steps: &["browser"],
     },
 ];
 
@@ -384,6 +393,7 @@ mod tests {
                 "ChromeDriver 148.0.7778.167 (65db666ac2cf205fcc36db8bb5b9cd87f94808ac)",
                 Some(148),
             ),
+            ("script from util-linux 2.38.1", Some(2)),
             ("no number", None),
         ];
         for (said, expected) in cases {

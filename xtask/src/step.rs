@@ -98,6 +98,12 @@ pub(crate) const ALL: &[Step] = &[
         run: integration::run,
     },
     Step {
+        name: "browser",
+        about: "the pages of a login in a real browser (needs chromium and chromedriver)",
+        cheap: false,
+        run: integration::browser,
+    },
+    Step {
         name: "fuzz",
         about: "each fuzz target for a few seconds, by a pinned cargo-fuzz (needs g++)",
         cheap: false,

@@ -6,11 +6,13 @@
 use crate::failure::Failure;
 use crate::process::minutes;
 use crate::ran;
+use crate::setup;
 use crate::step::Report;
 use crate::workspace::{Workspace, members_under};
 
 /// Tests every member outside `tests/`, and the fuzz targets.
 pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
+    setup::require_for("test", workspace)?;
     let members = workspace.members()?;
     let mut call = workspace
         .cargo(&[
