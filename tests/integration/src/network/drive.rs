@@ -190,12 +190,17 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn of(error: &(dyn StdError + 'static)) -> Self {
-        let http = doorkey_rmcp::authorization_error(error).and_then(doorkey_oauth::Error::http);
+        let error = doorkey_rmcp::authorization_error(error);
+        let http = error.and_then(doorkey_oauth::Error::http);
+        let refused = match error {
+            Some(doorkey_oauth::Error::PageRefused { source, .. }) => source.downcast_ref(),
+            _ => http.and_then(doorkey_http::Error::refused_address),
+        };
         Self {
             leg: http.and_then(doorkey_http::Error::leg),
             is_tls: http.is_some_and(doorkey_http::Error::is_tls),
             is_timeout: http.is_some_and(doorkey_http::Error::is_timeout),
-            is_address: http.is_some_and(is_address),
+            is_address: refused.is_some_and(is_address),
         }
     }
 
@@ -211,11 +216,8 @@ impl Failure {
 }
 
 /// The rule says what is wrong with the address, and what a person can do if it is meant.
-fn is_address(error: &doorkey_http::Error) -> bool {
-    let doorkey_http::Error::AddressRefused { source, .. } = error else {
-        return false;
-    };
-    let told = source.to_string();
+fn is_address(refused: &doorkey_http::AddressRefused) -> bool {
+    let told = refused.to_string();
     [
         "a loopback address",
         "public",
