@@ -119,7 +119,7 @@ pub use reload::ProfileSource;
 pub use resolve::{Resolver, SystemResolver};
 pub use roots::{RootCertificate, RootFile, Roots, RootsError, roots_from_files};
 #[cfg(feature = "client")]
-pub use roots::{SystemRootsError, system_roots};
+pub use roots::{SystemRootsError, system_root_places, system_roots};
 pub use sent::SentSecrets;
 pub use timeout::{Phase, Timeouts};
 #[cfg(feature = "client")]

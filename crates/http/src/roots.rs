@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::fmt;
+#[cfg(feature = "client")]
+use std::path::PathBuf;
 
 use bytes::Bytes;
 
@@ -11,9 +13,9 @@ use crate::pem::{self, PemError};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Roots {
-    /// The operating system's, loaded anew for each client. On Unix the loader reads
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` by itself, in place of the system's own files. A program
-    /// that reads its environment once passes explicit roots instead.
+    /// The operating system's, loaded anew for each client: see [`system_roots`]. No variable of the
+    /// environment is asked where they are [files](system_root_places): who wants `SSL_CERT_FILE`
+    /// and `SSL_CERT_DIR` to count passes explicit roots instead.
     #[default]
     System,
     /// The operating system's and these.
@@ -118,10 +120,28 @@ pub fn roots_from_files<'a>(
     Ok(roots)
 }
 
+/// Where the operating system keeps its certificate authorities, if that is in files at one of the
+/// usual places: the bundle, then the folders. Empty elsewhere, as on macOS and Windows, which have a
+/// store.
+#[cfg(feature = "client")]
+#[must_use]
+pub fn system_root_places() -> Vec<PathBuf> {
+    if cfg!(not(target_os = "linux")) {
+        return Vec::new();
+    }
+    let there = |places: &'static [&'static str]| {
+        let places = places.iter().map(PathBuf::from);
+        places.filter(|place| place.exists())
+    };
+    let bundle = there(SYSTEM_BUNDLES).next();
+    bundle.into_iter().chain(there(SYSTEM_FOLDERS)).collect()
+}
+
 /// The operating system's certificate authorities.
 ///
-/// On Unix this reads `SSL_CERT_FILE` and `SSL_CERT_DIR` (the loader does, not this crate) and
-/// then the usual files; on macOS and Windows the system's store.
+/// They are read from the [usual places](system_root_places), and where there is none from wherever
+/// the platform's loader finds them: on macOS and Windows the system's store. That loader asks
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR` first.
 ///
 /// # Errors
 ///
@@ -129,7 +149,7 @@ pub fn roots_from_files<'a>(
 /// read are passed over with a warning.
 #[cfg(feature = "client")]
 pub fn system_roots() -> Result<Vec<RootCertificate>, SystemRootsError> {
-    let mut loaded = rustls_native_certs::load_native_certs();
+    let mut loaded = load_system();
     if loaded.certs.is_empty() {
         return Err(SystemRootsError {
             source: loaded.errors.pop(),
@@ -138,10 +158,31 @@ pub fn system_roots() -> Result<Vec<RootCertificate>, SystemRootsError> {
     for error in &loaded.errors {
         tracing::warn!(%error, "part of the system's certificate store could not be read");
     }
+    let mut seen = HashSet::new();
     let found = loaded.certs.into_iter();
     Ok(found
         .map(|certificate| RootCertificate(certificate.as_ref().to_vec().into()))
+        .filter(|root| seen.insert(root.clone()))
         .collect())
+}
+
+#[cfg(feature = "client")]
+fn load_system() -> rustls_native_certs::CertificateResult {
+    let places = system_root_places();
+    if places.is_empty() {
+        return rustls_native_certs::load_native_certs();
+    }
+    let mut all = rustls_native_certs::CertificateResult::default();
+    for place in &places {
+        let (file, folder) = match place.is_dir() {
+            true => (None, Some(place.as_path())),
+            false => (Some(place.as_path()), None),
+        };
+        let loaded = rustls_native_certs::load_certs_from_paths(file, folder);
+        all.certs.extend(loaded.certs);
+        all.errors.extend(loaded.errors);
+    }
+    all
 }
 
 /// The operating system has no certificate authorities for us.
@@ -153,6 +194,28 @@ pub struct SystemRootsError {
     #[source]
     pub source: Option<rustls_native_certs::Error>,
 }
+
+/// The bundles of Linux distributions, the first that is there counts: Debian, Fedora and its kin of two
+/// ages, openSUSE, small media systems, Alpine, routers with Entware, `OpenHarmony`.
+#[cfg(feature = "client")]
+const SYSTEM_BUNDLES: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/ssl/cert.pem",
+    "/opt/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/certs/cacert.pem",
+];
+
+/// Their folders of single certificates: all that are there count.
+#[cfg(feature = "client")]
+const SYSTEM_FOLDERS: &[&str] = &[
+    "/etc/ssl/certs",
+    "/etc/pki/tls/certs",
+    "/etc/security/certificates",
+];
 
 /// The DER of every certificate block.
 pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<Bytes>, PemError> {
@@ -216,6 +279,23 @@ mod tests {
             err.to_string(),
             "no root certificates from SSL_CERT_FILE=/etc/ca.pem"
         );
+    }
+
+    #[cfg(feature = "client")]
+    #[test]
+    fn the_systems_roots_are_read_from_where_they_are_said_to_be_each_once() {
+        let places = system_root_places();
+        assert!(places.iter().all(|place| place.exists()), "{places:?}");
+        let Ok(roots) = system_roots() else {
+            return assert!(places.is_empty(), "nothing in {places:?}");
+        };
+        let once: HashSet<_> = roots.iter().collect();
+        assert_eq!(once.len(), roots.len());
+        if let Some(bundle) = places.iter().find(|place| place.is_file()) {
+            let pem = std::fs::read(bundle).unwrap();
+            let listed = RootCertificate::from_pem_bundle(&pem).unwrap();
+            assert!(listed.iter().all(|root| once.contains(root)));
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use url::Url;
 use super::addresses::AddressesInForce;
 use super::headers::{self, HeaderInForce, HeaderScope};
 use super::proxies::ProxiesInForce;
-use super::roots::RootsInForce;
+use super::roots::{RootsInForce, SystemRoots};
 use super::setting::{Setting, Tables};
 use super::stamp::Watched;
 use super::{NetworkError, read};
@@ -172,6 +172,11 @@ impl NetworkInForce {
     /// The files and folders that settings are read from.
     pub(super) fn watched(&self) -> Vec<Watched> {
         let mut watched = Vec::new();
+        if self.roots.system.value == SystemRoots::Trusted {
+            // Whoever changes what is in the folders makes new ones of their members, or the bundle anew.
+            let places = doorkey_http::system_root_places();
+            watched.extend(places.into_iter().map(Watched::File));
+        }
         for bundle in &self.roots.bundles {
             let path = bundle.value.path.clone();
             watched.push(match bundle.value.is_folder {

@@ -1,5 +1,6 @@
 //! Which certificate authorities are trusted, and the files that they are in.
 
+use std::error::Error as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -80,7 +81,8 @@ impl RootsInForce {
                 if name == "SSL_CERT_FILE" {
                     add(name, Path::new(value), false, set_by);
                 } else {
-                    for folder in std::env::split_paths(value) {
+                    let folders = std::env::split_paths(value);
+                    for folder in folders.filter(|folder| !folder.as_os_str().is_empty()) {
                         add(name, &folder, true, set_by.clone());
                     }
                 }
@@ -99,9 +101,14 @@ impl RootsInForce {
     /// Reads the certificates.
     pub(super) fn read(&self) -> Result<Roots, NetworkError> {
         let mut files = Vec::new();
+        let mut folders = Vec::new();
         for bundle in &self.bundles {
-            files.extend(bundle.value.read()?);
+            match bundle.value.is_folder {
+                true => folders.push(&bundle.value),
+                false => files.extend(bundle.value.read()?),
+            }
         }
+        files.extend(read_folders(&folders)?);
         let certificates = certificates(&files)?;
         match self.system.value {
             SystemRoots::Trusted if certificates.is_empty() => Ok(Roots::System),
@@ -139,7 +146,8 @@ impl Bundle {
         })
     }
 
-    /// Every file of a folder that holds a certificate; a folder without any is an error.
+    /// Every file of a folder that holds a certificate, the others passed over; a folder without any
+    /// is an error.
     fn read_folder(&self) -> Result<Vec<PemFile>, NetworkError> {
         let failed = |source| NetworkError::Read {
             setting: self.setting.to_owned(),
@@ -148,7 +156,14 @@ impl Bundle {
         };
         let mut files = Vec::new();
         for path in entries(&self.path).map_err(failed)? {
-            files.push(self.read_file(&path, false)?);
+            match self.read_file(&path, false) {
+                Ok(file) => files.push(file),
+                Err(error) => tracing::warn!(
+                    file = %path.display(),
+                    why = error.source().map(tracing::field::display),
+                    "a file among the trusted certificates is passed over"
+                ),
+            }
         }
         if certificates(&files)?.is_empty() {
             return Err(NetworkError::NoRoots {
@@ -158,6 +173,32 @@ impl Bundle {
         }
         Ok(files)
     }
+}
+
+/// What is in the folders of a list. As with other tools, one that cannot be used is passed over, as
+/// long as there is another one.
+fn read_folders(folders: &[&Bundle]) -> Result<Vec<PemFile>, NetworkError> {
+    let mut files = Vec::new();
+    let mut failed = Vec::new();
+    for folder in folders {
+        match folder.read() {
+            Ok(found) => files.extend(found),
+            Err(error) => failed.push((folder, error)),
+        }
+    }
+    if files.is_empty()
+        && let Some((_, error)) = failed.pop()
+    {
+        return Err(error);
+    }
+    for (folder, error) in failed {
+        tracing::warn!(
+            folder = %folder.path.display(),
+            %error,
+            "a folder of trusted certificates is passed over"
+        );
+    }
+    Ok(files)
 }
 
 /// The files of a folder, by name.

@@ -182,11 +182,15 @@ fn what_cannot_be_used_is_shown_and_does_not_keep_get_from_showing_the_rest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_proxy_at_all_can_be_said_whatever_the_environment_says() {
-    let mcp = McpServer::builder().open().start().await.unwrap();
+    let authority = CertificateAuthority::new().unwrap();
+    let mcp = McpServer::builder().tls(&authority).open().start();
+    let mcp = mcp.await.unwrap();
     let url = mcp.url();
-    for (network, code) in [("", 6), ("[network]\nproxy = \"none\"\n", 0)] {
+    for (proxy, code) in [("", 6), ("proxy = \"none\"\n", 0)] {
+        let network = format!("[network]\nca_certificates = [\"ca.pem\"]\n{proxy}");
         let settings = format!("{network}[mcp_servers.one]\nurl = \"{url}\"\n");
-        let scene = Scene::new(&settings).with("HTTP_PROXY", "http://127.0.0.1:1");
+        let scene = Scene::new(&settings).with("HTTPS_PROXY", "http://127.0.0.1:1");
+        fs::write(scene.folder.path().join("ca.pem"), authority.pem()).unwrap();
         scene.run_async(&["tools", "one"]).await.expect(code, &[]);
     }
 }

@@ -80,11 +80,17 @@ fn pem() -> String {
 const OWN_ROOTS: &str = "[network]\nca_certificates = [\"ca.pem\"]\nsystem_roots = false\n";
 
 #[tokio::test]
-async fn settings_that_cannot_change_are_watched_by_nobody() {
+async fn without_files_the_systems_certificates_are_watched_where_they_are_files() {
     let scene = Scene::new();
     let network = scene.network("http_headers = { X-Team = \"a\" }\n");
+    let places = doorkey_http::system_root_places();
+    let places: Vec<_> = places.into_iter().map(Watched::File).collect();
+    assert_eq!(network.watched(), places);
     let (_, source) = open(network, &Environment::default()).expect("settings");
-    assert!(source.is_none());
+    assert_eq!(source.is_none(), places.is_empty());
+    scene.write("ca.pem", pem());
+    let own = scene.network(OWN_ROOTS).watched();
+    assert_eq!(own, [Watched::File(scene.path("ca.pem"))]);
 }
 
 #[tokio::test]
@@ -371,7 +377,7 @@ mod programs {
         }
         scene.program("echo good");
         assert_eq!(key(asked(&reload).await).as_deref(), Some("good"));
-        assert!(!reload.is_due() && !reload.must_wait());
+        assert!(!reload.must_wait());
     }
 
     #[tokio::test]

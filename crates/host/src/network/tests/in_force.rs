@@ -80,6 +80,36 @@ fn roots_of_variables_and_tables_add_up_and_replace_the_systems_as_documented() 
 }
 
 #[test]
+fn of_folders_with_certificates_what_cannot_be_used_is_passed_over_unless_it_is_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    for name in ["good", "bare"] {
+        fs::create_dir(at(name)).expect("a folder");
+    }
+    authority_in(&folder, "good/one.pem");
+    // Sparse: larger than anything that is read, and nothing on the disk.
+    let large = fs::File::create(at("good/large.pem")).expect("a file");
+    large.set_len(1 << 30).expect("a length");
+    let roots = |folders: &[&str]| {
+        let paths = folders.iter().map(|name| at(name));
+        let list = std::env::join_paths(paths).expect("a list");
+        let environment = Environment::new([("SSL_CERT_DIR", list)]);
+        let profile = in_tables(&environment, "", "").profile(&[]);
+        profile.map(|profile| match profile.roots {
+            Roots::Only(roots) => roots.len(),
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(roots(&["good"]).expect("one is good"), 1);
+    assert_eq!(roots(&["absent", "good", "bare"]).expect("so is one"), 1);
+    let error = told(&roots(&["absent", "bare"]).expect_err("none is"));
+    assert!(
+        error.contains("SSL_CERT_DIR") && error.contains("bare"),
+        "{error}"
+    );
+}
+
+#[test]
 fn without_the_systems_roots_there_have_to_be_others() {
     for (global, own, table) in [
         ("system_roots = false", "", "[network]"),
