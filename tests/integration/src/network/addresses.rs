@@ -25,8 +25,11 @@ use super::{
 /// `configured`, the MCP server is as near as all the others.
 pub(super) async fn walk(configured: bool) -> Vec<(Leg, bool)> {
     let names = Names { configured };
-    let class = configured.then_some(AddressClass::Public);
-    let kept = AddressPolicy::default().with_class(class);
+    let class = match configured {
+        true => AddressClass::Public,
+        false => AddressClass::Loopback,
+    };
+    let kept = AddressPolicy::default().with_class(Some(class));
     let clients = async || {
         let servers = Servers::start(Some(NEAR)).await;
         let client = |policy| names.client(&servers, policy);
@@ -84,10 +87,12 @@ enum Page {
 async fn open_page(names: Names, mut policy: AddressPolicy) -> Page {
     let servers = Servers::start(Some(NEAR)).await;
     let world = &servers.world;
-    let allowed = [world.mcp.origin(), world.auth.url()];
+    // Nothing is learned of a server that is reached on the user's word, so that it counts as public.
+    let own = names.configured.then(|| world.mcp.origin());
+    let allowed = own.into_iter().chain([world.auth.url()]);
     policy.allow = allowed
         .map(|origin| origin.parse::<Origin>().expect("an origin"))
-        .into();
+        .collect();
     let page = format!("https://page{NEAR}:{}/authorize", world.auth.addr().port());
     let field = json!(page);
     world
