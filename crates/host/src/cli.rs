@@ -19,6 +19,8 @@ mod store;
 mod subject;
 mod tools;
 mod trace;
+#[cfg(unix)]
+mod unseen;
 mod wording;
 
 use std::ffi::OsString;

@@ -1,7 +1,7 @@
 //! `doorkey add`: a server for the configuration.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead as _, Read as _};
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
@@ -9,9 +9,12 @@ use clap::error::ErrorKind;
 use clap::{Arg, Args, Command};
 use doorkey::{Config, Environment, Home, NewServer, SecretSource};
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
+#[cfg(unix)]
+use super::unseen;
 
 #[derive(Args, Debug)]
 pub(crate) struct Add {
@@ -35,7 +38,7 @@ pub(crate) struct Add {
     client_secret_file: Option<PathBuf>,
     /// The environment variable with the secret of that client
     #[arg(long, value_name = "VARIABLE", requires = "client_id", group = "secret",
-          value_parser = NonEmptyStringValueParser::new())]
+          value_parser = Quiet(variable))]
     client_secret_env: Option<String>,
     /// Refused, with the three ways above
     #[arg(long, hide = true, num_args = 0..=1, require_equals = false)]
@@ -47,7 +50,7 @@ pub(crate) struct Add {
     #[arg(long, value_name = "R", value_parser = resource)]
     resource: Option<String>,
     /// The environment variable with a bearer token, in place of a login
-    #[arg(long, value_name = "VARIABLE", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "VARIABLE", value_parser = Quiet(variable))]
     bearer_token_env_var: Option<String>,
 }
 
@@ -72,16 +75,29 @@ impl Add {
             self.name,
             home.config_file().display()
         ));
+        self.tell_unset(environment, output);
         match &self.bearer_token_env_var {
-            Some(variable) => {
-                output.note(&format!(
-                    "next: put the token in {variable}, then doorkey tools {}",
-                    self.name
-                ));
-            }
+            Some(_) => output.note(&format!("next: doorkey tools {}", self.name)),
             None => output.note(&format!("next: doorkey login {}", self.name)),
         }
         Ok(Exit::Done)
+    }
+
+    /// Who gave the secret in place of the variable's name learns it from this, and so it is not repeated.
+    fn tell_unset(&self, environment: &Environment, output: &Output) {
+        for (argument, variable) in [
+            ("--client-secret-env", &self.client_secret_env),
+            ("--bearer-token-env-var", &self.bearer_token_env_var),
+        ] {
+            if let Some(variable) = variable
+                && environment.variable(variable).is_none()
+            {
+                output.note(&format!(
+                    "there is no variable of the name given with {argument} now: it takes a name, not the secret, \
+                     and has to be set when the secret is needed"
+                ));
+            }
+        }
     }
 
     /// Why these arguments are refused though they can be understood: a secret among them is seen by every
@@ -95,7 +111,10 @@ impl Add {
 
     fn secret(&self, output: &Output) -> Result<Option<SecretSource>, Failure> {
         if self.client_secret_stdin {
-            let secret = read_secret(output).map_err(Failure::Input)?;
+            let secret = read_secret(output).map_err(|error| match error.kind() {
+                io::ErrorKind::Interrupted => Failure::Interrupted { login: false },
+                _ => Failure::Input(error),
+            })?;
             return Ok(Some(SecretSource::Value(secret)));
         }
         if let Some(path) = &self.client_secret_file {
@@ -109,23 +128,39 @@ impl Add {
 
 /// One secret from standard input: the whole of it from a pipe, a line from a person.
 fn read_secret(output: &Output) -> io::Result<SecretString> {
-    let input = io::stdin().lock().take(SECRET_BYTES + 1);
-    let mut text = String::new();
-    if output.terminal().stdin {
-        output.note("Paste the client secret, and press Enter; it is seen on the screen:");
-        io::BufReader::new(input).read_line(&mut text)?;
+    let text = if output.terminal().stdin {
+        read_typed(output)?
     } else {
-        io::BufReader::new(input).read_to_string(&mut text)?;
-    }
+        let mut text = Zeroizing::new(String::new());
+        let mut input = io::stdin().lock().take(SECRET_BYTES + 1);
+        input.read_to_string(&mut text)?;
+        text
+    };
     let secret = text.trim_end_matches(['\r', '\n']);
     let wrong = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
     if secret.is_empty() {
         return wrong("there is no client secret on standard input");
     }
-    if secret.len() as u64 > SECRET_BYTES || secret.contains(['\r', '\n']) {
-        return wrong("a client secret is one line of at most 4 KiB");
+    if secret.len() as u64 > SECRET_BYTES || secret.contains(char::is_control) {
+        return wrong("a client secret is one line of at most 4 KiB without control characters");
     }
     Ok(SecretString::from(secret))
+}
+
+#[cfg(unix)]
+fn read_typed(output: &Output) -> io::Result<Zeroizing<String>> {
+    unseen::read_line(SECRET_BYTES, || {
+        output.note("Paste the client secret, and press Enter; it is not shown:");
+    })
+}
+
+#[cfg(not(unix))]
+fn read_typed(output: &Output) -> io::Result<Zeroizing<String>> {
+    output.note("Paste the client secret, and press Enter; it is seen on the screen:");
+    let mut text = Zeroizing::new(String::new());
+    let input = io::stdin().lock().take(SECRET_BYTES + 1);
+    io::BufRead::read_line(&mut io::BufReader::new(input), &mut text)?;
+    Ok(text)
 }
 
 /// A parser of values that may hold a secret by mistake: what is wrong is told without them.
@@ -153,6 +188,15 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Quiet<T> {
 fn server_name(text: &str) -> Result<String, String> {
     let expected = "a name is 1 to 64 letters, digits, `-` and `_`";
     accepted(text, NewServer::is_name(text), expected)
+}
+
+/// What shells can set; a secret that stands there by mistake is hardly ever one.
+fn variable(text: &str) -> Result<String, String> {
+    let expected =
+        "expected the name of an environment variable: letters, digits and `_`, and no digit first";
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let fits = text.bytes().all(is_word) && text.starts_with(|c: char| !c.is_ascii_digit());
+    accepted(text, fits, expected)
 }
 
 fn scope(text: &str) -> Result<String, String> {

@@ -171,3 +171,106 @@ fn a_secret_among_the_arguments_is_refused_and_not_repeated() {
         assert!(!scene.config().exists());
     }
 }
+
+#[test]
+fn a_name_of_a_variable_is_one_and_is_told_when_nothing_is_there_without_being_repeated() {
+    for argument in ["--client-secret-env", "--bearer-token-env-var"] {
+        for wrong in [
+            "s3cret-value",
+            "3s3cret",
+            "s3cret value",
+            "s3cret.",
+            "",
+            "s3cr\u{e9}t",
+        ] {
+            let scene = Scene::new("");
+            let ran = scene
+                .run(&[&ADD[..], &[argument, wrong]].concat())
+                .expect(2, &["name of an environment variable", argument]);
+            assert!(!ran.err.contains("s3c"), "{}", ran.err);
+            assert!(!scene.config().exists());
+        }
+        let scene = Scene::new("").with("_TEAM_SECRET2", "s3cret");
+        let ran = scene
+            .run(&[&ADD[..], &[argument, "_TEAM_SECRET2"]].concat())
+            .expect(0, &["added one"]);
+        assert!(!ran.err.contains("no variable"), "{}", ran.err);
+        let ran = Scene::new("")
+            .run(&[&ADD[..], &[argument, "s3cret"]].concat())
+            .expect(0, &["there is no variable", argument]);
+        assert!(!ran.err.contains("s3cret"), "{}", ran.err);
+    }
+}
+
+/// What a person sees who answers the question for the secret with `keys`, the modes of the terminal afterwards among it.
+#[cfg(target_os = "linux")]
+fn seen_when_typed(scene: &Scene, keys: &[u8]) -> String {
+    use std::io::Read as _;
+
+    let line = format!(
+        "'{}' {} --client-secret-stdin; echo \"ended with $?\"; /usr/bin/stty -a",
+        env!("CARGO_BIN_EXE_doorkey"),
+        ADD.join(" ")
+    );
+    let mut terminal = Command::new("/usr/bin/script")
+        // Without a terminal of its own `script` would have the new one show nothing by itself.
+        .args([
+            "--quiet",
+            "--flush",
+            "--echo",
+            "always",
+            "--command",
+            &line,
+            "/dev/null",
+        ])
+        .env_clear()
+        .env("SHELL", "/bin/sh")
+        .env("TERM", "xterm")
+        .env("DOORKEY_HOME", scene.folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut keyboard = terminal.stdin.take().unwrap();
+    let mut screen = terminal.stdout.take().unwrap();
+    let (mut seen, mut more) = (Vec::new(), [0; 512]);
+    let mut has_typed = false;
+    loop {
+        let count = screen.read(&mut more).unwrap();
+        seen.extend_from_slice(&more[..count]);
+        let shown = String::from_utf8_lossy(&seen);
+        if !has_typed && shown.contains("press Enter") {
+            has_typed = true;
+            keyboard.write_all(keys).unwrap();
+        }
+        if count == 0 || shown.contains("-echoprt") {
+            break;
+        }
+    }
+    drop(keyboard);
+    terminal.wait().unwrap();
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_client_secret_that_is_typed_is_not_shown_and_the_terminal_is_as_before_however_that_ends() {
+    for (keys, code, kept) in [
+        (&b"s3cret value\n"[..], 0, Some("s3cret value")),
+        (b"s3cret\x03", 1, None),
+        (b"\n", 1, None),
+    ] {
+        let scene = Scene::new("");
+        let seen = seen_when_typed(&scene, keys);
+        assert!(!seen.contains("s3c"), "{seen}");
+        assert!(seen.contains(&format!("ended with {code}")), "{seen}");
+        for mode in [" echo ", " icanon ", "isig "] {
+            assert!(
+                seen.contains(mode) && !seen.contains(&format!("-{}", mode.trim_start())),
+                "{mode} in {seen}"
+            );
+        }
+        let file = scene.folder.path().join("state/client-secrets/one");
+        assert_eq!(fs::read_to_string(&file).ok().as_deref(), kept);
+    }
+}
