@@ -39,7 +39,7 @@ impl Get {
     fn show(&self, host: &Host, status: &ServerStatus, output: &Output) -> Result<(), Failure> {
         let server = host.config().server(&self.name)?;
         let network = host.network_of(&self.name)?;
-        let shown = Shown::new(server, status, &network);
+        let shown = Shown::new(server, status, &network, host.environment());
         if self.json {
             return output.json(&shown);
         }

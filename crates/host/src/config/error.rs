@@ -113,7 +113,7 @@ pub struct WrongValue {
     pub example: String,
 }
 
-/// A key that does nothing.
+/// A key that does nothing, or more than it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigWarning {
@@ -123,11 +123,11 @@ pub struct ConfigWarning {
     pub line: usize,
     /// The full dotted key.
     pub key: String,
-    /// Why it does nothing.
+    /// Why.
     pub problem: KeyProblem,
 }
 
-/// Why a key does nothing.
+/// Why a key does nothing, or too much.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyProblem {
@@ -141,6 +141,8 @@ pub enum KeyProblem {
         /// Which.
         because: String,
     },
+    /// Everyone gets this header, and by its name and place its value may be a secret.
+    SeenByAll,
 }
 
 impl fmt::Display for ConfigWarning {
@@ -157,6 +159,12 @@ impl fmt::Display for ConfigWarning {
             KeyProblem::WithoutEffect { because } => {
                 write!(f, "{path}:{line}: {key} has no effect: {because}")
             }
+            KeyProblem::SeenByAll => write!(
+                f,
+                "{path}:{line}: {key} is seen by every authorization server that an MCP server names; \
+                 if it is a secret, it belongs in http_headers of [mcp_servers.<name>], or in \
+                 [network.origin_headers.\"https://gateway.example\"]"
+            ),
         }
     }
 }

@@ -161,7 +161,10 @@ fn read_default_headers(section: &Section<'_>, home: &Home) -> Result<HeaderSett
     let headers = section.header_settings("default_headers", home)?;
     let credential = headers.names().find(|name| is_credential(name)).cloned();
     match credential {
-        None => Ok(headers),
+        None => {
+            section.note_seen_by_all("default_headers");
+            Ok(headers)
+        }
         Some(name) => Err(section.wrong(
             "default_headers",
             "headers that every server may see",

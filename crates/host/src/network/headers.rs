@@ -117,6 +117,16 @@ fn table_name(set_by: &SetBy) -> &str {
 }
 
 impl HeaderInForce {
+    /// Whether its value can be had now: what a variable or a file holds is read, and not kept. No
+    /// program is run for it.
+    ///
+    /// # Errors
+    /// [`NetworkError::HeaderValue`]: the variable is not set, the file cannot be read, or what is in
+    /// it is no header.
+    pub fn check(&self, environment: &Environment) -> Result<(), NetworkError> {
+        self.known(environment).map(drop)
+    }
+
     /// The value that is there without a program being run.
     pub(super) fn known(
         &self,

@@ -180,6 +180,41 @@ fn what_cannot_be_used_is_shown_and_does_not_keep_get_from_showing_the_rest() {
     assert!(!ran.out.contains("s3cret"), "{}", ran.out);
 }
 
+#[cfg(unix)]
+#[test]
+fn get_says_of_a_header_that_its_value_cannot_be_had_and_shows_the_trusted_issuer() {
+    let scene = Scene::new(
+        "[mcp_servers.one]\nurl = \"https://one.example/mcp\"\n\
+         trusted_issuer = \"https://login.example/tenant\"\n\
+         http_headers = { X-Key = { env = \"KEY\" }, X-Lines = { env = \"LINES\" }, \
+         X-File = { file = \"none\" }, X-There = { env = \"SITE\" } }\n",
+    )
+    .with("LINES", "s3cret\nmore")
+    .with("SITE", "s3cret");
+    let lines = [
+        "trusted_issuer         https://login.example/tenant\n",
+        "from variable KEY (not set) ([mcp_servers.one])\n",
+        "from variable LINES, cannot be used: the environment variable LINES holds characters \
+         that a header cannot carry ([mcp_servers.one])\n",
+        "none, cannot be used: No such file or directory (os error 2) ([mcp_servers.one])\n",
+        "from variable SITE ([mcp_servers.one])\n",
+    ];
+    let ran = scene.run(&["get", "one"]).expect(0, &lines);
+    assert!(!ran.out.contains("s3cret"), "{}", ran.out);
+
+    let ran = scene.run(&["get", "one", "--json"]).expect(0, &[]);
+    assert!(!ran.out.contains("s3cret"), "{}", ran.out);
+    let shown = ran.json();
+    assert_eq!(shown["trusted_issuer"], "https://login.example/tenant");
+    let headers = shown["network"]["headers"].as_array().unwrap();
+    let error = |name: &str| {
+        let header = headers.iter().find(|header| header["name"] == name);
+        header.unwrap()["error"].as_str()
+    };
+    assert!(error("x-key").unwrap().contains("KEY is not set"));
+    assert!(error("x-file").is_some() && error("x-there").is_none());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_proxy_at_all_can_be_said_whatever_the_environment_says() {
     let authority = CertificateAuthority::new().unwrap();

@@ -4,18 +4,21 @@ use std::error::Error;
 use std::time::Duration;
 
 use doorkey::{
-    Bundle, CertificateFiles, HeaderInForce, HeaderScope, HeaderSource, NetworkError,
-    NetworkInForce, ProxyChoice, SetBy, Setting, SystemRoots,
+    Bundle, CertificateFiles, Environment, HeaderInForce, HeaderProblem, HeaderScope, HeaderSource,
+    NetworkError, NetworkInForce, ProxyChoice, SetBy, Setting, SystemRoots,
 };
 use serde_json::{Value, json};
 
 use super::lines::Lines;
 
 /// Everything, for programs.
-pub(super) fn in_json(network: &NetworkInForce) -> Value {
+pub(super) fn in_json(network: &NetworkInForce, environment: &Environment) -> Value {
     let roots = &network.roots;
     let bundles: Vec<_> = roots.bundles.iter().map(bundle_json).collect();
-    let headers: Vec<_> = network.headers.iter().map(header_json).collect();
+    let headers = network.headers.iter();
+    let headers: Vec<_> = headers
+        .map(|header| header_json(header, environment))
+        .collect();
     let origins = |origins: &[Setting<doorkey_http::Origin>]| -> Vec<_> {
         let shown =
             |origin: &Setting<doorkey_http::Origin>| said(origin.value.to_string(), &origin.set_by);
@@ -113,16 +116,30 @@ pub(super) fn in_lines(network: &NetworkInForce) -> Lines {
 }
 
 /// The configured headers for a person: to whom, from where.
-pub(super) fn header_lines(network: &NetworkInForce) -> Lines {
+pub(super) fn header_lines(network: &NetworkInForce, environment: &Environment) -> Lines {
     let mut lines = Lines::default();
     for header in &network.headers {
         let text = match &header.source {
             HeaderSource::Value(_) => format!("to {}, as written", header.scope),
-            elsewhere => format!("to {}, from {elsewhere}", header.scope),
+            elsewhere => {
+                let trouble = match header.check(environment) {
+                    Ok(()) => String::new(),
+                    Err(error) if is_unset(&error) => " (not set)".to_owned(),
+                    Err(error) => format!(", cannot be used: {}", first_cause(&error)),
+                };
+                format!("to {}, from {elsewhere}{trouble}", header.scope)
+            }
         };
         lines.add(header.name.as_str(), with(text, &header.set_by));
     }
     lines
+}
+
+fn is_unset(error: &NetworkError) -> bool {
+    match error {
+        NetworkError::HeaderValue { source, .. } => matches!(**source, HeaderProblem::Unset(_)),
+        _ => false,
+    }
 }
 
 fn with(text: impl std::fmt::Display, set_by: &SetBy) -> String {
@@ -201,7 +218,7 @@ fn seconds_json(limit: &Setting<Duration>) -> Value {
 }
 
 /// The name, to whom, and from where: of a program neither output nor arguments.
-fn header_json(header: &HeaderInForce) -> Value {
+fn header_json(header: &HeaderInForce, environment: &Environment) -> Value {
     let mut shown = json!({
         "name": header.name.as_str(),
         "scope": match header.scope {
@@ -222,6 +239,9 @@ fn header_json(header: &HeaderInForce) -> Value {
         _ => ("configured", true.into()),
     };
     shown[key] = value;
+    if let Err(error) = header.check(environment) {
+        shown["error"] = causes(&error).into();
+    }
     shown
 }
 

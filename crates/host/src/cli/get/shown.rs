@@ -1,7 +1,7 @@
 //! What is shown of a server: its settings, and what is known of its login.
 
-use doorkey::{AuthStatus, NetworkInForce, ServerConfig, ServerStatus, Target};
-use doorkey_oauth::ResourceChoice;
+use doorkey::{AuthStatus, Environment, NetworkInForce, ServerConfig, ServerStatus, Target};
+use doorkey_oauth::{Issuer, ResourceChoice};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -18,6 +18,7 @@ pub(super) struct Shown<'a> {
     protocol: &'a str,
     scopes: &'a [String],
     oauth_resource: &'a str,
+    trusted_issuer: Option<&'a str>,
     #[serde(flatten)]
     obtaining: Obtaining<'a>,
     bearer_token_env_var: Option<&'a str>,
@@ -30,6 +31,8 @@ pub(super) struct Shown<'a> {
     bearer_key: Option<&'static str>,
     #[serde(skip)]
     in_force: &'a NetworkInForce,
+    #[serde(skip)]
+    environment: &'a Environment,
 }
 
 impl<'a> Shown<'a> {
@@ -37,6 +40,7 @@ impl<'a> Shown<'a> {
         server: &'a ServerConfig,
         status: &'a ServerStatus,
         in_force: &'a NetworkInForce,
+        environment: &'a Environment,
     ) -> Self {
         Self {
             status,
@@ -47,6 +51,7 @@ impl<'a> Shown<'a> {
                 ResourceChoice::Value(value) => value,
                 _ => "auto",
             },
+            trusted_issuer: server.trusted_issuer.as_ref().map(Issuer::as_str),
             obtaining: Obtaining::of(&server.oauth),
             bearer_token_env_var: server.bearer_token_env_var.as_deref(),
             http_headers: server
@@ -61,9 +66,10 @@ impl<'a> Shown<'a> {
                 .collect(),
             startup_timeout_sec: server.startup_timeout.as_secs_f64(),
             tool_timeout_sec: server.tool_timeout.as_secs_f64(),
-            network: network::in_json(in_force),
+            network: network::in_json(in_force, environment),
             bearer_key: server.bearer_key(),
             in_force,
+            environment,
         }
     }
 
@@ -95,7 +101,10 @@ impl<'a> Shown<'a> {
             ("login", self.of_login()),
             ("tokens", self.of_tokens()),
             ("network", network::in_lines(self.in_force)),
-            ("headers", network::header_lines(self.in_force)),
+            (
+                "headers",
+                network::header_lines(self.in_force, self.environment),
+            ),
         ];
         let mut page = Vec::new();
         for (heading, lines) in groups {
@@ -150,6 +159,7 @@ impl<'a> Shown<'a> {
             return lines;
         }
         lines.add("oauth_resource", self.oauth_resource.to_owned());
+        lines.add_some("trusted_issuer", self.trusted_issuer.map(str::to_owned));
         lines.add_some("scopes", Some(self.scopes.join(" ")));
         lines.extend(self.obtaining.lines());
         lines

@@ -4,7 +4,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGR
 use http::{HeaderMap, HeaderName, HeaderValue};
 use toml_edit::Item;
 
-use super::{ConfigError, Section, describe};
+use super::{ConfigError, KeyProblem, Section, describe};
 use crate::Home;
 use crate::config::{HeaderSettings, HeaderSource};
 
@@ -43,6 +43,21 @@ impl<'a> Section<'a> {
             .iter()
             .map(|(name, item)| Ok((parse(name)?, self.header_settings_in(name, item, home)?)))
             .collect()
+    }
+
+    /// Notes the headers of a table that go to everyone and may be secrets: by their name, and because
+    /// their value is kept somewhere else.
+    pub(in crate::config) fn note_seen_by_all(&self, key: &'static str) {
+        let Ok(Some(within)) = self.section(key) else {
+            return;
+        };
+        for (name, value) in within.table.iter() {
+            let lower = name.to_ascii_lowercase();
+            if value.as_str().is_none() && SECRETIVE.iter().any(|word| lower.contains(word)) {
+                let warning = within.warning(name, KeyProblem::SeenByAll);
+                self.noted.borrow_mut().push(warning);
+            }
+        }
     }
 
     /// A table of header names and texts, the texts as they stand.
@@ -174,5 +189,8 @@ pub(in crate::config) fn is_framing(name: &HeaderName) -> bool {
     ]
     .contains(name)
 }
+
+/// What names of headers hold whose value is a secret.
+const SECRETIVE: [&str; 4] = ["key", "token", "secret", "auth"];
 
 const OF_STRINGS: &str = "a table of header names and strings";

@@ -57,6 +57,32 @@ fn what_is_misspelt_in_a_header_is_told_wherever_headers_are() {
 }
 
 #[test]
+fn what_looks_like_a_secret_and_goes_to_everyone_is_told_with_where_it_belongs() {
+    let config = parse(
+        "[network]\ndefault_headers = { X-Route = { env = \"R\" }, X-Api-Key = \"k\" }\n\
+         [mcp_servers.a]\nurl = \"https://m.example\"\n\
+         http_headers = { X-Token = { env = \"T\" } }\n\
+         [mcp_servers.a.network.default_headers]\n\
+         X-Site = { file = \"site\" }\n\
+         X-Gateway-Token = { env = \"T\" }\nX-API-KEY = { file = \"key\" }\n\
+         x-authenticated = { command = [\"print\"] }\n",
+    )
+    .expect("a configuration");
+    let told: Vec<_> = config.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    for (told, (line, key)) in told.iter().zip([
+        (8, "X-Gateway-Token"),
+        (9, "X-API-KEY"),
+        (10, "x-authenticated"),
+    ]) {
+        let place =
+            format!(":{line}: mcp_servers.a.network.default_headers.{key} is seen by every");
+        assert!(told.contains(&place), "{told}");
+        assert!(told.contains("it belongs in http_headers"), "{told}");
+    }
+}
+
+#[test]
 fn a_program_brings_network_settings_of_its_own() {
     let text = "[network]\nuser_agent = \"x\"\n[mcp_servers.a]\nurl = \"https://m.example\"\n";
     let mut settings = NetworkSettings {
