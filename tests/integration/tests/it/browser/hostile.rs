@@ -63,6 +63,8 @@ async fn no_page_of_another_origin_ends_a_login_and_the_login_succeeds_afterward
     assert!(text.starts_with("[Approved]"), "{text}");
     let said = login.ended_with(0).await;
     assert!(said.contains("signed in to it"), "{said}");
+    // The frame and the object among them, once.
+    assert_eq!(said.matches("inside another page").count(), 1, "{said}");
 }
 
 /// Waits until everything that the page embeds has come to its end.
