@@ -5,6 +5,7 @@
 // NODE_EXTRA_CA_CERTS has to name the private CA. BROWSER_LOG, if set, gets each page's URL.
 
 import { appendFileSync } from 'node:fs';
+import { get } from 'node:http';
 
 const jar = new Map();
 const limit = 20;
@@ -26,6 +27,22 @@ async function visit(url, options = {}) {
   const response = await fetch(url, { ...options, redirect: 'manual', headers: { ...options.headers, cookie }, signal: AbortSignal.timeout(10_000) });
   remember(origin, response);
   return response;
+}
+
+/**
+ * Goes to the program's listener as a browser navigates. Node's own fetch calls every request one of a script, and those are
+ * turned away there.
+ */
+async function arrive(url) {
+  if (process.env.BROWSER_LOG) appendFileSync(process.env.BROWSER_LOG, `${url}\n`);
+  const headers = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'cross-site' };
+  const status = await new Promise((resolve, reject) => {
+    const request = get(url, { headers, signal: AbortSignal.timeout(60_000) }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode));
+    });
+    request.on('error', reject);
+  });
+  process.exit(status === 200 ? 0 : 1);
 }
 
 /** The form of a page: where it goes and what its hidden fields say. Anything to type is typed. */
@@ -60,11 +77,11 @@ for (let step = 0; step < limit; step += 1) {
   const location = response.headers.get('location');
   if (location) {
     url = new URL(location, url).href;
+    if (new URL(url).protocol === 'http:') await arrive(url);
     options = {};
     continue;
   }
   const page = await response.text();
-  if (new URL(url).protocol === 'http:') process.exit(response.ok ? 0 : 1);
   if (!response.ok) throw new Error(`${response.status} at ${new URL(url).pathname}: ${page.slice(0, 400)}`);
   if (page.includes('<h1>Sign-in Success</h1>') || page.includes('The Sign-in request was interrupted')) process.exit(0);
   const next = form(page, url);
