@@ -122,9 +122,7 @@ impl From<ProgramError> for SourceError {
     fn from(error: ProgramError) -> Self {
         match error {
             ProgramError::Run { program, source } => Self::Run { program, source },
-            ProgramError::Failed {
-                program, status, ..
-            } => Self::Failed { program, status },
+            ProgramError::Failed { program, status } => Self::Failed { program, status },
             ProgramError::TimedOut { program, limit } => Self::TimedOut { program, limit },
             ProgramError::TooLong { .. } => Self::TooLong,
         }

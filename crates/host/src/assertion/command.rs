@@ -37,8 +37,6 @@ impl CommandSource {
             withheld: &self.withheld,
             limit,
             bytes: TOKEN_BYTES,
-            // It may say a secret where the messages of this program are kept.
-            complaints: false,
         };
         self.reading.of_bytes(&program.run().await?)
     }

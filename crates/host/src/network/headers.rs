@@ -166,8 +166,6 @@ impl HeaderInForce {
             withheld,
             limit: crate::program::LIMIT,
             bytes: VALUE_BYTES,
-            // What prints a secret may tell it where it fails.
-            complaints: false,
         };
         let printed = program.run().await?;
         let what = format!("what {} printed", command.program.display());
