@@ -220,8 +220,8 @@ async fn a_check_has_the_code_and_the_causes_of_each_failure() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_proxy_is_named() {
-    let scene = Scene::new("[mcp_servers.one]\nurl = \"http://127.0.0.1:9/mcp\"\n")
-        .with("HTTP_PROXY", "http://me:s3cret@127.0.0.1:1");
+    let scene = Scene::new("[mcp_servers.one]\nurl = \"https://mcp.example/mcp\"\n")
+        .with("HTTPS_PROXY", "http://me:s3cret@127.0.0.1:1");
     let ran = scene.run_async(&["tools", "one"]).await;
     let ran = ran.expect(
         6,
