@@ -1,6 +1,7 @@
 //! A running connection to one server.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use doorkey_oauth::TokenSource;
@@ -22,11 +23,32 @@ pub struct Connection<H: ClientHandler> {
     service: RunningService<RoleClient, H>,
     wire: Wire,
     events: Option<EventStream>,
+    /// What ended an answer, as far as it was looked for.
+    overflow: Mutex<Overflow>,
+}
+
+/// Whether the answer to a request ended because of too large an event.
+#[derive(Debug)]
+struct Overflow {
+    events: EventStream,
+    /// The limit, in bytes.
+    limit: Option<usize>,
 }
 
 impl<H: ClientHandler> Connection<H> {
-    pub(crate) fn new(session: Session, connected: Connected<H>, events: EventStream) -> Self {
+    /// `events` and `faults` are two streams of the events of the same client.
+    pub(crate) fn new(
+        session: Session,
+        connected: Connected<H>,
+        events: EventStream,
+        faults: EventStream,
+    ) -> Self {
+        let overflow = Mutex::new(Overflow {
+            events: faults,
+            limit: None,
+        });
         Self {
+            overflow,
             session,
             service: connected.service,
             wire: connected.wire,
@@ -102,6 +124,17 @@ impl<H: ClientHandler> Connection<H> {
         }
     }
 
+    /// rmcp tells of no reason when a connection ends; every request under way has the same one.
+    fn overflow_behind(&self, error: &ServiceError) -> Option<usize> {
+        if !matches!(error, ServiceError::TransportClosed) {
+            return None;
+        }
+        let mut overflow = self.overflow.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = overflow.events.overflow_of_answer();
+        overflow.limit = found.or(overflow.limit);
+        overflow.limit
+    }
+
     async fn within<T>(
         &self,
         what: &'static str,
@@ -111,10 +144,18 @@ impl<H: ClientHandler> Connection<H> {
         let limit = self.session.server.tool_timeout;
         match tokio::time::timeout(limit, request).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(source)) => Err(Error::Request {
-                what,
-                server: server(),
-                source: Box::new(source),
+            Ok(Err(source)) => Err(match self.overflow_behind(&source) {
+                Some(limit) => Error::EventTooLarge {
+                    what,
+                    server: server(),
+                    url: (&self.session.server.url).into(),
+                    limit,
+                },
+                None => Error::Request {
+                    what,
+                    server: server(),
+                    source: Box::new(source),
+                },
             }),
             Err(_elapsed) => Err(Error::TimedOut {
                 what,

@@ -116,6 +116,20 @@ pub enum Error {
         /// How long it had.
         limit: Duration,
     },
+    /// An answer came as an event stream with an event larger than is read; the connection ended.
+    #[error(
+        "the answer of {server:?} ({url}) to {what} has an event of more than {limit} bytes, which is not read"
+    )]
+    EventTooLarge {
+        /// The MCP method.
+        what: &'static str,
+        /// The server.
+        server: String,
+        /// Its address.
+        url: doorkey_http::RedactedUrl,
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// The login was completed and kept, and the server did not take its token.
     #[error(
         "signed in to {server:?}, but the server does not accept the token; the login is kept, marked as rejected"

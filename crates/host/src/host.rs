@@ -233,7 +233,7 @@ impl Host {
             session.tokens.clone(),
             self.client_options(&session),
         );
-        let events = client.events();
+        let (events, faults) = (client.events(), client.events());
         let mut options = ConnectOptions::default();
         options.protocol = server.protocol;
         options.remembered = remembered;
@@ -255,7 +255,7 @@ impl Host {
             connected.discover.as_ref(),
         )
         .await;
-        Ok(Connection::new(session, connected, events))
+        Ok(Connection::new(session, connected, events, faults))
     }
 
     /// Connects, does what `task` says, and closes the connection, whatever came of it.

@@ -39,6 +39,9 @@ impl Error {
                     .and_then(|error| of_causes(error))
                     .or_else(transport)
             }
+            Self::EventTooLarge { server, .. } => Some(format!(
+                "ask {server} for less at once, or tell its operator"
+            )),
             Self::Rejected { source, .. } | Self::Unproven { source, .. } => source.remedy(),
             _ => None,
         }

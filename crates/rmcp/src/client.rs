@@ -359,7 +359,8 @@ impl AuthorizedClient {
             if from_get || id.is_some() {
                 client.inner.connection.bury_stream(id);
             }
-            client.tell(Event::StreamOverflow { limit });
+            let answer = !from_get;
+            client.tell(Event::StreamOverflow { limit, answer });
         })
     }
 }

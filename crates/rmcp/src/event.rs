@@ -47,6 +47,9 @@ pub enum Event {
     StreamOverflow {
         /// The limit, in bytes.
         limit: usize,
+        /// Whether the stream was the answer to a request: the connection ends with it, and rmcp
+        /// tells the caller no more than that.
+        answer: bool,
     },
     /// The session could not be ended; the server may keep it for a while.
     SessionDeleteFailed {
@@ -78,7 +81,7 @@ impl fmt::Display for Event {
                 let exchange = Exchange::Stream { resumed: *resumed };
                 write!(formatter, "{exchange} was refused: {error}")
             }
-            Self::StreamOverflow { limit } => {
+            Self::StreamOverflow { limit, .. } => {
                 write!(
                     formatter,
                     "an event of more than {limit} bytes ended its stream"
@@ -159,6 +162,25 @@ impl EventStream {
             Err(broadcast::error::RecvError::Lagged(count)) => Some(Event::Missed(count)),
             Err(broadcast::error::RecvError::Closed) => None,
         }
+    }
+
+    /// Takes every event that waits. If the answer to a request was among them that ended because
+    /// of too large an event: its limit, in bytes.
+    ///
+    /// For whoever gets rmcp's `TransportClosed` and wants to know why: what is too large now is no
+    /// smaller the next time.
+    pub fn overflow_of_answer(&mut self) -> Option<usize> {
+        let mut found = None;
+        while let Some(event) = self.try_next() {
+            if let Event::StreamOverflow {
+                limit,
+                answer: true,
+            } = event
+            {
+                found = Some(limit);
+            }
+        }
+        found
     }
 
     /// The next event if there is one already.

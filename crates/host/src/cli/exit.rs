@@ -93,7 +93,9 @@ impl Exit {
             }
             _ if error.is_forbidden() => Self::Forbidden,
             _ if error.is_transient() => Self::Temporary,
-            Error::Connect { .. } | Error::Request { .. } => Self::Mcp,
+            Error::Connect { .. } | Error::Request { .. } | Error::EventTooLarge { .. } => {
+                Self::Mcp
+            }
             _ => Self::Other,
         }
     }

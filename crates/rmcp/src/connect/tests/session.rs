@@ -69,7 +69,10 @@ async fn an_oversized_event_fails_its_request_and_is_not_fetched_again() {
     );
     assert!(matches!(
         happened.try_next(),
-        Some(Event::StreamOverflow { limit: 100 })
+        Some(Event::StreamOverflow {
+            limit: 100,
+            answer: true
+        })
     ));
     assert!(!script.names().contains(&"GET".to_owned()));
 }

@@ -20,7 +20,7 @@ use doorkey_rmcp::{
     },
     transport_error,
 };
-use doorkey_rmcp::{ConnectError, Event};
+use doorkey_rmcp::{ConnectError, Event, EventStream};
 use doorkey_store::{Grant, GrantKey};
 use doorkey_testkit::{Leg as Recorded, RecordedRequest};
 use futures_util::FutureExt as _;
@@ -169,7 +169,7 @@ impl<'a> Driver<'a> {
         let mut options = ConnectOptions::default().with_protocol(Protocol::V2025_11_25);
         options.startup_limit = self.patience();
         let client = self.client();
-        let mut events = client.events();
+        let (mut events, mut faults) = (client.events(), client.events());
         let connected = Box::pin(doorkey_rmcp::connect(client, &url, options, handler)).await;
         let mut connected = connected.map_err(Failure::of_connect)?;
         if self.leg == Leg::Stream {
@@ -178,12 +178,16 @@ impl<'a> Driver<'a> {
         let outcome = match self.leg {
             Leg::ToolsCall => {
                 let call = CallToolRequestParams::new("echo");
-                self.within("tools/call", connected.service.call_tool(call))
+                self.within("tools/call", &mut faults, connected.service.call_tool(call))
                     .await
             }
             _ => {
-                self.within("tools/list", connected.service.list_all_tools())
-                    .await
+                self.within(
+                    "tools/list",
+                    &mut faults,
+                    connected.service.list_all_tools(),
+                )
+                .await
             }
         };
         drop(connected.service.close_with_timeout(CLOSE).await);
@@ -193,17 +197,28 @@ impl<'a> Driver<'a> {
         outcome
     }
 
-    /// With the host's own limit.
+    /// With the host's own limit, and its own word for a connection that too large an event ended.
     async fn within<T>(
         &self,
         what: &'static str,
+        faults: &mut EventStream,
         request: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<(), Failure> {
         let limit = self.patience();
         match tokio::time::timeout(limit, request).await {
-            Ok(outcome) => outcome
-                .map(drop)
-                .map_err(|error| Failure::of_request(what, error)),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(match (&error, faults.overflow_of_answer()) {
+                (ServiceError::TransportClosed, Some(limit)) => {
+                    let server = SERVER.to_owned();
+                    Failure::of_host(&doorkey::Error::EventTooLarge {
+                        what,
+                        server,
+                        url: (&self.stage.url()).into(),
+                        limit,
+                    })
+                }
+                _ => Failure::of_request(what, error),
+            }),
             Err(_) => Err(Failure::of_host(&timed_out(what, limit))),
         }
     }

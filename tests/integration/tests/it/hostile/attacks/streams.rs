@@ -19,29 +19,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases.retain(|case| {
         matches!(case.leg, Leg::ToolsList | Leg::Stream) || TELLING.contains(&case.name.as_str())
     });
-    let is_over = |case: &Case| {
-        OVER.contains(&case.name.as_str()) && matches!(case.leg, Leg::ToolsList | Leg::ToolsCall)
-    };
-    let cases = cases.into_iter();
     cases
-        .map(|case| {
-            if is_over(&case) {
-                case.open(TRIED_AGAIN)
-            } else {
-                case
-            }
-        })
-        .collect()
 }
-
-/// More than the limit of an event is not less the next time.
-const OVER: &[&str] = &[
-    "an event without an end",
-    "a name without an end",
-    "an event over the limit",
-    "an event over the limit in many lines",
-];
-const TRIED_AGAIN: &[&str] = &["expected: refused, seen: passing"];
 
 const TELLING: &[&str] = &[
     "an event without an end",
