@@ -150,7 +150,14 @@ pub enum FaultTarget {
 
 /// The rules of one server.
 #[derive(Debug, Default)]
-pub(crate) struct FaultScript(Mutex<Vec<FaultRule>>);
+pub(crate) struct FaultScript(Mutex<Vec<Scripted>>);
+
+/// A rule, and how many requests it has hit.
+#[derive(Debug)]
+struct Scripted {
+    rule: FaultRule,
+    hits: usize,
+}
 
 impl Fault {
     /// Answers with this status and a short text.
@@ -248,7 +255,12 @@ impl FaultRule {
 
 impl FaultScript {
     pub(crate) fn add(&self, rule: FaultRule) {
-        self.rules().push(rule);
+        self.rules().push(Scripted { rule, hits: 0 });
+    }
+
+    /// How many requests each rule has hit, in the order in which they were added.
+    pub(crate) fn hits(&self) -> Vec<usize> {
+        self.rules().iter().map(|scripted| scripted.hits).collect()
     }
 
     pub(crate) fn clear(&self) {
@@ -257,7 +269,7 @@ impl FaultScript {
 
     /// The fault for this request, if a rule matches, counting it.
     pub(crate) fn take(&self, leg: Leg, request: &Received) -> Option<Fault> {
-        for rule in self.rules().iter_mut() {
+        for Scripted { rule, hits } in self.rules().iter_mut() {
             if rule.left == Some(0) || !rule.matches(leg, request) {
                 continue;
             }
@@ -268,12 +280,13 @@ impl FaultScript {
             if let Some(left) = &mut rule.left {
                 *left -= 1;
             }
+            *hits += 1;
             return Some(rule.fault.clone());
         }
         None
     }
 
-    fn rules(&self) -> std::sync::MutexGuard<'_, Vec<FaultRule>> {
+    fn rules(&self) -> std::sync::MutexGuard<'_, Vec<Scripted>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -196,6 +196,10 @@ impl Running {
         self.connections.faults.add(rule);
     }
 
+    pub(crate) fn fault_hits(&self) -> Vec<usize> {
+        self.connections.faults.hits()
+    }
+
     pub(crate) fn clear_faults(&self) {
         self.connections.faults.clear();
     }

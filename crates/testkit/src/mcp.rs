@@ -66,6 +66,13 @@ impl McpServer {
         self.running.fault(rule);
     }
 
+    /// How many requests each fault of the script has hit, in the order in which they were added: a test
+    /// whose fault hit none has shown nothing.
+    #[must_use]
+    pub fn fault_hits(&self) -> Vec<usize> {
+        self.running.fault_hits()
+    }
+
     /// Ends every fault of the script.
     pub fn clear_faults(&self) {
         self.running.clear_faults();

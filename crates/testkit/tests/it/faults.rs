@@ -202,6 +202,7 @@ async fn a_rule_hits_what_it_names_as_often_as_it_says() {
         }
     }
     assert_eq!(statuses, [200, 503, 503, 200]);
+    assert_eq!(world.auth.fault_hits(), [2]);
 
     let rule = FaultRule::on(Leg::Resource).rpc("tools/list").times(1);
     world.mcp.fault(rule.respond(Fault::status(502)));
@@ -214,7 +215,9 @@ async fn a_rule_hits_what_it_names_as_often_as_it_says() {
     let everything = FaultRule::on(FaultTarget::Everything).respond(Fault::Html);
     world.mcp.fault(everything);
     assert!(world.ping(access).await.text().contains("<h1>"));
+    assert_eq!(world.mcp.fault_hits(), [1, 1]);
     world.mcp.clear_faults();
+    assert!(world.mcp.fault_hits().is_empty());
     assert_eq!(world.ping(access).await.status, 200);
 }
 

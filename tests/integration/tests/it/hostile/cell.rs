@@ -57,6 +57,8 @@ pub(super) struct Played {
     pub(super) evidence: Vec<Evidence>,
     /// Page and code of a login on another device.
     pub(super) shown: Vec<String>,
+    /// How the end of a session went wrong.
+    pub(super) unclosed: Option<String>,
 }
 
 type Records = BTreeMap<String, Vec<u8>>;
@@ -77,6 +79,7 @@ async fn play(case: &Case, stage: &Stage) -> Played {
         before,
         evidence: driver.evidence(),
         shown: driver.shown(),
+        unclosed: driver.unclosed(),
     }
 }
 
@@ -96,10 +99,13 @@ impl Seen<'_> {
             objections.push(format!("it took longer than {LIMIT:?}"));
         }
         self.await_pages();
+        let undelivered = self.stage.undelivered().into_iter();
+        objections.extend(undelivered.map(|what| format!("the attack was not delivered: {what}")));
         let mut evidence = vec![watched.log];
         if let Some(played) = watched.outcome {
             self.judge_verdict(&played, &mut objections);
             self.judge_opened(&played, &mut objections);
+            objections.extend(played.unclosed);
             evidence.extend(played.evidence);
             if let Err(failure) = played.outcome {
                 let text = failure.lines.join("\n");

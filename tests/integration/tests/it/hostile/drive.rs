@@ -16,7 +16,7 @@ use doorkey_rmcp::{
     authorization_error,
     rmcp::{
         model::{CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation},
-        service::ServiceError,
+        service::{QuitReason, ServiceError},
     },
     transport_error,
 };
@@ -27,6 +27,7 @@ use futures_util::FutureExt as _;
 use http::Method;
 use integration::IdentityProvider;
 use secrecy::SecretString;
+use tokio::task::JoinError;
 
 use super::{
     leg::Leg,
@@ -45,6 +46,8 @@ pub(super) struct Driver<'a> {
     typist: Arc<Typist>,
     /// What is told of a session beside its requests.
     heard: Mutex<Vec<String>>,
+    /// How the end of a session went wrong.
+    unclosed: Mutex<Option<String>>,
 }
 
 /// How it ended, if not well.
@@ -88,6 +91,7 @@ impl<'a> Driver<'a> {
             overheard: Arc::new(Overheard::new(person)),
             typist,
             heard: Mutex::default(),
+            unclosed: Mutex::default(),
         }
     }
 
@@ -190,7 +194,7 @@ impl<'a> Driver<'a> {
                 .await
             }
         };
-        drop(connected.service.close_with_timeout(CLOSE).await);
+        self.note_close(connected.service.close_with_timeout(CLOSE).await);
         while let Some(event) = events.next().now_or_never().flatten() {
             self.hear(&event);
         }
@@ -233,6 +237,23 @@ impl<'a> Driver<'a> {
         let asked = self.stage.recorder.wait_until(CLOSE, "a stream", asked);
         asked.await.expect("the stream is asked for");
         tokio::time::sleep(QUIET).await;
+    }
+
+    /// A session comes to its end in time, whatever the server makes of that.
+    fn note_close(&self, close: Result<Option<QuitReason>, JoinError>) {
+        let unclosed = match close {
+            Ok(Some(QuitReason::Closed | QuitReason::Cancelled)) => return,
+            Ok(None) => format!("the session did not end within {CLOSE:?}"),
+            other => format!("the session ended in another way: {other:?}"),
+        };
+        let mut kept = self.unclosed.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some(unclosed);
+    }
+
+    /// How the end of a session went wrong, if it did.
+    pub(super) fn unclosed(&self) -> Option<String> {
+        let kept = self.unclosed.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.clone()
     }
 
     fn hear(&self, event: &Event) {

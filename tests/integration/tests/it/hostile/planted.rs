@@ -1,8 +1,9 @@
 //! That the checks find what they look for: each of it is planted once.
 
-use std::{fs, net::TcpStream, thread, time::Duration};
+use std::{fs, net::TcpStream, sync::Arc, thread, time::Duration};
 
 use doorkey_testkit::{CertificateAuthority, Client, Fault};
+use serde_json::json;
 
 use super::{
     case::{Case, Verdict},
@@ -12,6 +13,7 @@ use super::{
     leg::Leg,
     message, secrets,
     stage::{Stage, servers},
+    visitor,
     watch::watch,
 };
 
@@ -132,6 +134,43 @@ fn a_planted_verdict_is_found() {
         |_, _| {},
     );
     assert_found(&cell::objections(&case), "expected: refused, seen: works");
+}
+
+#[test]
+fn a_planted_fault_that_no_request_meets_is_found() {
+    let case = |inflict: fn(&Stage, Leg)| {
+        let (leg, class) = (Leg::ToolsList, Class::Size);
+        Case::new(leg, class, "planted", Verdict::Works, inflict)
+    };
+    let misses = case(|stage, leg| {
+        let rule = Leg::ToolsCall.rule().expect("a request");
+        stage.fault(leg, rule.respond(Fault::Html));
+    });
+    let objections = cell::objections(&misses);
+    assert_found(
+        &objections,
+        "the attack was not delivered: of 1 faults no request met 1",
+    );
+    assert_eq!(objections.len(), 1, "{objections:#?}");
+    let unread = case(|stage, leg| stage.publish(leg, "issuer", json!("https://evil.test")));
+    assert_found(
+        &cell::objections(&unread),
+        "the attack was not delivered: nobody read Document",
+    );
+    let unasked = case(|stage, _| stage.rebind("rebound.test", &[&["127.0.0.1"]]));
+    assert_found(
+        &cell::objections(&unasked),
+        "the attack was not delivered: nobody read Name",
+    );
+    let uncalled = case(|stage, _| stage.visitor.forge(Arc::new(visitor::get), false));
+    assert_found(
+        &cell::objections(&uncalled),
+        "the attack was not delivered: 0 of 1 callbacks",
+    );
+    assert_found(
+        &cell::objections(&case(|_, _| {})),
+        "the attack was not delivered: nothing hostile was done",
+    );
 }
 
 #[test]

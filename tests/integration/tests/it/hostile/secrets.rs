@@ -73,7 +73,15 @@ fn belongs(kind: Kind, request: &RecordedRequest) -> bool {
         | Kind::IdJag
         | Kind::WorkloadJwt => server == "as" && leg == Recorded::Token,
         Kind::ClientSecret => {
-            server == "as" && !matches!(leg, Recorded::Authorization | Recorded::Registration)
+            // Where a client says who it is; what a registration answers with, nobody sends there.
+            let authenticates = matches!(
+                leg,
+                Recorded::Token
+                    | Recorded::PushedAuthorization
+                    | Recorded::DeviceAuthorization
+                    | Recorded::Revocation
+            );
+            server == "as" && authenticates
         }
         Kind::RegistrationAccessToken => server == "as" && leg == Recorded::ClientConfiguration,
         Kind::State | Kind::RequestUri => {

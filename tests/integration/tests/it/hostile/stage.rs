@@ -6,7 +6,7 @@
 use std::{
     net::SocketAddr,
     path::Path,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use doorkey_http::{
 use doorkey_store::Store;
 use doorkey_testkit::{
     AuthorizationServer, AuthorizationServerBuilder, CertificateAuthority, DeviceGrant, Document,
-    FaultRule, Listen, McpServer, MetadataKind, PushedRequests, Recorder, Wire,
+    FaultRule, Leg as Recorded, Listen, McpServer, MetadataKind, PushedRequests, Recorder, Wire,
 };
 use http::{HeaderMap, HeaderValue};
 use integration::{HandClock, IdentityProvider};
@@ -50,6 +50,7 @@ pub(super) struct Stage {
     ca: CertificateAuthority,
     ground: Ground,
     folder: TempDir,
+    changes: Mutex<Vec<Change>>,
 }
 
 impl Stage {
@@ -104,6 +105,7 @@ impl Stage {
             ca,
             ground,
             folder,
+            changes: Mutex::default(),
         }
     }
 
@@ -153,12 +155,66 @@ impl Stage {
 
     /// Publishes a member of the metadata of the leg's authorization server.
     pub(super) fn publish(&self, leg: Leg, member: &str, value: serde_json::Value) {
-        match &self.provider {
-            Some(provider) if leg.is_provider() => {
-                provider.server.set_field(Document::Metadata, member, value);
-            }
-            _ => self.auth.set_field(Document::Metadata, member, value),
+        let (server, name) = match &self.provider {
+            Some(provider) if leg.is_provider() => (&provider.server, IdentityProvider::NAME),
+            _ => (&*self.auth, "as"),
+        };
+        server.set_field(Document::Metadata, member, value);
+        self.changed(name, Recorded::AuthorizationServerMetadata);
+    }
+
+    /// Answers the registration of a client with this member.
+    pub(super) fn register(&self, member: &str, value: serde_json::Value) {
+        self.auth.set_field(Document::Registration, member, value);
+        self.changed("as", Recorded::Registration);
+    }
+
+    /// Has a name lead here, lookup by lookup.
+    pub(super) fn rebind(&self, name: &'static str, answers: &[&[&str]]) {
+        self.names.first_then(name, answers);
+        self.changes().push(Change::Name(name));
+    }
+
+    /// What a hostile party did that reached nobody, or that it did nothing at all. A case of which this says something
+    /// has shown nothing.
+    pub(super) fn undelivered(&self) -> Vec<String> {
+        let mut hits = [self.mcp.fault_hits(), self.auth.fault_hits()].concat();
+        if let Some(provider) = &self.provider {
+            hits.extend(provider.server.fault_hits());
         }
+        let (forged, delivered) = self.visitor.delivered();
+        let changes = self.changes();
+        if hits.is_empty() && changes.is_empty() && forged == 0 {
+            return vec!["nothing hostile was done".to_owned()];
+        }
+        let missed = hits.iter().filter(|&&hits| hits == 0).count();
+        let mut undelivered = Vec::new();
+        if missed > 0 {
+            undelivered.push(format!("of {} faults no request met {missed}", hits.len()));
+        }
+        if delivered < forged {
+            undelivered.push(format!("{delivered} of {forged} callbacks were answered"));
+        }
+        let requests = self.recorder.requests();
+        let unseen = changes.iter().filter(|change| match change {
+            Change::Document { server, leg, since } => !requests.iter().skip(*since).any(|it| {
+                let is_read = it.status.is_some_and(|status| (200..300).contains(&status));
+                it.server == *server && it.leg == *leg && is_read
+            }),
+            Change::Name(name) => self.names.lookups(name) == 0,
+        });
+        undelivered.extend(unseen.map(|change| format!("nobody read {change:?}")));
+        undelivered
+    }
+
+    fn changed(&self, server: &'static str, leg: Recorded) {
+        let since = self.recorder.len();
+        let change = Change::Document { server, leg, since };
+        self.changes().push(change);
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Vec<Change>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn http(&self) -> HttpClient {
@@ -192,6 +248,18 @@ impl Stage {
         let origin = |text: String| text.parse().expect("an origin");
         origins.into_iter().map(origin).collect()
     }
+}
+
+/// What is forged beside answers that are faults.
+#[derive(Debug)]
+enum Change {
+    /// A document that this server gives on this leg, from this request of the record on.
+    Document {
+        server: &'static str,
+        leg: Recorded,
+        since: usize,
+    },
+    Name(&'static str),
 }
 
 /// What the leg needs of it.

@@ -63,6 +63,18 @@ impl Visitor {
         self.shared().opened.clone()
     }
 
+    /// How many requests were to come to the listener, and how many of them it answered.
+    pub(super) fn delivered(&self) -> (usize, usize) {
+        let shared = self.shared();
+        let forged = shared.forgeries.len();
+        let proper = usize::from(forged > 0 && shared.answers_after);
+        let answered = shared.seen.iter().filter(|answer| !answer.is_empty());
+        match forged {
+            0 => (0, 0),
+            _ => (forged + proper, answered.count()),
+        }
+    }
+
     /// What the listener answered.
     pub(super) fn seen(&self) -> Vec<Vec<u8>> {
         self.shared().seen.clone()

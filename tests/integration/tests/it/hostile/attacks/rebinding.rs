@@ -24,7 +24,7 @@ pub(super) fn cases() -> Vec<Case> {
                 *name,
                 Verdict::Refused,
                 |stage, leg| {
-                    stage.names.first_then(NAME, answers);
+                    stage.rebind(NAME, answers);
                     lead(stage, leg, &stage.trap("https", NAME));
                 },
             );

@@ -1,6 +1,5 @@
 //! Answers to a registration that are not what was asked for.
 
-use doorkey_testkit::Document;
 use serde_json::{Value, json};
 
 use super::super::{
@@ -18,9 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
     let case = |class, name: &str, verdict, changes: Answer| {
         Case::new(Leg::Registration, class, name, verdict, move |stage, _| {
             for (member, value) in changes(stage).as_object().into_iter().flatten() {
-                stage
-                    .auth
-                    .set_field(Document::Registration, member, value.clone());
+                stage.register(member, value.clone());
             }
         })
     };
@@ -92,10 +89,7 @@ fn deletions() -> Vec<Case> {
             name,
             verdict,
             move |stage, _| {
-                let place = json!(place(stage));
-                stage
-                    .auth
-                    .set_field(Document::Registration, "registration_client_uri", place);
+                stage.register("registration_client_uri", json!(place(stage)));
             },
         )
         .early()
