@@ -60,6 +60,40 @@ fn a_planted_secret_in_a_file_is_found() {
 }
 
 #[test]
+fn a_planted_secret_on_the_page_of_the_listener_is_found() {
+    let objections = objections(|stage| stage.visitor.see(secrets::HOSTILE_ACCESS.into()));
+    assert_found(&objections, "the page of the listener (Text): AccessToken");
+}
+
+/// What a device shows is what the server says: here a page of nobody's, and a token for a code.
+#[test]
+fn a_planted_page_that_may_not_be_opened_and_a_secret_that_is_shown_are_found() {
+    let case = Case::new(
+        Leg::Device,
+        Class::Forged,
+        "planted",
+        Verdict::Refused,
+        |stage, leg| {
+            let body = json!({
+                "device_code": secrets::HOSTILE_DEVICE_CODE,
+                "user_code": secrets::HOSTILE_ACCESS,
+                "verification_uri": "https://evil.test/device",
+                "expires_in": 2,
+                "interval": 1,
+            });
+            let rule = leg.rule().expect("a request");
+            stage.fault(leg, rule.respond(Fault::json(200, &body)));
+        },
+    );
+    let objections = cell::objections(&case);
+    assert_found(
+        &objections,
+        "a page was to be opened: https://evil.test/device",
+    );
+    assert_found(&objections, "the code for a device (Text): AccessToken");
+}
+
+#[test]
 fn a_planted_connection_to_a_trap_is_found() {
     let objections = objections(|stage| {
         drop(TcpStream::connect(stage.trap.address()).expect("the trap"));

@@ -60,6 +60,10 @@ async fn objections(attack: &Attack) -> Vec<String> {
             told(&run)
         ));
     }
+    let hits = [world.auth.fault_hits(), world.mcp.fault_hits()].concat();
+    if !hits.is_empty() && hits.iter().all(|&hits| hits == 0) {
+        object("the attack was not delivered: no request met the fault".to_owned());
+    }
     let after = home.records();
     let is_kept = |(name, record): (&String, &Vec<u8>)| after.get(name) == Some(record);
     if attack.command != LOGOUT && !records.iter().all(is_kept) {

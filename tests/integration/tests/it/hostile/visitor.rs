@@ -34,6 +34,8 @@ struct Shared {
     seen: Vec<Vec<u8>>,
     forgeries: Vec<Forgery>,
     answers_after: bool,
+    /// How many of the forged requests, and of what followed them, were answered.
+    delivered: usize,
     open: usize,
 }
 
@@ -68,16 +70,17 @@ impl Visitor {
         let shared = self.shared();
         let forged = shared.forgeries.len();
         let proper = usize::from(forged > 0 && shared.answers_after);
-        let answered = shared.seen.iter().filter(|answer| !answer.is_empty());
-        match forged {
-            0 => (0, 0),
-            _ => (forged + proper, answered.count()),
-        }
+        (forged + proper, shared.delivered)
     }
 
     /// What the listener answered.
     pub(super) fn seen(&self) -> Vec<Vec<u8>> {
         self.shared().seen.clone()
+    }
+
+    /// Notes what the listener answered.
+    pub(super) fn see(&self, answer: Vec<u8>) {
+        self.shared().seen.push(answer);
     }
 
     /// Whether every page came to its end.
@@ -111,20 +114,24 @@ impl Visitor {
                 let shared = self.shared();
                 (shared.forgeries.clone(), shared.answers_after)
             };
-            for forgery in forgeries {
-                self.send(&callback, forgery(&callback)).await;
-            }
-            if answers {
-                self.send(&callback, get(&callback)).await;
+            let is_forged = !forgeries.is_empty();
+            let mut requests: Vec<_> = forgeries.iter().map(|forged| forged(&callback)).collect();
+            requests.extend(answers.then(|| get(&callback)));
+            for request in requests {
+                let is_answered = self.send(&callback, request).await;
+                self.shared().delivered += usize::from(is_forged && is_answered);
             }
         }
         self.shared().open -= 1;
     }
 
-    async fn send(&self, callback: &Url, request: Vec<u8>) {
+    /// Whether it was answered.
+    async fn send(&self, callback: &Url, request: Vec<u8>) -> bool {
         let answer = tokio::time::timeout(LIMIT, exchange(callback, request)).await;
         let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
-        self.shared().seen.push(answer);
+        let is_answered = !answer.is_empty();
+        self.see(answer);
+        is_answered
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {

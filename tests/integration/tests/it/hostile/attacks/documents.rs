@@ -15,7 +15,11 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = resource_metadata();
     cases.extend(metadata(Leg::Metadata));
     let mut openid = metadata(Leg::OpenIdMetadata);
-    openid.retain(|case| case.name.contains("issuer of") || case.name.contains("S256"));
+    openid.retain(|case| {
+        case.class == Class::Unicode
+            || case.name.contains("issuer of")
+            || case.name.contains("S256")
+    });
     cases.extend(openid);
     cases.extend(members());
     cases.extend(endpoints());
@@ -301,31 +305,35 @@ fn endpoints() -> Vec<Case> {
             json!(format!("{}/e", stage.auth.url()).replacen("https://", "https://a:b@", 1))
         }),
     ];
-    let legs = [
-        Leg::Registration,
-        Leg::Pushed,
-        Leg::Page,
-        Leg::Token,
-        Leg::Device,
-    ];
     let mut cases = Vec::new();
-    for leg in legs {
+    for leg in Leg::ALL {
+        let Some((_, member)) = leg.member() else {
+            continue;
+        };
         for (name, forged) in places {
-            let (_, member) = leg.member().expect("an endpoint of a document");
-            let case = Case::new(
-                leg,
-                Class::Forged,
-                name,
-                Verdict::Refused,
-                move |stage, leg| {
-                    stage.publish(leg, member, forged(stage));
-                },
-            );
-            cases.push(case);
+            let inflict = move |stage: &Stage, leg| stage.publish(leg, member, forged(stage));
+            let case =
+                |leg, name: String| Case::new(leg, Class::Forged, name, Verdict::Refused, inflict);
+            // Where a token is revoked was learned when somebody signed in, unless nobody can sign in with it.
+            cases.push(match leg {
+                Leg::Revocation if UNFIT.contains(&name) => {
+                    case(Leg::Metadata, format!("{name}, to revoke at"))
+                }
+                Leg::Revocation => case(leg, name.to_owned()).early(),
+                _ => case(leg, name.to_owned()),
+            });
         }
     }
     cases
 }
+
+/// What is no endpoint at all: a document that names one is not used.
+const UNFIT: &[&str] = &[
+    "an endpoint in plain http",
+    "an endpoint that is a script",
+    "an endpoint that is a file",
+    "an endpoint with a user",
+];
 
 /// Members that come twice, in either order, of which one is somebody else's.
 fn duplicates() -> Vec<Case> {
@@ -362,7 +370,7 @@ fn twice(leg: Leg) -> &'static [(&'static str, &'static str)] {
             ("resource", r#""https://elsewhere.test/mcp""#),
             ("authorization_servers", r#"["https://elsewhere.test"]"#),
         ],
-        Leg::Metadata => &[
+        Leg::Metadata | Leg::OpenIdMetadata => &[
             ("issuer", r#""https://elsewhere.test""#),
             ("token_endpoint", r#""https://elsewhere.test/token""#),
             (
@@ -375,7 +383,7 @@ fn twice(leg: Leg) -> &'static [(&'static str, &'static str)] {
             ("client_id", r#""another""#),
             ("redirect_uris", r#"["https://elsewhere.test/callback"]"#),
         ],
-        Leg::Token | Leg::Refresh => &[
+        Leg::Token | Leg::Refresh | Leg::Poll => &[
             ("access_token", r#""ha-1Pz4Xc7Vb0Nm3Qw6Ty9U""#),
             ("token_type", r#""mac""#),
             ("scope", r#""everything""#),
