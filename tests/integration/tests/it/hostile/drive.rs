@@ -241,13 +241,8 @@ impl<'a> Driver<'a> {
 
     /// A session comes to its end in time, whatever the server makes of that.
     fn note_close(&self, close: Result<Option<QuitReason>, JoinError>) {
-        let unclosed = match close {
-            Ok(Some(QuitReason::Closed | QuitReason::Cancelled)) => return,
-            Ok(None) => format!("the session did not end within {CLOSE:?}"),
-            other => format!("the session ended in another way: {other:?}"),
-        };
         let mut kept = self.unclosed.lock().unwrap_or_else(PoisonError::into_inner);
-        *kept = Some(unclosed);
+        *kept = wrong_end(close);
     }
 
     /// How the end of a session went wrong, if it did.
@@ -299,6 +294,15 @@ impl<'a> Driver<'a> {
             .with_limits(limits)
             .with_stream_silence(SILENCE);
         AuthorizedClient::new(self.http.clone(), self.tokens.clone(), options)
+    }
+}
+
+/// What is wrong with how a session ended, if something is.
+pub(super) fn wrong_end(close: Result<Option<QuitReason>, JoinError>) -> Option<String> {
+    match close {
+        Ok(Some(QuitReason::Closed | QuitReason::Cancelled)) => None,
+        Ok(None) => Some(format!("the session did not end within {CLOSE:?}")),
+        other => Some(format!("the session ended in another way: {other:?}")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{fs, net::TcpStream, sync::Arc, thread, time::Duration};
 
+use doorkey_rmcp::rmcp::service::QuitReason;
 use doorkey_testkit::{CertificateAuthority, Client, Fault};
 use serde_json::json;
 
@@ -9,7 +10,7 @@ use super::{
     case::{Case, Verdict},
     cell,
     class::Class,
-    drive::Failure,
+    drive::{Failure, wrong_end},
     leg::Leg,
     message, secrets,
     stage::{Stage, servers},
@@ -156,6 +157,16 @@ fn a_planted_hang_is_found_whether_it_waits_or_turns_in_circles() {
     assert!(blocks.hangs && blocks.outcome.is_none());
     let ends = watch(Duration::from_secs(10), short, || async { 7 });
     assert!(!ends.hangs && ends.outcome == Some(7));
+}
+
+#[tokio::test]
+async fn a_planted_session_that_does_not_end_or_ends_in_a_panic_is_found() {
+    let panicked = tokio::spawn(async { panic!("planted") }).await;
+    let objections = [Ok(None), panicked.map(Some)].map(wrong_end);
+    let objections: Vec<_> = objections.into_iter().flatten().collect();
+    assert_found(&objections, "the session did not end within");
+    assert_found(&objections, "the session ended in another way");
+    assert_eq!(wrong_end(Ok(Some(QuitReason::Closed))), None);
 }
 
 #[test]
