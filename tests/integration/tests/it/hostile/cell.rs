@@ -6,7 +6,8 @@ use doorkey_http::Origin;
 
 use super::{
     case::{Case, Verdict},
-    drive::{Driver, Failure},
+    drive::Driver,
+    failure::Failure,
     leg::Leg,
     message, secrets,
     stage::{Stage, servers},

@@ -1,7 +1,6 @@
 //! Goes through one leg with the library, and says how it ended.
 
 use std::{
-    error::Error as StdError,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -13,14 +12,12 @@ use doorkey_oauth::{
 };
 use doorkey_rmcp::{
     AuthorizedClient, ClientOptions, ConnectOptions, Limits, ProbeOutcome, Protocol,
-    authorization_error,
     rmcp::{
         model::{CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation},
         service::{QuitReason, ServiceError},
     },
-    transport_error,
 };
-use doorkey_rmcp::{ConnectError, Event, EventStream};
+use doorkey_rmcp::{Event, EventStream};
 use doorkey_store::{Grant, GrantKey};
 use doorkey_testkit::{Leg as Recorded, RecordedRequest};
 use futures_util::FutureExt as _;
@@ -30,11 +27,12 @@ use secrecy::SecretString;
 use tokio::task::JoinError;
 
 use super::{
+    failure::{Failure, SERVER},
     leg::Leg,
     stage::{BODY, Stage},
     visitor::Typist,
 };
-use crate::sentinel::{Evidence, Overheard, Place, shown};
+use crate::sentinel::{Evidence, Overheard, Place};
 
 /// A client of the whole stack on a stage.
 pub(super) struct Driver<'a> {
@@ -48,19 +46,6 @@ pub(super) struct Driver<'a> {
     heard: Mutex<Vec<String>>,
     /// How the end of a session went wrong.
     unclosed: Mutex<Option<String>>,
-}
-
-/// How it ended, if not well.
-#[derive(Debug)]
-pub(super) struct Failure {
-    /// What a person reads: the failure and its causes.
-    pub(super) lines: Vec<String>,
-    /// The same with everything that programmers see.
-    pub(super) evidence: Vec<Evidence>,
-    pub(super) is_transient: bool,
-    pub(super) needs_login: bool,
-    /// What is said to do next.
-    pub(super) next: Option<String>,
 }
 
 impl<'a> Driver<'a> {
@@ -352,79 +337,6 @@ impl AssertionSource for Handed {
     }
 }
 
-impl Failure {
-    fn of(error: &(dyn StdError + 'static)) -> Self {
-        let authorization = authorization_error(error);
-        let transport = transport_error(error);
-        // rmcp's own wrapping says nothing that a person can use.
-        let first: &(dyn StdError + 'static) = match (authorization, transport) {
-            (Some(error), _) => error,
-            (None, Some(error)) => error,
-            (None, None) => error,
-        };
-        let causes = std::iter::successors(Some(first), |&error| error.source());
-        let mut lines: Vec<_> = causes.map(ToString::to_string).collect();
-        lines.dedup();
-        let is_tls = authorization
-            .and_then(doorkey_oauth::Error::http)
-            .is_some_and(doorkey_http::Error::is_tls);
-        let mut next = authorization
-            .and_then(doorkey_oauth::Error::next_step)
-            .map(|step| format!("{step:?}"));
-        if next.is_none() && is_tls {
-            next = Some("name the authority's certificate".to_owned());
-        }
-        Self {
-            lines,
-            evidence: shown("the error", error),
-            is_transient: authorization.is_some_and(doorkey_oauth::Error::is_transient),
-            needs_login: authorization.is_some_and(doorkey_oauth::Error::needs_login),
-            next,
-        }
-    }
-
-    fn of_login(what: &'static str, error: doorkey_oauth::Error) -> Self {
-        Self::of_host(&doorkey::Error::Authorization {
-            what,
-            server: SERVER.to_owned(),
-            source: Box::new(error),
-        })
-    }
-
-    fn of_connect(error: ConnectError) -> Self {
-        Self::of_host(&doorkey::Error::Connect {
-            server: SERVER.to_owned(),
-            source: Box::new(error),
-        })
-    }
-
-    fn of_request(what: &'static str, error: ServiceError) -> Self {
-        Self::of_host(&doorkey::Error::Request {
-            what,
-            server: SERVER.to_owned(),
-            source: Box::new(error),
-        })
-    }
-
-    /// As the host sees it.
-    fn of_host(error: &doorkey::Error) -> Self {
-        let mut failure = Self::of(error);
-        let first = error.to_string();
-        if failure.lines.first() != Some(&first) {
-            failure.lines.insert(0, first);
-        }
-        let is_transient = error.is_transient();
-        let retry = is_transient.then(|| "try again".to_owned());
-        Self {
-            is_transient,
-            needs_login: error.needs_login(),
-            next: failure.next.or_else(|| error.remedy()).or(retry),
-            ..failure
-        }
-    }
-}
-
-const SERVER: &str = "it";
 /// How long an MCP request may take where something is late on purpose.
 const ANSWER: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(2);

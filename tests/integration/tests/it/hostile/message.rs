@@ -1,6 +1,6 @@
 //! What every message has to say, whatever its words are: where, about whom, and what to do next.
 
-use super::{case::Verdict, drive::Failure, leg::Leg};
+use super::{case::Verdict, failure::Failure, leg::Leg};
 
 impl Failure {
     /// What kind of failure it is.

@@ -13,6 +13,7 @@ mod case;
 mod cell;
 mod class;
 mod drive;
+mod failure;
 mod leg;
 mod message;
 mod names;
