@@ -100,8 +100,7 @@ async fn one(site: &Site, whole: Duration, tally: &mut Tally) {
     site.world.auth.clear_faults();
 
     tally.corrupted += usize::from(!site.is_sound().await);
-    let rotated = site.world.auth.refreshes() > refreshes;
-    let kept = is_kept(site).await;
+    let (rotated, kept) = outcome(site, refreshes).await;
     let now = site.grant().await.value.refresh_token;
     let is_saved = now.as_ref().map(ExposeSecret::expose_secret)
         != stored.as_ref().map(ExposeSecret::expose_secret);
@@ -130,6 +129,19 @@ async fn one(site: &Site, whole: Duration, tally: &mut Tally) {
     assert!(site.is_honoured().await);
 }
 
+/// Whether the server rotated the token since it had done so many refreshes, and whether the login is alive: read again until the server
+/// did nothing in between, for a request may still be on its way when the process that sent it is gone.
+async fn outcome(site: &Site, refreshes: usize) -> (bool, bool) {
+    loop {
+        let seen = site.world.auth.refreshes();
+        tokio::time::sleep(ARRIVAL).await;
+        let kept = is_kept(site).await;
+        if site.world.auth.refreshes() == seen {
+            return (seen > refreshes, kept);
+        }
+    }
+}
+
 /// Whether the login is alive, once what a killed process had sent to a database has been done.
 async fn is_kept(site: &Site) -> bool {
     let limit = if site.is_remote() {
@@ -147,6 +159,8 @@ async fn is_kept(site: &Site) -> bool {
 }
 
 const SETTLING: Duration = Duration::from_secs(1);
+/// How long what was sent on loopback may take to be read.
+const ARRIVAL: Duration = Duration::from_millis(20);
 
 /// A number below `limit`, another one each time.
 fn random(limit: u64) -> u64 {
