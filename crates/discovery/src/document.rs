@@ -173,21 +173,11 @@ impl Members {
         &self,
         member: &'static str,
     ) -> Result<Option<Vec<String>>, DocumentError> {
-        let wrong = || DocumentError::WrongType {
-            member,
-            expected: "an array of strings",
-        };
-        let Some(value) = self.present(member)? else {
-            return Ok(None);
-        };
-        let items = value.as_array().ok_or_else(wrong)?;
-        if items.len() > MAX_LIST {
-            return Err(DocumentError::TooMany { member });
+        match self.list(member)? {
+            None => Ok(None),
+            Some(items) if items.len() > MAX_LIST => Err(DocumentError::TooMany { member }),
+            Some(items) => texts(member, items).map(Some),
         }
-        let texts = items
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong));
-        texts.collect::<Result<_, _>>().map(Some)
     }
 
     /// The first [`MAX_LIST`] entries of a list that is only looked into, and whether there are more.
@@ -195,19 +185,11 @@ impl Members {
         &self,
         member: &'static str,
     ) -> Result<Option<(Vec<String>, bool)>, DocumentError> {
-        let Some(Value::Array(items)) = self.present(member)? else {
-            return Ok(self.strings(member)?.map(|list| (list, false)));
+        let Some(items) = self.list(member)? else {
+            return Ok(None);
         };
-        let wrong = || DocumentError::WrongType {
-            member,
-            expected: "an array of strings",
-        };
-        let texts = items
-            .iter()
-            .take(MAX_LIST)
-            .map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong));
-        let texts = texts.collect::<Result<_, _>>()?;
-        Ok(Some((texts, items.len() > MAX_LIST)))
+        let first = items.get(..MAX_LIST).unwrap_or(items);
+        Ok(Some((texts(member, first)?, items.len() > MAX_LIST)))
     }
 
     pub(crate) fn scopes(&self, member: &'static str) -> Result<Option<Scopes>, DocumentError> {
@@ -223,12 +205,34 @@ impl Members {
             .map_err(|source| DocumentError::Url { member, source })
     }
 
+    fn list(&self, member: &'static str) -> Result<Option<&[Value]>, DocumentError> {
+        match self.present(member)? {
+            None => Ok(None),
+            Some(Value::Array(items)) => Ok(Some(items)),
+            Some(_) => Err(no_strings(member)),
+        }
+    }
+
     /// What a member says, if it says it once.
     fn present(&self, member: &'static str) -> Result<Option<&Value>, DocumentError> {
         match self.0.repeated(&[member]) {
             Some(member) => Err(DocumentError::Repeated { member }),
             None => Ok(self.0.get(member).filter(|value| !value.is_null())),
         }
+    }
+}
+
+fn texts(member: &'static str, items: &[Value]) -> Result<Vec<String>, DocumentError> {
+    let texts = items.iter().map(Value::as_str);
+    texts
+        .map(|text| text.map(str::to_owned).ok_or_else(|| no_strings(member)))
+        .collect()
+}
+
+const fn no_strings(member: &'static str) -> DocumentError {
+    DocumentError::WrongType {
+        member,
+        expected: "an array of strings",
     }
 }
 
