@@ -8,6 +8,7 @@
 //!   is typed by [`Person::typing`].
 //! - [`Home`] is a `DOORKEY_HOME`: [`Home::host`] opens it as a library does, [`Home::run`] runs the program on it, and
 //!   [`Home::records`] are its stored bytes.
+//! - [`Terminal`] is the program at a terminal: [`Home::at_terminal`] starts it, and a test reads the screen and types.
 //! - [`worker`] starts processes that ask for a token, and kills them at a step of the refresh.
 //! - [`network`] measures which network setting holds on which leg.
 //!
@@ -26,6 +27,8 @@ mod identity_provider;
 pub mod network;
 mod person;
 mod program;
+#[cfg(unix)]
+mod terminal;
 mod text;
 pub mod worker;
 mod world;
@@ -36,6 +39,8 @@ pub use home::{Home, Records};
 pub use identity_provider::IdentityProvider;
 pub use person::{Person, Typing};
 pub use program::Run;
+#[cfg(unix)]
+pub use terminal::{AtTerminal, Terminal};
 pub use world::World;
 
 /// The longest that anything in a test may take before the test fails.

@@ -21,4 +21,5 @@ mod sentinel;
 mod session;
 mod support;
 mod surroundings;
+mod terminal;
 mod tokens;
