@@ -8,8 +8,11 @@ mod demo;
 mod exit;
 mod get;
 mod list;
+mod listing;
 mod login;
 mod logout;
+mod manner;
+mod offer;
 mod output;
 mod progress;
 mod remove;
@@ -21,6 +24,7 @@ mod tools;
 mod trace;
 #[cfg(unix)]
 mod unseen;
+mod waiting;
 mod wording;
 
 use std::ffi::OsString;
@@ -32,17 +36,17 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use doorkey::{Environment, Host, StoreKind, Target};
 
 use exit::{Exit, Failure};
+use manner::Wishes;
 use output::Output;
 
 /// Signs in to remote MCP servers and keeps the login.
 #[derive(Debug, Parser)]
 #[command(name = "doorkey", version, about, after_help = EXIT_CODES, arg_required_else_help = true)]
 struct Arguments {
-    /// Say more about what happens; twice for everything (also: DOORKEY_LOG)
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
-    verbose: u8,
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    wishes: Wishes,
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,11 +83,12 @@ pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,
     environment: Environment,
 ) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version are data; usage errors are messages. A closed pipe is nobody's loss.
-            drop(error.print());
+            let wishes = Wishes::about_colors(&arguments);
+            Output::new(wishes.in_surroundings(&environment)).usage(&error);
             return if error.use_stderr() {
                 Exit::Usage.into()
             } else {
@@ -91,15 +96,14 @@ pub(crate) fn run(
             };
         }
     };
+    let output = Output::new(arguments.wishes.in_surroundings(&environment));
     if let Command::Add(add) = &arguments.command
         && let Some(refusal) = add.refusal()
     {
-        let error = Arguments::command().error(ErrorKind::ArgumentConflict, refusal);
-        drop(error.print());
+        output.usage(&Arguments::command().error(ErrorKind::ArgumentConflict, refusal));
         return Exit::Usage.into();
     }
-    let output = Output::new(environment.terminal());
-    trace::start(arguments.verbose, &environment, &output);
+    trace::start(arguments.wishes.verbose, &environment, &output);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -160,7 +164,7 @@ async fn execute(
         output.warn(&warning.to_string());
     }
     let outcome = tokio::select! {
-        outcome = with_host(&command, &host, output) => outcome,
+        outcome = attempt(&command, &host, output) => outcome,
         () = interrupted() => {
             Err(Failure::Interrupted { login: matches!(command, Command::Login(_)) })
         }
@@ -186,6 +190,17 @@ async fn execute(
     })
 }
 
+/// Runs a command; one that talks to a server offers the login that it turns out to need.
+async fn attempt(command: &Command, host: &Host, output: &Output) -> Result<Exit, Failure> {
+    match command.target() {
+        Some(target) if command.is_of_server() => {
+            let run = async || with_host(command, host, output).await;
+            offer::with_login(target, host, output, run).await
+        }
+        _ => with_host(command, host, output).await,
+    }
+}
+
 async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Exit, Failure> {
     match command {
         Command::Login(login) => login.run(host, output).await,
@@ -209,10 +224,15 @@ impl Command {
     /// leaves the choice open.
     fn needs_store(&self) -> bool {
         match self {
-            Self::Login(_) | Self::Tools(_) | Self::Call(_) | Self::Resources(_) => true,
+            Self::Login(_) => true,
             Self::List(list) => list.check,
-            _ => false,
+            _ => self.is_of_server(),
         }
+    }
+
+    /// Whether it asks an MCP server for something.
+    fn is_of_server(&self) -> bool {
+        matches!(self, Self::Tools(_) | Self::Call(_) | Self::Resources(_))
     }
 
     fn target(&self) -> Option<Target<'_>> {

@@ -31,9 +31,9 @@ impl Call {
         let call = async |connection: &Connection<_>| {
             connection.call_tool(&self.tool, self.args.clone()).await
         };
-        let result = host
-            .with_connection(self.account.at(&self.name), call)
-            .await?;
+        let result = host.with_connection(self.account.at(&self.name), call);
+        let what = format!("waiting for {} of {}", self.tool, self.name);
+        let result = output.while_waiting(&what, result).await?;
         if self.json {
             output.json(&result)?;
         } else {

@@ -9,7 +9,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use doorkey::{
     Browser, CallbackSettings, Environment, FlowSettings, Host, LoginOutcome, LoopbackInteraction,
-    OAuthSettings, Progress,
+    OAuthSettings, Progress, Target,
 };
 use doorkey_discovery::Source;
 use doorkey_oauth::{LoginReport, TokenType};
@@ -46,6 +46,19 @@ pub(crate) struct Login {
 }
 
 impl Login {
+    /// `doorkey login` for a target, without any option.
+    pub(crate) fn of(target: Target<'_>) -> Self {
+        Self {
+            name: target.server.to_owned(),
+            account: Account::of(target),
+            login_hint: None,
+            no_browser: false,
+            device: false,
+            start: false,
+            finish: None,
+        }
+    }
+
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let target = self.account.at(&self.name);
         if self.start {

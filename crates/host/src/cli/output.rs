@@ -1,36 +1,66 @@
 //! Data on standard output, messages on standard error; text of others without what a terminal would obey.
 
+use std::fmt;
 use std::io::{self, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 use doorkey::Terminal;
 use doorkey_http::clean_text;
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::exit::Failure;
+use super::manner::Manner;
 
-/// Where a command writes.
+/// Where a command writes. A clone writes to the same place.
 ///
 /// What is written is cleaned here, whoever it came from and whoever forgot to (SEC-13): control characters and escape
 /// sequences are taken out, lines and indentation stay. A pipe makes no difference: `tee`, `less -R` and `cat` hand on
 /// to a terminal what they get. A program that wants what the server sent asks for JSON, in which it stands escaped.
-#[derive(Debug)]
+///
+/// With `--quiet` there is data ([`Output::data`], [`Output::json`]) and what went wrong or must be known to go on
+/// ([`Output::headed`], [`Output::insist`]); [`Output::note`] and [`Output::warn`] say nothing.
+#[derive(Clone)]
 pub(crate) struct Output {
-    terminal: Terminal,
+    manner: Manner,
+    /// What is written over the last line of the terminal meanwhile, see [`Output::while_waiting`](super::waiting).
+    pub(super) spinner: Arc<Mutex<Option<ProgressBar>>>,
 }
 
 impl Output {
-    pub(crate) fn new(terminal: Terminal) -> Self {
-        Self { terminal }
+    pub(crate) fn new(manner: Manner) -> Self {
+        Self {
+            manner,
+            spinner: Arc::default(),
+        }
     }
 
+    /// Which streams are a terminal.
     pub(crate) fn terminal(&self) -> Terminal {
-        self.terminal
+        self.manner.terminal
+    }
+
+    /// How the program talks.
+    pub(crate) fn manner(&self) -> Manner {
+        self.manner
+    }
+
+    /// Whether a person can be asked something: there is a terminal to ask and to answer at, no `CI`, no `--no-input`.
+    /// Whoever wants to ask without this fails with what to type instead.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.manner.is_interactive
+    }
+
+    /// How many columns a table has on the terminal of standard output; `None` where it may be as wide as it likes.
+    pub(crate) fn width(&self) -> Option<u16> {
+        self.manner.terminal.stdout.then(columns)
     }
 
     /// Data, of one line or more.
     pub(crate) fn data(&self, text: &str) -> Result<(), Failure> {
-        write(&clean_block(text))
+        self.over_spinner(|| write(&clean_block(text)))
     }
 
     /// One document of data, in JSON for programs. Whatever a terminal might obey stands in it as an escape of JSON,
@@ -38,29 +68,102 @@ impl Output {
     pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|error| Failure::Output(io::Error::other(error)))?;
-        write(&escaped(&text))
+        self.over_spinner(|| write(&escaped(&text)))
     }
 
-    /// A message.
+    /// A message, unless it is to be quiet.
     pub(crate) fn note(&self, text: &str) {
-        // Who closed standard error does not want to know.
-        drop(writeln!(anstream::stderr(), "{}", clean_block(text)));
+        if !self.manner.is_quiet {
+            self.insist(text);
+        }
     }
 
-    /// A message that begins with a word in a style.
+    /// A message for those who want to know more.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.manner.is_verbose {
+            self.insist(text);
+        }
+    }
+
+    /// A message without which a person could not go on: an error, a page to open, a question.
+    pub(crate) fn insist(&self, text: &str) {
+        self.message(&clean_block(text));
+    }
+
+    /// A message that begins with a word in a style, however quiet it is to be.
     pub(crate) fn headed(&self, style: Style, head: &str, text: &str) {
         let text = clean(text);
-        drop(writeln!(
-            anstream::stderr(),
-            "{style}{head}{style:#} {text}"
-        ));
+        self.message(&format!("{style}{head}{style:#} {text}"));
     }
 
-    /// A message about something to be put right.
+    /// A message about something to be put right, unless it is to be quiet.
     pub(crate) fn warn(&self, text: &str) {
-        let style = anstyle::AnsiColor::Yellow.on_default();
-        self.headed(style, "warning:", text);
+        if !self.manner.is_quiet {
+            let style = anstyle::AnsiColor::Yellow.on_default();
+            self.headed(style, "warning:", text);
+        }
     }
+
+    /// What the reader of arguments says: help and version are data, anything else a message.
+    pub(crate) fn usage(&self, said: &clap::Error) {
+        let text = said.render();
+        // A closed pipe is nobody's loss.
+        if said.use_stderr() {
+            drop(write!(self.stderr(), "{}", text.ansi()));
+        } else {
+            let choice = choice(self.manner.colors.stdout);
+            let mut stdout = AutoStream::new(io::stdout(), choice);
+            drop(write!(stdout, "{}", text.ansi()).and_then(|()| stdout.flush()));
+        }
+    }
+
+    /// Already cleaned; styles stay where colours are wanted.
+    fn message(&self, text: &str) {
+        self.over_spinner(|| {
+            // Who closed standard error does not want to know.
+            drop(writeln!(self.stderr(), "{text}"));
+        });
+    }
+
+    fn stderr(&self) -> AutoStream<io::Stderr> {
+        AutoStream::new(io::stderr(), choice(self.manner.colors.stderr))
+    }
+
+    fn over_spinner<T>(&self, write: impl FnOnce() -> T) -> T {
+        let spinner = self.spinner.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*spinner {
+            Some(spinner) => spinner.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output")
+            .field("manner", &self.manner)
+            .finish_non_exhaustive()
+    }
+}
+
+fn choice(is_color: bool) -> ColorChoice {
+    if is_color {
+        ColorChoice::Always
+    } else {
+        ColorChoice::Never
+    }
+}
+
+/// What a terminal says of itself, else what most are.
+#[cfg(unix)]
+fn columns() -> u16 {
+    let size = rustix::termios::tcgetwinsize(io::stdout());
+    size.map_or(0, |size| size.ws_col).max(COLUMNS_AT_LEAST)
+}
+
+#[cfg(not(unix))]
+fn columns() -> u16 {
+    COLUMNS_AT_LEAST
 }
 
 /// Text from elsewhere on one line, without what a terminal would obey (SEC-13).
@@ -109,6 +212,8 @@ fn write(text: &str) -> Result<(), Failure> {
 }
 
 const LINE_CHARACTERS: usize = 2_000;
+/// A terminal that does not know, or has less, breaks lines by itself.
+const COLUMNS_AT_LEAST: u16 = 80;
 /// Unicode has no characters here and never will.
 const BLANK: &str = "\u{fdd0}";
 const TAB: &str = "\u{fdd1}";

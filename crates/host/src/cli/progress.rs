@@ -18,12 +18,12 @@ pub(crate) struct Narrator {
 
 impl Narrator {
     pub(crate) fn new(server: &str, output: &Output) -> Self {
-        let spinner = output.terminal().stderr.then(|| {
+        let spinner = (output.manner().can_move && !output.manner().is_quiet).then(|| {
             let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             spinner.enable_steady_tick(TICK);
             spinner
         });
-        let output = Output::new(output.terminal());
+        let output = output.clone();
         Self {
             server: server.to_owned(),
             spinner,
@@ -72,11 +72,11 @@ impl Narrator {
         }
     }
 
-    /// What stays to be read.
+    /// What stays to be read: without it a login does not come to its end.
     fn say(&self, text: &str) {
         match &self.spinner {
-            Some(spinner) => spinner.suspend(|| self.output.note(text)),
-            None => self.output.note(text),
+            Some(spinner) => spinner.suspend(|| self.output.insist(text)),
+            None => self.output.insist(text),
         }
     }
 }

@@ -34,11 +34,11 @@ pub(crate) fn failure(output: &Output, target: Option<Target<'_>>, failure: &Fai
         if index == 0 {
             output.headed(style, "error:", line);
         } else {
-            output.note(&format!("  caused by: {}", clean(line)));
+            output.insist(&format!("  caused by: {}", clean(line)));
         }
     }
     if let Some(next) = next {
-        output.note(&format!("next: {next}"));
+        output.insist(&format!("next: {next}"));
     }
     exit
 }

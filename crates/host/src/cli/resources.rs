@@ -4,9 +4,9 @@ use clap::Args;
 use doorkey::{Connection, Host};
 
 use super::exit::{Exit, Failure};
+use super::listing::Listing;
 use super::output::Output;
 use super::subject::Account;
-use super::tools::named;
 
 #[derive(Args, Debug)]
 pub(crate) struct Resources {
@@ -22,16 +22,18 @@ pub(crate) struct Resources {
 impl Resources {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let list = async |connection: &Connection<_>| connection.list_resources().await;
-        let resources = host
-            .with_connection(self.account.at(&self.name), list)
-            .await?;
+        let resources = host.with_connection(self.account.at(&self.name), list);
+        let what = format!("asking {} for its resources", self.name);
+        let resources = output.while_waiting(&what, resources).await?;
         if self.json {
             output.json(&resources)?;
             return Ok(Exit::Done);
         }
+        let mut listing = Listing::new(["RESOURCE", "WHAT IT IS"]);
         for resource in &resources {
-            output.data(&named(&resource.uri, &resource.name))?;
+            listing.add(&resource.uri, &resource.name);
         }
+        listing.show(output)?;
         if resources.is_empty() {
             output.note(&format!("{} has no resources", self.name));
         }

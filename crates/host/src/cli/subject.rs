@@ -12,6 +12,13 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    /// The one of a target.
+    pub(crate) fn of(target: Target<'_>) -> Self {
+        Self {
+            account: target.account.map(str::to_owned),
+        }
+    }
+
     pub(crate) fn at<'a>(&'a self, server: &'a str) -> Target<'a> {
         Target::new(server).with_account(self.account.as_deref())
     }

@@ -2,9 +2,11 @@
 
 use clap::Args;
 use doorkey::{Connection, Host};
+use doorkey_rmcp::rmcp::model::Tool;
 
 use super::exit::{Exit, Failure};
-use super::output::{Output, clean};
+use super::listing::Listing;
+use super::output::Output;
 use super::subject::Account;
 
 #[derive(Args, Debug)]
@@ -21,17 +23,18 @@ pub(crate) struct Tools {
 impl Tools {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let list = async |connection: &Connection<_>| connection.list_tools().await;
-        let tools = host
-            .with_connection(self.account.at(&self.name), list)
-            .await?;
+        let tools = host.with_connection(self.account.at(&self.name), list);
+        let what = format!("asking {} for its tools", self.name);
+        let tools = output.while_waiting(&what, tools).await?;
         if self.json {
             output.json(&tools)?;
             return Ok(Exit::Done);
         }
+        let mut listing = Listing::new(["TOOL", "WHAT IT DOES"]);
         for tool in &tools {
-            let description = tool.description.as_deref().unwrap_or_default();
-            output.data(&named(&tool.name, description))?;
+            listing.add(&tool.name, said(tool));
         }
+        listing.show(output)?;
         if tools.is_empty() {
             output.note(&format!("{} has no tools", self.name));
         }
@@ -39,14 +42,8 @@ impl Tools {
     }
 }
 
-/// A name with the first line of what is said about it.
-pub(crate) fn named(name: &str, description: &str) -> String {
-    let first = description
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty());
-    match first {
-        Some(line) => format!("{}\t{}", clean(name), clean(line)),
-        None => clean(name),
-    }
+/// What the server says of a tool, else how it calls it.
+fn said(tool: &Tool) -> &str {
+    let words = tool.description.as_deref().or(tool.title.as_deref());
+    words.unwrap_or_default()
 }

@@ -26,7 +26,7 @@ pub(crate) fn start(verbose: u8, environment: &Environment, output: &Output) {
     };
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(output.terminal().stderr)
+        .with_ansi(output.manner().colors.stderr)
         .with_writer(std::io::stderr)
         .try_init();
     if let Err(error) = started {

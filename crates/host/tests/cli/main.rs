@@ -6,6 +6,7 @@
 
 mod client_metadata;
 mod configuration;
+mod manner;
 mod network;
 mod secrets;
 mod servers;

@@ -1,0 +1,88 @@
+//! Things of a server with what is said about each: columns on a terminal, tabs elsewhere.
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+use super::exit::Failure;
+use super::output::{Output, clean};
+
+/// A list to be shown, one thing a row.
+pub(crate) struct Listing {
+    header: [&'static str; 2],
+    rows: Vec<[String; 2]>,
+}
+
+impl Listing {
+    pub(crate) fn new(header: [&'static str; 2]) -> Self {
+        Self {
+            header,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a thing, with the first line of what is said about it.
+    pub(crate) fn add(&mut self, name: &str, said: &str) {
+        let mut lines = said.lines().map(str::trim);
+        let first = lines.find(|line| !line.is_empty()).unwrap_or_default();
+        self.rows.push([clean(name), clean(first)]);
+    }
+
+    /// Shows all; a program gets one line for each, without a head.
+    pub(crate) fn show(&self, output: &Output) -> Result<(), Failure> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let Some(width) = output.width() else {
+            for [name, said] in &self.rows {
+                match said.is_empty() {
+                    true => output.data(name)?,
+                    false => output.data(&format!("{name}\t{said}"))?,
+                }
+            }
+            return Ok(());
+        };
+        output.data(&self.table(width).trim_fmt())
+    }
+
+    fn table(&self, width: u16) -> Table {
+        let mut table = Table::new();
+        table
+            .load_preset(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width)
+            .set_header(self.header)
+            .add_rows(&self.rows);
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_fits_the_terminal_however_much_is_said_and_however_wide_its_characters_are() {
+        let mut listing = Listing::new(["TOOL", "WHAT IT DOES"]);
+        listing.add("echo", "\n  Says it again. \nAnd more.");
+        listing.add("search_日本語", &"検索する ".repeat(40));
+        let text = listing.table(60).trim_fmt();
+        assert!(text.lines().count() > 6, "{text}");
+        for line in text.lines() {
+            assert!(console_width(line) <= 60, "{line}");
+        }
+        assert!(
+            text.contains("echo") && text.contains("Says it again."),
+            "{text}"
+        );
+        assert!(!text.contains("And more"), "{text}");
+    }
+
+    /// Such characters take two columns.
+    fn console_width(line: &str) -> usize {
+        line.chars()
+            .map(|c| if ('\u{1100}'..).contains(&c) { 2 } else { 1 })
+            .sum()
+    }
+}
