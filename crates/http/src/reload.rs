@@ -95,7 +95,13 @@ impl Renewal {
             }
             if let Some(profile) = self.source.changed().await? {
                 install(&profile)?;
-                tracing::debug!("the HTTP settings changed: new connections from here on");
+                // The first answer is how it begins, not a change.
+                if answered {
+                    tracing::info!(
+                        event = "network.reloaded",
+                        "the HTTP settings changed: new connections from here on"
+                    );
+                }
             }
             self.answered.store(true, Ordering::Release);
             Ok(())

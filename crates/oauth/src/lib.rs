@@ -17,6 +17,7 @@
 //!   answer is [`Error::LoginRequired`], never a browser from a background task.
 //! - What goes wrong is one [`Error`]: protocol errors are data ([`ProtocolError`]), each says
 //!   whether it is transient, whether a person is needed, and the [`NextStep`].
+//! - What an operator counts are named `tracing` events, listed in [`events`].
 //!
 //! Every request goes through the one [`HttpClient`](doorkey_http::HttpClient) that is passed in;
 //! so do the [`Clock`] and the [`Random`] source.
@@ -62,6 +63,7 @@ mod clock;
 mod config;
 mod dpop;
 mod error;
+pub mod events;
 mod exchange;
 mod flow;
 mod form;

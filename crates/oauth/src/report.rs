@@ -172,6 +172,13 @@ pub enum StepOutcome {
     Failed(Error),
 }
 
+impl StepOutcome {
+    /// Whether nothing of it is left to do: it was done, or there was nothing.
+    pub(crate) fn is_settled(&self) -> bool {
+        matches!(self, Self::Done | Self::NothingToDo)
+    }
+}
+
 /// [`TokenSource::drain`](crate::TokenSource::drain) ran out of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{tasks} refreshes or logins were still running at the limit")]

@@ -245,7 +245,7 @@ impl Problems {
         if seen.iter().any(|noted| noted.is_same_as(&problem)) {
             return;
         }
-        tracing::warn!(%problem, "the credential store had a problem");
+        tracing::warn!(event = "store.problem", %problem, "the credential store had a problem");
         if seen.len() < PROBLEM_LIMIT {
             seen.push(problem);
         }

@@ -105,6 +105,19 @@ pub enum LoginReason {
     TokenRejected,
 }
 
+impl LoginReason {
+    /// What the authorization server said, where it refused something.
+    pub(crate) fn refusal(&self) -> Option<&ProtocolError> {
+        match self {
+            Self::RefreshRefused(error)
+            | Self::RefreshInterrupted(error)
+            | Self::RegistrationGone(error)
+            | Self::ClientRefused(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// What to do about an [`Error`](crate::Error).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -12,6 +12,7 @@ use super::{class, started};
 use crate::access_token::{TokenType, same_secret};
 use crate::clock::{from_unix_seconds, unix_seconds, unix_seconds_up};
 use crate::error::Error;
+use crate::events::tell;
 use crate::exchange::Exchanged;
 use crate::flow::Flow;
 use crate::learned;
@@ -45,6 +46,7 @@ pub(super) async fn finish(inner: &Inner, signed: SignedIn) -> Result<LoginRepor
     remember_method(inner, &signed).await;
     // Who signed in needs no other login that was begun.
     started::discard(inner).await;
+    tell::login_finished(&inner.config, &report, saved.is_ok());
     match saved {
         Ok(_) => {
             inner.note_store(None);

@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::config::AuthorizationConfig;
 use crate::dpop::{Nonces, Proven};
 use crate::error::{Error, LoginReason};
+use crate::events::tell;
 use crate::interaction::{Deny, Interaction};
 use crate::random::Random;
 use crate::report::LoginReport;
@@ -321,7 +322,7 @@ impl Inner {
     /// Notes whether the store works, so that trouble is survived but never hidden.
     pub(super) fn note_store(&self, problem: Option<Error>) {
         if let Some(problem) = &problem {
-            tracing::error!(error = %Chain(problem), "a token could not be saved; it is kept in memory");
+            tell::grant_unsaved(&self.config, problem);
         }
         *lock(&self.problem) = problem;
     }
@@ -350,21 +351,6 @@ impl Inner {
 /// A time in which the current grant was not forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Epoch(u64);
-
-/// An error with its causes, for a log line.
-pub(super) struct Chain<'a>(pub(super) &'a (dyn std::error::Error + 'static));
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
-}
 
 /// How long what was refused lately is remembered.
 pub(super) const REFUSAL_MEMORY: Duration = Duration::from_secs(10 * 60);

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use doorkey_discovery::{Challenges, Issuer, Scopes};
 use doorkey_store::{Grant, Registration, Stored};
 
+use tracing::Instrument as _;
+
 use super::flight::Interest;
 use super::inner::Inner;
 use super::{class, conclude, started, turn};
 use crate::client::ClientOrigin;
 use crate::error::Error;
+use crate::events::tell;
 use crate::exchange::is_invalid_client;
 use crate::interaction::Interaction;
 use crate::learned;
@@ -56,6 +59,16 @@ enum Kind {
     StepUp(Scopes),
 }
 
+impl Kind {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Anew => "asked",
+            Self::Challenged => "challenged",
+            Self::StepUp(_) => "step-up",
+        }
+    }
+}
+
 async fn start(
     inner: &Arc<Inner>,
     challenges: &Challenges,
@@ -65,6 +78,8 @@ async fn start(
     inner.config.check_settings()?;
     let start = |interest| {
         let inner = Arc::clone(inner);
+        let span = tell::login_span(&inner.config);
+        let cause = kind.as_str();
         let is_anew = matches!(kind, Kind::Anew);
         let step_up = match kind {
             Kind::StepUp(scopes) => Some(scopes),
@@ -76,7 +91,12 @@ async fn start(
             step_up,
             interaction,
         };
-        async move { run(&inner, wish, is_anew, interest).await }
+        async move {
+            tell::login_started(&inner.config, cause);
+            let outcome = run(&inner, wish, is_anew, interest).await;
+            outcome.inspect_err(|error| tell::login_failed(&inner.config, error))
+        }
+        .instrument(span)
     };
     inner.logins.join(&inner.tasks, || None, start).await
 }

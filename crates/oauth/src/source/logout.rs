@@ -13,6 +13,7 @@ use super::newest::{Newest, newest};
 use super::{class, started};
 use crate::client::Client;
 use crate::error::Error;
+use crate::events::tell;
 use crate::registration::kept::{of_client, serves_others};
 use crate::registration::manage::delete;
 use crate::report::{LogoutOptions, LogoutReport, StepOutcome};
@@ -28,7 +29,9 @@ pub(super) async fn logout(
     let owned = Arc::clone(inner);
     inner.tasks.spawn(async move {
         // A caller that went away gets no report; the logout is done all the same.
-        drop(sender.send(run(&owned, options).await));
+        let report = run(&owned, options).await;
+        tell::logout_finished(&owned.config, &report);
+        drop(sender.send(report));
     })?;
     report.await.map_err(|_| Error::TaskLost)
 }

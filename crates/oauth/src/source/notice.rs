@@ -12,6 +12,7 @@ use super::inner::Inner;
 use super::newest::{Newest, newest};
 use super::save;
 use crate::error::Error;
+use crate::events::tell;
 
 /// When the store was last looked at, and how often in a row it took too long to answer.
 #[derive(Debug, Default)]
@@ -109,9 +110,12 @@ async fn changed(inner: &Inner, held: &Arc<Held>) -> Result<(), Error> {
     // One that does not fit the configuration is not taken over, and the token at hand is still good.
     match newest(Some(held), inner.stored_or_newer().await)? {
         Newest::Memory(_) => {}
-        Newest::Other(newer) => inner.replace(Some(held), *newer, epoch),
+        Newest::Other(newer) => {
+            tell::grant_adopted(&inner.config);
+            inner.replace(Some(held), *newer, epoch);
+        }
         Newest::None => {
-            tracing::info!("another process signed out");
+            tell::grant_gone(&inner.config);
             inner.forget_if(held);
         }
     }

@@ -14,7 +14,7 @@ pub(super) fn record(grant: &mut Grant, reason: &LoginReason) {
     };
     let mut kept = json!({ "reason": name });
     let mut told = reason.to_string();
-    if let Some(error) = refusal(reason) {
+    if let Some(error) = reason.refusal() {
         kept["code"] = json!(error.code);
         if let Some(description) = &error.description {
             kept["description"] = json!(description);
@@ -69,16 +69,6 @@ fn name(reason: &LoginReason) -> Option<&'static str> {
         | LoginReason::DpopKeyLost
         | LoginReason::SignOn(_)
         | LoginReason::TokenRejected => None,
-    }
-}
-
-fn refusal(reason: &LoginReason) -> Option<&ProtocolError> {
-    match reason {
-        LoginReason::RefreshRefused(error)
-        | LoginReason::RefreshInterrupted(error)
-        | LoginReason::RegistrationGone(error)
-        | LoginReason::ClientRefused(error) => Some(error),
-        _ => None,
     }
 }
 

@@ -11,6 +11,7 @@ use super::{login, on_record, pace, refresh, save};
 use crate::access_token::AccessToken;
 use crate::config::ResourceChoice;
 use crate::error::{Error, LoginReason};
+use crate::events::tell;
 use crate::resource::without_secrets;
 
 /// See [`TokenSource::rejected`](crate::TokenSource::rejected).
@@ -116,7 +117,9 @@ async fn recover(
     if let Some(error) = rejection(inner, &current) {
         return Err(error);
     }
-    if current.valid_token(now).is_none() {
+    let expired = current.valid_token(now).is_none();
+    tell::token_rejected(&inner.config, &current.grant.issuer, expired);
+    if expired {
         return refresh::refresh(inner, &current).await;
     }
     // A refusal on record came after the token was in use, whatever an earlier process made of it.
@@ -130,6 +133,7 @@ async fn recover(
         return Err(needs_login(inner, &current, current.why_login()).await);
     }
     if let Some(error) = pace::hindrance(inner, &current.grant) {
+        tell::refresh_delayed(&inner.config, &error);
         return Err(error);
     }
     if let Some(reason) = moved(inner, &current, challenges).await? {

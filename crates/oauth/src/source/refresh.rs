@@ -1,12 +1,13 @@
 //! Refresh: lock, re-read, refresh, save durably, publish (RFC 6749 §6; law 5).
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use doorkey_http::Leg;
 use doorkey_store::{Generation, Grant, LockGuard, Stored};
 use secrecy::SecretString;
 use tokio::runtime::Handle;
+use tracing::Instrument as _;
 use url::Url;
 
 use super::held::{Held, Origin, Replaced};
@@ -20,6 +21,7 @@ use crate::client::Client;
 use crate::clock::{unix_seconds, unix_seconds_up};
 use crate::dpop::Binding;
 use crate::error::{Error, LoginReason};
+use crate::events::tell;
 use crate::exchange::{Exchanged, TokenEndpoint, exchange};
 use crate::flow::DpopChoice;
 use crate::form::Form;
@@ -75,7 +77,8 @@ pub(super) async fn refresh(inner: &Arc<Inner>, stale: &Arc<Held>) -> Result<Arc
     };
     let start = |_| {
         let (inner, stale) = (Arc::clone(inner), Arc::clone(stale));
-        async move { run(&inner, &stale).await }
+        let span = tell::refresh_span(&inner.config);
+        async move { run(&inner, &stale).await }.instrument(span)
     };
     inner.refreshes.join(&inner.tasks, settled, start).await
 }
@@ -87,15 +90,18 @@ async fn run(inner: &Inner, stale: &Held) -> Result<Arc<Held>, Error> {
     for _ in 0..ROUNDS {
         let lock = match taken.take().filter(LockGuard::is_held) {
             Some(lock) => lock,
-            None => match inner.store.lock_grant(&inner.key, limit).await {
-                Ok(lock) => lock,
-                Err(error) => return without_lock(inner, stale, error).await,
-            },
+            None => {
+                let waiting = inner.store.lock_grant(&inner.key, limit);
+                match tell::lock_waited(&inner.config, "grant", waiting).await {
+                    Ok(lock) => lock,
+                    Err(error) => return without_lock(inner, stale, error).await,
+                }
+            }
         };
         let lock = taken.insert(lock);
         let held = reread(inner).await?;
         if replaces(&held, stale, inner.clock.now()) {
-            tracing::debug!("adopted a token that another holder of the grant refreshed");
+            tell::refresh_adopted(&inner.config);
             end_backoff(inner);
             return Ok(held);
         }
@@ -120,7 +126,10 @@ async fn without_lock(
 ) -> Result<Arc<Held>, Error> {
     let known = inner.current();
     match inner.take_over(known.as_ref()).await? {
-        Some(held) if replaces(&held, stale, inner.clock.now()) => Ok(held),
+        Some(held) if replaces(&held, stale, inner.clock.now()) => {
+            tell::refresh_adopted(&inner.config);
+            Ok(held)
+        }
         _ => Err(error.into()),
     }
 }
@@ -146,11 +155,11 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
         return Err(inner.login_required(held.why_login(), None));
     }
     if let Some(error) = pace::hindrance(inner, &held.grant) {
+        tell::refresh_delayed(&inner.config, &error);
         return Err(error);
     }
     let url = Url::parse(&held.grant.token_endpoint)
         .map_err(|cause| Error::invalid_url("stored token endpoint", cause))?;
-    tracing::debug!(server = %doorkey_http::RedactedUrl::from(&inner.config.server), "refreshing");
     if inner.config.flow.is_unattended() {
         return renew(inner, held, &url).await;
     }
@@ -168,7 +177,8 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
         let lost = doorkey_store::Error::LockLost { id };
         return Ok(After::Changed(Some(lost.into())));
     }
-    pace::note_sent(inner);
+    sending(inner, &held);
+    let since = Instant::now();
     let client = Client::of_grant(&held.grant, &inner.config);
     let mut form = Form::refresh_token(&refresh_token)
         .resource(held.grant.resource.as_deref())
@@ -193,7 +203,7 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
             Err(refusal::unbound(inner, attempt, &exchanged, error).await)
         }
         Ok(exchanged) => {
-            let after = complete(inner, &held, Some(&refresh_token), &exchanged).await;
+            let after = complete(inner, &held, Some(&refresh_token), &exchanged, since).await;
             let (store, issuer) = (&inner.store, &held.grant.issuer);
             // After the save: nothing comes between an answer and that.
             learned::remember(store, issuer, client.method, exchanged.method).await;
@@ -206,7 +216,8 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
 /// Asks for a token again, as a flow without a person does: there is nothing that could be spent
 /// (CC-08, WIF-09, EMA-13).
 async fn renew(inner: &Inner, held: &Arc<Held>, url: &Url) -> Result<After, Error> {
-    pace::note_sent(inner);
+    sending(inner, held);
+    let since = Instant::now();
     let asked = Asked {
         client: &Client::of_grant(&held.grant, &inner.config),
         url,
@@ -221,9 +232,16 @@ async fn renew(inner: &Inner, held: &Arc<Held>, url: &Url) -> Result<After, Erro
         outcome => outcome,
     };
     match exchanged {
-        Ok(exchanged) => complete(inner, held, None, &exchanged).await,
+        Ok(exchanged) => complete(inner, held, None, &exchanged, since).await,
         Err(error) => Err(refusal::postpone(inner, held, error).await),
     }
+}
+
+/// Notes that a refresh is sent.
+fn sending(inner: &Inner, held: &Held) {
+    let interrupted = held.grant.refresh_started_at.is_some();
+    tell::refresh_attempted(&inner.config, &held.grant.issuer, interrupted);
+    pace::note_sent(inner);
 }
 
 /// Whether a new token is bound to the key as the one before it was (DP-16).
@@ -279,8 +297,26 @@ async fn begin(inner: &Inner, held: &Arc<Held>) -> Result<Begun, Error> {
     }
 }
 
-/// Saves the new tokens, then publishes them; when the store fails, memory keeps them (REF-04).
+/// Keeps the new tokens of a refresh that began at `since`, and tells what became of it.
 async fn complete(
+    inner: &Inner,
+    held: &Held,
+    spent: Option<&SecretString>,
+    exchanged: &Exchanged,
+    since: Instant,
+) -> Result<After, Error> {
+    let after = keep(inner, held, spent, exchanged).await?;
+    match &after {
+        After::Settled(now) => {
+            tell::refresh_succeeded(&inner.config, &now.grant.issuer, since, now.saved);
+        }
+        After::Changed(_) => tell::refresh_adopted(&inner.config),
+    }
+    Ok(after)
+}
+
+/// Saves the new tokens, then publishes them; when the store fails, memory keeps them (REF-04).
+async fn keep(
     inner: &Inner,
     held: &Held,
     spent: Option<&SecretString>,
@@ -318,7 +354,6 @@ async fn complete(
                 expected = Some(stored.generation);
             }
             Ok(Some(stored)) => {
-                tracing::debug!("another holder of the grant was faster, its tokens are adopted");
                 inner.publish(Held::stored(stored));
                 return Ok(After::Changed(None));
             }

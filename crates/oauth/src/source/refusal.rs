@@ -12,6 +12,7 @@ use super::refresh::is_spent;
 use super::{on_record, pace};
 use crate::clock::unix_seconds;
 use crate::error::{Error, LoginReason, NextStep};
+use crate::events::tell;
 use crate::exchange::Exchanged;
 use crate::protocol_error::ProtocolError;
 use crate::registration::kept::{Kept, of_client};
@@ -115,7 +116,7 @@ fn refuse(inner: &Inner, reason: LoginReason, error: Error) -> Error {
     if let Some(held) = inner.current() {
         held.refuse(reason.clone());
     }
-    tracing::info!(%reason, "the refresh was refused for good");
+    tell::refresh_rejected(&inner.config, &reason);
     inner.login_required(reason, Some(error))
 }
 
@@ -135,6 +136,10 @@ async fn passing(inner: &Inner, attempt: &Attempt, error: Error) -> Error {
     } else {
         Error::RefreshFailed(Shared::new(error))
     };
+    match told {
+        true => tell::refresh_failed(&inner.config, &error),
+        false => tell::refresh_unknown(&inner.config, &error),
+    }
     lock(&inner.backoff).failed(error.clone(), now, inner.random.as_ref());
     let not_before = pace::not_before(&error, now);
     let before = attempt.held.grant.refresh_started_at;
@@ -162,6 +167,7 @@ async fn passing(inner: &Inner, attempt: &Attempt, error: Error) -> Error {
 /// Waits after a renewal that failed and spent nothing, with every process where the server asked for
 /// that.
 pub(super) async fn postpone(inner: &Inner, held: &Held, error: Error) -> Error {
+    tell::refresh_failed(&inner.config, &error);
     if let Some(not_before) = pace::not_before(&error, inner.clock.now()) {
         note(inner, held, |grant| {
             pace::note(inner, grant);
@@ -180,6 +186,7 @@ pub(super) async fn unbound(
     exchanged: &Exchanged,
     error: Error,
 ) -> Error {
+    tell::refresh_failed(&inner.config, &error);
     note(inner, &attempt.held, |grant| {
         if exchanged.tokens.refresh_token.is_some() {
             grant

@@ -7,12 +7,14 @@ use doorkey_discovery::{Challenges, Issuer};
 use doorkey_store::{LockGuard, Login, PendingAuthorization, Stored};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use super::inner::Inner;
 use super::{class, conclude, login, refusal};
 use crate::callback::{Judgement, judge, pasted_query, state_problem};
 use crate::clock::{from_unix_seconds, unix_seconds};
 use crate::error::{Attempts, Error, InvalidResponse};
+use crate::events::tell;
 use crate::exchange::is_invalid_client;
 use crate::flow::{DpopChoice, Flow};
 use crate::interaction::Deny;
@@ -36,7 +38,13 @@ pub(super) async fn start(
         interaction: Arc::new(Deny),
     };
     owned(inner, |inner| async move {
-        started_for(&inner, wish, redirect_uri).await
+        tell::login_started(&inner.config, "halves");
+        let started = started_for(&inner, wish, redirect_uri).await;
+        match &started {
+            Ok(started) => tell::login_pending(&inner.config, started.issuer.as_str()),
+            Err(error) => tell::login_failed(&inner.config, error),
+        }
+        started
     })
     .await
 }
@@ -113,7 +121,7 @@ where
     F: Future<Output = Result<T, Error>> + Send + 'static,
 {
     let (sender, outcome) = oneshot::channel();
-    let work = work(Arc::clone(inner));
+    let work = work(Arc::clone(inner)).instrument(tell::login_span(&inner.config));
     inner.tasks.spawn(async move {
         drop(sender.send(work.await));
     })?;
@@ -138,10 +146,10 @@ pub(super) async fn finish(inner: &Arc<Inner>, callback: &str) -> Result<LoginRe
     inner.config.check_settings()?;
     check_flow(inner)?;
     let callback = zeroize::Zeroizing::new(callback.to_owned());
-    owned(
-        inner,
-        |inner| async move { finished(&inner, &callback).await },
-    )
+    owned(inner, |inner| async move {
+        let outcome = finished(&inner, &callback).await;
+        outcome.inspect_err(|error| tell::login_failed(&inner.config, error))
+    })
     .await
 }
 

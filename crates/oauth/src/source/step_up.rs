@@ -9,10 +9,25 @@ use super::inner::{Inner, REFUSAL_MEMORY};
 use super::login;
 use crate::access_token::AccessToken;
 use crate::error::{Error, LoginReason};
+use crate::events::tell;
 use crate::shared::lock;
 
 /// See [`TokenSource::insufficient_scope`](crate::TokenSource::insufficient_scope).
 pub(super) async fn insufficient_scope(
+    inner: &Arc<Inner>,
+    sent: &AccessToken,
+    challenges: &Challenges,
+) -> Result<AccessToken, Error> {
+    tell::step_up_asked(&inner.config, &challenges.scope().unwrap_or_default());
+    let outcome = step_up(inner, sent, challenges).await;
+    match &outcome {
+        Ok(_) => tell::step_up_granted(&inner.config),
+        Err(error) => tell::step_up_refused(&inner.config, error),
+    }
+    outcome
+}
+
+async fn step_up(
     inner: &Arc<Inner>,
     sent: &AccessToken,
     challenges: &Challenges,

@@ -9,6 +9,7 @@ use super::conclude;
 use super::held::Held;
 use super::inner::Inner;
 use crate::error::Error;
+use crate::events::tell;
 use crate::interaction::{Interaction, LoginWait};
 use crate::report::LoginReport;
 use crate::shared::lock;
@@ -42,11 +43,11 @@ pub(super) async fn take(
         Err(StoreError::LockTimeout { .. }) => {
             let limit = limit(inner);
             let server = inner.config.server.clone();
-            tracing::info!("another login for the same account is under way, this one waits");
+            tell::login_waiting(&inner.config, limit);
             interaction.waiting(&LoginWait::new(server, &inner.config.account, limit));
             tokio::select! {
                 biased;
-                lock = inner.store.lock_login(&inner.key, limit) => lock?,
+                lock = tell::lock_waited(&inner.config, "login", inner.store.lock_login(&inner.key, limit)) => lock?,
                 () = gone => return Err(Error::LoginAbandoned),
             }
         }
@@ -80,7 +81,7 @@ pub(super) fn adopt(inner: &Inner, turn: &Turn, wish: &Wish) -> Option<LoginRepo
     {
         return None;
     }
-    tracing::info!("another process signed in meanwhile, its login is taken over");
+    tell::login_adopted(&inner.config, &found.value.issuer);
     inner.publish_login(held);
     lock(&inner.backoff).reset();
     Some(conclude::adopted(&found.value))

@@ -44,6 +44,7 @@ mod started;
 mod step_up;
 mod stores;
 mod texts;
+mod told;
 mod turns;
 mod unattended;
 mod wire;
