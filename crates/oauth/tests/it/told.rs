@@ -419,3 +419,42 @@ async fn network_settings_that_changed_are_told_once_for_each_change() {
         assert_eq!(ear.names(), vec!["network.reloaded"; told]);
     }
 }
+
+/// The row of an event in the table for operators, without the last cell, which is for people.
+fn row(kind: &EventKind) -> String {
+    let own = kind.fields.iter();
+    let own = own.filter(|field| !["server", "account"].contains(field));
+    let fields: Vec<_> = own.map(|field| format!("`{field}`")).collect();
+    let fields = match fields.as_slice() {
+        [] => String::from(" "),
+        fields => format!(" {} ", fields.join(" ")),
+    };
+    let level = kind.level.as_str().to_lowercase();
+    format!(
+        "| `{}` | {level} | `{}` |{fields}| ",
+        kind.name, kind.target
+    )
+}
+
+#[test]
+fn the_page_for_operators_lists_every_named_event_as_it_is() {
+    // Absent where this crate is built on its own.
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operators.md");
+    let Ok(page) = std::fs::read_to_string(path) else {
+        return;
+    };
+    let (_, rest) = page.split_once("<!-- begin: the named events -->").unwrap();
+    let (table, _) = rest.split_once("<!-- end -->").unwrap();
+    let rows: Vec<_> = table
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .collect();
+    assert_eq!(rows.len(), ALL.len());
+    for (kind, row_of_page) in ALL.iter().zip(rows) {
+        assert!(
+            row_of_page.starts_with(&row(kind)),
+            "{row_of_page}\n{}",
+            row(kind)
+        );
+    }
+}
