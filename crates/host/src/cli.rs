@@ -1,8 +1,10 @@
 //! The program: arguments, one command per module, exit codes.
 
 mod add;
+mod arguments;
 mod call;
 mod client_metadata;
+mod content;
 #[cfg(feature = "demo")]
 mod demo;
 mod exit;
@@ -15,6 +17,7 @@ mod manner;
 mod offer;
 mod output;
 mod progress;
+mod prompts;
 mod remove;
 mod report;
 mod resources;
@@ -67,8 +70,10 @@ enum Command {
     Tools(tools::Tools),
     /// Call a tool of a server
     Call(call::Call),
-    /// Show the resources of a server
+    /// Show the resources of a server, or read one
     Resources(resources::Resources),
+    /// Show the prompts of a server, or get one
+    Prompts(prompts::Prompts),
     /// Show where logins are kept, or move them
     Store(store::Store),
     /// Print the metadata document of this client, to be published at a URL
@@ -84,7 +89,7 @@ pub(crate) fn run(
     environment: Environment,
 ) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
-    let arguments = match Arguments::try_parse_from(&arguments) {
+    let mut arguments = match Arguments::try_parse_from(&arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             let wishes = Wishes::about_colors(&arguments);
@@ -97,10 +102,8 @@ pub(crate) fn run(
         }
     };
     let output = Output::new(arguments.wishes.in_surroundings(&environment));
-    if let Command::Add(add) = &arguments.command
-        && let Some(refusal) = add.refusal()
-    {
-        output.usage(&Arguments::command().error(ErrorKind::ArgumentConflict, refusal));
+    if let Err((kind, refusal)) = arguments.command.prepare(&output) {
+        output.usage(&Arguments::command().error(kind, refusal));
         return Exit::Usage.into();
     }
     trace::start(arguments.wishes.verbose, &environment, &output);
@@ -151,7 +154,9 @@ async fn execute(
     if let Command::Add(add) = &command {
         return add.run(&environment, output);
     }
-    let mut host = Host::open(environment)?.with_standalone_stream(false);
+    let mut host = Host::open(environment)?
+        .with_standalone_stream(false)
+        .with_answer_limit(command.limit());
     if let Command::Login(login) = &command {
         host = host
             .with_device_logins(login.device)
@@ -211,6 +216,7 @@ async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Ex
         Command::Tools(tools) => tools.run(host, output).await,
         Command::Call(call) => call.run(host, output).await,
         Command::Resources(resources) => resources.run(host, output).await,
+        Command::Prompts(prompts) => prompts.run(host, output).await,
         Command::Store(store) => store.run(host, output).await,
         Command::ClientMetadata(metadata) => metadata.run(host, output),
         Command::Add(add) => add.run(host.environment(), output),
@@ -232,7 +238,38 @@ impl Command {
 
     /// Whether it asks an MCP server for something.
     fn is_of_server(&self) -> bool {
-        matches!(self, Self::Tools(_) | Self::Call(_) | Self::Resources(_))
+        matches!(
+            self,
+            Self::Tools(_) | Self::Call(_) | Self::Resources(_) | Self::Prompts(_)
+        )
+    }
+
+    /// What is wrong with its arguments, where only more than each by itself shows it; what they name is read.
+    fn prepare(&mut self, output: &Output) -> Result<(), (ErrorKind, String)> {
+        let given = match self {
+            Self::Add(add) => {
+                let refusal = add.refusal();
+                return refusal.map_or(Ok(()), |it| {
+                    Err((ErrorKind::ArgumentConflict, it.to_string()))
+                });
+            }
+            Self::Call(call) => Some(&mut call.given),
+            Self::Prompts(prompts) => prompts.given(),
+            _ => None,
+        };
+        let read = given.map_or(Ok(()), |given| given.read(output));
+        read.map_err(|wrong| (ErrorKind::ValueValidation, wrong))
+    }
+
+    /// How long the server may take to answer, where the command says so.
+    fn limit(&self) -> Option<Duration> {
+        match self {
+            Self::Tools(tools) => tools.patience.limit(),
+            Self::Call(call) => call.patience.limit(),
+            Self::Resources(resources) => resources.patience().limit(),
+            Self::Prompts(prompts) => prompts.patience().limit(),
+            _ => None,
+        }
     }
 
     fn target(&self) -> Option<Target<'_>> {
@@ -244,7 +281,8 @@ impl Command {
             Self::Get(get) => Some(get.account.at(&get.name)),
             Self::Tools(tools) => Some(tools.account.at(&tools.name)),
             Self::Call(call) => Some(call.account.at(&call.name)),
-            Self::Resources(resources) => Some(resources.account.at(&resources.name)),
+            Self::Resources(resources) => Some(resources.target()),
+            Self::Prompts(prompts) => Some(prompts.target()),
             Self::List(_) | Self::Store(_) | Self::ClientMetadata(_) => None,
             #[cfg(feature = "demo")]
             Self::Demo(_) => None,

@@ -5,7 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use doorkey_oauth::TokenSource;
-use doorkey_rmcp::rmcp::model::{CallToolRequestParams, CallToolResult, Resource, Tool};
+use doorkey_rmcp::rmcp::model::{
+    CallToolRequestParams, CallToolResult, GetPromptRequestParams, GetPromptResult, Prompt,
+    ReadResourceRequestParams, ReadResourceResult, Resource, ResourceTemplate, Tool,
+};
 use doorkey_rmcp::rmcp::service::{RunningService, ServiceError};
 use doorkey_rmcp::rmcp::{ClientHandler, RoleClient};
 use doorkey_rmcp::{Connected, EventStream, Wire};
@@ -94,6 +97,52 @@ impl<H: ClientHandler> Connection<H> {
     /// As for [`Connection::list_tools`].
     pub async fn list_resources(&self) -> Result<Vec<Resource>, Error> {
         self.within("resources/list", self.service.list_all_resources())
+            .await
+    }
+
+    /// Every template that the server makes addresses of resources of (RFC 6570).
+    ///
+    /// # Errors
+    /// As for [`Connection::list_tools`].
+    pub async fn list_resource_templates(&self) -> Result<Vec<ResourceTemplate>, Error> {
+        self.within(
+            "resources/templates/list",
+            self.service.list_all_resource_templates(),
+        )
+        .await
+    }
+
+    /// Reads a resource.
+    ///
+    /// # Errors
+    /// As for [`Connection::list_tools`].
+    pub async fn read_resource(&self, uri: &str) -> Result<ReadResourceResult, Error> {
+        let params = ReadResourceRequestParams::new(uri);
+        self.within("resources/read", self.service.read_resource(params))
+            .await
+    }
+
+    /// Every prompt of the server.
+    ///
+    /// # Errors
+    /// As for [`Connection::list_tools`].
+    pub async fn list_prompts(&self) -> Result<Vec<Prompt>, Error> {
+        self.within("prompts/list", self.service.list_all_prompts())
+            .await
+    }
+
+    /// A prompt with its arguments filled in.
+    ///
+    /// # Errors
+    /// As for [`Connection::list_tools`].
+    pub async fn get_prompt(
+        &self,
+        prompt: &str,
+        arguments: Option<Map<String, Value>>,
+    ) -> Result<GetPromptResult, Error> {
+        let mut params = GetPromptRequestParams::new(prompt);
+        params.arguments = arguments;
+        self.within("prompts/get", self.service.get_prompt(params))
             .await
     }
 

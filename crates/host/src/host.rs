@@ -45,6 +45,7 @@ pub struct Host {
     interaction: Option<Arc<dyn Interaction>>,
     on_device: bool,
     login_hint: Option<String>,
+    answer_limit: Option<Duration>,
     sessions: Mutex<Sessions>,
 }
 
@@ -127,6 +128,7 @@ impl Host {
             interaction: None,
             on_device: false,
             login_hint: None,
+            answer_limit: None,
             sessions: Mutex::default(),
         }
     }
@@ -164,6 +166,14 @@ impl Host {
     #[must_use]
     pub fn with_login_hint(mut self, hint: Option<String>) -> Self {
         self.login_hint = hint;
+        self
+    }
+
+    /// The same with a limit for the answer to each request of a connection, in place of the configured
+    /// `tool_timeout_sec` of every server. To be set before the first session is made.
+    #[must_use]
+    pub fn with_answer_limit(mut self, limit: Option<Duration>) -> Self {
+        self.answer_limit = limit;
         self
     }
 
@@ -347,6 +357,9 @@ impl Host {
         }
         if self.login_hint.is_some() {
             server.oauth.login_hint.clone_from(&self.login_hint);
+        }
+        if let Some(limit) = self.answer_limit {
+            server.tool_timeout = limit;
         }
         Ok(server)
     }

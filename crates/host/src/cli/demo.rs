@@ -12,7 +12,7 @@ use doorkey_oauth::{LogoutOptions, StepOutcome};
 use doorkey_testkit::{Leg, RecordedRequest};
 use serde_json::{Map, json};
 
-use super::call;
+use super::content;
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use world::{SERVER, World};
@@ -160,7 +160,11 @@ async fn call_echo(world: &World) -> Shown {
         connection.call_tool("echo", Some(arguments.clone())).await
     };
     let result = world.host()?.with_connection(SERVER, call).await?;
-    let text = result.content.iter().map(call::shown).collect::<String>();
+    let text = result
+        .content
+        .iter()
+        .map(content::shown)
+        .collect::<String>();
     expect(text.contains("hello"), "echo answers its argument")?;
     Ok(format!("echo answered: {text}"))
 }

@@ -37,6 +37,11 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// What was to be read cannot be.
     Input(io::Error),
+    /// It cannot be done like this, only in another way.
+    Unfit {
+        why: String,
+        next: String,
+    },
     /// The person pressed Ctrl-C.
     Interrupted {
         login: bool,
@@ -53,6 +58,7 @@ impl Exit {
     pub(crate) fn of(failure: &Failure) -> Self {
         match failure {
             Failure::Interrupted { login: true } => Self::Denied,
+            Failure::Unfit { .. } => Self::Usage,
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Self::Done,
             Failure::Output(_) | Failure::Input(_) | Failure::Interrupted { login: false } => {
                 Self::Other

@@ -22,6 +22,7 @@ pub(crate) fn failure(output: &Output, target: Option<Target<'_>>, failure: &Fai
         Failure::Output(_) if exit == Exit::Done => return exit,
         Failure::Output(error) => (vec![format!("cannot write the output: {error}")], None),
         Failure::Input(error) => (vec![format!("cannot read the input: {error}")], None),
+        Failure::Unfit { why, next } => (vec![why.clone()], Some(next.clone())),
         Failure::Interrupted { .. } => (vec!["interrupted".to_owned()], None),
         Failure::Host(error) => (causes(error), next_step(error, target)),
         Failure::Bearer { error, key } => {

@@ -1,5 +1,7 @@
 //! The server and the account that a command is about.
 
+use std::time::Duration;
+
 use clap::Args;
 use doorkey::{Target, is_account_name};
 
@@ -21,6 +23,20 @@ impl Account {
 
     pub(crate) fn at<'a>(&'a self, server: &'a str) -> Target<'a> {
         Target::new(server).with_account(self.account.as_deref())
+    }
+}
+
+/// `--timeout`, for the commands that ask a server something.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct Patience {
+    /// Wait for the answer this many seconds at most, in place of tool_timeout_sec
+    #[arg(long, value_name = "SEC", value_parser = seconds)]
+    timeout: Option<Duration>,
+}
+
+impl Patience {
+    pub(crate) fn limit(self) -> Option<Duration> {
+        self.timeout
     }
 }
 
@@ -47,3 +63,15 @@ fn account(text: &str) -> Result<String, String> {
         Err("an account is 1 to 64 letters, digits and `-_.@+`, not beginning with `-`".to_owned())
     }
 }
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let expected = || "expected seconds, such as 30 or 0.5".to_owned();
+    let seconds: f64 = text.parse().map_err(|_| expected())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|limit| !limit.is_zero() && *limit <= LONGEST)
+        .ok_or_else(expected)
+}
+
+/// A day: nothing is waited for longer.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);

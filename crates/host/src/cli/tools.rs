@@ -7,7 +7,7 @@ use doorkey_rmcp::rmcp::model::Tool;
 use super::exit::{Exit, Failure};
 use super::listing::Listing;
 use super::output::Output;
-use super::subject::Account;
+use super::subject::{Account, Patience};
 
 #[derive(Args, Debug)]
 pub(crate) struct Tools {
@@ -18,6 +18,8 @@ pub(crate) struct Tools {
     /// As JSON, schemas included
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
 }
 
 impl Tools {

@@ -6,6 +6,7 @@
 
 mod client_metadata;
 mod configuration;
+mod contents;
 mod manner;
 mod network;
 mod secrets;

@@ -25,7 +25,7 @@ async fn hostile_server() -> MockServer {
         ) {
             (Some("initialize"), _) => answered(json!({
                 "protocolVersion": "2025-11-25",
-                "capabilities": {"tools": {}, "resources": {}},
+                "capabilities": {"tools": {}, "resources": {}, "prompts": {}},
                 "serverInfo": {"name": name, "version": HOSTILE},
                 "instructions": HOSTILE,
             })),
@@ -34,6 +34,18 @@ async fn hostile_server() -> MockServer {
             ]})),
             (Some("resources/list"), _) => answered(json!({"resources": [
                 {"uri": format!("file:///{HOSTILE}"), "name": name},
+            ]})),
+            (Some("resources/templates/list"), _) => answered(json!({"resourceTemplates": [
+                {"uriTemplate": format!("file:///{HOSTILE}"), "name": name, "description": HOSTILE},
+            ]})),
+            (Some("resources/read"), _) => answered(json!({"contents": [
+                {"uri": HOSTILE, "mimeType": HOSTILE, "text": format!("read {HOSTILE}")},
+            ]})),
+            (Some("prompts/list"), _) => answered(json!({"prompts": [
+                {"name": name, "description": HOSTILE, "arguments": [{"name": HOSTILE}]},
+            ]})),
+            (Some("prompts/get"), _) => answered(json!({"messages": [
+                {"role": "user", "content": {"type": "text", "text": format!("say {HOSTILE}")}},
             ]})),
             (Some("tools/call"), Some("text")) => {
                 let program = format!("if x:\n\tfor  y:\n\t    z\n{HOSTILE}\n");
@@ -96,6 +108,16 @@ const COMMANDS: &[(&[&str], i32, &str)] = &[
     (&["tools", "one", "--json"], 0, "says "),
     (&["resources", "one"], 0, "file:///"),
     (&["resources", "one", "--json"], 0, "file:///"),
+    (&["resources", "one", "--templates"], 0, "file:///"),
+    (&["resources", "read", "one", "file:///x"], 0, "read "),
+    (
+        &["resources", "read", "one", "file:///x", "--json"],
+        0,
+        "read ",
+    ),
+    (&["prompts", "one"], 0, "name"),
+    (&["prompts", "one", "--json"], 0, "name"),
+    (&["prompts", "get", "one", "x"], 0, "say "),
     (&["call", "one", "text"], 0, "end"),
     (&["call", "one", "text", "--json"], 0, "for  y"),
     (&["call", "one", "fail"], 8, "end"),
