@@ -2,13 +2,18 @@
 
 mod add;
 mod arguments;
+mod ask;
 mod call;
+mod check;
 mod client_metadata;
 mod content;
 #[cfg(feature = "demo")]
 mod demo;
+mod enable;
 mod exit;
+mod format;
 mod get;
+mod lines;
 mod list;
 mod listing;
 mod login;
@@ -21,13 +26,17 @@ mod prompts;
 mod remove;
 mod report;
 mod resources;
+mod status;
 mod store;
 mod subject;
+mod table;
+mod token;
 mod tools;
 mod trace;
 #[cfg(unix)]
 mod unseen;
 mod waiting;
+mod when;
 mod wording;
 
 use std::ffi::OsString;
@@ -62,10 +71,16 @@ enum Command {
     Logout(logout::Logout),
     /// Sign out and take the server out of the configuration
     Remove(remove::Remove),
-    /// Show one server
-    Get(get::Get),
+    /// Use servers again that were switched off
+    Enable(enable::Switch),
+    /// Switch servers off: they stay in the configuration, and their logins are kept
+    Disable(enable::Switch),
     /// Show all servers and their logins; makes no request unless asked
     List(list::List),
+    /// Show who is signed in, until when and with what; makes no request unless asked
+    Status(status::Status),
+    /// Show one server with its settings and its login
+    Get(get::Get),
     /// Show the tools of a server
     Tools(tools::Tools),
     /// Call a tool of a server
@@ -74,6 +89,8 @@ enum Command {
     Resources(resources::Resources),
     /// Show the prompts of a server, or get one
     Prompts(prompts::Prompts),
+    /// Print an access token for a script, refreshed if it is due
+    Token(token::Token),
     /// Show where logins are kept, or move them
     Store(store::Store),
     /// Print the metadata document of this client, to be published at a URL
@@ -212,11 +229,15 @@ async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Ex
         Command::Logout(logout) => logout.run(host, output).await,
         Command::Remove(remove) => remove.run(host, output).await,
         Command::Get(get) => get.run(host, output).await,
+        Command::Enable(switch) => switch.run(host, true, output),
+        Command::Disable(switch) => switch.run(host, false, output),
         Command::List(list) => list.run(host, output).await,
+        Command::Status(status) => status.run(host, output).await,
         Command::Tools(tools) => tools.run(host, output).await,
         Command::Call(call) => call.run(host, output).await,
         Command::Resources(resources) => resources.run(host, output).await,
         Command::Prompts(prompts) => prompts.run(host, output).await,
+        Command::Token(token) => token.run(host, output).await,
         Command::Store(store) => store.run(host, output).await,
         Command::ClientMetadata(metadata) => metadata.run(host, output),
         Command::Add(add) => add.run(host.environment(), output),
@@ -230,8 +251,9 @@ impl Command {
     /// leaves the choice open.
     fn needs_store(&self) -> bool {
         match self {
-            Self::Login(_) => true,
-            Self::List(list) => list.check,
+            Self::Login(_) | Self::Token(_) => true,
+            Self::List(list) => list.checking.check,
+            Self::Status(status) => status.checking.check,
             _ => self.is_of_server(),
         }
     }
@@ -276,14 +298,16 @@ impl Command {
         match self {
             Self::Add(add) => Some(Target::new(&add.name)),
             Self::Login(login) => Some(login.account.at(&login.name)),
-            Self::Logout(logout) => Some(logout.account.at(&logout.name)),
+            Self::Logout(logout) => logout.target(),
             Self::Remove(remove) => Some(Target::new(&remove.name)),
             Self::Get(get) => Some(get.account.at(&get.name)),
             Self::Tools(tools) => Some(tools.account.at(&tools.name)),
             Self::Call(call) => Some(call.account.at(&call.name)),
             Self::Resources(resources) => Some(resources.target()),
             Self::Prompts(prompts) => Some(prompts.target()),
-            Self::List(_) | Self::Store(_) | Self::ClientMetadata(_) => None,
+            Self::Token(token) => Some(token.account.at(&token.name)),
+            Self::Enable(switch) | Self::Disable(switch) => switch.target(),
+            Self::List(_) | Self::Status(_) | Self::Store(_) | Self::ClientMetadata(_) => None,
             #[cfg(feature = "demo")]
             Self::Demo(_) => None,
         }

@@ -1,12 +1,13 @@
 //! What is known of each server's login, without asking the network.
 
 mod known;
+mod shelf;
 
 use std::path::Path;
 use std::time::SystemTime;
 
 use doorkey_discovery::{ResourceId, ResourceMatch, ResourceRule, Source, validate_resource};
-use doorkey_store::{Error as StoreError, GrantKey};
+use doorkey_store::Error as StoreError;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -19,6 +20,7 @@ use crate::stores::StoreReason;
 use crate::target::Target;
 
 use known::{Known, Renewal};
+use shelf::Shelf;
 
 /// One server and its login, as `doorkey list --json` prints it.
 #[derive(Clone, Debug, Serialize)]
@@ -48,6 +50,8 @@ pub struct AuthStatus {
     pub reason: Option<String>,
     /// When the access token expires (RFC 3339, UTC), as far as its issuer said.
     pub expires_at: Option<String>,
+    /// In how many seconds that is; negative where it is past.
+    pub expires_in_sec: Option<i64>,
     /// Whether there is a refresh token.
     pub refreshable: bool,
     /// How the access token is presented: `Bearer`, or `DPoP` when it is bound to a key.
@@ -137,6 +141,20 @@ impl LoginState {
             Self::Unknown => "unknown",
         }
     }
+
+    /// The same for a person.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::LoggedIn => "signed in",
+            Self::ExpiredRefreshable => "renews with next use",
+            Self::Unattended => "signs in by itself",
+            Self::LoginRequired => "login required",
+            Self::NotRequired => "no login needed",
+            Self::BearerEnv => "configured token",
+            Self::Unknown => "not tried yet",
+        }
+    }
 }
 
 impl Host {
@@ -146,10 +164,11 @@ impl Host {
     /// # Errors
     /// The store as a whole cannot be read.
     pub async fn list(&self) -> Result<Vec<ServerStatus>, Error> {
-        let keys = self.grant_keys().await?;
+        let shelf = Shelf::read(self.store()).await?;
+        let store = self.store_status();
         let mut statuses = Vec::new();
         for server in self.config().servers() {
-            statuses.push(self.status_of(server, &keys).await?);
+            statuses.push(self.status_of(server, true, &shelf, &store).await?);
         }
         Ok(statuses)
     }
@@ -160,8 +179,10 @@ impl Host {
     /// There is no such server, or the store cannot be read.
     pub async fn status(&self, target: impl Into<Target<'_>>) -> Result<ServerStatus, Error> {
         let server = self.server(target.into())?;
-        let keys = self.grant_keys().await?;
-        self.status_of(&server, &keys).await
+        let is_default = self.config().server(&server.name)?.account == server.account;
+        let shelf = Shelf::read(self.store()).await?;
+        self.status_of(&server, is_default, &shelf, &self.store_status())
+            .await
     }
 
     /// The accounts that have a login at a server, by name; the configuration names none but the default
@@ -171,9 +192,10 @@ impl Host {
     /// There is no such server, or the store cannot be read.
     pub async fn accounts(&self, name: &str) -> Result<Vec<String>, Error> {
         let server = self.config().server(name)?;
-        Ok(accounts_of(server, &self.grant_keys().await?)
-            .map(str::to_owned)
-            .collect())
+        let shelf = Shelf::read(self.store()).await?;
+        let url = facts::server_key(server);
+        let accounts = shelf.accounts(&url);
+        Ok(accounts.map(str::to_owned).collect())
     }
 
     /// Where logins are kept; nothing is opened for it.
@@ -192,62 +214,67 @@ impl Host {
         }
     }
 
-    async fn grant_keys(&self) -> Result<Vec<GrantKey>, Error> {
-        let listing = self.store().grants().await?;
-        Ok(listing.entries.into_iter().map(|(key, _)| key).collect())
-    }
-
     async fn status_of(
         &self,
         server: &ServerConfig,
-        keys: &[GrantKey],
+        is_default: bool,
+        shelf: &Shelf<'_>,
+        store: &StoreStatus,
     ) -> Result<ServerStatus, Error> {
         let mut other_accounts = Vec::new();
         if server.bearer_key().is_none() {
-            for account in accounts_of(server, keys).filter(|other| *other != server.account) {
+            let url = facts::server_key(server);
+            let default = match is_default {
+                true => server.account.as_str(),
+                false => self.config().server(&server.name)?.account.as_str(),
+            };
+            for account in shelf.accounts(&url).filter(|one| *one != server.account) {
                 let mut other = server.clone();
                 account.clone_into(&mut other.account);
-                other_accounts.push(self.auth_of(&other).await?);
+                let is_default = account == default;
+                other_accounts.push(self.auth_of(&other, is_default, shelf, store).await?);
             }
         }
         Ok(ServerStatus {
             name: server.name.clone(),
             url: server.url.to_string(),
             enabled: server.enabled,
-            auth: self.auth_of(server).await?,
+            auth: self.auth_of(server, is_default, shelf, store).await?,
             other_accounts,
         })
     }
 
-    async fn auth_of(&self, server: &ServerConfig) -> Result<AuthStatus, Error> {
-        let known = match self.look_up(server).await {
+    async fn auth_of(
+        &self,
+        server: &ServerConfig,
+        is_default: bool,
+        shelf: &Shelf<'_>,
+        store: &StoreStatus,
+    ) -> Result<AuthStatus, Error> {
+        let now = SystemTime::now();
+        let known = match self.look_up(server, shelf, now).await {
             Ok(known) => known,
             // One bad record says nothing about the others.
             Err(error) if self.is_of_one_record(&error) => Known::unreadable(&error),
             Err(error) => return Err(error.into()),
         };
-        let is_default = self.config().server(&server.name)?.account == server.account;
-        let mut auth = auth_status(server, is_default, known, self.store_status());
-        auth.started_until = self.started_until(server).await;
+        let mut auth = auth_status(server, is_default, known, store.clone(), now);
+        auth.started_until = started_until(server, shelf, now);
         Ok(auth)
     }
 
-    /// A record that cannot be read is no login that could be finished; the store reports it.
-    async fn started_until(&self, server: &ServerConfig) -> Option<String> {
-        let stored = self.store().login(&grant_key(server)).await.ok()??;
-        let until = stored.value.pending?.expires_at;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        (now.is_ok_and(|now| now.as_secs() < until)).then(|| rfc3339(until))?
-    }
-
-    async fn look_up(&self, server: &ServerConfig) -> Result<Known, StoreError> {
+    async fn look_up(
+        &self,
+        server: &ServerConfig,
+        shelf: &Shelf<'_>,
+        now: SystemTime,
+    ) -> Result<Known, StoreError> {
         if server.bearer_key().is_some() {
             return Ok(Known::of_state(LoginState::BearerEnv));
         }
-        let now = SystemTime::now();
-        let renewal = known::renewal(self.store(), server, now).await?;
-        if let Some(stored) = self.store().grant(&grant_key(server)).await? {
-            return Ok(Known::of_grant(server, stored.value, renewal, now));
+        let renewal = known::renewal(shelf, server, now).await?;
+        if let Some(grant) = shelf.grant(&grant_key(server)).await? {
+            return Ok(Known::of_grant(server, grant, renewal, now));
         }
         let facts = self.store().facts(&facts::server_key(server)).await?;
         let needs_login = facts.and_then(|stored| stored.value.needs_login);
@@ -271,15 +298,14 @@ impl Host {
     }
 }
 
-/// The accounts among these keys that belong to a server.
-fn accounts_of<'a>(
-    server: &ServerConfig,
-    keys: &'a [GrantKey],
-) -> impl Iterator<Item = &'a str> + use<'a> {
-    let url = facts::server_key(server);
-    keys.iter()
-        .filter(move |key| key.server == url)
-        .map(|key| key.account.as_str())
+fn started_until(server: &ServerConfig, shelf: &Shelf<'_>, now: SystemTime) -> Option<String> {
+    let until = shelf
+        .login(&grant_key(server))?
+        .pending
+        .as_ref()?
+        .expires_at;
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    (now.as_secs() < until).then(|| rfc3339(until))?
 }
 
 fn auth_status(
@@ -287,13 +313,14 @@ fn auth_status(
     is_default: bool,
     known: Known,
     store: StoreStatus,
+    now: SystemTime,
 ) -> AuthStatus {
     let Known {
         state,
         reason,
         grant,
     } = known;
-    let grant = grant.as_ref();
+    let grant = grant.as_deref();
     let scopes = grant.map(|grant| {
         grant
             .granted_scopes
@@ -305,6 +332,9 @@ fn auth_status(
         flow: (state != LoginState::BearerEnv).then(|| server.oauth.flow.as_str()),
         reason,
         expires_at: grant.and_then(|grant| grant.expires_at).and_then(rfc3339),
+        expires_in_sec: grant
+            .and_then(|grant| grant.expires_at)
+            .and_then(|until| seconds_until(until, now)),
         refreshable: grant.is_some_and(|grant| grant.refresh_token.is_some()),
         token_type: grant
             .filter(|grant| grant.access_token.is_some())
@@ -328,6 +358,14 @@ fn auth_status(
         started_until: None,
         store,
     }
+}
+
+/// From now on until a time in seconds since 1970.
+fn seconds_until(until: u64, now: SystemTime) -> Option<i64> {
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    i64::try_from(until)
+        .ok()?
+        .checked_sub(i64::try_from(now).ok()?)
 }
 
 /// Seconds since 1970 as RFC 3339; `None` for a time beyond what a calendar holds.

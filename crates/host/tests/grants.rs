@@ -217,7 +217,10 @@ async fn a_login_that_the_configuration_cannot_use_wants_another() {
             Some(reason) => {
                 let told = status["reason"].as_str().unwrap();
                 assert!(told.contains(reason), "{rest}: {told}");
-                scene.run(&["get", "one"]).await.expect(0, &[reason]);
+                scene
+                    .run(&["get", "one", "--table"])
+                    .await
+                    .expect(0, &[reason]);
             }
         }
     }
@@ -257,9 +260,9 @@ async fn a_warning_of_the_store_gives_its_advice_once() {
     let scene = Scene::new(&one("")).await;
     fs::write(scene.grant_file("127.0.0.1"), "{").unwrap();
     let ran = scene
-        .run(&["list"])
+        .run(&["list", "--table"])
         .await
-        .expect(0, &["unknown", "warning:"]);
+        .expect(0, &["not tried yet", "warning:"]);
     assert_eq!(ran.err.matches("log in again").count(), 1, "{}", ran.err);
 }
 
@@ -284,9 +287,9 @@ async fn one_bad_record_does_not_hide_the_others() {
     assert_eq!(rows[0]["auth"]["status"], "unknown");
     assert_eq!(rows[1]["auth"]["status"], "logged_in");
     scene
-        .run(&["get", "one"])
+        .run(&["get", "one", "--table"])
         .await
-        .expect(0, &["unknown", &delete]);
+        .expect(0, &["cannot be read", &delete]);
     let ran = scene.run(&["tools", "one"]).await;
     ran.expect(9, &[&format!("next: {delete}")]);
 

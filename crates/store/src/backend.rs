@@ -73,6 +73,34 @@ pub trait Backend: Send + Sync + Debug {
     /// If the store cannot be reached or trusted.
     fn list(&self, kind: RecordKind) -> BoxFuture<'_, Result<Listing<RecordId>, Error>>;
 
+    /// All records of that kind, in no particular order, and what was found that cannot be used: what [`list`](Self::list) and
+    /// [`load`](Self::load) say, for those who want every record. By default it is made of them; a backend that can read each
+    /// record once does so.
+    ///
+    /// # Errors
+    /// If the store cannot be reached or trusted. One bad record does not hide the others.
+    fn load_all(
+        &self,
+        kind: RecordKind,
+    ) -> BoxFuture<'_, Result<Listing<(RecordId, RawRecord)>, Error>> {
+        Box::pin(async move {
+            let Listing {
+                entries: ids,
+                mut problems,
+            } = self.list(kind).await?;
+            let mut entries = Vec::with_capacity(ids.len());
+            for id in ids {
+                match self.load(&id).await {
+                    Ok(Some(record)) => entries.push((id, record)),
+                    // Removed meanwhile, or reported by the backend itself.
+                    Ok(None) => {}
+                    Err(error) => problems.push(Problem::of_record(&id, error)?),
+                }
+            }
+            Ok(Listing::new(entries, problems))
+        })
+    }
+
     /// Waits at most `limit` for the lock of a record, which need not exist. The lock is released when the guard drops or its process ends.
     ///
     /// # Errors

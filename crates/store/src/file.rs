@@ -209,6 +209,16 @@ impl Backend for FileBackend {
         Box::pin(self.read(move |records| records.list(kind), || Ok(Listing::default())))
     }
 
+    fn load_all(
+        &self,
+        kind: RecordKind,
+    ) -> BoxFuture<'_, Result<Listing<(RecordId, RawRecord)>, Error>> {
+        Box::pin(self.read(
+            move |records| records.load_all(kind),
+            || Ok(Listing::default()),
+        ))
+    }
+
     fn lock<'a>(
         &'a self,
         id: &'a RecordId,

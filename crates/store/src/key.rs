@@ -123,6 +123,14 @@ pub(crate) fn login_id(key: &GrantKey) -> RecordId {
     RecordId::new(RecordKind::Login, [&key.server, &key.account])
 }
 
+/// The key of a login record; `None` for a record of another kind or shape.
+pub(crate) fn login_key(id: &RecordId) -> Option<GrantKey> {
+    match (id.kind(), id.parts()) {
+        (RecordKind::Login, [server, account]) => Some(GrantKey::new(server, account)),
+        _ => None,
+    }
+}
+
 /// The record that the facts of an issuer are kept in.
 pub(crate) fn issuer_id(issuer: &str) -> RecordId {
     RecordId::new(RecordKind::Issuer, [issuer])

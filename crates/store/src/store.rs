@@ -364,14 +364,19 @@ impl Store {
     ) -> Result<Listing<(K, Stored<T>)>, Error> {
         let noted = self.backend.problems().len();
         let Listing {
-            entries: mut ids,
+            entries: mut records,
             mut problems,
-        } = self.backend.list(kind).await?;
-        ids.sort_unstable();
-        let mut entries = Vec::with_capacity(ids.len());
-        for id in ids {
+        } = self.backend.load_all(kind).await?;
+        records.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let mut entries = Vec::with_capacity(records.len());
+        for (id, record) in records {
             // A record whose key has another shape was made by a newer version: nobody here can ask for it.
             let Some(key) = key(&id) else { continue };
+            if let Ok(value) = decode(&record.bytes) {
+                entries.push((key, Stored::new(value, record.generation)));
+                continue;
+            }
+            // Looked at once more: what cannot be used is set aside.
             match self.read(&id, decode).await {
                 Ok(Ok(stored)) => entries.push((key, stored)),
                 Ok(Err(problem)) => problems.extend(problem),

@@ -33,6 +33,13 @@ pub(crate) enum Failure {
         error: Error,
         key: &'static str,
     },
+    /// The command does not do that, for a reason of its own.
+    Refused {
+        text: String,
+        /// What to type instead.
+        next: Option<String>,
+        exit: Exit,
+    },
     /// Nobody reads what is written.
     Output(io::Error),
     /// What was to be read cannot be.
@@ -57,6 +64,7 @@ impl Exit {
     /// The code for a failure.
     pub(crate) fn of(failure: &Failure) -> Self {
         match failure {
+            Failure::Refused { exit, .. } => *exit,
             Failure::Interrupted { login: true } => Self::Denied,
             Failure::Unfit { .. } => Self::Usage,
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Self::Done,
@@ -67,7 +75,8 @@ impl Exit {
         }
     }
 
-    fn of_error(error: &Error) -> Self {
+    /// The code for an error of the library.
+    pub(crate) fn of_error(error: &Error) -> Self {
         let network = error.authorization().and_then(AuthorizationError::http);
         if distrusts(error) || network.is_some_and(|error| distrusts(error)) {
             return Self::Configuration;

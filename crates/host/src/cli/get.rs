@@ -1,7 +1,6 @@
 //! `doorkey get`: one server, its settings, its login, and the network that holds for it.
 
 mod credentials;
-mod lines;
 mod network;
 mod shown;
 
@@ -9,8 +8,9 @@ use clap::Args;
 use doorkey::{Host, ServerStatus};
 
 use super::exit::{Exit, Failure};
+use super::format::Format;
 use super::list;
-use super::output::{Output, clean};
+use super::output::Output;
 use super::subject::Account;
 use shown::Shown;
 
@@ -20,9 +20,8 @@ pub(crate) struct Get {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) account: Account,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 impl Get {
@@ -30,7 +29,7 @@ impl Get {
         let status = host.status(self.account.at(&self.name)).await?;
         list::warn_if_unreadable(&status, output);
         self.show(host, &status, output)?;
-        if !self.json && status.has_login() {
+        if !self.format.is_json(output) && status.has_login() {
             list::note_plain(host, output);
         }
         Ok(Exit::Done)
@@ -40,12 +39,10 @@ impl Get {
         let server = host.config().server(&self.name)?;
         let network = host.network_of(&self.name)?;
         let shown = Shown::new(server, status, &network, host.environment());
-        if self.json {
+        if self.format.is_json(output) {
             return output.json(&shown);
         }
-        for line in shown.page() {
-            output.data(&line)?;
-        }
-        Ok(())
+        let width = output.width();
+        output.data(&shown.page(width).join("\n"))
     }
 }

@@ -1,24 +1,23 @@
 //! `doorkey list`: every server and its login.
 
 use clap::Args;
-use comfy_table::{Table, presets};
 use doorkey::{AuthStatus, Host, LoginState, ServerStatus, StoreKind, StoreReason};
 use doorkey_store::DEFAULT_ACCOUNT;
-use futures_util::future::join_all;
 use serde::Serialize;
 
+use super::check::{Check, Checking};
 use super::exit::{Exit, Failure};
+use super::format::Format;
 use super::output::{Output, clean};
-use super::report;
+use super::table::{Fit, Table};
+use super::when;
 
 #[derive(Args, Debug)]
 pub(crate) struct List {
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Also try every enabled server; the exit code stays 0, JSON has one for each server
-    #[arg(long)]
-    pub(super) check: bool,
+    #[command(flatten)]
+    format: Format,
+    #[command(flatten)]
+    pub(super) checking: Checking,
 }
 
 /// A server, and with `--check` how trying it went.
@@ -30,60 +29,50 @@ struct Row {
     check: Option<Check>,
 }
 
-/// How trying a server went.
-#[derive(Serialize)]
-struct Check {
-    ok: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    protocol: Option<&'static str>,
-    /// The exit code that a command for this server would end with.
-    code: u8,
-    /// What failed, then each cause.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    error: Vec<String>,
-}
-
 impl List {
+    /// The exit code stays 0 whatever a check says: JSON has one for each server.
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
-        let checks = if self.check {
-            check_all(host).await
-        } else {
-            Vec::new()
-        };
-        let mut checks = checks.into_iter();
-        let rows: Vec<_> = host
-            .list()
-            .await?
-            .into_iter()
-            .map(|status| Row {
-                status,
-                check: checks.next().flatten(),
-            })
-            .collect();
-        if self.json {
+        let names = host.config().servers().iter();
+        let names: Vec<_> = names.map(|server| server.name.as_str()).collect();
+        let checks = self.checking.run(host, &names).await;
+        let statuses = host.list().await?.into_iter();
+        let rows = statuses.zip(checks);
+        let rows: Vec<_> = rows.map(|(status, check)| Row { status, check }).collect();
+        let is_json = self.format.is_json(output);
+        if is_json {
             output.json(&rows)?;
         } else if rows.is_empty() {
-            output.note("no servers yet; next: doorkey add NAME --url URL");
+            output.note("no servers yet; next: doorkey add NAME --url URL, or doorkey import");
         } else {
-            output.data(&table(&rows).trim_fmt())?;
-        }
-        if !self.json && rows.iter().any(|row| !row.status.other_accounts.is_empty()) {
-            output.note("* is used where no --account is given");
+            let table = match self.checking.check {
+                true => checked(&rows),
+                false => table(&rows),
+            };
+            output.data(&table.text(output.width()))?;
         }
         for row in &rows {
             warn_if_unreadable(&row.status, output);
         }
-        if !self.json && rows.iter().any(|row| row.status.has_login()) {
-            note_plain(host, output);
-        }
-        let local = host.config().not_remote();
-        if !self.json && !local.is_empty() {
-            output.note(&format!(
-                "not remote, left alone: {}",
-                clean(&local.join(", "))
-            ));
+        if !is_json {
+            notes(&rows, host, output);
         }
         Ok(Exit::Done)
+    }
+}
+
+fn notes(rows: &[Row], host: &Host, output: &Output) {
+    if rows.iter().any(|row| !row.status.other_accounts.is_empty()) {
+        output.note("* is used where no --account is given");
+    }
+    if rows.iter().any(|row| row.status.has_login()) {
+        note_plain(host, output);
+    }
+    let local = host.config().not_remote();
+    if !local.is_empty() {
+        output.note(&format!(
+            "not remote, left alone: {}",
+            clean(&local.join(", "))
+        ));
     }
 }
 
@@ -115,38 +104,6 @@ pub(crate) fn warn_if_unreadable(status: &ServerStatus, output: &Output) {
     }
 }
 
-/// All at once, so that one server that hangs holds up nobody but itself.
-async fn check_all(host: &Host) -> Vec<Option<Check>> {
-    let checks = host.config().servers().iter().map(|server| async move {
-        if server.enabled {
-            Some(check(host, &server.name).await)
-        } else {
-            None
-        }
-    });
-    join_all(checks).await
-}
-
-async fn check(host: &Host, name: &str) -> Check {
-    match host.check(name).await {
-        Ok(wire) => Check {
-            ok: true,
-            protocol: Some(wire.as_str()),
-            code: Exit::Done as u8,
-            error: Vec::new(),
-        },
-        Err(error) => {
-            let lines = report::causes(&error);
-            Check {
-                ok: false,
-                protocol: None,
-                error: lines.iter().map(|line| clean(line)).collect(),
-                code: Exit::of(&Failure::Host(error)) as u8,
-            }
-        }
-    }
-}
-
 /// Whether there is more to say of whose a login is than that it is the only one.
 fn has_names(status: &ServerStatus) -> bool {
     let has_name = |auth: &AuthStatus| {
@@ -164,41 +121,73 @@ fn account(auth: &AuthStatus) -> String {
     }
 }
 
-fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    let checked = rows.iter().any(|row| row.check.is_some());
-    let named = rows.iter().any(|row| has_names(&row.status));
-    let mut header = vec!["NAME", "URL"];
-    header.extend(named.then_some("ACCOUNT"));
-    header.extend(["LOGIN", "EXPIRES", "ISSUER"]);
-    header.extend(checked.then_some("CHECK"));
-    table.set_header(header);
-    for Row { status, check } in rows {
-        for auth in std::iter::once(&status.auth).chain(&status.other_accounts) {
-            let login = match status.enabled {
-                true => auth.status.as_str(),
-                false => "disabled",
-            };
-            let mut cells = vec![status.name.clone(), status.url.clone()];
-            cells.extend(named.then(|| account(auth)));
-            let started = auth.started_until.as_ref().filter(|_| status.enabled);
-            let started = started.map_or("", |_| " (login started)");
-            cells.push(format!("{login}{started}"));
-            cells.push(auth.expires_at.clone().unwrap_or_default());
-            cells.push(auth.issuer.clone().unwrap_or_default());
-            // What was tried is the default account.
-            let check = check.as_ref().filter(|_| auth.is_default);
-            let text = check.map(|check| match check.ok {
-                true => "ok".to_owned(),
-                false => check.error.join(": "),
-            });
-            cells.extend(checked.then(|| text.unwrap_or_default()));
-            table.add_row(cells.iter().map(|cell| clean(cell)));
-        }
+/// Where a login stands, for a person.
+pub(crate) fn login(status: &ServerStatus, auth: &AuthStatus) -> String {
+    if !status.enabled {
+        return "disabled".to_owned();
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+    let started = auth.started_until.as_ref();
+    let started = started.map_or("", |_| " (login started)");
+    let state = match (auth.status, &auth.reason) {
+        (LoginState::Unknown, Some(_)) => "cannot be read",
+        (state, _) => state.in_words(),
+    };
+    format!("{state}{started}")
+}
+
+fn each_login(rows: &[Row]) -> impl Iterator<Item = (&Row, &AuthStatus)> {
+    rows.iter().flat_map(|row| {
+        let status = &row.status;
+        let all = std::iter::once(&status.auth).chain(&status.other_accounts);
+        all.map(move |auth| (row, auth))
+    })
+}
+
+fn table(rows: &[Row]) -> Table {
+    let named = rows.iter().any(|row| has_names(&row.status));
+    let mut table = Table::new(&[
+        ("NAME", Fit::Whole),
+        ("ACCOUNT", Fit::Whole),
+        ("LOGIN", Fit::Whole),
+        ("EXPIRES", Fit::Whole),
+        ("URL", Fit::Address),
+    ]);
+    for (Row { status, .. }, auth) in each_login(rows) {
+        let expires = match auth.status {
+            LoginState::LoggedIn => auth.expires_in_sec.map(when::in_words),
+            _ => None,
+        };
+        table.add(&[
+            status.name.clone(),
+            if named { account(auth) } else { String::new() },
+            login(status, auth),
+            expires.unwrap_or_default(),
+            status.url.clone(),
+        ]);
+    }
+    table
+}
+
+/// The same with what came of trying in place of what is at hand.
+fn checked(rows: &[Row]) -> Table {
+    let named = rows.iter().any(|row| has_names(&row.status));
+    let mut table = Table::new(&[
+        ("NAME", Fit::Whole),
+        ("ACCOUNT", Fit::Whole),
+        ("LOGIN", Fit::Whole),
+        ("TIME", Fit::Whole),
+        ("CHECK", Fit::Wrap),
+    ]);
+    for (Row { status, check }, auth) in each_login(rows) {
+        // What was tried is the default account.
+        let check = check.as_ref().filter(|_| auth.is_default);
+        table.add(&[
+            status.name.clone(),
+            if named { account(auth) } else { String::new() },
+            login(status, auth),
+            check.map(Check::time).unwrap_or_default(),
+            check.map(Check::in_words).unwrap_or_default(),
+        ]);
     }
     table
 }

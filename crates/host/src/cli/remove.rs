@@ -68,10 +68,13 @@ impl Remove {
             ));
             return Ok(Exit::Done);
         }
-        let exit = match host.logout(target, LogoutOptions::default()).await {
-            Ok(outcome) => logout::tell_all(&shown(target), &outcome, output),
-            Err(Error::BearerConfigured { .. }) => Exit::Done,
-            Err(error) => return Err(error.into()),
+        let outcome = host.logout(target, LogoutOptions::default()).await;
+        let exit = if let Err(Error::BearerConfigured { .. }) = outcome {
+            Exit::Done
+        } else {
+            let done = logout::done(target, outcome, &[])?;
+            done.tell(false, output);
+            done.exit()
         };
         if named.is_none() {
             host.forget(&self.name).await?;

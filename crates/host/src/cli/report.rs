@@ -24,6 +24,7 @@ pub(crate) fn failure(output: &Output, target: Option<Target<'_>>, failure: &Fai
         Failure::Input(error) => (vec![format!("cannot read the input: {error}")], None),
         Failure::Unfit { why, next } => (vec![why.clone()], Some(next.clone())),
         Failure::Interrupted { .. } => (vec!["interrupted".to_owned()], None),
+        Failure::Refused { text, next, .. } => (vec![text.clone()], next.clone()),
         Failure::Host(error) => (causes(error), next_step(error, target)),
         Failure::Bearer { error, key } => {
             let name = target.map_or("NAME", |target| target.server);

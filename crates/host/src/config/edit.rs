@@ -1,6 +1,7 @@
 //! Edits of `config.toml` that keep comments, order and everything they do not touch.
 
 mod secret_file;
+mod switch;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -253,6 +254,9 @@ fn edit(
     change(&mut document)?;
     let edited = document.to_string();
     let config = Config::parse(home, &edited)?;
+    if edited == plain {
+        return Ok(config);
+    }
     write_atomically(path, edited.as_bytes()).map_err(|source| ConfigError::Write {
         path: path.to_owned(),
         source,

@@ -1,11 +1,13 @@
 //! What the store says of one login, and whether it renews itself.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use doorkey_oauth::LoginReason;
-use doorkey_store::{Error as StoreError, Grant, Proof, Store};
+use doorkey_store::{Error as StoreError, Grant, Proof};
 
 use super::LoginState;
+use super::shelf::Shelf;
 use crate::config::{FlowSettings, IdentitySettings, ServerConfig};
 use crate::host::{authorization, identity_key};
 use crate::remedy;
@@ -14,7 +16,7 @@ use crate::remedy;
 pub(super) struct Known {
     pub(super) state: LoginState,
     pub(super) reason: Option<String>,
-    pub(super) grant: Option<Grant>,
+    pub(super) grant: Option<Arc<Grant>>,
 }
 
 /// How the next token is had.
@@ -30,7 +32,7 @@ pub(super) enum Renewal {
 
 /// How the next token of a server is had.
 pub(super) async fn renewal(
-    store: &Store,
+    shelf: &Shelf<'_>,
     server: &ServerConfig,
     now: SystemTime,
 ) -> Result<Renewal, StoreError> {
@@ -43,9 +45,8 @@ pub(super) async fn renewal(
     if provider.identity != IdentitySettings::SignOn {
         return Ok(Renewal::Itself);
     }
-    let identity = store.grant(&identity_key(server, provider)).await?;
-    let is_usable = identity.is_some_and(|stored| {
-        let identity = stored.value;
+    let identity = shelf.grant(&identity_key(server, provider)).await?;
+    let is_usable = identity.is_some_and(|identity| {
         let is_fresh = identity.id_token.is_some() && is_in_future(identity.expires_at, now);
         identity.client_id == provider.client_id && (is_fresh || identity.refresh_token.is_some())
     });
@@ -67,7 +68,7 @@ impl Known {
     /// A grant, which counts only while it is what the configuration asks for.
     pub(super) fn of_grant(
         server: &ServerConfig,
-        grant: Grant,
+        grant: Arc<Grant>,
         renewal: Renewal,
         now: SystemTime,
     ) -> Self {

@@ -157,6 +157,13 @@ impl Backend for Database {
         passed_on!(self, list(kind))
     }
 
+    fn load_all(
+        &self,
+        kind: RecordKind,
+    ) -> BoxFuture<'_, Result<Listing<(RecordId, RawRecord)>, StoreError>> {
+        passed_on!(self, load_all(kind))
+    }
+
     fn lock<'a>(
         &'a self,
         id: &'a RecordId,

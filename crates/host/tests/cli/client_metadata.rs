@@ -78,7 +78,7 @@ fn a_url_that_no_client_may_have_is_refused_as_it_is_written_reg_08() {
              client_metadata_url = \"{url}\"\n"
         );
         Scene::new(&config)
-            .run(&["list"])
+            .run(&["list", "--table"])
             .expect(9, &["client_metadata_url", said]);
     }
     for uri in [

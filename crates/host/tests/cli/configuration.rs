@@ -34,8 +34,8 @@ fn a_server_is_added_shown_and_removed_and_comments_stay() {
     assert_eq!(two["client_id"], "abc");
     assert_eq!(two["http_headers"], json!(["x-team"]));
     scene
-        .run(&["get", "two"])
-        .expect(0, &["https://two.example/mcp", "unknown"]);
+        .run(&["get", "two", "--table"])
+        .expect(0, &["https://two.example/mcp", "not tried yet"]);
 
     scene
         .run(&["add", "two", "--url", "https://x.example"])
@@ -80,7 +80,7 @@ fn list_json_has_the_promised_fields_and_makes_no_request() {
     assert_eq!(auth["store"]["encrypted"], false);
     assert_eq!(servers[1]["auth"]["status"], "bearer_env");
     scene
-        .run(&["list"])
+        .run(&["list", "--table"])
         .expect(0, &["one", "disabled", "not remote, left alone: local"]);
     let empty = Scene::new("")
         .run(&["list", "--json"])
@@ -110,10 +110,10 @@ fn a_bad_configuration_is_told_with_file_line_key_and_what_to_type() {
         );
     }
     Scene::new("[mcp_servers.one\n")
-        .run(&["list"])
+        .run(&["list", "--table"])
         .expect(9, &["config.toml:1", "not valid TOML"]);
     Scene::new("[mcp_servers.one]\nurl = \"https://a.example\"\ntool_timeout_secs = 3\n")
-        .run(&["list"])
+        .run(&["list", "--table"])
         .expect(
             0,
             &[

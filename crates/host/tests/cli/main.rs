@@ -11,6 +11,7 @@ mod manner;
 mod network;
 mod secrets;
 mod servers;
+mod switch;
 mod text;
 mod usage;
 

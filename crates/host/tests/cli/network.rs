@@ -98,7 +98,7 @@ fn full_scene() -> Scene {
 #[test]
 fn get_shows_every_network_setting_in_force_and_who_said_so_and_no_secret() {
     let scene = full_scene();
-    let ran = scene.run(&["get", "one"]).expect(0, &[]);
+    let ran = scene.run(&["get", "one", "--table"]).expect(0, &[]);
     let home = scene.folder.path().display().to_string();
     let shown = ran.out.replace(&home, "HOME");
     let page = PAGE.replace("VERSION", env!("CARGO_PKG_VERSION"));
@@ -172,7 +172,7 @@ fn get_has_the_same_in_json_for_programs() {
 fn what_cannot_be_used_is_shown_and_does_not_keep_get_from_showing_the_rest() {
     let scene = Scene::new("[mcp_servers.one]\nurl = \"https://one.example/mcp\"\n")
         .with("HTTPS_PROXY", "socks5://ada:s3cret@proxy");
-    let ran = scene.run(&["get", "one"]).expect(
+    let ran = scene.run(&["get", "one", "--table"]).expect(
         0,
         &["https_proxy            cannot be used: a proxy URL begins with http:// or https://"],
     );
@@ -199,7 +199,7 @@ fn get_says_of_a_header_that_its_value_cannot_be_had_and_shows_the_trusted_issue
         "none, cannot be used: No such file or directory (os error 2) ([mcp_servers.one])\n",
         "from variable SITE ([mcp_servers.one])\n",
     ];
-    let ran = scene.run(&["get", "one"]).expect(0, &lines);
+    let ran = scene.run(&["get", "one", "--table"]).expect(0, &lines);
     assert!(!ran.out.contains("s3cret"), "{}", ran.out);
 
     let ran = scene.run(&["get", "one", "--json"]).expect(0, &[]);
@@ -237,7 +237,7 @@ fn a_configured_token_is_told_by_the_key_that_it_is_under() {
          http_headers = { Authorization = \"Bearer s3cret\" }\n",
     );
     let line = "Authorization          http_headers, in place of a login\n";
-    let ran = scene.run(&["get", "one"]).expect(0, &[line]);
+    let ran = scene.run(&["get", "one", "--table"]).expect(0, &[line]);
     assert!(!ran.out.contains("s3cret"), "{}", ran.out);
 }
 

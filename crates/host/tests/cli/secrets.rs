@@ -35,7 +35,9 @@ fn a_client_secret_from_standard_input_is_kept_in_a_file_for_its_owner_and_goes_
         let found = fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(found, mode, "{}: {found:o}", path.display());
     }
-    let shown = scene.run(&["get", "one"]).expect(0, &["client-secrets"]);
+    let shown = scene
+        .run(&["get", "one", "--table"])
+        .expect(0, &["client-secrets"]);
     assert!(!shown.out.contains("s3cret"), "{}", shown.out);
     scene.run(&["remove", "one"]).expect(0, &[]);
     assert!(!file.exists());

@@ -121,7 +121,7 @@ fn headers_of_the_connection_are_refused_where_they_stand() {
         let scene = Scene::new(&format!(
             "[mcp_servers.one]\nurl = \"https://a.example\"\n{text}\n"
         ));
-        scene.run(&["list"]).expect(
+        scene.run(&["list", "--table"]).expect(
             9,
             &[
                 &format!("config.toml:{line}: "),
@@ -141,7 +141,7 @@ fn two_ports_for_one_way_back_are_refused() {
         ))
     };
     scene("callback_url = \"http://localhost:3118/cb\"\ncallback_port = 3119\n")
-        .run(&["list"])
+        .run(&["list", "--table"])
         .expect(
             9,
             &[
@@ -156,7 +156,7 @@ fn two_ports_for_one_way_back_are_refused() {
         "callback_url = \"http://localhost/cb\"\ncallback_port = 3118\n",
         "callback_url = \"https://dev.example:8443/cb\"\ncallback_port = 3118\n",
     ] {
-        scene(fine).run(&["list"]).expect(0, &[]);
+        scene(fine).run(&["list", "--table"]).expect(0, &[]);
     }
 }
 

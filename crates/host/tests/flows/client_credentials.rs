@@ -173,7 +173,7 @@ async fn a_client_signs_with_its_key_and_get_shows_where_that_is_cc_03_cc_05() {
     assert_eq!(shown["private_key_id"], "2026");
     assert_eq!(shown["client_secret"], Value::Null);
     assert_eq!(shown["issuer"], world.authorization.issuer());
-    let get = world.run(&["get", "one"]).await;
+    let get = world.run(&["get", "one", "--table"]).await;
     get.expect(0, &["private_key", "nightly.pem", "client_credentials"])
         .without("PRIVATE KEY");
 }
@@ -211,6 +211,12 @@ async fn a_token_that_is_bound_to_a_key_is_shown_so_dp_01() {
     ran.expect(0, &["DPoP, bound to a key of this machine"]);
     assert_eq!(world.status().await["token_type"], "DPoP");
     world.run(&["tools", "one"]).await.expect(0, &["echo"]);
+    let ran = world.run(&["token", "one"]).await;
+    let ran = ran.expect(
+        9,
+        &["each request needs a proof", "next: doorkey call one TOOL"],
+    );
+    assert!(ran.out.is_empty(), "{}", ran.out);
     world.spotless();
 
     world.configure(&format!("{BY_SECRET}\ndpop = \"off\""));
@@ -218,6 +224,17 @@ async fn a_token_that_is_bound_to_a_key_is_shown_so_dp_01() {
     let ran = world.run(&["login", "one"]).await;
     let next = "correct oauth.dpop in [mcp_servers.one]";
     ran.expect(9, &["takes no token without DPoP", next]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_gets_a_token_of_a_client_that_has_not_signed_in_yet() {
+    let world = by_secret().await;
+    let ran = world.run(&["token", "one", "--header"]).await;
+    let ran = ran.expect(0, &[]);
+    assert!(ran.out.starts_with("Authorization: Bearer "), "{}", ran.out);
+    let again = world.run(&["token", "one", "--header"]).await;
+    assert_eq!(again.out, ran.out);
+    world.spotless();
 }
 
 #[tokio::test(flavor = "multi_thread")]

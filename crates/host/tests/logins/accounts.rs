@@ -80,7 +80,7 @@ async fn the_list_shows_every_account_that_has_a_login_and_which_one_is_the_defa
     assert_eq!(others[0]["account"], "ada@example.com");
     assert_eq!(others[0]["is_default"], false);
     assert_eq!(others[0]["status"], "logged_in");
-    let table = world.run(&["list"]).await;
+    let table = world.run(&["list", "--table"]).await;
     table.expect(
         0,
         &[
@@ -92,9 +92,9 @@ async fn the_list_shows_every_account_that_has_a_login_and_which_one_is_the_defa
     );
 
     let get = ["get", "one", "--account", "ada@example.com"];
-    world.run(&get).await.expect(
+    world.run(&[&get[..], &["--table"]].concat()).await.expect(
         0,
-        &["ada@example.com (not the default)", "work (logged_in)"],
+        &["ada@example.com (not the default)", "work (signed in)"],
     );
     let shown = world.run(&[&get[..], &["--json"]].concat()).await;
     let shown: Value = serde_json::from_str(&shown.expect(0, &[]).out).unwrap();
@@ -169,7 +169,7 @@ async fn a_name_that_is_none_is_refused_before_anything_happens() {
     assert_eq!(world.requests(Leg::Resource), 0);
     world.configure(&format!("{ONE}account = \"a b\"\n"));
     world
-        .run(&["list"])
+        .run(&["list", "--table"])
         .await
         .expect(9, &["config.toml:3: ", "next: write account = \"work\""]);
 }

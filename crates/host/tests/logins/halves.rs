@@ -45,9 +45,12 @@ async fn starts_here_and_finishes_there(world: &World) {
     let page = start(world, &[]).await;
     let listed = world.listed().await;
     assert!(listed["auth"]["started_until"].is_string(), "{listed}");
-    world.run(&["list"]).await.expect(0, &["(login started)"]);
     world
-        .run(&["get", "one"])
+        .run(&["list", "--table"])
+        .await
+        .expect(0, &["(login started)"]);
+    world
+        .run(&["get", "one", "--table"])
         .await
         .expect(0, &["to finish it: doorkey login one --finish"]);
     world.run(&["tools", "one"]).await.expect(3, &[]);

@@ -7,6 +7,9 @@
 
 mod accounts;
 mod halves;
+mod logout;
 mod moving;
+mod state;
 mod stores;
+mod tokens;
 mod world;

@@ -61,11 +61,11 @@ async fn auto_chooses_with_the_first_command_that_keeps_something_and_never_agai
         (&1.into(), &false.into())
     );
     world
-        .run(&["list"])
+        .run(&["list", "--table"])
         .await
-        .expect(0, &["logged_in", "plain text, readable by you alone"]);
+        .expect(0, &["signed in", "plain text, readable by you alone"]);
     world
-        .run(&["get", "one"])
+        .run(&["get", "one", "--table"])
         .await
         .expect(0, &["plain text, readable by you alone"]);
 
@@ -93,7 +93,7 @@ async fn auto_stays_where_logins_are_from_before_there_was_a_choice() {
     );
     assert!(!world.home().join("state/store.json").exists());
     world
-        .run(&["list"])
+        .run(&["list", "--table"])
         .await
         .expect(0, &["doorkey store migrate --to encrypted_file"]);
 }
@@ -172,7 +172,7 @@ async fn a_wrong_passphrase_leaves_everything_in_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_passphrase_that_is_not_given_and_a_key_file_that_is_not_there_are_named() {
     let world = World::start(&format!("{PASSPHRASE}{ONE}")).await;
-    world.run(&["list"]).await.expect(
+    world.run(&["list", "--table"]).await.expect(
         9,
         &["next: set the environment variable PASS, or correct passphrase_env in [store]"],
     );

@@ -104,6 +104,44 @@ impl World {
         }
     }
 
+    /// The same on a terminal, which shows data and messages together.
+    #[cfg(target_os = "linux")]
+    pub(crate) async fn run_on_terminal(&self, arguments: &[&str]) -> Ran {
+        let program = self.command(arguments);
+        let program = program.as_std();
+        let words = std::iter::once(program.get_program()).chain(program.get_args());
+        let words = words.map(|word| format!("'{}'", word.to_str().unwrap()));
+        let line = words.collect::<Vec<_>>().join(" ");
+        let mut command = Command::new("/usr/bin/script");
+        let output = command
+            .args([
+                "--quiet",
+                "--return",
+                "--flush",
+                "--command",
+                &line,
+                "/dev/null",
+            ])
+            .env_clear()
+            .envs(
+                program
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .env("SHELL", "/bin/sh")
+            .env("TERM", "xterm")
+            .stdin(Stdio::null())
+            .output();
+        let output = tokio::time::timeout(LIMIT, output).await.unwrap().unwrap();
+        Ran {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout)
+                .unwrap()
+                .replace("\r\n", "\n"),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// `login one` with these arguments, as a person does who copies the page's address from the terminal.
     pub(crate) async fn login(&self, arguments: &[&str]) -> Ran {
         let login = async {

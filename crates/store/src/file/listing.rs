@@ -7,20 +7,33 @@ use super::folder::io_error;
 use super::lock::FileLock;
 use super::name::{Entry, Name};
 use super::records::{Records, SAVE_LOCK_LIMIT, is_read_only};
-use crate::{Error, Listing, Problem, ProblemKind, RecordId, RecordKind};
+use crate::envelope::Envelope;
+use crate::{Error, Listing, Problem, ProblemKind, RawRecord, RecordId, RecordKind};
 
 impl Records<'_> {
     pub(super) fn list(&self, kind: RecordKind) -> Result<Listing<RecordId>, Error> {
+        let Listing { entries, problems } = self.load_all(kind)?;
+        let ids = entries.into_iter().map(|(id, _)| id);
+        Ok(Listing::new(ids.collect(), problems))
+    }
+
+    /// Each file is read once: the key of a record is in it, and so is the record.
+    pub(super) fn load_all(
+        &self,
+        kind: RecordKind,
+    ) -> Result<Listing<(RecordId, RawRecord)>, Error> {
         let mut listing = Listing::default();
         for (entry, of, found) in self.entries()? {
             if of != kind {
                 continue;
             }
-            let (id, problem) = match found {
+            let (record, problem) = match found {
                 Entry::SetAside => (None, Some(ProblemKind::Leftover)),
                 Entry::Record(name) => self.listed(&name),
             };
-            listing.entries.extend(id);
+            listing
+                .entries
+                .extend(record.map(|found| (found.id, found.record)));
             if let Some(problem) = problem {
                 let problem = Problem::new(self.path(&entry).display().to_string(), None, problem);
                 // A leftover was reported when it was set aside.
@@ -51,9 +64,9 @@ impl Records<'_> {
     }
 
     /// The record of a listed file, or the problem with it.
-    fn listed(&self, name: &Name) -> (Option<RecordId>, Option<ProblemKind>) {
+    fn listed(&self, name: &Name) -> (Option<Envelope>, Option<ProblemKind>) {
         match self.listed_or_set_aside(name) {
-            Ok(Some(Ok(id))) => (Some(id), None),
+            Ok(Some(Ok(envelope))) => (Some(envelope), None),
             Ok(Some(Err(problem))) => (None, Some(problem)),
             Ok(None) => (None, None),
             Err(Error::UnsafeFile { why, .. }) => (None, Some(ProblemKind::Refused(why))),
@@ -65,10 +78,10 @@ impl Records<'_> {
     fn listed_or_set_aside(
         &self,
         name: &Name,
-    ) -> Result<Option<Result<RecordId, ProblemKind>>, Error> {
+    ) -> Result<Option<Result<Envelope, ProblemKind>>, Error> {
         let defect = match self.read(name)? {
             None => return Ok(None),
-            Some(Ok(envelope)) => return Ok(Some(Ok(envelope.id))),
+            Some(Ok(envelope)) => return Ok(Some(Ok(envelope))),
             Some(Err(defect)) if defect.is_newer() => {
                 return Ok(Some(Err(ProblemKind::LeftAlone { defect })));
             }
@@ -86,7 +99,7 @@ impl Records<'_> {
     fn set_aside_listed(
         &self,
         name: &Name,
-    ) -> Result<Option<Result<RecordId, ProblemKind>>, Error> {
+    ) -> Result<Option<Result<Envelope, ProblemKind>>, Error> {
         self.locks.make(self.problems)?;
         let path = self.locks.path().join(name.save_lock());
         let lock = FileLock::wait(self.locks, &path, SAVE_LOCK_LIMIT)?;
@@ -95,7 +108,7 @@ impl Records<'_> {
         }
         match self.read(name)? {
             None => Ok(None),
-            Some(Ok(envelope)) => Ok(Some(Ok(envelope.id))),
+            Some(Ok(envelope)) => Ok(Some(Ok(envelope))),
             Some(Err(defect)) if defect.is_newer() => {
                 Ok(Some(Err(ProblemKind::LeftAlone { defect })))
             }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::Store;
-use crate::key::{issuer_id, login_id};
-use crate::{Error, Generation, GrantKey, IssuerFacts, LockGuard, Login, Stored, codec};
+use crate::key::{issuer_id, login_id, login_key};
+use crate::{
+    Error, Generation, GrantKey, IssuerFacts, Listing, LockGuard, Login, RecordKind, Stored, codec,
+};
 
 impl Store {
     /// Which version of the grant is stored, or `None`: a cheap look whether somebody changed it.
@@ -21,6 +23,15 @@ impl Store {
     /// If the store cannot be reached or trusted.
     pub async fn login(&self, key: &GrantKey) -> Result<Option<Stored<Login>>, Error> {
         self.load(&login_id(key), codec::decode_login).await
+    }
+
+    /// All login records, ordered by key, and the problems that were met.
+    ///
+    /// # Errors
+    /// If the store cannot be reached or trusted. One bad record does not hide the others: it is a problem of the listing.
+    pub async fn logins(&self) -> Result<Listing<(GrantKey, Stored<Login>)>, Error> {
+        self.list(RecordKind::Login, login_key, codec::decode_login)
+            .await
     }
 
     /// Saves a login record over the generation `expected` (`None`: where there is none), durably, and returns its new generation.

@@ -9,7 +9,7 @@ use doorkey::{
 };
 use serde_json::{Value, json};
 
-use super::lines::Lines;
+use crate::cli::lines::Lines;
 
 /// Everything, for programs.
 pub(super) fn in_json(network: &NetworkInForce, environment: &Environment) -> Value {

@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::credentials::Obtaining;
-use super::lines::Lines;
 use super::network;
+use crate::cli::lines::Lines;
+use crate::cli::list;
 use crate::cli::subject::typed;
 
 /// What is shown of the settings: names of headers and variables, never a value that may be secret.
@@ -89,13 +90,13 @@ impl<'a> Shown<'a> {
         let others = self.status.other_accounts.iter().map(|auth| {
             let label = auth.account_label.as_ref();
             let label = label.map_or(String::new(), |label| format!(" as {label}"));
-            format!("{}{label} ({})", account(auth), auth.status.as_str())
+            format!("{}{label} ({})", account(auth), auth.status.in_words())
         });
         others.collect::<Vec<_>>().join(", ")
     }
 
     /// The page for a person: one group after the other.
-    pub(super) fn page(&self) -> Vec<String> {
+    pub(super) fn page(&self, width: Option<u16>) -> Vec<String> {
         let groups = [
             ("server", self.of_server()),
             ("login", self.of_login()),
@@ -108,7 +109,7 @@ impl<'a> Shown<'a> {
         ];
         let mut page = Vec::new();
         for (heading, lines) in groups {
-            page.extend(lines.under(heading));
+            page.extend(lines.under(heading, width));
         }
         page
     }
@@ -127,7 +128,7 @@ impl<'a> Shown<'a> {
     fn of_login(&self) -> Lines {
         let auth = &self.status.auth;
         let mut lines = Lines::default();
-        lines.add("status", auth.status.as_str().to_owned());
+        lines.add("status", list::login(self.status, auth));
         lines.add("account", account(auth));
         lines.add_some("signed in as", auth.account_label.clone());
         lines.add_some("other accounts", Some(self.other_accounts()));

@@ -1,0 +1,125 @@
+//! Trying servers, all side by side, so that one that hangs holds up nobody but itself.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use doorkey::Host;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use super::output::clean;
+use super::report;
+
+/// `--check`, for the commands that show servers.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Checking {
+    /// Also try every enabled server: connect, and list its tools
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// How long each server has with --check, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    check_limit: Duration,
+}
+
+/// How trying a server went.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Check {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<&'static str>,
+    /// The exit code that a command for this server would end with.
+    code: u8,
+    #[serde(skip)]
+    exit: Exit,
+    /// What failed, then each cause.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    error: Vec<String>,
+    /// How long it took, in milliseconds.
+    took_ms: u64,
+}
+
+impl Checking {
+    /// How trying these servers went, in their order; none of one that is not to be tried.
+    pub(crate) async fn run(self, host: &Host, names: &[&str]) -> Vec<Option<Check>> {
+        if !self.check {
+            return vec![None; names.len()];
+        }
+        let checks = names.iter().map(|name| async move {
+            let server = host.config().server(name).ok()?;
+            match server.enabled {
+                true => Some(self.try_one(host, name).await),
+                false => None,
+            }
+        });
+        stream::iter(checks).buffered(AT_ONCE).collect().await
+    }
+
+    async fn try_one(self, host: &Host, name: &str) -> Check {
+        let started = Instant::now();
+        let outcome = tokio::time::timeout(self.check_limit, host.check(name)).await;
+        let took = started.elapsed();
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let failed = |lines: Vec<String>, exit: Exit| Check {
+            ok: false,
+            protocol: None,
+            code: exit as u8,
+            exit,
+            error: lines.iter().map(|line| clean(line)).collect(),
+            took_ms,
+        };
+        match outcome {
+            Ok(Ok(wire)) => Check {
+                ok: true,
+                protocol: Some(wire.as_str()),
+                code: Exit::Done as u8,
+                exit: Exit::Done,
+                error: Vec::new(),
+                took_ms,
+            },
+            Ok(Err(error)) => {
+                let lines = report::causes(&error);
+                failed(lines, Exit::of(&Failure::Host(error)))
+            }
+            Err(_elapsed) => {
+                let limit = self.check_limit.as_secs_f64();
+                let line = format!("no answer within {limit} s; --check-limit gives it more");
+                failed(vec![line], Exit::Temporary)
+            }
+        }
+    }
+}
+
+impl Check {
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// For a table: `ok`, or what failed.
+    pub(crate) fn in_words(&self) -> String {
+        match self.ok {
+            true => "ok".to_owned(),
+            false => self.error.join(": "),
+        }
+    }
+
+    pub(crate) fn time(&self) -> String {
+        match self.took_ms {
+            milliseconds @ 0..1000 => format!("{milliseconds} ms"),
+            milliseconds => format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100),
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let expected = || "expected seconds, such as 5 or 0.5, at most 600".to_owned();
+    let seconds: f64 = text.parse().map_err(|_| expected())?;
+    if !(0.001..=600.0).contains(&seconds) {
+        return Err(expected());
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| expected())
+}
+
+/// How many servers are tried at a time: more than anybody has, and fewer than a process may have connections.
+const AT_ONCE: usize = 256;
