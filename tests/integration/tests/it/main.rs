@@ -10,6 +10,7 @@
 mod browser;
 mod budgets;
 mod crash;
+mod docs;
 mod document;
 mod faults;
 mod faults_store;
