@@ -29,7 +29,7 @@ pub(crate) struct Step {
 pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "test",
-        sources: &["crates/", "xtask/", "tests/fuzz/"],
+        sources: &["crates/", "docs/", "xtask/", "tests/fuzz/"],
     },
     Step {
         name: "integration",
@@ -37,9 +37,8 @@ pub(crate) const STEPS: &[Step] = &[
             "crates/",
             "tests/integration/",
             "tests/parity/",
-            "docs/hostile.md",
-            "docs/network.md",
-            "docs/reliability.md",
+            "docs/",
+            "README.md",
         ],
     },
     Step {

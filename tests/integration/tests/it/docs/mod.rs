@@ -19,7 +19,10 @@ use blocks::Block;
 use session::Session;
 
 /// Blocks that are not run: the page, and the reason it gives.
-const NOT_RUN: &[(&str, &str)] = &[("README.md", "it compiles the project, or checks all of it")];
+const NOT_RUN: &[(&str, &str)] = &[
+    ("README.md", "it compiles the project, or checks all of it"),
+    ("docs/mutants.md", "it installs a tool and takes hours"),
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_command_of_the_pages_does_what_its_page_says() {
@@ -42,6 +45,25 @@ async fn every_command_of_the_pages_does_what_its_page_says() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert!(commands >= 5, "{commands} commands were found");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_shows_something_else_than_what_happens_is_found() {
+    let mut session = Session::start(true).await;
+    for (block, told) in [
+        (
+            "console\n$ doorkey tools work\nnothing of it",
+            "nothing of it",
+        ),
+        ("console\n$ doorkey tools nobody", "ended with 9"),
+        ("console exit=3\n$ doorkey tools work", "ended with 0"),
+        ("console terminal\n$ doorkey list\nnothing", "work"),
+    ] {
+        let page = format!("```{block}\n```\n");
+        let block = &blocks::read(&page)[0];
+        let failure = session.run(block).await.expect_err(&page);
+        assert!(failure.contains(told), "{failure}");
+    }
 }
 
 #[test]
