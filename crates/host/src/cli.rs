@@ -13,6 +13,7 @@ mod enable;
 mod exit;
 mod format;
 mod get;
+mod import;
 mod lines;
 mod list;
 mod listing;
@@ -65,6 +66,8 @@ struct Arguments {
 enum Command {
     /// Add a server to the configuration
     Add(add::Add),
+    /// Add the servers that other programs have; their files stay as they are
+    Import(import::Import),
     /// Sign in to a server, and prove that it takes the token
     Login(login::Login),
     /// Sign out: revoke the tokens and remove every local copy
@@ -225,6 +228,7 @@ async fn attempt(command: &Command, host: &Host, output: &Output) -> Result<Exit
 
 async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Exit, Failure> {
     match command {
+        Command::Import(import) => import.run(host, output).await,
         Command::Login(login) => login.run(host, output).await,
         Command::Logout(logout) => logout.run(host, output).await,
         Command::Remove(remove) => remove.run(host, output).await,
@@ -307,7 +311,11 @@ impl Command {
             Self::Prompts(prompts) => Some(prompts.target()),
             Self::Token(token) => Some(token.account.at(&token.name)),
             Self::Enable(switch) | Self::Disable(switch) => switch.target(),
-            Self::List(_) | Self::Status(_) | Self::Store(_) | Self::ClientMetadata(_) => None,
+            Self::Import(_)
+            | Self::List(_)
+            | Self::Status(_)
+            | Self::Store(_)
+            | Self::ClientMetadata(_) => None,
             #[cfg(feature = "demo")]
             Self::Demo(_) => None,
         }

@@ -7,6 +7,7 @@
 mod client_metadata;
 mod configuration;
 mod contents;
+mod import;
 mod manner;
 mod network;
 mod secrets;
