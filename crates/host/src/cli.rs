@@ -38,7 +38,6 @@ mod trace;
 mod unseen;
 mod waiting;
 mod when;
-mod wording;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -108,11 +107,11 @@ pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,
     environment: Environment,
 ) -> ExitCode {
-    let arguments: Vec<_> = arguments.into_iter().collect();
-    let mut arguments = match Arguments::try_parse_from(&arguments) {
+    let given: Vec<_> = arguments.into_iter().collect();
+    let mut arguments = match Arguments::try_parse_from(&given) {
         Ok(arguments) => arguments,
         Err(error) => {
-            let wishes = Wishes::about_colors(&arguments);
+            let wishes = Wishes::about_colors(&given);
             Output::new(wishes.in_surroundings(&environment)).usage(&error);
             return if error.use_stderr() {
                 Exit::Usage.into()
@@ -132,15 +131,28 @@ pub(crate) fn run(
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return report::failure(&output, None, &Failure::Output(error)).into(),
+        Err(error) => return report::failure(&output, false, None, &Failure::Output(error)).into(),
     };
-    let exit = runtime.block_on(dispatch(arguments.command, environment, &output));
+    let json = wants_json(given);
+    let exit = runtime.block_on(dispatch(arguments.command, json, environment, &output));
     // A browser that runs in the foreground must not keep the program alive.
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     exit.into()
 }
 
-async fn dispatch(command: Command, environment: Environment, output: &Output) -> Exit {
+/// Whether JSON was asked for, whatever the command, so that a failure is told as that, too.
+fn wants_json(arguments: Vec<OsString>) -> bool {
+    let mut matches = Arguments::command().try_get_matches_from(arguments).ok();
+    while let Some(of_command) = matches {
+        if let Ok(Some(true)) = of_command.try_get_one("json") {
+            return true;
+        }
+        matches = of_command.subcommand().map(|(_, inner)| inner.clone());
+    }
+    false
+}
+
+async fn dispatch(command: Command, json: bool, environment: Environment, output: &Output) -> Exit {
     let (name, account) = match command.target() {
         Some(target) => (
             Some(target.server.to_owned()),
@@ -154,7 +166,7 @@ async fn dispatch(command: Command, environment: Environment, output: &Output) -
             let target = name
                 .as_deref()
                 .map(|name| Target::new(name).with_account(account.as_deref()));
-            report::failure(output, target, &failure)
+            report::failure(output, json, target, &failure)
         }
     }
 }

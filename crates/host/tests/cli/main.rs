@@ -8,6 +8,7 @@ mod client_metadata;
 mod configuration;
 mod contents;
 mod import;
+mod errors;
 mod manner;
 mod network;
 mod secrets;
