@@ -7,8 +7,8 @@
 mod client_metadata;
 mod configuration;
 mod contents;
-mod import;
 mod errors;
+mod import;
 mod manner;
 mod network;
 mod secrets;
