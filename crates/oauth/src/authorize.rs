@@ -25,6 +25,8 @@ pub(crate) struct AuthorizationRecord {
     /// A second issuer string that the user trusts for this server (AS-07).
     pub(crate) trusted_issuer: Option<Issuer>,
     pub(crate) iss_advertised: bool,
+    /// Whether the server is known to hold a code to its request by PKCE.
+    pub(crate) pkce_advertised: bool,
     pub(crate) verifier: SecretString,
     pub(crate) state: SecretString,
     pub(crate) redirect_uri: String,
@@ -60,6 +62,7 @@ impl AuthorizationRecord {
             issuer: plan.server.issuer.clone(),
             trusted_issuer: plan.trusted_issuer.cloned(),
             iss_advertised: plan.server.authorization_response_iss_parameter_supported,
+            pkce_advertised: plan.server.supports_s256(),
             verifier: unguessable(random)?,
             sent: SentSecrets::default().and(&state),
             request_uri: None,

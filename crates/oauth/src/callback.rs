@@ -18,6 +18,8 @@ use crate::protocol_error::ProtocolError;
 pub(crate) enum Judgement {
     /// Not an answer to our request: `state` is missing, foreign or repeated. Wait on (RSP-02).
     Foreign,
+    /// A code alone that says too little here; the whole address is needed.
+    Insufficient,
     /// An answer that ends the login.
     Ended(Box<Error>),
     /// The authorization code.
@@ -28,6 +30,7 @@ impl fmt::Debug for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Foreign => f.write_str("Foreign"),
+            Self::Insufficient => f.write_str("Insufficient"),
             Self::Ended(error) => f.debug_tuple("Ended").field(error).finish(),
             Self::Code(_) => f.debug_tuple("Code").finish_non_exhaustive(),
         }
@@ -46,6 +49,26 @@ pub(crate) fn judge(record: &AuthorizationRecord, query: &str, now: SystemTime) 
             .ct_eq(record.state.expose_secret().as_bytes()),
     ) {
         return Judgement::Foreign;
+    }
+    match settle(record, &response, now) {
+        Ok(code) => Judgement::Code(code),
+        Err(error) => Judgement::Ended(Box::new(error)),
+    }
+}
+
+/// Judges a code that a person typed where the login waits, with its `state` or without
+/// ([`Callback::of_code`](crate::Callback::of_code)). A server that promises `iss` is never asked with a code whose `iss`
+/// was not seen (RSP-05), and without `state` it has to be PKCE that holds the code to this request.
+pub(crate) fn judge_code(record: &AuthorizationRecord, query: &str, now: SystemTime) -> Judgement {
+    let response = Response::parse(query);
+    if record.iss_advertised {
+        return Judgement::Insufficient;
+    }
+    if !response.state.is_empty() {
+        return judge(record, query, now);
+    }
+    if !record.pkce_advertised {
+        return Judgement::Insufficient;
     }
     match settle(record, &response, now) {
         Ok(code) => Judgement::Code(code),
@@ -112,11 +135,9 @@ fn refusal(error: ProtocolError) -> Error {
 }
 
 /// The query in what a person pasted: the address at which the browser ended, or its query alone
-/// (RSP-16). Anything else is no answer to a request with that redirect URI.
-pub(crate) fn pasted_query(
-    pasted: &str,
-    redirect_uri: &str,
-) -> Result<Zeroizing<String>, InvalidResponse> {
+/// (RSP-16); or a code and its state as some servers show them to be copied, `CODE#STATE`. Anything else is no answer
+/// to a request with that redirect URI; nor is a code alone, for which this is not the process that waits.
+pub(crate) fn pasted_answer(pasted: &str, redirect_uri: &str) -> Result<Pasted, InvalidResponse> {
     let pasted = pasted.trim();
     if let Ok(address) = Url::parse(pasted) {
         let is_there = Url::parse(redirect_uri).is_ok_and(|redirect| {
@@ -128,16 +149,55 @@ pub(crate) fn pasted_query(
         });
         let query = address.query().filter(|_| is_there);
         return query
-            .map(|query| Zeroizing::new(query.to_owned()))
+            .map(Pasted::response)
             .ok_or(InvalidResponse::NotTheAddress);
     }
     let query = pasted.strip_prefix('?').unwrap_or(pasted);
     let query = query.split('#').next().unwrap_or_default();
     let is_query = url::form_urlencoded::parse(query.as_bytes())
         .any(|(name, _)| matches!(name.as_ref(), "code" | "error" | "state"));
-    is_query
-        .then(|| Zeroizing::new(query.to_owned()))
-        .ok_or(InvalidResponse::NotTheAddress)
+    if is_query {
+        return Ok(Pasted::response(query));
+    }
+    match pasted.split_once('#') {
+        Some((code, state)) if is_bare(code) && is_bare(state) => {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.append_pair("code", code).append_pair("state", state);
+            Ok(Pasted {
+                query: Zeroizing::new(query.finish()),
+                is_code_alone: true,
+            })
+        }
+        _ => Err(InvalidResponse::NotTheAddress),
+    }
+}
+
+/// What a person pasted, as a query.
+pub(crate) struct Pasted {
+    pub(crate) query: Zeroizing<String>,
+    is_code_alone: bool,
+}
+
+impl Pasted {
+    fn response(query: &str) -> Self {
+        Self {
+            query: Zeroizing::new(query.to_owned()),
+            is_code_alone: false,
+        }
+    }
+
+    /// Judges it as the answer to that request.
+    pub(crate) fn judge(&self, record: &AuthorizationRecord, now: SystemTime) -> Judgement {
+        match self.is_code_alone {
+            true => judge_code(record, &self.query, now),
+            false => judge(record, &self.query, now),
+        }
+    }
+}
+
+/// Whether this may be a code or a state, as RFC 6749 appendix A has them.
+fn is_bare(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// What is wrong with the `state` of a foreign answer.

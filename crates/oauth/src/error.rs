@@ -1,8 +1,6 @@
 //! Everything that can go wrong between a challenge and a token, as one type.
 
 mod advice;
-mod kind;
-mod place;
 mod reason;
 
 use std::time::Duration;

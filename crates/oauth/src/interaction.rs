@@ -36,6 +36,13 @@ pub trait Interaction: Send + Sync + fmt::Debug {
         Err(InteractionError::NoCode)
     }
 
+    /// Whether the person is better served with a code for another device than with a page, because no browser is at
+    /// hand here. Asked in a login by the authorization code flow alone, and heeded where the authorization server
+    /// offers codes; otherwise a page is shown all the same. By default a page is.
+    fn prefers_codes(&self) -> bool {
+        false
+    }
+
     /// Shows a code that the person types on another device (RFC 8628 §3.3), and returns: the login
     /// then asks the authorization server whether they did.
     fn present_code<'a>(
@@ -189,6 +196,8 @@ pub struct DevicePrompt {
     pub scopes: Scopes,
     /// How long the login waits.
     pub expires_in: Duration,
+    /// Whether a page would have been shown, had the interaction not [preferred codes](Interaction::prefers_codes).
+    pub in_place_of_page: bool,
 }
 
 impl fmt::Debug for DevicePrompt {
@@ -202,6 +211,7 @@ impl fmt::Debug for DevicePrompt {
             .field("server", &RedactedUrl::from(&self.server))
             .field("scopes", &self.scopes)
             .field("expires_in", &self.expires_in)
+            .field("in_place_of_page", &self.in_place_of_page)
             .finish_non_exhaustive()
     }
 }
@@ -209,6 +219,7 @@ impl fmt::Debug for DevicePrompt {
 /// One answer that arrived at the redirect URI.
 pub struct Callback {
     query: Zeroizing<String>,
+    is_code_alone: bool,
     reply: Option<oneshot::Sender<CallbackVerdict>>,
 }
 
@@ -218,6 +229,7 @@ impl Callback {
     pub fn new(query: String) -> Self {
         Self {
             query: Zeroizing::new(query),
+            is_code_alone: false,
             reply: None,
         }
     }
@@ -227,8 +239,40 @@ impl Callback {
     pub fn with_reply(query: String, reply: oneshot::Sender<CallbackVerdict>) -> Self {
         Self {
             query: Zeroizing::new(query),
+            is_code_alone: false,
             reply: Some(reply),
         }
+    }
+
+    /// A code that a person typed where this very login waits, alone or with its `state`, as some authorization
+    /// servers show it to be copied. Nothing that a browser brings by itself may be made one of these.
+    ///
+    /// What stands in for a missing `state` is PKCE: a code that belongs to the request of somebody else does not go
+    /// with our verifier (RFC 9700 §2.1, §4.5.3.1). So such a code is taken only where the authorization server says
+    /// that it does PKCE, and not where it names itself in every response (RFC 9207), which cannot be checked then. The
+    /// verdict is otherwise [`CallbackVerdict::Insufficient`]; one that the token endpoint does not take is answered with
+    /// [`CallbackVerdict::Refused`]. Either way the login goes on waiting.
+    #[must_use]
+    pub fn of_code(
+        code: &str,
+        state: Option<&str>,
+        reply: oneshot::Sender<CallbackVerdict>,
+    ) -> Self {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("code", code);
+        if let Some(state) = state {
+            query.append_pair("state", state);
+        }
+        Self {
+            query: Zeroizing::new(query.finish()),
+            is_code_alone: true,
+            reply: Some(reply),
+        }
+    }
+
+    /// Whether it is no more than what [`Callback::of_code`] says.
+    pub(crate) fn is_code_alone(&self) -> bool {
+        self.is_code_alone
     }
 
     /// The query as it arrived. It holds the authorization code: never log it.
@@ -260,6 +304,8 @@ pub enum CallbackVerdict {
     Accepted,
     /// It does not belong to this login; the login goes on waiting (RSP-02).
     Ignored,
+    /// A [code alone](Callback::of_code), where the whole address is needed; the login goes on waiting.
+    Insufficient,
     /// It ends the login.
     Refused {
         /// Why, fit to be shown to the person.

@@ -163,11 +163,13 @@ pub(crate) async fn sign_in(
         settled = settle_in_time(parts, wish) => settled?,
         () = gone.as_mut() => return Err(Error::LoginAbandoned.into()),
     };
-    let obtained = match &parts.config.flow {
-        Flow::AuthorizationCode => redirect::run(parts, wish, &settled, gone).await?,
-        Flow::Device => device::run(parts, wish, &settled, gone).await?,
-        Flow::ClientCredentials | Flow::WorkloadIdentity(_) | Flow::EnterpriseManaged(_) => {
-            unattended::run(parts, wish, &settled, gone).await?
+    let (obtained, flow) = match &parts.config.flow {
+        Flow::AuthorizationCode => by_page_or_code(parts, wish, &settled, gone).await?,
+        flow @ Flow::Device => (device::run(parts, wish, &settled, gone).await?, flow),
+        flow @ (Flow::ClientCredentials
+        | Flow::WorkloadIdentity(_)
+        | Flow::EnterpriseManaged(_)) => {
+            (unattended::run(parts, wish, &settled, gone).await?, flow)
         }
     };
     if !obtained.exchanged.is_bound_as(settled.binding) {
@@ -180,13 +182,31 @@ pub(crate) async fn sign_in(
         exchanged,
     } = obtained;
     Ok(SignedIn {
-        draft: settled.draft(&client, redirect_uri, &parts.config.flow),
+        draft: settled.draft(&client, redirect_uri, flow),
         found: Some((settled.found.match_kind, settled.found.source)),
         published: settled.found.server.issuer,
         kept: client.kept().cloned(),
         registered: client.is_new(),
         exchanged,
     })
+}
+
+/// A page in a browser; or a code for another device, where there is no browser and the server offers that. Says
+/// which one it was.
+async fn by_page_or_code(
+    parts: Parts<'_>,
+    wish: &Wish,
+    settled: &Settled,
+    mut gone: Gone<'_>,
+) -> Result<(Obtained, &'static Flow), Failed> {
+    if device::is_preferred(wish, settled)
+        && let Some(obtained) =
+            device::run_in_place_of_page(parts, wish, settled, gone.as_mut()).await?
+    {
+        return Ok((obtained, &Flow::Device));
+    }
+    let obtained = redirect::run(parts, wish, settled, gone).await?;
+    Ok((obtained, &Flow::AuthorizationCode))
 }
 
 impl Settled {

@@ -26,11 +26,20 @@ fn record(iss_advertised: bool) -> AuthorizationRecord {
 }
 
 fn judged(record: &AuthorizationRecord, query: &str) -> String {
+    told(record, query, judge)
+}
+
+fn told(
+    record: &AuthorizationRecord,
+    query: &str,
+    judge: fn(&AuthorizationRecord, &str, SystemTime) -> Judgement,
+) -> String {
     let query = query
         .replace("STATE", record.state.expose_secret())
         .replace("ISS", ISS);
     match judge(record, &query, NOW) {
         Judgement::Foreign => String::from("foreign"),
+        Judgement::Insufficient => String::from("insufficient"),
         Judgement::Code(code) => format!("code {}", code.expose_secret()),
         Judgement::Ended(error) => match *error {
             Error::IssuerMismatch { .. } => String::from("issuer"),
@@ -269,5 +278,64 @@ fn what_an_answer_repeats_of_the_request_is_not_shown_err_11() {
             let shown = format!("{error} {error:?}");
             assert!(!shown.contains(&sent[..12]), "{shown}");
         }
+    }
+}
+
+#[test]
+fn a_code_alone_is_taken_where_pkce_holds_it_to_the_request_and_no_iss_is_promised_rsp_05_rsp_16() {
+    for (iss, pkce, query, expected) in [
+        (false, true, "code=c", "code c"),
+        (false, false, "code=c", "insufficient"),
+        (true, true, "code=c", "insufficient"),
+        (false, true, "code=c&state=STATE", "code c"),
+        (false, false, "code=c&state=STATE", "code c"),
+        (true, true, "code=c&state=STATE", "insufficient"),
+        (false, true, "code=c&state=other", "foreign"),
+        (false, true, "code=c&state=", "foreign"),
+    ] {
+        let mut record = record(iss);
+        record.pkce_advertised = pkce;
+        assert_eq!(
+            told(&record, query, judge_code),
+            expected,
+            "{iss} {pkce} {query}"
+        );
+    }
+    let mut old = record(false);
+    old.pkce_advertised = true;
+    let late = NOW + RECORD_LIFETIME + Duration::from_secs(1);
+    assert!(matches!(
+        judge_code(&old, "code=c", late),
+        Judgement::Ended(_)
+    ));
+}
+
+#[test]
+fn what_is_pasted_from_elsewhere_is_an_address_a_query_or_a_code_with_its_state_rsp_16() {
+    let redirect = "http://127.0.0.1:1/cb";
+    let record = record(false);
+    let state = record.state.expose_secret();
+    for (pasted, expected) in [
+        (
+            format!("http://127.0.0.1:1/cb?code=c&state={state}"),
+            Some("code c"),
+        ),
+        (format!("?code=c&state={state}#x"), Some("code c")),
+        (format!(" c#{state}\n"), Some("code c")),
+        (format!("c#{state}x"), Some("foreign")),
+        ("c".to_owned(), None),
+        ("c#".to_owned(), None),
+        ("a b#c".to_owned(), None),
+        (format!("http://127.0.0.1:2/cb?code=c&state={state}"), None),
+    ] {
+        let judged =
+            pasted_answer(&pasted, redirect)
+                .ok()
+                .map(|pasted| match pasted.judge(&record, NOW) {
+                    Judgement::Code(code) => format!("code {}", code.expose_secret()),
+                    Judgement::Foreign => "foreign".to_owned(),
+                    other => format!("{other:?}"),
+                });
+        assert_eq!(judged.as_deref(), expected, "{pasted}");
     }
 }

@@ -14,6 +14,7 @@ use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::Error;
 use crate::exchange::{Exchanged, TokenEndpoint, ask, exchange};
+use crate::flow::DEVICE_CODE;
 use crate::form::Form;
 use crate::interaction::DevicePrompt;
 use crate::learned;
@@ -30,12 +31,53 @@ struct Started {
     interval: Duration,
 }
 
+/// Whether a code is to be shown where a page was asked for: the interaction is better served with one, and the
+/// server offers them.
+pub(super) fn is_preferred(wish: &Wish, settled: &Settled) -> bool {
+    let server = &settled.found.server;
+    wish.interaction.prefers_codes()
+        && wish.interaction.shows_codes().is_ok()
+        && server.device_authorization_endpoint.is_some()
+        && server.supports_grant(DEVICE_CODE)
+}
+
 pub(super) async fn run(
     parts: Parts<'_>,
     wish: &Wish,
     settled: &Settled,
     mut gone: Gone<'_>,
 ) -> Result<Obtained, Failed> {
+    let (client, started) = begin(parts, wish, settled, gone.as_mut()).await?;
+    go_on(parts, wish, settled, (client, started, false), gone).await
+}
+
+/// The same in place of a page. `None`: the server, or the client it knows, has no codes after all. Nobody was asked
+/// anything then, and a page will do.
+pub(super) async fn run_in_place_of_page(
+    parts: Parts<'_>,
+    wish: &Wish,
+    settled: &Settled,
+    mut gone: Gone<'_>,
+) -> Result<Option<Obtained>, Failed> {
+    let (client, started) = match begin(parts, wish, settled, gone.as_mut()).await {
+        Ok(begun) => begun,
+        Err(failed) if matches!(failed.error, Error::LoginAbandoned) => return Err(failed),
+        Err(Failed { error, .. }) => {
+            tracing::info!(%error, "no code for another device is to be had, a page is shown");
+            return Ok(None);
+        }
+    };
+    let obtained = go_on(parts, wish, settled, (client, started, true), gone).await?;
+    Ok(Some(obtained))
+}
+
+/// Everything before a person is asked.
+async fn begin(
+    parts: Parts<'_>,
+    wish: &Wish,
+    settled: &Settled,
+    mut gone: Gone<'_>,
+) -> Result<(Client, Started), Failed> {
     let server = &settled.found.server;
     let endpoint = settled.needed(
         server.device_authorization_endpoint.as_ref(),
@@ -47,22 +89,38 @@ pub(super) async fn run(
         return Err(Error::UnboundCredentials { discovered }.into());
     }
     let mut client = client::obtain(parts, wish, settled, None).await?;
-    let shown = async {
-        let started = start(parts, settled, &mut client, endpoint).await?;
-        let prompt = prompt(parts, settled, &started);
-        let limit = started.expires_in;
-        match timeout(limit, wish.interaction.present_code(&prompt)).await {
-            Ok(shown) => shown.map(|()| started).map_err(Error::from),
-            Err(_) => Err(Error::LoginTimedOut { limit }),
-        }
+    let started = tokio::select! {
+        biased;
+        started = start(parts, settled, &mut client, endpoint) => started,
+        () = gone.as_mut() => Err(Error::LoginAbandoned),
     };
+    match started {
+        Ok(started) => Ok((client, started)),
+        Err(error) => Err(settled.failed(client, error)),
+    }
+}
+
+/// Shows the code and asks until there are tokens.
+async fn go_on(
+    parts: Parts<'_>,
+    wish: &Wish,
+    settled: &Settled,
+    (client, started, in_place_of_page): (Client, Started, bool),
+    mut gone: Gone<'_>,
+) -> Result<Obtained, Failed> {
+    let mut prompt = prompt(parts, settled, &started);
+    prompt.in_place_of_page = in_place_of_page;
+    let limit = started.expires_in;
     let shown = tokio::select! {
         biased;
-        shown = shown => shown,
+        shown = timeout(limit, wish.interaction.present_code(&prompt)) => match shown {
+            Ok(shown) => shown.map_err(Error::from),
+            Err(_) => Err(Error::LoginTimedOut { limit }),
+        },
         () = gone.as_mut() => Err(Error::LoginAbandoned),
     };
     let outcome = match shown {
-        Ok(started) => poll(parts, settled, &client, &started, gone).await,
+        Ok(()) => poll(parts, settled, &client, &started, gone).await,
         Err(error) => Err(error),
     };
     match outcome {
@@ -171,6 +229,7 @@ fn prompt(parts: Parts<'_>, settled: &Settled, started: &Started) -> DevicePromp
         server: parts.config.server.clone(),
         scopes: settled.scopes.clone(),
         expires_in: started.expires_in,
+        in_place_of_page: false,
     }
 }
 

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::pushed::{self, Pushing};
-use super::wait::{self, Waiting, wait_for_code};
+use super::wait::{self, Waiting};
 use super::{Failed, Gone, Obtained, Parts, Settled, Wish, client, judge_page};
 use crate::authorize::{AuthorizationPlan, AuthorizationRecord};
 use crate::client::Client;
@@ -14,7 +14,7 @@ use crate::config::LOGIN_HINT;
 use crate::error::Error;
 use crate::exchange::{Exchanged, TokenEndpoint, exchange};
 use crate::form::Form;
-use crate::interaction::{Channel, InteractionRequest, Prompt};
+use crate::interaction::{CallbackVerdict, Channel, InteractionRequest, Prompt};
 use crate::registration::check_redirect_uri;
 
 pub(super) async fn run(
@@ -146,7 +146,7 @@ impl Asking<'_> {
     pub(super) async fn through(
         self,
         channel: &mut dyn Channel,
-        gone: Gone<'_>,
+        mut gone: Gone<'_>,
         token_endpoint: TokenEndpoint<'_>,
     ) -> Result<(AuthorizationRecord, Exchanged), Error> {
         let parts = self.parts;
@@ -159,14 +159,26 @@ impl Asking<'_> {
             scopes: record.scopes.clone(),
             expires_in: limit,
         };
-        let waiting = Waiting {
-            record: &record,
-            clock: parts.clock,
-            limit,
-        };
-        let code = wait_for_code(waiting, channel, &prompt, gone).await?;
-        let exchanged = exchange(token_endpoint, form(&record, &code)).await?;
-        Ok((record, exchanged))
+        let waiting = Waiting::new(&record, parts.clock, limit);
+        waiting.present(channel, &prompt, &mut gone).await?;
+        loop {
+            let arrived = waiting.for_code(channel, &mut gone).await?;
+            let exchanged = exchange(token_endpoint, form(&record, &arrived.code)).await;
+            match (exchanged, arrived.typed) {
+                // Whoever mistyped a code may type it again.
+                (Err(error), Some(typed)) if is_refused_code(&error) => {
+                    let message = error.to_string();
+                    typed.answer(CallbackVerdict::Refused { message });
+                }
+                (Ok(exchanged), typed) => {
+                    if let Some(typed) = typed {
+                        typed.answer(CallbackVerdict::Accepted);
+                    }
+                    return Ok((record, exchanged));
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
     }
 
     /// One request whose answer goes to `redirect_uri`, and the page to open for it.
@@ -237,6 +249,11 @@ impl Asking<'_> {
         self.server.require_pushed_authorization_requests
             || crate::exchange::is_invalid_client(error)
     }
+}
+
+/// Whether the server does not take that code (RFC 6749 §5.2).
+fn is_refused_code(error: &Error) -> bool {
+    matches!(error, Error::TokenEndpoint { error, .. } if error.is("invalid_grant"))
 }
 
 /// The exchange of `code` for the request that it answers (OAuth 2.1 §4.1.3, RFC 8707 §2.2).

@@ -26,17 +26,15 @@ pub(crate) struct Started {
 }
 
 /// Everything up to the page. Without `redirect_uri` the answer goes to a loopback address: one that
-/// is registered, else one with a port that nobody can guess.
+/// is registered, else one with a port that nobody can guess. A port that a loopback `redirect_uri` leaves open is found
+/// likewise.
 pub(crate) async fn start(
     parts: Parts<'_>,
     wish: &Wish,
     redirect_uri: Option<String>,
 ) -> Result<Started, Failed> {
     let settled = settle_in_time(parts, wish).await?;
-    let redirect_uri = match redirect_uri {
-        Some(given) => given,
-        None => way_back(parts, wish, &settled).await?,
-    };
+    let redirect_uri = way_back(parts, wish, &settled, redirect_uri).await?;
     check_redirect_uri(&redirect_uri)?;
     let endpoint = &settled.found.server.authorization_endpoint;
     let page = settled.needed(endpoint.as_ref(), redirect::AUTHORIZATION_ENDPOINT)?;
@@ -57,17 +55,49 @@ pub(crate) async fn start(
     }
 }
 
-async fn way_back(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> Result<String, Error> {
+async fn way_back(
+    parts: Parts<'_>,
+    wish: &Wish,
+    settled: &Settled,
+    given: Option<String>,
+) -> Result<String, Error> {
+    let pattern = match given {
+        Some(given) => match open_port(&given) {
+            Some(pattern) => Some(pattern),
+            None => return Ok(given),
+        },
+        None => None,
+    };
     let registered = client::redirect_hint(parts, wish, settled).await?;
-    let known = registered.into_iter().find(|uri| is_loopback_uri(uri));
+    let known = registered.into_iter().find(|uri| {
+        is_loopback_uri(uri)
+            && pattern.as_ref().is_none_or(|pattern| {
+                Url::parse(uri)
+                    .is_ok_and(|uri| (uri.host(), uri.path()) == (pattern.host(), pattern.path()))
+            })
+    });
     match known {
         // A registered URI without a port stands for every port (RFC 8252 §7.3).
         Some(uri) if Url::parse(&uri).is_ok_and(|uri| uri.port().is_some()) => Ok(uri),
-        _ => Ok(format!(
-            "http://127.0.0.1:{}/callback",
-            high_port(parts.random)?
-        )),
+        _ => {
+            let port = high_port(parts.random)?;
+            Ok(match pattern {
+                Some(mut pattern) => {
+                    // Cannot fail: it is http and has a host.
+                    let _unchanged = pattern.set_port(Some(port));
+                    pattern.to_string()
+                }
+                None => format!("http://127.0.0.1:{port}/callback"),
+            })
+        }
     }
+}
+
+/// A loopback address that names no port, not even the one that http has.
+fn open_port(given: &str) -> Option<Url> {
+    let url = Url::parse(given).ok().filter(|url| url.port().is_none())?;
+    let names_port = given.contains(":80/") || given.ends_with(":80");
+    (is_loopback_uri(given) && !names_port).then_some(url)
 }
 
 fn pending(
@@ -106,6 +136,8 @@ pub(crate) fn record(pending: &PendingAuthorization) -> AuthorizationRecord {
         issuer: Issuer::new(pending.published_issuer.as_str()),
         trusted_issuer: pending.trusted_issuer.as_deref().map(Issuer::new),
         iss_advertised: pending.iss_advertised,
+        // Not kept: a code without its state is for the process that waits for it.
+        pkce_advertised: false,
         verifier: pending.verifier.clone(),
         state: pending.state.clone(),
         redirect_uri: grant.redirect_uri.clone().unwrap_or_default(),

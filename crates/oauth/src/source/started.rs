@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use super::inner::Inner;
 use super::{class, conclude, login, refusal};
-use crate::callback::{Judgement, judge, pasted_query, state_problem};
+use crate::callback::{Judgement, pasted_answer, state_problem};
 use crate::clock::{from_unix_seconds, unix_seconds};
 use crate::error::{Attempts, Error, InvalidResponse};
 use crate::events::tell;
@@ -175,12 +175,16 @@ async fn finished(inner: &Inner, callback: &str) -> Result<LoginReport, Error> {
             ));
         }
         let record = started::record(&pending);
-        let query = pasted_query(callback, &record.redirect_uri);
-        let query = query.map_err(Error::InvalidAuthorizationResponse)?;
-        let code = match judge(&record, &query, now) {
+        let pasted = pasted_answer(callback, &record.redirect_uri);
+        let pasted = pasted.map_err(Error::InvalidAuthorizationResponse)?;
+        let code = match pasted.judge(&record, now) {
             Judgement::Code(code) => code,
             Judgement::Foreign => {
-                let problem = state_problem(&query);
+                let problem = state_problem(&pasted.query);
+                return Err(Error::InvalidAuthorizationResponse(problem));
+            }
+            Judgement::Insufficient => {
+                let problem = InvalidResponse::NotTheAddress;
                 return Err(Error::InvalidAuthorizationResponse(problem));
             }
             Judgement::Ended(error) => {

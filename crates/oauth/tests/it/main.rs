@@ -4,6 +4,7 @@
 mod asked;
 mod browser;
 mod budgets;
+mod by_hand;
 mod callback_errors;
 mod challenges;
 mod code_exchange;

@@ -126,10 +126,10 @@ impl Referee {
 }
 
 /// Signs in as the challenge of a plain request asks for.
-pub(crate) async fn login(
+pub(crate) async fn login<P: Interaction + 'static>(
     referee: &Referee,
     tokens: &TokenSource,
-    person: &Arc<Person>,
+    person: &Arc<P>,
 ) -> Result<LoginReport, Error> {
     let challenges = match referee.call(tokens).await {
         Err(error) => error.challenges().cloned().unwrap_or_default(),
