@@ -1,7 +1,5 @@
 //! What ends discovery.
 
-mod kind;
-
 use std::time::Duration;
 
 use doorkey_http::{Leg, RedactedUrl};

@@ -13,7 +13,6 @@ mod enable;
 mod exit;
 mod format;
 mod get;
-mod import;
 mod lines;
 mod list;
 mod listing;
@@ -38,6 +37,7 @@ mod trace;
 mod unseen;
 mod waiting;
 mod when;
+mod wording;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -65,8 +65,6 @@ struct Arguments {
 enum Command {
     /// Add a server to the configuration
     Add(add::Add),
-    /// Add the servers that other programs have; their files stay as they are
-    Import(import::Import),
     /// Sign in to a server, and prove that it takes the token
     Login(login::Login),
     /// Sign out: revoke the tokens and remove every local copy
@@ -107,11 +105,11 @@ pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,
     environment: Environment,
 ) -> ExitCode {
-    let given: Vec<_> = arguments.into_iter().collect();
-    let mut arguments = match Arguments::try_parse_from(&given) {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let mut arguments = match Arguments::try_parse_from(&arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            let wishes = Wishes::about_colors(&given);
+            let wishes = Wishes::about_colors(&arguments);
             Output::new(wishes.in_surroundings(&environment)).usage(&error);
             return if error.use_stderr() {
                 Exit::Usage.into()
@@ -131,28 +129,15 @@ pub(crate) fn run(
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return report::failure(&output, false, None, &Failure::Output(error)).into(),
+        Err(error) => return report::failure(&output, None, &Failure::Output(error)).into(),
     };
-    let json = wants_json(given);
-    let exit = runtime.block_on(dispatch(arguments.command, json, environment, &output));
+    let exit = runtime.block_on(dispatch(arguments.command, environment, &output));
     // A browser that runs in the foreground must not keep the program alive.
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     exit.into()
 }
 
-/// Whether JSON was asked for, whatever the command, so that a failure is told as that, too.
-fn wants_json(arguments: Vec<OsString>) -> bool {
-    let mut matches = Arguments::command().try_get_matches_from(arguments).ok();
-    while let Some(of_command) = matches {
-        if let Ok(Some(true)) = of_command.try_get_one("json") {
-            return true;
-        }
-        matches = of_command.subcommand().map(|(_, inner)| inner.clone());
-    }
-    false
-}
-
-async fn dispatch(command: Command, json: bool, environment: Environment, output: &Output) -> Exit {
+async fn dispatch(command: Command, environment: Environment, output: &Output) -> Exit {
     let (name, account) = match command.target() {
         Some(target) => (
             Some(target.server.to_owned()),
@@ -166,7 +151,7 @@ async fn dispatch(command: Command, json: bool, environment: Environment, output
             let target = name
                 .as_deref()
                 .map(|name| Target::new(name).with_account(account.as_deref()));
-            report::failure(output, json, target, &failure)
+            report::failure(output, target, &failure)
         }
     }
 }
@@ -200,11 +185,13 @@ async fn execute(
     for warning in host.config().warnings() {
         output.warn(&warning.to_string());
     }
-    let outcome = tokio::select! {
+    let before = match &command {
+        Command::Login(login) => Some(login.before(&host).await),
+        _ => None,
+    };
+    let mut outcome = tokio::select! {
         outcome = attempt(&command, &host, output) => outcome,
-        () = interrupted() => {
-            Err(Failure::Interrupted { login: matches!(command, Command::Login(_)) })
-        }
+        () = interrupted() => Err(Failure::Interrupted { login: before.is_some() }),
     };
     for problem in host.store().problems() {
         output.warn(&problem.to_string());
@@ -220,6 +207,11 @@ async fn execute(
     };
     if !drained {
         output.warn("a refresh was still running; the next command picks up what became of it");
+    }
+    if let (Err(Failure::Interrupted { .. }), Some(before), Some(target)) =
+        (&outcome, before, command.target())
+    {
+        outcome = Err(before.interrupted(target, &host).await);
     }
     outcome.map_err(|failure| {
         let name = command.target().map_or("", |target| target.server);
@@ -240,7 +232,6 @@ async fn attempt(command: &Command, host: &Host, output: &Output) -> Result<Exit
 
 async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Exit, Failure> {
     match command {
-        Command::Import(import) => import.run(host, output).await,
         Command::Login(login) => login.run(host, output).await,
         Command::Logout(logout) => logout.run(host, output).await,
         Command::Remove(remove) => remove.run(host, output).await,
@@ -323,11 +314,7 @@ impl Command {
             Self::Prompts(prompts) => Some(prompts.target()),
             Self::Token(token) => Some(token.account.at(&token.name)),
             Self::Enable(switch) | Self::Disable(switch) => switch.target(),
-            Self::Import(_)
-            | Self::List(_)
-            | Self::Status(_)
-            | Self::Store(_)
-            | Self::ClientMetadata(_) => None,
+            Self::List(_) | Self::Status(_) | Self::Store(_) | Self::ClientMetadata(_) => None,
             #[cfg(feature = "demo")]
             Self::Demo(_) => None,
         }
@@ -347,12 +334,28 @@ fn tell_of_copies(kinds: Vec<StoreKind>, host: &Host, output: &Output) {
     }
 }
 
-/// Ends when the person presses Ctrl-C; never where that cannot be noticed.
+/// Ends when the person presses Ctrl-C or otherwise ends the program; never where that cannot be noticed. The terminal is then left as it was, whatever a login had done to it.
 async fn interrupted() {
-    if let Err(error) = tokio::signal::ctrl_c().await {
+    let ended = tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended,
+        ended = told_to_end() => ended,
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, "interruptions are not noticed");
         std::future::pending::<()>().await;
     }
+}
+
+#[cfg(unix)]
+async fn told_to_end() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::terminate())?.recv().await;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn told_to_end() -> std::io::Result<()> {
+    std::future::pending().await
 }
 
 const EXIT_CODES: &str = "\

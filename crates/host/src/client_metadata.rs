@@ -10,7 +10,7 @@ use crate::config::{FlowSettings, ServerConfig, check_metadata_url};
 use crate::credentials::{Owner, credentials};
 use crate::error::Error;
 use crate::host::Host;
-use crate::loopback::DEFAULT_REDIRECT;
+use crate::loopback::CallbackSettings;
 
 /// A client metadata document. It holds public things alone.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -142,14 +142,12 @@ fn configured_redirects(servers: &[&ServerConfig]) -> Vec<String> {
         }
     };
     for server in servers {
-        match (&server.oauth.callback_url, server.oauth.callback_port) {
-            (Some(url), _) => add(url.as_str().to_owned()),
-            (None, Some(port)) => add(format!("http://127.0.0.1:{port}/callback")),
-            (None, None) => add(DEFAULT_REDIRECT.to_owned()),
+        for uri in server.oauth.callback().redirect_uris() {
+            add(uri);
         }
     }
     if all.is_empty() {
-        all.push(DEFAULT_REDIRECT.to_owned());
+        all.extend(CallbackSettings::default().redirect_uris());
     }
     all
 }

@@ -57,13 +57,11 @@ mod bounded;
 mod browser;
 mod child;
 mod client_metadata;
-mod code;
 mod config;
 mod connection;
 mod credentials;
 mod environment;
 mod error;
-mod explain;
 mod facts;
 mod folder;
 mod home;
@@ -76,6 +74,7 @@ mod progress;
 mod remedy;
 mod status;
 mod stores;
+mod surroundings;
 mod target;
 
 pub use assertion::SourceError;
@@ -83,7 +82,6 @@ pub use browser::{
     Browser, BrowserCommand, BrowserError, PageRefused, PlatformBrowser, check_page,
 };
 pub use client_metadata::{ClientMetadata, Jwks, UnfitUrl};
-pub use code::{ErrorCode, UnknownErrorCode};
 pub use config::{
     AssertionPlace, AssertionSettings, ClientCredentials, Config, ConfigError, ConfigWarning,
     EndpointSettings, FlowSettings, HeaderCommand, HeaderSettings, HeaderSource,
@@ -94,11 +92,13 @@ pub use config::{
 pub use connection::Connection;
 pub use environment::{Environment, Folders, NotText, Terminal};
 pub use error::Error;
-pub use explain::{Explained, NextAction, causes};
 pub use home::Home;
 pub use host::{Host, Logout, LogoutOutcome, RemovedCopy, Session};
 pub use login::LoginOutcome;
-pub use loopback::{CallbackSettings, LoopbackError, LoopbackInteraction, Unattended};
+pub use loopback::{
+    CallbackHost, CallbackPorts, CallbackSettings, LoopbackError, LoopbackInteraction,
+    NoCallbackHost, NoPorts, PortHolder, Unattended,
+};
 pub use network::{
     AddressesInForce, Bundle, CertificateFiles, HeaderInForce, HeaderProblem, HeaderScope,
     NetworkError, NetworkInForce, ProxiesInForce, ProxyChoice, RootsInForce, SetBy, Setting,
@@ -108,6 +108,7 @@ pub use program::ProgramError;
 pub use progress::{LoginStep, PasteProblem, Progress, Silent};
 pub use status::{AuthStatus, LoginState, ServerStatus, StoreStatus};
 pub use stores::{Moved, OtherStore, StoreChoice, StoreKind, StoreOpenError, StoreReason};
+pub use surroundings::{Advice, Inside, Ssh, Surroundings};
 pub use target::{Target, is_account_name};
 
 pub use doorkey_oauth as oauth;

@@ -9,10 +9,10 @@ use doorkey_rmcp::{ProbeOutcome, Wire};
 use doorkey_store::Proof;
 
 use crate::browser::{BrowserError, check_page};
-use crate::config::OAuthSettings;
 use crate::error::Error;
 use crate::facts;
 use crate::host::{Host, Session, grant_key};
+use crate::loopback::CallbackSettings;
 use crate::progress::{LoginStep, Progress};
 use crate::target::Target;
 
@@ -63,11 +63,15 @@ impl Host {
     /// is judged by is in the store, so that this process may end; [`Host::finish_login`] completes it within
     /// ten minutes. `None`: the server answers without a login.
     ///
+    /// `callback` is the way back, as configured where it is `None`. Nobody listens there; a port that is left open is
+    /// found, and of a range it is the first.
+    ///
     /// # Errors
     /// As for [`Host::login`]; a flow without a browser cannot be started.
     pub async fn start_login(
         &self,
         target: impl Into<Target<'_>>,
+        callback: Option<&CallbackSettings>,
         progress: &dyn Progress,
     ) -> Result<Option<StartedLogin>, Error> {
         let session = self.session_to_sign_in(target.into())?;
@@ -75,7 +79,8 @@ impl Host {
         let Some(challenges) = session.tokens.asked_by_a_person(asking).await? else {
             return Ok(None);
         };
-        let way_back = way_back(&session.server.oauth);
+        let configured = session.server.oauth.callback();
+        let way_back = way_back(callback.unwrap_or(&configured));
         let started = session.tokens.start_login(&challenges, way_back).await;
         let started = started.map_err(|source| cannot_sign_in(&session, source))?;
         // What must not be opened is not handed out to be opened either.
@@ -251,16 +256,11 @@ fn cannot_sign_in(session: &Session, source: doorkey_oauth::Error) -> Error {
     }
 }
 
-/// The redirect URI that the configuration fixes; nobody listens there.
-fn way_back(oauth: &OAuthSettings) -> Option<String> {
-    let port = oauth
-        .callback_port
-        .map(|port| format!("http://127.0.0.1:{port}/callback"));
-    oauth
-        .callback_url
-        .as_ref()
-        .map(ToString::to_string)
-        .or(port)
+/// The redirect URI, unless any will do.
+fn way_back(callback: &CallbackSettings) -> Option<String> {
+    let uris = callback.redirect_uris();
+    let is_any = *callback == CallbackSettings::default();
+    uris.into_iter().next().filter(|_| !is_any)
 }
 
 /// Keeps the grant, marks it by what the server did, and says so.

@@ -3,10 +3,13 @@
 
 mod address;
 mod connections;
+mod error;
+mod holder;
 mod listener;
 mod page;
 mod paste;
 mod request;
+mod settings;
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
@@ -24,11 +27,12 @@ use url::Url;
 use crate::browser::{Browser, BrowserError, check_page};
 use crate::progress::{LoginStep, Progress};
 
-pub(crate) use address::DEFAULT_REDIRECT;
-pub use address::{CallbackSettings, LoopbackError};
 use connections::Connections;
+pub use error::LoopbackError;
+pub use holder::PortHolder;
 use listener::{Desk, Listener};
 use page::Login;
+pub use settings::{CallbackHost, CallbackPorts, CallbackSettings, NoCallbackHost, NoPorts};
 
 /// An [`Interaction`] for a person at this machine.
 ///
@@ -41,6 +45,7 @@ pub struct LoopbackInteraction {
     browser: Browser,
     callback: CallbackSettings,
     unattended: bool,
+    prefers_codes: bool,
     pasted: Mutex<Option<mpsc::Receiver<String>>>,
     progress: Arc<dyn Progress>,
     again: Option<String>,
@@ -83,6 +88,7 @@ impl LoopbackInteraction {
             browser,
             callback: CallbackSettings::default(),
             unattended: false,
+            prefers_codes: false,
             pasted: Mutex::default(),
             progress,
             again: None,
@@ -105,8 +111,16 @@ impl LoopbackInteraction {
         self
     }
 
+    /// The same for a place without a browser: where the authorization server lets people sign in on another device,
+    /// a code for that is shown in place of a page whose answer would have to be carried here by hand.
+    #[must_use]
+    pub fn preferring_codes(mut self, prefers_codes: bool) -> Self {
+        self.prefers_codes = prefers_codes;
+        self
+    }
+
     /// The same with lines that a person may paste: the address that a browser on another machine
-    /// ended at. They serve one login; a line that is of no use does not end it.
+    /// ended at, its query, or a code that the page showed to be copied. They serve one login; a line that is of no use does not end it.
     #[must_use]
     pub fn with_pasted(mut self, lines: mpsc::Receiver<String>) -> Self {
         self.pasted = Mutex::new(Some(lines));
@@ -209,6 +223,10 @@ impl Interaction for LoopbackInteraction {
         self.progress.report(&LoginStep::OtherProcess { limit });
     }
 
+    fn prefers_codes(&self) -> bool {
+        self.prefers_codes
+    }
+
     fn shows_codes(&self) -> Result<(), InteractionError> {
         Ok(())
     }
@@ -229,6 +247,7 @@ impl Interaction for LoopbackInteraction {
                 code: prompt.user_code.clone(),
                 issuer: prompt.issuer.as_str().to_owned(),
                 expires_in: prompt.expires_in,
+                in_place_of_page: prompt.in_place_of_page,
             });
             self.open_beside(filled_in.unwrap_or(page).clone());
             Ok(())
@@ -263,7 +282,11 @@ impl Channel for LoopbackChannel {
                 let event = tokio::select! {
                     event = self.events.recv() => event,
                     line = pasted_line(&mut self.pasted) => {
-                        match paste::callback(&line, &self.redirect_uri, &self.progress) {
+                        let expected = paste::Expected {
+                            redirect_uri: &self.redirect_uri,
+                            page: self.url.as_ref(),
+                        };
+                        match paste::callback(&line, expected, &self.progress) {
                             Some(callback) => Some(Event::Callback(callback)),
                             None => continue,
                         }

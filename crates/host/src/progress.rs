@@ -52,6 +52,8 @@ pub enum LoginStep {
         issuer: String,
         /// How long the login waits.
         expires_in: Duration,
+        /// Whether a page would have been shown, had there been a browser here.
+        in_place_of_page: bool,
     },
     /// No browser was opened; the person has to open the page.
     NoBrowser {
@@ -76,10 +78,21 @@ pub enum LoginStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PasteProblem {
-    /// It is not the address that the browser ended at.
+    /// It is neither an address nor a code.
     NotTheAddress,
+    /// It is an address elsewhere than the one that the browser ends at.
+    OtherAddress,
+    /// It is the page that was to be opened, or another one of the authorization server: the person is not through yet, or was
+    /// shown an error there.
+    StillThere,
+    /// It is the address that the browser ends at, without what makes it an answer: it was not copied whole.
+    Incomplete,
     /// It belongs to another login.
     OtherLogin,
+    /// It is a code, and this authorization server needs the whole address.
+    NeedsAddress,
+    /// The authorization server does not take the code: it was mistyped, has been used, or is too old.
+    CodeRefused,
 }
 
 /// A [`Progress`] that keeps silent.

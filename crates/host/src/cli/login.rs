@@ -1,6 +1,9 @@
 //! `doorkey login`: sign in, and prove the token.
 
 mod halves;
+mod interrupted;
+mod keyboard;
+pub(super) mod qr;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +11,16 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use doorkey::{
-    Browser, CallbackSettings, Environment, FlowSettings, Host, LoginOutcome, LoopbackInteraction,
-    OAuthSettings, Progress, Target,
+    Browser, CallbackHost, CallbackPorts, CallbackSettings, Environment, FlowSettings, Host,
+    LoginOutcome, LoopbackInteraction, OAuthSettings, Progress, Surroundings, Target,
 };
 use doorkey_discovery::Source;
 use doorkey_oauth::{LoginReport, TokenType};
-use tokio::sync::mpsc;
 
 use super::exit::{Exit, Failure};
 use super::list::note_plain;
 use super::output::{Output, clean};
-use super::progress::Narrator;
+use super::progress::{Narrator, Opening, Scene};
 use super::subject::{Account, shown, typed};
 
 #[derive(Args, Debug)]
@@ -30,18 +32,33 @@ pub(crate) struct Login {
     /// Tell the authorization server who is to sign in, such as an address
     #[arg(long, value_name = "WHO", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) login_hint: Option<String>,
-    /// Show the page to open and wait; open no browser
+    /// Open no browser: show the page to open anywhere, and take the address at which it ends, pasted here
     #[arg(long)]
     no_browser: bool,
+    /// Open a browser also where there seems to be none, as over SSH
+    #[arg(long, conflicts_with_all = ["no_browser", "device"])]
+    browser: bool,
     /// Sign in on another device: shows a code to type there
     #[arg(long)]
     pub(crate) device: bool,
+    /// Show no QR code
+    #[arg(long)]
+    no_qr: bool,
+    /// The port that the browser comes back to, or a range such as 3118-3127, whatever the configuration says
+    #[arg(long, value_name = "PORT")]
+    callback_port: Option<CallbackPorts>,
+    /// What the redirect URI calls this machine: 127.0.0.1, localhost or ::1
+    #[arg(long, value_name = "HOST")]
+    callback_host: Option<CallbackHost>,
     /// Print the page to open and end; any process with the same store can finish the login
-    #[arg(long, conflicts_with_all = ["no_browser", "device", "finish"])]
+    #[arg(long, conflicts_with_all = ["no_browser", "browser", "device", "finish"])]
     start: bool,
+    /// With --start: print the page, when it ends and how to go on as JSON
+    #[arg(long, requires = "start")]
+    json: bool,
     /// Finish a login that --start began, with the address at which the browser ended: read from
     /// standard input, or given here, where other processes can see it
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, conflicts_with_all = ["no_browser", "device", "login_hint"])]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, conflicts_with_all = ["no_browser", "browser", "device", "login_hint", "callback_port", "callback_host"])]
     finish: Option<Option<String>>,
 }
 
@@ -53,16 +70,35 @@ impl Login {
             account: Account::of(target),
             login_hint: None,
             no_browser: false,
+            browser: false,
             device: false,
+            no_qr: false,
+            callback_port: None,
+            callback_host: None,
+            json: false,
             start: false,
             finish: None,
         }
     }
 
+    /// What is stored before it begins.
+    pub(crate) async fn before(&self, host: &Host) -> interrupted::Before {
+        interrupted::Before::of(self.account.at(&self.name), host).await
+    }
+
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let target = self.account.at(&self.name);
         if self.start {
-            return halves::start(target, host, output).await;
+            let settings = &host.config().server(&self.name)?.oauth;
+            let callback = self.callback(settings, output);
+            return halves::Start {
+                target,
+                callback: &callback,
+                shows_qr: !self.no_qr,
+                is_json: self.json,
+            }
+            .run(host, output)
+            .await;
         }
         if let Some(given) = &self.finish {
             let outcome = halves::finish(target, given.as_deref(), host, output).await?;
@@ -81,19 +117,36 @@ impl Login {
                 oauth.flow.as_str()
             ));
         }
-        let callback = CallbackSettings::new(oauth.callback_port, oauth.callback_url.clone());
-        let narrator = Arc::new(Narrator::new(&self.name, output));
+        let environment = host.environment();
+        let surroundings = Surroundings::of(environment);
+        let keyboard = match output.is_interactive() {
+            true => keyboard::Keyboard::open(),
+            false => None,
+        };
+        let opening = self.opening(&surroundings);
+        let (keyboard, lines) = keyboard.unzip();
+        let scene = Scene {
+            qr: self.room_for_qr(environment, output),
+            opening,
+            again: format!("doorkey login {}", typed(target)),
+            typed: keyboard.as_ref().map(keyboard::Keyboard::typed),
+            surroundings,
+        };
+        let again = scene.again.clone();
+        let narrator = Arc::new(Narrator::new(&self.name, output, scene));
         let progress: Arc<dyn Progress> = narrator.clone();
-        let mut person = LoopbackInteraction::new(self.browser(host.environment()), progress)
-            .with_callback(callback)
-            .with_again(format!("doorkey login {}", typed(target)))
-            .unattended(!self.no_browser && is_unattended(host.environment()));
-        if output.terminal().stdin {
-            person = person.with_pasted(typed_lines());
+        let mut person = LoopbackInteraction::new(self.browser(environment, opening), progress)
+            .with_callback(self.callback(oauth, output))
+            .with_again(again)
+            .preferring_codes(opening == Opening::NoBrowserHere)
+            .unattended(!self.no_browser && is_unattended(output));
+        if let Some(lines) = lines {
+            person = person.with_pasted(lines);
         }
         let person = Arc::new(person);
         let outcome = host.login(target, person.clone(), narrator.as_ref()).await;
         narrator.finish();
+        drop(keyboard);
         person.drain(PAGE_LIMIT).await;
         self.tell(&outcome?, host, output)
     }
@@ -126,45 +179,54 @@ impl Login {
         Ok(Exit::Done)
     }
 
-    fn browser(&self, environment: &Environment) -> Browser {
+    /// How the page gets before the person's eyes.
+    fn opening(&self, surroundings: &Surroundings) -> Opening {
         if self.no_browser {
-            return Browser::Manual;
+            Opening::ByHand
+        } else if self.browser || surroundings.has_browser {
+            Opening::Browser
+        } else {
+            Opening::NoBrowserHere
         }
-        let browser = match environment.variable("BROWSER") {
-            Some(value) => Browser::from_variable(value),
-            None if has_display(environment) => Browser::platform(),
-            None => Browser::Manual,
+    }
+
+    fn browser(&self, environment: &Environment, opening: Opening) -> Browser {
+        let browser = match (opening, environment.variable("BROWSER")) {
+            (Opening::Browser, Some(value)) => Browser::from_variable(value),
+            (Opening::Browser, None) => Browser::platform(),
+            _ => Browser::Manual,
         };
         browser.withholding(environment)
     }
-}
 
-/// On Linux a platform's opener without a display starts a text browser on the terminal, or nothing.
-fn has_display(environment: &Environment) -> bool {
-    let variables = ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"];
-    !cfg!(target_os = "linux")
-        || variables
-            .iter()
-            .any(|name| environment.variable(name).is_some())
-}
-
-/// What is typed or pasted, line by line. The thread ends with the program.
-fn typed_lines() -> mpsc::Receiver<String> {
-    let (sender, lines) = mpsc::channel(1);
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines().map_while(Result::ok) {
-            if sender.blocking_send(line).is_err() {
-                return;
+    /// The way back, as configured but for what the arguments say.
+    fn callback(&self, oauth: &OAuthSettings, output: &Output) -> CallbackSettings {
+        let mut callback = oauth.callback();
+        if let Some(ports) = self.callback_port {
+            callback = callback.at_ports(ports);
+        }
+        if let Some(host) = self.callback_host {
+            let before = callback.clone();
+            callback = callback.at_host(host);
+            if callback == before && oauth.callback_url.is_some() && oauth.callback_host.is_none() {
+                output.warn("--callback-host has no effect: callback_url names the host");
             }
         }
-    });
-    lines
+        callback
+    }
+
+    /// How large a QR code may be; `None` where there is to be none, or nothing to draw it on.
+    fn room_for_qr(&self, environment: &Environment, output: &Output) -> Option<qr::Room> {
+        let is_wanted = !self.no_qr && output.manner().can_move && qr::is_plausible(environment);
+        is_wanted.then(qr::Room::of_terminal)
+    }
 }
 
-/// Nobody sees the page's address, so that waiting for somebody to open it is in vain (AZ-24).
-fn is_unattended(environment: &Environment) -> bool {
-    let terminal = environment.terminal();
-    !terminal.stdin && !terminal.stderr
+/// Nobody sees the page's address, so that waiting for somebody to open it is in vain (AZ-24): there is no terminal, or
+/// nobody is to be asked at it.
+fn is_unattended(output: &Output) -> bool {
+    let terminal = output.terminal();
+    !output.is_interactive() && terminal.stdin == terminal.stderr
 }
 
 /// Who signed in, where no person did.

@@ -90,6 +90,13 @@ impl Output {
         self.message(&clean_block(text));
     }
 
+    /// A picture of characters on the terminal of standard error, in a style.
+    pub(crate) fn drawing(&self, style: Style, rows: &[String]) {
+        for row in rows {
+            self.message(&format!("{style}{row}{style:#}"));
+        }
+    }
+
     /// A message that begins with a word in a style, however quiet it is to be.
     pub(crate) fn headed(&self, style: Style, head: &str, text: &str) {
         let text = clean(text);

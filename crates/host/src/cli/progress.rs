@@ -1,83 +1,152 @@
-//! A login as the person sees it: a spinner on a terminal, plain lines elsewhere.
+//! A login as the person sees it: a line that moves on a terminal, plain lines elsewhere.
 
+mod line;
+mod words;
+
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use doorkey::{LoginStep, PasteProblem, Progress};
+use doorkey::{LoginStep, Progress, Surroundings};
 use doorkey_http::clean_text;
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use url::Url;
 
+use super::login::qr::{self, Room};
 use super::output::{Output, clean};
+use line::Line;
 
 /// Tells the steps of a login on standard error.
 #[derive(Debug)]
 pub(crate) struct Narrator {
     server: String,
-    spinner: Option<ProgressBar>,
+    scene: Scene,
+    line: Line,
     output: Output,
+    seen: Mutex<Seen>,
+}
+
+/// What a login is told in view of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scene {
+    pub(crate) surroundings: Surroundings,
+    pub(crate) opening: Opening,
+    /// How large a QR code may be, if there is to be one.
+    pub(crate) qr: Option<Room>,
+    /// What starts the login again.
+    pub(crate) again: String,
+    /// How much of a line the person has typed; `None` where nothing is read.
+    pub(crate) typed: Option<Arc<AtomicUsize>>,
+}
+
+/// How a page gets before the person's eyes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// A browser is started.
+    Browser,
+    /// The person opens it, as they wished.
+    #[default]
+    ByHand,
+    /// The person opens it, for want of a browser.
+    NoBrowserHere,
+}
+
+/// What was told of the login so far.
+#[derive(Debug, Default)]
+struct Seen {
+    redirect_uri: String,
+    issuer: String,
 }
 
 impl Narrator {
-    pub(crate) fn new(server: &str, output: &Output) -> Self {
-        let spinner = (output.manner().can_move && !output.manner().is_quiet).then(|| {
-            let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            spinner.enable_steady_tick(TICK);
-            spinner
-        });
-        let output = output.clone();
+    pub(crate) fn new(server: &str, output: &Output, scene: Scene) -> Self {
+        let moves = output.manner().can_move && !output.manner().is_quiet;
         Self {
             server: server.to_owned(),
-            spinner,
-            output,
+            line: Line::new(output, moves, scene.typed.clone()),
+            scene,
+            output: output.clone(),
+            seen: Mutex::default(),
         }
     }
 
-    /// Takes the spinner away before anything else is written.
+    /// Takes the line away before anything else is written.
     pub(crate) fn finish(&self) {
-        if let Some(spinner) = &self.spinner {
-            spinner.finish_and_clear();
-        }
+        self.line.end();
     }
 
     /// Named before anything is opened: the server chose it.
     pub(crate) fn lead_to(&self, issuer: &str) {
         let (server, host) = (&self.server, host_of(issuer));
         self.say(&format!("{server} sends you to {host} to sign in."));
+        self.seen().issuer = host;
     }
 
-    fn page(&self, url: &url::Url) {
-        let url = clean_url(url);
-        self.say(&format!("Open this page if no browser does:\n\n  {url}\n"));
-        if self.output.terminal().stdin {
-            self.say("From another machine: paste the address its browser ends at.");
+    /// The same address to be read by a camera, where there is room for it.
+    pub(crate) fn qr(&self, url: &Url) {
+        let rows = self.scene.qr.and_then(|room| qr::drawn(url.as_str(), room));
+        if let Some(rows) = rows {
+            self.line.over(|| self.output.drawing(qr::STYLE, &rows));
+        }
+    }
+
+    fn page(&self, url: &Url) {
+        let Scene {
+            opening,
+            surroundings,
+            ..
+        } = &self.scene;
+        let before = words::before_page(*opening, surroundings.why_no_browser());
+        self.say(&format!("{before}\n\n  {}\n", clean_url(url)));
+        if *opening != Opening::Browser {
+            self.qr(url);
+        }
+        let redirect_uri = self.seen().redirect_uri.clone();
+        let back = words::Back {
+            opening: *opening,
+            begins: words::beginning(&redirect_uri),
+            advice: surroundings.advice(&redirect_uri),
+            can_paste: self.scene.typed.is_some(),
+        };
+        for paragraph in back.paragraphs() {
+            self.say(&paragraph);
         }
     }
 
     /// The code is shown beside the page that has it filled in, to be compared (DEV-04).
-    fn code(&self, page: &url::Url, filled_in: Option<&url::Url>, code: &str) {
-        let (page, code) = (clean_url(page), clean(code));
+    fn code(&self, page: &Url, filled_in: Option<&Url>, code: &str, in_place_of_page: bool) {
+        if in_place_of_page {
+            let why = self.scene.surroundings.why_no_browser();
+            self.say(&words::why_code(why));
+        }
+        let (shown, code) = (clean_url(page), clean(code));
         self.say(&format!(
-            "On any device, open\n\n  {page}\n\nand type the code\n\n  {code}\n"
+            "On any device, such as your phone, open\n\n  {shown}\n\nand type the code\n\n  {code}\n"
         ));
         if let Some(filled_in) = filled_in {
             let url = clean_url(filled_in);
             self.say(&format!("Or open this, and compare the code:\n\n  {url}\n"));
         }
+        self.qr(filled_in.unwrap_or(page));
+        if in_place_of_page && self.scene.typed.is_some() {
+            let again = &self.scene.again;
+            self.say(&format!(
+                "To open a page in a browser instead, and paste here where it ends: {again} --no-browser"
+            ));
+        }
     }
 
-    /// What is going on now: it passes by on a terminal.
-    fn state(&self, text: &str) {
-        match &self.spinner {
-            Some(spinner) => spinner.set_message(clean(text)),
-            None => self.output.note(text),
-        }
+    /// What is going on now, with the time it may take: it passes by on a terminal.
+    fn state(&self, text: &str, limit: Option<Duration>) {
+        self.line.set(&clean(text), limit);
     }
 
     /// What stays to be read: without it a login does not come to its end.
     fn say(&self, text: &str) {
-        match &self.spinner {
-            Some(spinner) => spinner.suspend(|| self.output.insist(text)),
-            None => self.output.insist(text),
-        }
+        self.line.over(|| self.output.insist(text));
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -85,15 +154,17 @@ impl Progress for Narrator {
     fn report(&self, step: &LoginStep) {
         match step {
             LoginStep::Probing { server } => {
-                self.state(&format!(
-                    "asking {} whether it wants a login",
-                    host_of(server.as_str())
-                ));
+                let host = host_of(server.as_str());
+                self.state(&format!("asking {host} whether it wants a login"), None);
             }
             LoginStep::Challenged => {
-                self.state(&format!("{} wants a login; finding out where", self.server));
+                let server = &self.server;
+                self.state(&format!("{server} wants a login; finding out where"), None);
             }
-            LoginStep::Listening { .. } => self.state("preparing the login"),
+            LoginStep::Listening { redirect_uri } => {
+                self.seen().redirect_uri.clone_from(redirect_uri);
+                self.state("preparing the login", None);
+            }
             LoginStep::Prompt {
                 url,
                 issuer,
@@ -101,8 +172,9 @@ impl Progress for Narrator {
             } => {
                 self.lead_to(issuer);
                 self.page(url);
-                let limit = minutes(*expires_in);
-                self.state(&format!("waiting for the browser, at most {limit}"));
+                let can_paste = self.scene.typed.is_some();
+                let text = words::waiting(self.scene.opening, can_paste);
+                self.state(text, Some(*expires_in));
             }
             LoginStep::Code {
                 page,
@@ -110,16 +182,15 @@ impl Progress for Narrator {
                 code,
                 issuer,
                 expires_in,
+                in_place_of_page,
             } => {
                 self.lead_to(issuer);
-                self.code(page, filled_in.as_ref(), code);
-                let limit = minutes(*expires_in);
-                self.state(&format!("waiting for you, at most {limit}"));
+                self.code(page, filled_in.as_ref(), code, *in_place_of_page);
+                self.state("waiting for you to sign in there", Some(*expires_in));
             }
             LoginStep::OtherProcess { limit } => {
                 self.say("Another process is signing in to the same account; waiting for it.");
-                let limit = minutes(*limit);
-                self.state(&format!("waiting for the other login, at most {limit}"));
+                self.state("waiting for the other login", Some(*limit));
             }
             LoginStep::NoBrowser { cause: Some(cause) } => {
                 let cause = clean(&cause.to_string());
@@ -131,14 +202,16 @@ impl Progress for Narrator {
                      open the page above in a tab of its own.",
                 );
             }
-            LoginStep::Paste(PasteProblem::OtherLogin) => {
-                self.say("That address belongs to another login; this one goes on waiting.");
-            }
-            LoginStep::Paste(_) => {
-                self.say("That is not the address that the browser ended at; paste it whole.");
+            LoginStep::Paste(problem) => {
+                let seen = self.seen();
+                let begins = words::beginning(&seen.redirect_uri);
+                let text = words::paste(*problem, &seen.issuer, &begins);
+                drop(seen);
+                self.say(&text);
             }
             LoginStep::Proving => {
-                self.state(&format!("signed in; trying the token on {}", self.server));
+                let server = &self.server;
+                self.state(&format!("signed in; trying the token on {server}"), None);
             }
             _ => {}
         }
@@ -147,7 +220,7 @@ impl Progress for Narrator {
 
 /// The host of a URL, or the text itself where it is none.
 fn host_of(url: &str) -> String {
-    let host = url::Url::parse(url).ok().and_then(|url| {
+    let host = Url::parse(url).ok().and_then(|url| {
         let host = url.host_str()?.to_owned();
         Some(
             url.port()
@@ -158,16 +231,6 @@ fn host_of(url: &str) -> String {
 }
 
 /// Whole, since a URL cut short is useless; a parsed URL has no control characters to lose.
-fn clean_url(url: &url::Url) -> String {
+fn clean_url(url: &Url) -> String {
     clean_text(url.as_str(), usize::MAX)
 }
-
-fn minutes(limit: Duration) -> String {
-    match limit.as_secs() {
-        60 => "1 minute".to_owned(),
-        seconds if seconds % 60 == 0 => format!("{} minutes", seconds / 60),
-        seconds => format!("{seconds} seconds"),
-    }
-}
-
-const TICK: Duration = Duration::from_millis(120);

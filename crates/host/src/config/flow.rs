@@ -164,6 +164,7 @@ impl OAuthSettings {
             section.note_without_effect("login_hint", &why);
             if !is_sign_on {
                 section.note_without_effect("callback_port", &why);
+                section.note_without_effect("callback_host", &why);
                 section.note_without_effect("callback_url", &why);
             }
         }

@@ -12,6 +12,7 @@ use super::endpoints::EndpointSettings;
 use super::flow::FlowSettings;
 use super::section::Section;
 use crate::Home;
+use crate::loopback::{CallbackHost, CallbackPorts, CallbackSettings};
 
 /// `[mcp_servers.<name>.oauth]`: how tokens are obtained, and who this client is to the authorization server.
 #[derive(Clone, PartialEq)]
@@ -36,8 +37,10 @@ pub struct OAuthSettings {
     pub dpop: DpopChoice,
     /// The URL of a client metadata document.
     pub client_metadata_url: Option<Url>,
-    /// The port the redirect comes back to.
-    pub callback_port: Option<u16>,
+    /// The port the redirect comes back to, or a range of which the first free one is taken.
+    pub callback_port: Option<CallbackPorts>,
+    /// What the redirect URI calls this machine, where `callback_url` does not say.
+    pub callback_host: Option<CallbackHost>,
     /// The redirect URI, where the authorization server insists on one.
     pub callback_url: Option<Url>,
     /// Whether a refresh token is asked for.
@@ -57,6 +60,16 @@ impl OAuthSettings {
                 self.issuer.as_ref().or(workload.issuer.as_ref())
             }
             _ => self.issuer.as_ref(),
+        }
+    }
+
+    /// Where a login comes back to.
+    #[must_use]
+    pub fn callback(&self) -> CallbackSettings {
+        let settings = CallbackSettings::new(self.callback_port, self.callback_url.clone());
+        match self.callback_host {
+            Some(host) => settings.at_host(host),
+            None => settings,
         }
     }
 
@@ -81,7 +94,8 @@ impl OAuthSettings {
                 .map(str::to_owned),
             dpop: section.choice("dpop", DPOP)?.unwrap_or_default(),
             client_metadata_url: read_metadata_url(section)?,
-            callback_port: section.port("callback_port")?,
+            callback_port: read_ports(section)?,
+            callback_host: section.choice("callback_host", CALLBACK_HOSTS)?,
             callback_url: section.url(
                 "callback_url",
                 "a redirect URI, https or http on loopback",
@@ -104,18 +118,35 @@ impl OAuthSettings {
         Ok(settings)
     }
 
-    /// On loopback the redirect URI names the port to listen on; a second one would be a guess.
-    /// Elsewhere something forwards it to `callback_port`.
+    /// On loopback the redirect URI names the host and the port to listen on; second ones would be a guess.
+    /// Elsewhere something forwards it to `callback_port`, which can be but one.
     fn check_callback(&self, section: &Section<'_>) -> Result<(), ConfigError> {
-        let (Some(port), Some(url)) = (self.callback_port, &self.callback_url) else {
+        let Some(url) = &self.callback_url else {
             return Ok(());
         };
-        match url.port() {
-            Some(other) if url.scheme() == "http" && other != port => Err(section.wrong(
+        if let Some(host) = self.callback_host {
+            return Err(section.wrong(
+                "callback_host",
+                "nothing beside callback_url, which names a host itself",
+                format!("{:?}", host.as_str()),
+                &format!("callback_url = {:?}", url.as_str()),
+            ));
+        }
+        let Some(ports) = self.callback_port else {
+            return Ok(());
+        };
+        match (url.scheme(), url.port()) {
+            ("http", Some(other)) if ports.single() != Some(other) => Err(section.wrong(
                 "callback_port",
                 &format!("the port of callback_url, {other}, or nothing"),
-                port.to_string(),
+                ports.to_string(),
                 &format!("callback_port = {other}"),
+            )),
+            ("https", _) if ports.single().is_none() => Err(section.wrong(
+                "callback_port",
+                "the one port that callback_url is forwarded to",
+                ports.to_string(),
+                &format!("callback_port = {}", ports.first()),
             )),
             _ => Ok(()),
         }
@@ -135,6 +166,7 @@ impl Default for OAuthSettings {
             dpop: DpopChoice::default(),
             client_metadata_url: None,
             callback_port: None,
+            callback_host: None,
             callback_url: None,
             offline_access: true,
             login_hint: None,
@@ -154,6 +186,7 @@ impl fmt::Debug for OAuthSettings {
             .field("dpop", &self.dpop)
             .field("client_metadata_url", &self.client_metadata_url)
             .field("callback_port", &self.callback_port)
+            .field("callback_host", &self.callback_host)
             .field("callback_url", &self.callback_url)
             .finish_non_exhaustive()
     }
@@ -175,6 +208,20 @@ pub(super) fn read_issuer(
     doorkey_http::check_endpoint(&url)
         .map_err(|error| section.wrong(key, expected, error.to_string(), &example))?;
     Ok(Some(Issuer::new(text)))
+}
+
+/// A port as a number, or a range of ports as a text.
+fn read_ports(section: &Section<'_>) -> Result<Option<CallbackPorts>, ConfigError> {
+    let key = "callback_port";
+    if !section.is_text(key) {
+        return Ok(section.port(key)?.map(CallbackPorts::from));
+    }
+    let example = "callback_port = \"3118-3127\"";
+    let expected = "a port number, or a range of at most 100 ports";
+    let text = section.text(key, expected, example)?.unwrap_or_default();
+    text.parse()
+        .map(Some)
+        .map_err(|_| section.wrong(key, expected, format!("{text:?}"), example))
 }
 
 /// Endpoints belong to an issuer: what is registered and obtained there is bound to it.
@@ -241,6 +288,12 @@ pub(super) fn no_fragment(url: &Url) -> Result<(), String> {
     url.fragment()
         .map_or(Ok(()), |_| Err("a URL with a fragment".to_owned()))
 }
+
+const CALLBACK_HOSTS: &[(&str, CallbackHost)] = &[
+    ("127.0.0.1", CallbackHost::Ipv4),
+    ("localhost", CallbackHost::Localhost),
+    ("::1", CallbackHost::Ipv6),
+];
 
 const DPOP: &[(&str, DpopChoice)] = &[
     ("auto", DpopChoice::Auto),

@@ -74,7 +74,7 @@ fn a_full_server_is_read() {
     assert_eq!(server.protocol, Protocol::V2025_11_25);
     assert_eq!(server.account, "work");
     assert_eq!(server.oauth.client_id.as_deref(), Some("abc"));
-    assert_eq!(server.oauth.callback_port, Some(3118));
+    assert_eq!(server.oauth.callback_port, Some(3118.into()));
     assert_eq!(
         server.network.ca_certificates,
         [Path::new("/home/ada/doorkey/ca.pem")]

@@ -6,52 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::TcpListener;
 use url::{Host, Url};
 
-/// What the configuration says about the way back.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CallbackSettings {
-    /// The port to listen on; `None` lets the operating system pick one.
-    pub port: Option<u16>,
-    /// The redirect URI: on loopback its host, port and path are taken as they are; an https one is
-    /// expected to be forwarded to `port` on this machine.
-    pub url: Option<Url>,
-}
-
-/// The listener could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoopbackError {
-    /// The fixed port is taken.
-    #[error(
-        "port {port} on {address} is in use, and the configuration says the login comes back there"
-    )]
-    PortInUse {
-        /// The port.
-        port: u16,
-        /// The loopback address.
-        address: IpAddr,
-        /// What the operating system said.
-        #[source]
-        source: io::Error,
-    },
-    /// Any other failure to listen.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address and port.
-        address: SocketAddr,
-        /// What the operating system said.
-        #[source]
-        source: io::Error,
-    },
-    /// The configured redirect URI is on another machine and no port says where it arrives here.
-    #[error(
-        "callback_url {url} is not on loopback: set callback_port to the port it is forwarded to"
-    )]
-    NoPort {
-        /// The configured redirect URI.
-        url: Url,
-    },
-}
+use super::error::LoopbackError;
+use super::holder::PortHolder;
+use super::settings::{CallbackHost, CallbackPorts, CallbackSettings};
 
 /// The open sockets, and what a request to them has to look like.
 #[derive(Debug)]
@@ -88,6 +45,7 @@ impl LoopbackError {
                 port,
                 address,
                 source,
+                ..
             } if configured.is_none() => Self::Listen {
                 address: SocketAddr::new(address, port),
                 source,
@@ -97,37 +55,91 @@ impl LoopbackError {
     }
 }
 
-impl CallbackSettings {
-    /// A fixed port, a fixed redirect URI, both or neither.
-    #[must_use]
-    pub fn new(port: Option<u16>, url: Option<Url>) -> Self {
-        Self { port, url }
-    }
-}
-
 /// Opens the listener: where the configuration says so, else where a registered redirect URI of
 /// `hints` points if that port is free, else on a free port.
 pub(super) async fn bind(
     settings: &CallbackSettings,
     hints: &[String],
 ) -> Result<Bound, LoopbackError> {
-    match (&settings.url, settings.port) {
-        (Some(url), port) if !is_loopback(url) => bind_forwarded(url, port).await,
-        (Some(url), port) => bind_loopback(url, port.or(url.port()), None).await,
-        (None, Some(port)) => {
-            // A registration that already has this port keeps its exact redirect URI.
-            let hint = loopback_hints(hints).find(|hint| hint.1.port() == Some(port));
-            let (text, url) = hint.map_or((None, default_url()), |(text, url)| (Some(text), url));
-            bind_loopback(&url, Some(port), text).await
-        }
-        (None, None) => {
-            for (text, url) in loopback_hints(hints) {
-                if let Ok(bound) = bind_loopback(&url, url.port(), Some(text)).await {
-                    return Ok(bound);
-                }
+    let bound = match &settings.url {
+        Some(url) if !is_loopback(url) => bind_forwarded(url, settings.ports).await,
+        Some(url) => match settings.ports.or(url.port().map(CallbackPorts::from)) {
+            Some(ports) => bind_one_of(ports, |_| (url.clone(), None)).await,
+            None => bind_loopback(url, None, None).await,
+        },
+        None => bind_chosen(settings, hints).await,
+    };
+    match bound {
+        Err(error) => Err(error.with_holder().await),
+        bound => bound,
+    }
+}
+
+/// Where no redirect URI is configured. A registration that already has a port keeps its exact redirect URI.
+async fn bind_chosen(
+    settings: &CallbackSettings,
+    hints: &[String],
+) -> Result<Bound, LoopbackError> {
+    let host = settings.host.map(CallbackHost::redirect_url);
+    let hints: Vec<_> = loopback_hints(hints)
+        .filter(|(_, url)| {
+            let is_there = |host: &Url| host.host() == url.host();
+            let has_port =
+                |ports: CallbackPorts| url.port().is_some_and(|port| ports.contains(port));
+            host.as_ref().is_none_or(is_there) && settings.ports.is_none_or(has_port)
+        })
+        .collect();
+    let fresh = host.unwrap_or_else(|| CallbackHost::default().redirect_url());
+    let single = settings.ports.and_then(CallbackPorts::single);
+    if single.is_none() {
+        for (text, url) in &hints {
+            if let Ok(bound) = bind_loopback(url, url.port(), Some(text)).await {
+                return Ok(bound);
             }
-            bind_loopback(&default_url(), None, None).await
         }
+    }
+    let Some(ports) = settings.ports else {
+        return bind_loopback(&fresh, None, None).await;
+    };
+    bind_one_of(ports, |port| {
+        let hint = hints.iter().find(|(_, url)| url.port() == Some(port));
+        hint.map_or((fresh.clone(), None), |(text, url)| {
+            (url.clone(), Some(*text))
+        })
+    })
+    .await
+}
+
+/// Listens on the first of these ports that is free, for the redirect URI that `at` says. Any failure but a busy port
+/// is one of all of them.
+async fn bind_one_of<'a>(
+    ports: CallbackPorts,
+    at: impl Fn(u16) -> (Url, Option<&'a str>),
+) -> Result<Bound, LoopbackError> {
+    let listen_at = async |port| {
+        let (url, exact) = at(port);
+        bind_loopback(&url, Some(port), exact).await
+    };
+    let mut outcome = listen_at(ports.first()).await;
+    for port in ports.iter().skip(1) {
+        if !matches!(outcome, Err(LoopbackError::PortInUse { .. })) {
+            break;
+        }
+        outcome = listen_at(port).await;
+    }
+    match outcome {
+        Err(LoopbackError::PortInUse {
+            address,
+            holder,
+            source,
+            ..
+        }) if ports.single().is_none() => Err(LoopbackError::PortsInUse {
+            ports,
+            address,
+            holder,
+            source,
+        }),
+        outcome => outcome,
     }
 }
 
@@ -160,8 +172,9 @@ async fn bind_loopback(
     })
 }
 
-/// Listens on loopback for a redirect URI that something forwards here.
-async fn bind_forwarded(url: &Url, port: Option<u16>) -> Result<Bound, LoopbackError> {
+/// Listens on loopback for a redirect URI that something forwards here, which needs to know the one port.
+async fn bind_forwarded(url: &Url, ports: Option<CallbackPorts>) -> Result<Bound, LoopbackError> {
+    let port = ports.map(CallbackPorts::first);
     let port = port.ok_or_else(|| LoopbackError::NoPort { url: url.clone() })?;
     let (socket, port) = listen(IpAddr::V4(Ipv4Addr::LOCALHOST), Some(port)).await?;
     let hosts = vec![
@@ -219,6 +232,7 @@ async fn listen(address: IpAddr, port: Option<u16>) -> Result<(TcpListener, u16)
         (io::ErrorKind::AddrInUse, Some(port)) => LoopbackError::PortInUse {
             port,
             address,
+            holder: PortHolder::Unknown,
             source,
         },
         _ => LoopbackError::Listen {
@@ -240,7 +254,7 @@ fn addresses(url: &Url) -> Vec<IpAddr> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     url.scheme() == "http" && doorkey_http::check_endpoint(url).is_ok()
 }
 
@@ -250,11 +264,6 @@ fn authority(url: &Url) -> String {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     }
-}
-
-#[expect(clippy::expect_used, reason = "a constant that a test parses")]
-fn default_url() -> Url {
-    Url::parse(DEFAULT_REDIRECT).expect("a URL")
 }
 
 /// How many ports are tried that the operating system picks for one address family and another
@@ -268,8 +277,6 @@ const ADDRESS_FAMILY_UNSUPPORTED: i32 = if cfg!(windows) {
 } else {
     47
 };
-/// RFC 8252 section 7.3; the port is filled in.
-pub(crate) const DEFAULT_REDIRECT: &str = "http://127.0.0.1/callback";
 
 #[cfg(test)]
 mod tests;

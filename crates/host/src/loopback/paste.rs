@@ -1,4 +1,4 @@
-//! The way back by hand: the address that a browser on another machine ended at, pasted here.
+//! The way back by hand: the address that a browser on another machine ended at, or the code that it showed, pasted here.
 
 use std::sync::Arc;
 
@@ -8,78 +8,192 @@ use url::Url;
 
 use crate::progress::{LoginStep, PasteProblem, Progress};
 
+/// What a pasted line may be compared with.
+#[derive(Clone, Copy)]
+pub(super) struct Expected<'a> {
+    /// Where the browser ends.
+    pub(super) redirect_uri: &'a str,
+    /// Where it begins.
+    pub(super) page: Option<&'a Url>,
+}
+
+/// What is in a pasted line.
+#[derive(Debug, PartialEq, Eq)]
+enum Pasted<'a> {
+    /// The query of an authorization response.
+    Response(&'a str),
+    /// A code, with its state or alone.
+    Code(&'a str, Option<&'a str>),
+}
+
 /// The callback in a pasted line, which then goes through the same checks as one that the listener
 /// got (RSP-16). `None`: there is none in it, and the person is told.
 pub(super) fn callback(
     line: &str,
-    redirect_uri: &str,
+    expected: Expected<'_>,
     progress: &Arc<dyn Progress>,
 ) -> Option<Callback> {
-    let line = line.trim();
+    // What a terminal broke into lines, or a person copied with blanks around it, is of one piece.
+    let line = line.trim().trim_matches(['<', '>', '"', '\'']);
     if line.is_empty() {
         return None;
     }
-    let Some(query) = query_of(line, redirect_uri) else {
-        progress.report(&LoginStep::Paste(PasteProblem::NotTheAddress));
-        return None;
+    let pasted = match judge(line, expected) {
+        Ok(pasted) => pasted,
+        Err(problem) => {
+            progress.report(&LoginStep::Paste(problem));
+            return None;
+        }
     };
     let (reply, verdict) = oneshot::channel();
     let progress = Arc::clone(progress);
     tokio::spawn(async move {
-        if let Ok(CallbackVerdict::Ignored) = verdict.await {
-            progress.report(&LoginStep::Paste(PasteProblem::OtherLogin));
-        }
+        let problem = match verdict.await {
+            Ok(CallbackVerdict::Ignored) => PasteProblem::OtherLogin,
+            Ok(CallbackVerdict::Insufficient) => PasteProblem::NeedsAddress,
+            Ok(CallbackVerdict::Refused { .. }) => PasteProblem::CodeRefused,
+            _ => return,
+        };
+        progress.report(&LoginStep::Paste(problem));
     });
-    Some(Callback::with_reply(query, reply))
+    Some(match pasted {
+        Pasted::Response(query) => Callback::with_reply(query.to_owned(), reply),
+        Pasted::Code(code, state) => Callback::of_code(code, state, reply),
+    })
 }
 
-/// The query of the redirect URI, or a query alone.
-fn query_of(line: &str, redirect_uri: &str) -> Option<String> {
-    match Url::parse(line) {
-        Ok(pasted) => {
-            let redirect = Url::parse(redirect_uri).ok()?;
-            let same = |of: fn(&Url) -> Option<&str>| of(&pasted) == of(&redirect);
-            let same_place = pasted.scheme() == redirect.scheme()
-                && same(Url::host_str)
-                && pasted.port_or_known_default() == redirect.port_or_known_default()
-                && pasted.path() == redirect.path();
-            same_place.then(|| pasted.query().unwrap_or_default().to_owned())
-        }
-        Err(_) => {
-            let query = line.strip_prefix('?').unwrap_or(line);
-            let is_query = url::form_urlencoded::parse(query.as_bytes())
-                .any(|(name, _)| name == "code" || name == "error");
-            is_query.then(|| query.to_owned())
-        }
+fn judge<'a>(line: &'a str, expected: Expected<'_>) -> Result<Pasted<'a>, PasteProblem> {
+    let scheme_is_web = |url: &Url| matches!(url.scheme(), "http" | "https");
+    if let Some(address) = Url::parse(line).ok().filter(scheme_is_web) {
+        where_it_ends(&address, expected)?;
+        let query = line.split_once('?').map_or("", |(_, query)| query);
+        let query = query.split('#').next().unwrap_or_default();
+        return response(query).ok_or(PasteProblem::Incomplete);
     }
+    let query = line.strip_prefix('?').unwrap_or(line);
+    let query = query.split('#').next().unwrap_or_default();
+    if has(query, &["code", "error", "state"]) {
+        return response(query).ok_or(PasteProblem::Incomplete);
+    }
+    let (code, state) = match line.split_once('#') {
+        Some((code, state)) => (code, Some(state)),
+        None => (line, None),
+    };
+    let is_bare = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_code = code.len() >= SHORTEST_CODE && is_bare(code) && state.is_none_or(is_bare);
+    let state = state.filter(|state| !state.is_empty());
+    is_code
+        .then_some(Pasted::Code(code, state))
+        .ok_or(PasteProblem::NotTheAddress)
 }
+
+/// Whether an address is the one that the browser ends at.
+fn where_it_ends(address: &Url, expected: Expected<'_>) -> Result<(), PasteProblem> {
+    let redirect = Url::parse(expected.redirect_uri).map_err(|_| PasteProblem::NotTheAddress)?;
+    let origin = |url: &Url| {
+        let host = url.host_str().map(str::to_owned);
+        (url.scheme().to_owned(), host, url.port_or_known_default())
+    };
+    if origin(address) == origin(&redirect) && address.path() == redirect.path() {
+        return Ok(());
+    }
+    let is_there = expected
+        .page
+        .is_some_and(|page| origin(page) == origin(address));
+    Err(match is_there {
+        true => PasteProblem::StillThere,
+        false => PasteProblem::OtherAddress,
+    })
+}
+
+/// A query with a state and what it answers.
+fn response(query: &str) -> Option<Pasted<'_>> {
+    (has(query, &["code", "error"]) && has(query, &["state"])).then_some(Pasted::Response(query))
+}
+
+fn has(query: &str, names: &[&str]) -> bool {
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| {
+        let is_named = names.contains(&name.as_ref());
+        is_named && !value.is_empty()
+    })
+}
+
+/// No server hands out codes that could be guessed; what is shorter was typed by mistake.
+const SHORTEST_CODE: usize = 6;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_query_is_found_in_an_address_or_alone_and_nowhere_else() {
-        let redirect = "http://127.0.0.1:4000/callback";
-        for (line, query) in [
+    fn an_answer_is_found_in_an_address_a_query_or_a_code_and_what_is_none_is_told_apart_rsp_16() {
+        use PasteProblem as P;
+        let page = Url::parse("https://as.example/authorize?client_id=c").expect("a URL");
+        let expected = Expected {
+            redirect_uri: "http://127.0.0.1:4000/callback",
+            page: Some(&page),
+        };
+        let at = "http://127.0.0.1:4000/callback";
+        for (line, found) in [
             (
-                "http://127.0.0.1:4000/callback?code=a&state=b",
-                Some("code=a&state=b"),
+                format!("{at}?code=a&state=b"),
+                Ok(Pasted::Response("code=a&state=b")),
             ),
-            ("http://127.0.0.1:4000/callback?code=a#x", Some("code=a")),
-            ("?code=a&state=b", Some("code=a&state=b")),
             (
-                "error=access_denied&state=b",
-                Some("error=access_denied&state=b"),
+                format!("{at}?code=a&state=b#x"),
+                Ok(Pasted::Response("code=a&state=b")),
             ),
-            ("http://127.0.0.1:4001/callback?code=a", None),
-            ("http://127.0.0.1:4000/other?code=a", None),
-            ("https://127.0.0.1:4000/callback?code=a", None),
-            ("https://as.example/authorize?code=a", None),
-            ("yes", None),
-            ("a b c", None),
+            (
+                "?code=a&state=b".to_owned(),
+                Ok(Pasted::Response("code=a&state=b")),
+            ),
+            (
+                "error=access_denied&state=b".to_owned(),
+                Ok(Pasted::Response("error=access_denied&state=b")),
+            ),
+            (
+                "4/0AX4XfWh-code".to_owned(),
+                Ok(Pasted::Code("4/0AX4XfWh-code", None)),
+            ),
+            (
+                "abcdefgh#st=te".to_owned(),
+                Ok(Pasted::Code("abcdefgh", Some("st=te"))),
+            ),
+            (
+                "abcdefgh==".to_owned(),
+                Ok(Pasted::Code("abcdefgh==", None)),
+            ),
+            (at.to_owned(), Err(P::Incomplete)),
+            (format!("{at}?code=a"), Err(P::Incomplete)),
+            (format!("{at}?state=a"), Err(P::Incomplete)),
+            ("code=a".to_owned(), Err(P::Incomplete)),
+            (format!("{at}?code=&state=b"), Err(P::Incomplete)),
+            (
+                "http://127.0.0.1:4001/callback?code=a&state=b".to_owned(),
+                Err(P::OtherAddress),
+            ),
+            (
+                "http://127.0.0.1:4000/other?code=a&state=b".to_owned(),
+                Err(P::OtherAddress),
+            ),
+            (
+                "https://127.0.0.1:4000/callback?code=a".to_owned(),
+                Err(P::OtherAddress),
+            ),
+            (
+                "http://localhost:4000/callback?code=a".to_owned(),
+                Err(P::OtherAddress),
+            ),
+            (page.to_string(), Err(P::StillThere)),
+            (
+                "https://as.example/error?code=500".to_owned(),
+                Err(P::StillThere),
+            ),
+            ("yes".to_owned(), Err(P::NotTheAddress)),
+            ("where do I find it".to_owned(), Err(P::NotTheAddress)),
+            ("c\u{f6}de-c\u{f6}de".to_owned(), Err(P::NotTheAddress)),
         ] {
-            assert_eq!(query_of(line, redirect).as_deref(), query, "{line}");
+            assert_eq!(judge(&line, expected), found, "{line}");
         }
     }
 }

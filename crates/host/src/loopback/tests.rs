@@ -473,7 +473,12 @@ async fn on_a_free_port(url: Option<Url>, hints: &[&str]) -> (address::Bound, u1
         let spare = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = spare.local_addr().expect("an address").port();
         drop(spare);
-        match address::bind(&CallbackSettings::new(Some(port), url.clone()), &hints).await {
+        match address::bind(
+            &CallbackSettings::new(Some(port.into()), url.clone()),
+            &hints,
+        )
+        .await
+        {
             Ok(bound) => return (bound, port),
             Err(error @ LoopbackError::PortInUse { .. }) => last = Some(error),
             Err(error) => panic!("{error:?}"),
@@ -486,7 +491,7 @@ async fn on_a_free_port(url: Option<Url>, hints: &[&str]) -> (address::Bound, u1
 async fn a_busy_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = taken.local_addr().expect("an address").port();
-    let error = address::bind(&CallbackSettings::new(Some(port), None), &[])
+    let error = address::bind(&CallbackSettings::new(Some(port.into()), None), &[])
         .await
         .expect_err("the port is taken");
     assert!(

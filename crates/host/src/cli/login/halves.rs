@@ -1,53 +1,104 @@
 //! A login in two halves: `--start` shows the page and ends, `--finish` takes what came back.
 
 use std::io::{BufRead as _, Read as _};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use doorkey::{Error, Host, LoginOutcome, StoreKind, StoreOpenError, Target};
+use doorkey::{CallbackSettings, Error, Host, LoginOutcome, StoreKind, StoreOpenError, Target};
 use doorkey_http::clean_text;
 use doorkey_oauth::Error as AuthorizationError;
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
+use super::qr;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, clean};
-use crate::cli::progress::Narrator;
+use crate::cli::progress::{Narrator, Scene};
 use crate::cli::subject::{shown, typed};
 
-/// Prints the page to open, and what to do then.
-pub(super) async fn start(
-    target: Target<'_>,
-    host: &Host,
-    output: &Output,
-) -> Result<Exit, Failure> {
-    if host.store_choice().kind == StoreKind::Memory {
-        return Err(StoreOpenError::KeepsNothing.into());
+/// The first half.
+pub(super) struct Start<'a> {
+    pub(super) target: Target<'a>,
+    pub(super) callback: &'a CallbackSettings,
+    pub(super) shows_qr: bool,
+    pub(super) is_json: bool,
+}
+
+/// What a program is told of a login that was started.
+#[derive(Serialize)]
+struct Told<'a> {
+    server: &'a str,
+    /// The page to open.
+    page: &'a str,
+    /// Who shows it.
+    issuer: &'a str,
+    /// Where the browser ends; nobody listens there.
+    redirect_uri: &'a str,
+    /// When it can no longer be finished (RFC 3339).
+    expires_at: Option<String>,
+    expires_in: u64,
+    /// What finishes it, given the address at which the browser ended on standard input.
+    finish: String,
+}
+
+impl Start<'_> {
+    /// Prints the page to open, and what to do then.
+    pub(super) async fn run(self, host: &Host, output: &Output) -> Result<Exit, Failure> {
+        let target = self.target;
+        if host.store_choice().kind == StoreKind::Memory {
+            return Err(StoreOpenError::KeepsNothing.into());
+        }
+        let qr = Some(()).filter(|()| self.shows_qr && !self.is_json && output.manner().can_move);
+        let scene = Scene {
+            qr: qr
+                .filter(|()| qr::is_plausible(host.environment()))
+                .map(|()| qr::Room::of_terminal()),
+            ..Scene::default()
+        };
+        let narrator = Narrator::new(target.server, output, scene);
+        let started = host
+            .start_login(target, Some(self.callback), &narrator)
+            .await;
+        narrator.finish();
+        let Some(started) = started? else {
+            output.note(&format!("{} needs no login", target.server));
+            return Ok(Exit::Done);
+        };
+        if started.replaced {
+            output.warn("a login that was started before can no longer be finished");
+        }
+        narrator.lead_to(started.issuer.as_str());
+        let left = started.expires_at.duration_since(SystemTime::now());
+        let left = left.unwrap_or_default().as_secs();
+        let finish = format!("doorkey login {} --finish", typed(target));
+        if self.is_json {
+            output.json(&Told {
+                server: target.server,
+                page: started.url.as_str(),
+                issuer: started.issuer.as_str(),
+                redirect_uri: &started.redirect_uri,
+                expires_at: OffsetDateTime::from(started.expires_at)
+                    .format(&Rfc3339)
+                    .ok(),
+                expires_in: left,
+                finish,
+            })?;
+            return Ok(Exit::Done);
+        }
+        output.data(&clean_text(started.url.as_str(), usize::MAX))?;
+        narrator.qr(&started.url);
+        let way_back = started.redirect_uri.split('?').next().unwrap_or_default();
+        output.insist(&format!(
+            "Open that page in any browser. It ends at an address that begins with {}, where nothing may answer: \
+             copy the whole address.",
+            clean(way_back)
+        ));
+        output.insist(&format!(
+            "next: {finish}, and paste it there, within {} minutes",
+            left.div_ceil(60)
+        ));
+        Ok(Exit::Done)
     }
-    let narrator = Narrator::new(target.server, output);
-    let started = host.start_login(target, &narrator).await;
-    narrator.finish();
-    let Some(started) = started? else {
-        output.note(&format!("{} needs no login", target.server));
-        return Ok(Exit::Done);
-    };
-    if started.replaced {
-        output.warn("a login that was started before can no longer be finished");
-    }
-    narrator.lead_to(started.issuer.as_str());
-    output.data(&clean_text(started.url.as_str(), usize::MAX))?;
-    let way_back = started.redirect_uri.split('?').next().unwrap_or_default();
-    output.note(&format!(
-        "Open that page in any browser. It ends at an address that begins with {}, where nothing may answer: \
-         copy the whole address.",
-        clean(way_back)
-    ));
-    let left = started
-        .expires_at
-        .duration_since(std::time::SystemTime::now());
-    output.note(&format!(
-        "next: doorkey login {} --finish, and paste it there, within {} minutes",
-        typed(target),
-        left.unwrap_or_default().as_secs().div_ceil(60)
-    ));
-    Ok(Exit::Done)
 }
 
 /// Takes the address from the arguments, else from standard input.
@@ -86,7 +137,7 @@ pub(super) async fn finish(
             }
         }
     };
-    let narrator = Narrator::new(target.server, output);
+    let narrator = Narrator::new(target.server, output, Scene::default());
     let outcome = host.finish_login(target, callback.trim(), &narrator).await;
     narrator.finish();
     Ok(outcome?)

@@ -244,7 +244,7 @@ fn a_sign_on_in_a_browser_may_choose_its_way_back() {
     let lines = "flow = \"enterprise_managed\"\nclient_id = \"i\"\ncallback_port = 3118\n\
                  [mcp_servers.a.oauth.identity_provider]\nissuer = \"https://sso.example\"\n\
                  client_id = \"desk\"";
-    assert_eq!(oauth(lines).callback_port, Some(3118));
+    assert_eq!(oauth(lines).callback_port, Some(3118.into()));
 }
 
 #[test]

@@ -12,6 +12,7 @@ fn failure(address: IpAddr, port: Option<u16>, source: io::Error) -> LoopbackErr
         (io::ErrorKind::AddrInUse, Some(port)) => LoopbackError::PortInUse {
             port,
             address,
+            holder: PortHolder::Unknown,
             source,
         },
         _ => LoopbackError::Listen {
@@ -99,7 +100,7 @@ async fn a_configured_port_that_another_program_has_on_ipv6_is_busy_az_17() {
     let url = Url::parse(&format!("http://localhost:{port}/callback")).expect("a URL");
     for settings in [
         CallbackSettings::new(None, Some(url.clone())),
-        CallbackSettings::new(Some(port), Url::parse("http://localhost/cb").ok()),
+        CallbackSettings::new(Some(port.into()), Url::parse("http://localhost/cb").ok()),
     ] {
         match bind(&settings, &[]).await {
             Err(LoopbackError::PortInUse {

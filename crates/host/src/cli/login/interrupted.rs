@@ -1,0 +1,54 @@
+//! A login that the person gave up with Ctrl-C: what became of it, told as it is.
+
+use doorkey::{Host, Target};
+use doorkey_store::Generation;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::subject::{shown, typed};
+
+/// What was stored before a login. Whoever presses Ctrl-C while the code is being exchanged gets the tokens that come of
+/// it saved all the same, for nobody else could use them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before(Option<Generation>);
+
+impl Before {
+    /// What is stored now.
+    pub(crate) async fn of(target: Target<'_>, host: &Host) -> Self {
+        Self(stored(target, host).await)
+    }
+
+    /// What to tell when the login was given up and everything that was under way has ended.
+    pub(crate) async fn interrupted(self, target: Target<'_>, host: &Host) -> Failure {
+        let now = stored(target, host).await;
+        let (text, next) = match (self.0, now) {
+            (before, Some(now)) if before != Some(now) => (
+                format!(
+                    "interrupted when the sign-in was already complete: the login to {} is kept, and was not tried",
+                    shown(target)
+                ),
+                format!("doorkey tools {}", typed(target)),
+            ),
+            (Some(_), _) => (
+                "interrupted; nothing was changed, and the login that you had is still there"
+                    .to_owned(),
+                format!("doorkey login {}", typed(target)),
+            ),
+            (None, _) => (
+                "interrupted; nothing was changed, and you are not signed in".to_owned(),
+                format!("doorkey login {}", typed(target)),
+            ),
+        };
+        Failure::Refused {
+            text,
+            next: Some(next),
+            exit: Exit::Denied,
+        }
+    }
+}
+
+/// The version of the grant; none where none can be read.
+async fn stored(target: Target<'_>, host: &Host) -> Option<Generation> {
+    let session = host.session(target).ok()?;
+    let stored = session.tokens.grant().await.ok()??;
+    Some(stored.generation)
+}

@@ -1,0 +1,227 @@
+//! What a person types or pastes while a login waits.
+//!
+//! On Unix it is read key by key: what a code is pasted in is not shown, so that it stays in no scrollback; the line that
+//! says what is waited for stays whole; and an address may be longer than the line of a terminal.
+
+use std::io::{self, Read as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::mpsc;
+
+/// The keyboard, until it is dropped: the terminal is then as it was.
+#[derive(Debug)]
+pub(super) struct Keyboard {
+    typed: Arc<AtomicUsize>,
+    _mode: Option<mode::KeyByKey>,
+}
+
+impl Keyboard {
+    /// Begins to read, and hands out the lines; `None` where it is not ours to read from. The thread that reads ends
+    /// with the program.
+    pub(super) fn open() -> Option<(Self, mpsc::Receiver<String>)> {
+        if !mode::is_ours() {
+            return None;
+        }
+        let (sender, lines) = mpsc::channel(1);
+        let typed = Arc::<AtomicUsize>::default();
+        let keyboard = Self {
+            typed: Arc::clone(&typed),
+            _mode: mode::KeyByKey::begin(),
+        };
+        std::thread::spawn(move || {
+            let mut line = Line::default();
+            for byte in io::stdin().lock().bytes().map_while(Result::ok) {
+                if let Some(line) = line.take(byte)
+                    && sender.blocking_send(line).is_err()
+                {
+                    return;
+                }
+                typed.store(line.length(), Ordering::Relaxed);
+            }
+        });
+        Some((keyboard, lines))
+    }
+
+    /// How many characters of a line were typed so far.
+    pub(super) fn typed(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.typed)
+    }
+}
+
+/// A line as it is being typed.
+#[derive(Debug, Default)]
+struct Line {
+    bytes: Vec<u8>,
+    /// Inside what a key other than a letter sends, such as an arrow.
+    escape: Escape,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Escape {
+    #[default]
+    None,
+    Begun,
+    Sequence,
+}
+
+impl Line {
+    /// Takes one more byte; the line, where that ended it.
+    fn take(&mut self, byte: u8) -> Option<String> {
+        match self.escape {
+            Escape::Begun if matches!(byte, b'[' | b'O') => {
+                self.escape = Escape::Sequence;
+                return None;
+            }
+            Escape::Sequence => {
+                if (0x40..=0x7e).contains(&byte) {
+                    self.escape = Escape::None;
+                }
+                return None;
+            }
+            Escape::Begun | Escape::None => self.escape = Escape::None,
+        }
+        match byte {
+            b'\n' | b'\r' => {
+                let bytes = std::mem::take(&mut self.bytes);
+                return Some(String::from_utf8_lossy(&bytes).into_owned());
+            }
+            ESCAPE => self.escape = Escape::Begun,
+            BACKSPACE | DELETE => self.remove_character(),
+            KILL_LINE | KILL_WORD => self.bytes.clear(),
+            0..0x20 => {}
+            _ if self.bytes.len() < LONGEST => self.bytes.push(byte),
+            _ => {}
+        }
+        None
+    }
+
+    fn remove_character(&mut self) {
+        while let Some(byte) = self.bytes.pop() {
+            // The bytes after the first of a character in UTF-8 go with it.
+            if !is_continuation(byte) {
+                break;
+            }
+        }
+    }
+
+    /// In characters.
+    fn length(&self) -> usize {
+        let firsts = self.bytes.iter().filter(|byte| !is_continuation(**byte));
+        firsts.count()
+    }
+}
+
+fn is_continuation(byte: u8) -> bool {
+    byte & 0b1100_0000 == 0b1000_0000
+}
+
+#[cfg(unix)]
+mod mode {
+    //! The terminal without lines and without echo.
+
+    use std::io;
+
+    use rustix::termios::{
+        LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
+    };
+
+    /// Set back when dropped.
+    #[derive(Debug)]
+    pub(super) struct KeyByKey(Termios);
+
+    /// Whether reading is ours: a program in the background would be stopped.
+    pub(super) fn is_ours() -> bool {
+        tcgetpgrp(io::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
+    }
+
+    impl KeyByKey {
+        /// `None`: the terminal stays as it is, and lines come all the same.
+        pub(super) fn begin() -> Option<Self> {
+            let before = tcgetattr(io::stdin()).ok()?;
+            let mut changed = before.clone();
+            // Ctrl-C still is a signal.
+            changed
+                .local_modes
+                .remove(LocalModes::ICANON | LocalModes::ECHO);
+            changed.special_codes[SpecialCodeIndex::VMIN] = 1;
+            changed.special_codes[SpecialCodeIndex::VTIME] = 0;
+            tcsetattr(io::stdin(), OptionalActions::Now, &changed).ok()?;
+            Some(Self(before))
+        }
+    }
+
+    impl Drop for KeyByKey {
+        fn drop(&mut self) {
+            // What was typed and not read is nothing for the shell that comes next.
+            let _unchanged = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod mode {
+    //! The terminal as it is.
+
+    #[derive(Debug)]
+    pub(super) struct KeyByKey;
+
+    pub(super) fn is_ours() -> bool {
+        true
+    }
+
+    impl KeyByKey {
+        pub(super) fn begin() -> Option<Self> {
+            None
+        }
+    }
+}
+
+const ESCAPE: u8 = 0x1b;
+const BACKSPACE: u8 = 0x08;
+const DELETE: u8 = 0x7f;
+const KILL_LINE: u8 = 0x15;
+const KILL_WORD: u8 = 0x17;
+/// Far more than an address has.
+const LONGEST: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(keys: &str) -> (Vec<String>, usize) {
+        let mut line = Line::default();
+        let lines = keys.bytes().filter_map(|byte| line.take(byte)).collect();
+        (lines, line.length())
+    }
+
+    #[test]
+    fn keys_make_lines_and_can_be_taken_back() {
+        for (keys, lines, length) in [
+            ("abc\rd", &["abc"][..], 1),
+            ("a\nb\n", &["a", "b"], 0),
+            ("abx\u{7f}c\n", &["abc"], 0),
+            ("\u{8}\u{7f}a", &[], 1),
+            ("wrong\u{15}right\n", &["right"], 0),
+            ("\u{e9}\u{e9}\u{7f}", &[], 1),
+            ("a\u{1b}[Ab\u{1b}[200~c\u{1b}OPd\n", &["abcd"], 0),
+            ("a\u{1b}b\u{4}\u{0}\n", &["ab"], 0),
+        ] {
+            let (found, left) = typed(keys);
+            assert_eq!(
+                (found.as_slice(), left),
+                (
+                    lines
+                        .iter()
+                        .map(|it| (*it).to_owned())
+                        .collect::<Vec<_>>()
+                        .as_slice(),
+                    length
+                ),
+                "{keys:?}"
+            );
+        }
+        let long = "x".repeat(LONGEST + 9);
+        assert_eq!(typed(&long).1, LONGEST);
+    }
+}

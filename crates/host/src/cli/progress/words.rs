@@ -1,0 +1,158 @@
+//! What a person is told who signs in.
+
+use std::time::Duration;
+
+use doorkey::{Advice, PasteProblem};
+use doorkey_http::clean_text;
+
+use super::Opening;
+
+/// Before the address of the page.
+pub(super) fn before_page(opening: Opening, why_no_browser: Option<&str>) -> String {
+    match (opening, why_no_browser) {
+        (Opening::Browser, _) => {
+            "Opening your browser. If nothing opens, open this page:".to_owned()
+        }
+        (Opening::ByHand, _) => "Open this page in any browser:".to_owned(),
+        (Opening::NoBrowserHere, Some(why)) => {
+            format!("There is no browser here, as {why}. Open this page in any browser:")
+        }
+        (Opening::NoBrowserHere, None) => {
+            "There is no browser here. Open this page in any browser:".to_owned()
+        }
+    }
+}
+
+/// How the browser's answer gets here.
+pub(super) struct Back {
+    pub(super) opening: Opening,
+    /// The beginning of the address that the browser ends at.
+    pub(super) begins: String,
+    pub(super) advice: Option<Advice>,
+    pub(super) can_paste: bool,
+}
+
+impl Back {
+    /// What to do at the end, one paragraph each.
+    pub(super) fn paragraphs(self) -> Vec<String> {
+        let Self {
+            opening,
+            begins,
+            advice,
+            can_paste,
+        } = self;
+        let mut paragraphs = Vec::new();
+        // A browser that was opened here gets back by itself, but for what the advice is about.
+        let is_apart = opening != Opening::Browser || advice.is_some();
+        if can_paste && is_apart {
+            paragraphs.push(format!(
+                "In the end the browser goes to an address that begins with\n\n  {begins}\n\nOn this machine that is \
+                 all. From another one the page does not load: copy its whole\naddress and paste it here. If you are \
+                 shown a code instead, paste that.\n"
+            ));
+        } else if can_paste {
+            paragraphs.push(
+                "If that browser is on another machine, paste here the address that it ends at."
+                    .to_owned(),
+            );
+        } else if opening != Opening::Browser {
+            paragraphs.push(format!(
+                "In the end the browser has to get to {begins} on this machine."
+            ));
+        }
+        paragraphs.extend(advice.map(|advice| format!("{advice}\n")));
+        paragraphs
+    }
+}
+
+/// What is waited for.
+pub(super) fn waiting(opening: Opening, can_paste: bool) -> &'static str {
+    match (opening, can_paste) {
+        (Opening::Browser, _) | (_, false) => "waiting for the browser",
+        (_, true) => "paste the address or code here",
+    }
+}
+
+/// Why a code is shown where a page was asked for.
+pub(super) fn why_code(why_no_browser: Option<&str>) -> String {
+    let why = why_no_browser.map(|why| format!(", as {why}"));
+    format!(
+        "There is no browser here{}: you can sign in on another device.\n",
+        why.unwrap_or_default()
+    )
+}
+
+/// What was wrong with a paste, and what to do.
+pub(super) fn paste(problem: PasteProblem, server: &str, begins: &str) -> String {
+    match problem {
+        PasteProblem::OtherAddress => format!(
+            "That is the address of another page. Sign in to the end; the address to paste begins with {begins}"
+        ),
+        PasteProblem::StillThere => format!(
+            "That is a page of {server}: you are not through there yet, or it shows an error. Sign in to the end; the \
+             address to paste begins with {begins}"
+        ),
+        PasteProblem::Incomplete => {
+            "That address is not whole. Copy all of it, to its end, and paste it again.".to_owned()
+        }
+        PasteProblem::OtherLogin => {
+            "That is of another login. Open the page above, and paste the address that it ends at."
+                .to_owned()
+        }
+        PasteProblem::NeedsAddress => format!(
+            "A code alone is not enough for {server}. Paste the whole address that the browser ended at, which begins with \
+             {begins}"
+        ),
+        PasteProblem::CodeRefused => format!(
+            "{server} does not take that code: it is mistyped, used or too old. Paste it again, or open the page above once \
+             more."
+        ),
+        _ => format!(
+            "That is neither an address nor a code. Copy the whole address that the browser ended at; it begins with \
+             {begins}"
+        ),
+    }
+}
+
+/// An address up to what differs from login to login.
+pub(super) fn beginning(redirect_uri: &str) -> String {
+    let beginning = redirect_uri.split('?').next().unwrap_or_default();
+    clean_text(beginning, usize::MAX)
+}
+
+/// A time as people say it.
+pub(super) fn span(limit: Duration) -> String {
+    match limit.as_secs() {
+        60 => "1 minute".to_owned(),
+        seconds if seconds % 60 == 0 => format!("{} minutes", seconds / 60),
+        seconds => format!("{seconds} seconds"),
+    }
+}
+
+/// A time as it runs out.
+pub(super) fn countdown(left: Duration) -> String {
+    // What is left of a second is a second, so that the first to be seen is the limit itself.
+    let seconds = left.as_millis().div_ceil(1000);
+    match seconds / 3600 {
+        0 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        hours => format!("{hours}:{:02}:{:02}", seconds / 60 % 60, seconds % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_and_counted_down() {
+        let seconds = Duration::from_secs;
+        assert_eq!(span(seconds(300)), "5 minutes");
+        assert_eq!(span(seconds(60)), "1 minute");
+        assert_eq!(span(seconds(75)), "75 seconds");
+        assert_eq!(countdown(seconds(300)), "5:00");
+        assert_eq!(countdown(Duration::from_millis(299_001)), "5:00");
+        assert_eq!(countdown(seconds(9)), "0:09");
+        assert_eq!(countdown(seconds(3661)), "1:01:01");
+        assert_eq!(countdown(Duration::ZERO), "0:00");
+    }
+}
