@@ -91,15 +91,10 @@ impl Failure {
         }
     }
 
-    /// Whether both are failures of the network, with the same cause.
+    /// Whether both say the same, with the same cause.
     fn is_like(&self, other: &Self) -> bool {
         let first_cause = |failure: &Self| failure.first_cause().map(ToString::to_string);
-        match (self, other) {
-            (Self::Http(own), Self::Http(others)) => {
-                short(own) == short(others) && first_cause(self) == first_cause(other)
-            }
-            _ => false,
-        }
+        self.to_string() == other.to_string() && first_cause(self) == first_cause(other)
     }
 
     /// Where the failure began, below what its own text says.
@@ -227,15 +222,20 @@ impl Attempt {
         &self.place
     }
 
-    /// Writes the attempt with the first cause of its failure, in a list that `lead` leads.
-    fn fmt_after(&self, lead: &Self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The attempt with the first cause of its failure, in a list that `lead` leads.
+    fn after(&self, lead: &Self) -> String {
         if self.failure.is_like(&lead.failure) {
-            return write!(f, "{}: likewise", self.place);
+            return format!("{}: likewise", self.place);
         }
         match self.failure.first_cause() {
-            Some(cause) => write!(f, "{self} ({cause})"),
-            None => write!(f, "{self}"),
+            Some(cause) => format!("{self} ({cause})"),
+            None => self.to_string(),
         }
+    }
+
+    /// Whether the failed request went to this place, not to one that it redirects to.
+    fn is_place_of(&self, error: &doorkey_http::Error) -> bool {
+        error.url().is_some_and(|url| url.as_str() == self.place)
     }
 
     /// What came of it.
@@ -270,6 +270,28 @@ impl Attempts {
         let gravest = self.gravest()?;
         self.iter()
             .find(|attempt| attempt.failure.class() == gravest)
+    }
+
+    /// The attempt to report first as a line of its own; its causes are those of this error. `None` where the
+    /// first of them names the place and says what happened there.
+    #[must_use]
+    pub fn lead_in_words(&self) -> Option<String> {
+        let lead = self.lead()?;
+        match &lead.failure {
+            Failure::Http(error) if lead.is_place_of(error) => None,
+            Failure::Http(_) => Some(format!("{}: the request it led to failed", lead.place)),
+            _ => Some(lead.to_string()),
+        }
+    }
+
+    /// The other attempts in order, each as a line with the first cause of its failure; `likewise` where it
+    /// failed as the one that leads.
+    pub fn others_in_words(&self) -> impl Iterator<Item = String> {
+        let lead = self.lead();
+        self.iter().filter_map(move |attempt| {
+            let lead = lead.filter(|lead| !std::ptr::eq(*lead, attempt))?;
+            Some(attempt.after(lead))
+        })
     }
 
     /// Whether trying again later may help.
@@ -316,20 +338,16 @@ impl<'a> IntoIterator for &'a Attempts {
 
 impl fmt::Display for Attempts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(lead) = self.lead() else {
+        if self.0.is_empty() {
             return f.write_str("nothing was tried");
-        };
-        match &lead.failure {
-            // The source tells the rest, the URL included.
-            Failure::Http(error) if error.url().is_some_and(|url| url.as_str() == lead.place) => {
-                f.write_str("the request failed")?;
-            }
-            Failure::Http(_) => write!(f, "{}: the request it led to failed", lead.place)?,
-            _ => write!(f, "{lead}")?,
         }
-        for attempt in self.iter().filter(|attempt| !std::ptr::eq(*attempt, lead)) {
-            write!(f, "; ")?;
-            attempt.fmt_after(lead, f)?;
+        match self.lead_in_words() {
+            Some(lead) => f.write_str(&lead)?,
+            // The source tells the rest, the URL included.
+            None => f.write_str("the request failed")?,
+        }
+        for other in self.others_in_words() {
+            write!(f, "; {other}")?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What ends discovery.
 
+mod kind;
+
 use std::time::Duration;
 
 use doorkey_http::{Leg, RedactedUrl};

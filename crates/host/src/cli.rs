@@ -13,6 +13,7 @@ mod enable;
 mod exit;
 mod format;
 mod get;
+mod import;
 mod lines;
 mod list;
 mod listing;
@@ -37,7 +38,6 @@ mod trace;
 mod unseen;
 mod waiting;
 mod when;
-mod wording;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -65,6 +65,8 @@ struct Arguments {
 enum Command {
     /// Add a server to the configuration
     Add(add::Add),
+    /// Add the servers that other programs have; their files stay as they are
+    Import(import::Import),
     /// Sign in to a server, and prove that it takes the token
     Login(login::Login),
     /// Sign out: revoke the tokens and remove every local copy
@@ -105,11 +107,11 @@ pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,
     environment: Environment,
 ) -> ExitCode {
-    let arguments: Vec<_> = arguments.into_iter().collect();
-    let mut arguments = match Arguments::try_parse_from(&arguments) {
+    let given: Vec<_> = arguments.into_iter().collect();
+    let mut arguments = match Arguments::try_parse_from(&given) {
         Ok(arguments) => arguments,
         Err(error) => {
-            let wishes = Wishes::about_colors(&arguments);
+            let wishes = Wishes::about_colors(&given);
             Output::new(wishes.in_surroundings(&environment)).usage(&error);
             return if error.use_stderr() {
                 Exit::Usage.into()
@@ -129,15 +131,28 @@ pub(crate) fn run(
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return report::failure(&output, None, &Failure::Output(error)).into(),
+        Err(error) => return report::failure(&output, false, None, &Failure::Output(error)).into(),
     };
-    let exit = runtime.block_on(dispatch(arguments.command, environment, &output));
+    let json = wants_json(given);
+    let exit = runtime.block_on(dispatch(arguments.command, json, environment, &output));
     // A browser that runs in the foreground must not keep the program alive.
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     exit.into()
 }
 
-async fn dispatch(command: Command, environment: Environment, output: &Output) -> Exit {
+/// Whether JSON was asked for, whatever the command, so that a failure is told as that, too.
+fn wants_json(arguments: Vec<OsString>) -> bool {
+    let mut matches = Arguments::command().try_get_matches_from(arguments).ok();
+    while let Some(of_command) = matches {
+        if let Ok(Some(true)) = of_command.try_get_one("json") {
+            return true;
+        }
+        matches = of_command.subcommand().map(|(_, inner)| inner.clone());
+    }
+    false
+}
+
+async fn dispatch(command: Command, json: bool, environment: Environment, output: &Output) -> Exit {
     let (name, account) = match command.target() {
         Some(target) => (
             Some(target.server.to_owned()),
@@ -151,7 +166,7 @@ async fn dispatch(command: Command, environment: Environment, output: &Output) -
             let target = name
                 .as_deref()
                 .map(|name| Target::new(name).with_account(account.as_deref()));
-            report::failure(output, target, &failure)
+            report::failure(output, json, target, &failure)
         }
     }
 }
@@ -232,6 +247,7 @@ async fn attempt(command: &Command, host: &Host, output: &Output) -> Result<Exit
 
 async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Exit, Failure> {
     match command {
+        Command::Import(import) => import.run(host, output).await,
         Command::Login(login) => login.run(host, output).await,
         Command::Logout(logout) => logout.run(host, output).await,
         Command::Remove(remove) => remove.run(host, output).await,
@@ -314,7 +330,11 @@ impl Command {
             Self::Prompts(prompts) => Some(prompts.target()),
             Self::Token(token) => Some(token.account.at(&token.name)),
             Self::Enable(switch) | Self::Disable(switch) => switch.target(),
-            Self::List(_) | Self::Status(_) | Self::Store(_) | Self::ClientMetadata(_) => None,
+            Self::Import(_)
+            | Self::List(_)
+            | Self::Status(_)
+            | Self::Store(_)
+            | Self::ClientMetadata(_) => None,
             #[cfg(feature = "demo")]
             Self::Demo(_) => None,
         }

@@ -57,11 +57,13 @@ mod bounded;
 mod browser;
 mod child;
 mod client_metadata;
+mod code;
 mod config;
 mod connection;
 mod credentials;
 mod environment;
 mod error;
+mod explain;
 mod facts;
 mod folder;
 mod home;
@@ -82,6 +84,7 @@ pub use browser::{
     Browser, BrowserCommand, BrowserError, PageRefused, PlatformBrowser, check_page,
 };
 pub use client_metadata::{ClientMetadata, Jwks, UnfitUrl};
+pub use code::{ErrorCode, UnknownErrorCode};
 pub use config::{
     AssertionPlace, AssertionSettings, ClientCredentials, Config, ConfigError, ConfigWarning,
     EndpointSettings, FlowSettings, HeaderCommand, HeaderSettings, HeaderSource,
@@ -92,6 +95,7 @@ pub use config::{
 pub use connection::Connection;
 pub use environment::{Environment, Folders, NotText, Terminal};
 pub use error::Error;
+pub use explain::{Explained, NextAction, causes};
 pub use home::Home;
 pub use host::{Host, Logout, LogoutOutcome, RemovedCopy, Session};
 pub use login::LoginOutcome;

@@ -224,7 +224,14 @@ async fn a_person_who_denies_ends_the_login_with_4() {
     )
     .await;
     let (ran, visit) = world.login(world.person().denying()).await;
-    ran.expect(4, &["error:", "access_denied"]);
+    ran.expect(
+        4,
+        &[
+            "error[login-denied]: ",
+            "access_denied",
+            "\nnext: doorkey login one",
+        ],
+    );
     let page = visit.unwrap().page.unwrap();
     assert_eq!(page.status, 200);
     assert_eq!(world.authorization.token_requests(), 0);
@@ -329,7 +336,7 @@ async fn a_login_that_nobody_can_see_ends_at_once_with_the_page_in_the_error() {
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{err}");
     assert!(
-        err.contains("error:") && err.contains("/authorize?"),
+        err.contains("error[nobody-to-ask]: ") && err.contains("/authorize?"),
         "{err}"
     );
 }

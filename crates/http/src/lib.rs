@@ -72,6 +72,7 @@ mod exchange;
 mod handshake;
 mod headers;
 mod identity;
+mod kinds;
 mod leg;
 mod limits;
 mod network;

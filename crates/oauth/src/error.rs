@@ -1,6 +1,8 @@
 //! Everything that can go wrong between a challenge and a token, as one type.
 
 mod advice;
+mod kind;
+mod place;
 mod reason;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! What goes wrong between an MCP client and its server, and how to find the authorization error in it.
 
+mod kind;
+
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use doorkey_discovery::Challenges;

@@ -1,5 +1,7 @@
 //! What can go wrong with a store, and what the caller does then.
 
+mod kind;
+
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -192,14 +194,7 @@ impl Error {
             Self::Backend { transient, .. } => *transient,
             #[cfg(feature = "keyring")]
             Self::Keyring { source, .. } => source.is_transient(),
-            Self::Io { source, .. } => matches!(
-                source.kind(),
-                io::ErrorKind::Interrupted
-                    | io::ErrorKind::WouldBlock
-                    | io::ErrorKind::TimedOut
-                    | io::ErrorKind::ResourceBusy
-                    | io::ErrorKind::StaleNetworkFileHandle
-            ),
+            Self::Io { source, .. } => is_passing(source),
             _ => false,
         }
     }
@@ -215,6 +210,18 @@ impl Error {
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { .. })
     }
+}
+
+/// Whether the operating system may do the same later.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted
+            | io::ErrorKind::WouldBlock
+            | io::ErrorKind::TimedOut
+            | io::ErrorKind::ResourceBusy
+            | io::ErrorKind::StaleNetworkFileHandle
+    )
 }
 
 /// What makes a file or folder unsafe to keep secrets in; the text says what to do.

@@ -3,14 +3,12 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use doorkey::Host;
+use doorkey::{ErrorCode, Explained, Host, Target};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde::Serialize;
 
-use super::exit::{Exit, Failure};
-use super::output::clean;
-use super::report;
+use super::exit::Exit;
 
 /// `--check`, for the commands that show servers.
 #[derive(Args, Clone, Copy, Debug)]
@@ -36,6 +34,9 @@ pub(crate) struct Check {
     /// What failed, then each cause.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     error: Vec<String>,
+    /// The same as data, with its code and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Explained>,
     /// How long it took, in milliseconds.
     took_ms: u64,
 }
@@ -61,12 +62,13 @@ impl Checking {
         let outcome = tokio::time::timeout(self.check_limit, host.check(name)).await;
         let took = started.elapsed();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let failed = |lines: Vec<String>, exit: Exit| Check {
+        let failed = |told: Explained, exit: Exit| Check {
             ok: false,
             protocol: None,
             code: exit as u8,
             exit,
-            error: lines.iter().map(|line| clean(line)).collect(),
+            error: told.lines().map(str::to_owned).collect(),
+            failure: Some(told),
             took_ms,
         };
         match outcome {
@@ -76,16 +78,15 @@ impl Checking {
                 code: Exit::Done as u8,
                 exit: Exit::Done,
                 error: Vec::new(),
+                failure: None,
                 took_ms,
             },
-            Ok(Err(error)) => {
-                let lines = report::causes(&error);
-                failed(lines, Exit::of(&Failure::Host(error)))
-            }
+            Ok(Err(error)) => failed(error.explain(Target::new(name)), Exit::of_error(&error)),
             Err(_elapsed) => {
                 let limit = self.check_limit.as_secs_f64();
                 let line = format!("no answer within {limit} s; --check-limit gives it more");
-                failed(vec![line], Exit::Temporary)
+                let told = Explained::new(ErrorCode::TimedOut, &line, Target::new(name));
+                failed(told, Exit::Temporary)
             }
         }
     }

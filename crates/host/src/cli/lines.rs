@@ -33,10 +33,14 @@ impl Lines {
         let mut shown = Vec::new();
         let mut above = "";
         for (label, value) in &self.0 {
-            let mut beside = if label == above { "" } else { label.as_str() };
+            let mut beside = if label == above {
+                String::new()
+            } else {
+                clean(label)
+            };
             for part in wrapped(&clean(value), room.max(LEAST_ROOM)) {
                 shown.push(format!("  {beside:<22} {part}"));
-                beside = "";
+                beside.clear();
             }
             above = label;
         }

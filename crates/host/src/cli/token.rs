@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use clap::Args;
-use doorkey::{Error, Host, Session, Target};
+use doorkey::{Error, ErrorCode, Host, Session, Target};
 use doorkey_oauth::{AccessToken, Challenges, Error as AuthorizationError, LoginReason, TokenType};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -52,7 +52,7 @@ impl Token {
                     "doorkey token {} | COMMAND, or with --show if you mean to see it",
                     typed(target)
                 )),
-                exit: Exit::Usage,
+                code: ErrorCode::Usage,
             });
         }
         let session = host.session(target)?;
@@ -100,7 +100,7 @@ impl Token {
                     typed(target),
                     self.name
                 )),
-                exit: Exit::Configuration,
+                code: ErrorCode::TokenBound,
             });
         }
         let header = token

@@ -2,6 +2,7 @@
 
 mod secret_file;
 mod switch;
+mod table;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -10,13 +11,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http::HeaderName;
-use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Table, TableLike};
+use toml_edit::{DocumentMut, Item, RawString, Table, TableLike};
 
 use super::{Config, ConfigError, SecretSource};
 use crate::{Home, folder};
 
 /// A server to be added to the configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NewServer {
     /// Its name: 1 to 64 letters, digits, `-` and `_`.
@@ -25,6 +26,14 @@ pub struct NewServer {
     pub url: String,
     /// `http_headers`.
     pub http_headers: Vec<(String, String)>,
+    /// `env_http_headers`: names of headers with those of the variables that hold their values.
+    pub env_http_headers: Vec<(String, String)>,
+    /// `enabled`; written where it is false.
+    pub enabled: bool,
+    /// `startup_timeout_sec`.
+    pub startup_timeout_sec: Option<f64>,
+    /// `tool_timeout_sec`.
+    pub tool_timeout_sec: Option<f64>,
     /// `scopes`.
     pub scopes: Vec<String>,
     /// `oauth_resource`.
@@ -37,6 +46,28 @@ pub struct NewServer {
     /// in the state folder, which its owner alone can read, and the configuration names that file: people
     /// publish configurations.
     pub client_secret: Option<SecretSource>,
+    /// `oauth.callback_port`.
+    pub callback_port: Option<u16>,
+}
+
+impl Default for NewServer {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            url: String::new(),
+            http_headers: Vec::new(),
+            env_http_headers: Vec::new(),
+            enabled: true,
+            startup_timeout_sec: None,
+            tool_timeout_sec: None,
+            scopes: Vec::new(),
+            resource: None,
+            bearer_token_env_var: None,
+            client_id: None,
+            client_secret: None,
+            callback_port: None,
+        }
+    }
 }
 
 impl NewServer {
@@ -107,7 +138,7 @@ impl Config {
                 let (path, name) = (path.to_owned(), server.name.clone());
                 return Err(ConfigError::ServerExists { path, name });
             }
-            servers.insert(&server.name, Item::Table(server_table(server, home)));
+            servers.insert(&server.name, Item::Table(table::of(server, home)));
             move_to_end(document, &server.name);
             if let (Some(_), Some(SecretSource::Value(secret))) =
                 (&server.client_id, &server.client_secret)
@@ -192,49 +223,6 @@ fn last_position(table: &Table) -> Option<isize> {
         _ => None,
     });
     nested.chain(table.position()).max()
-}
-
-fn server_table(server: &NewServer, home: &Home) -> Table {
-    let mut table = Table::new();
-    table.insert("url", toml_edit::value(&server.url));
-    if !server.scopes.is_empty() {
-        let scopes: Array = server.scopes.iter().map(String::as_str).collect();
-        table.insert("scopes", toml_edit::value(scopes));
-    }
-    if let Some(resource) = &server.resource {
-        table.insert("oauth_resource", toml_edit::value(resource));
-    }
-    if let Some(variable) = &server.bearer_token_env_var {
-        table.insert("bearer_token_env_var", toml_edit::value(variable));
-    }
-    if !server.http_headers.is_empty() {
-        let headers: InlineTable = server
-            .http_headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        table.insert("http_headers", toml_edit::value(headers));
-    }
-    if let Some(client_id) = &server.client_id {
-        let mut oauth = Table::new();
-        oauth.insert("client_id", toml_edit::value(client_id));
-        let secret = match &server.client_secret {
-            Some(SecretSource::Variable(name)) => Some(("client_secret_env", name.clone())),
-            Some(SecretSource::File(path)) => {
-                Some(("client_secret_file", path.display().to_string()))
-            }
-            Some(SecretSource::Value(_)) => {
-                let path = secret_file::written(home, &server.name);
-                Some(("client_secret_file", path.display().to_string()))
-            }
-            None => None,
-        };
-        if let Some((key, value)) = secret {
-            oauth.insert(key, toml_edit::value(value));
-        }
-        table.insert("oauth", Item::Table(oauth));
-    }
-    table
 }
 
 /// Reads, edits, checks and writes the file under a lock that other processes honour too.

@@ -7,6 +7,8 @@
 mod client_metadata;
 mod configuration;
 mod contents;
+mod errors;
+mod import;
 mod manner;
 mod network;
 mod secrets;

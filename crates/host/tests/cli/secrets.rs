@@ -152,9 +152,7 @@ fn a_secret_among_the_arguments_is_refused_and_not_repeated() {
         } else {
             &ADD[..]
         };
-        let ran = scene
-            .run(&[base, arguments].concat())
-            .expect(2, &["error:"]);
+        let ran = scene.run(&[base, arguments].concat()).expect(2, &["error"]);
         assert!(
             !ran.err.contains("s3cret") && ran.out.is_empty(),
             "{}{}",

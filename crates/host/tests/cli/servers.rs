@@ -21,7 +21,7 @@ async fn a_server_that_wants_a_login_ends_a_command_with_3_and_the_login_to_type
         .mount(&server)
         .await;
     let ran = scene_at(&server).run_async(&["tools", "one"]).await;
-    let ran = ran.expect(3, &["error:", "next: doorkey login one"]);
+    let ran = ran.expect(3, &["error[login-required]: ", "next: doorkey login one"]);
     assert!(ran.out.is_empty(), "{}", ran.out);
 }
 
@@ -58,7 +58,7 @@ async fn network_and_server_failures_are_temporary() {
     scene_at(&server)
         .run_async(&["tools", "one"])
         .await
-        .expect(6, &["error:", "503"]);
+        .expect(6, &["error[mcp-server-unavailable]: ", "503"]);
     let refused = Scene::new("[mcp_servers.one]\nurl = \"http://127.0.0.1:9/mcp\"\n");
     let ran = refused
         .run_async(&["tools", "one"])

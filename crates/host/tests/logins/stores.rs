@@ -356,6 +356,6 @@ async fn the_line_for_a_new_key_can_be_written_into_the_configuration_as_it_is()
 async fn no_login_is_started_that_nobody_could_finish() {
     let world = World::start(&format!("[store]\nbackend = \"memory\"\n{ONE}")).await;
     let refused = world.run(&["login", "one", "--start"]).await;
-    let refused = refused.expect(9, &["nobody could finish", "next: doorkey login NAME"]);
+    let refused = refused.expect(9, &["nobody could finish", "next: doorkey login one, "]);
     assert!(!refused.err.contains("--finish"), "{}", refused.err);
 }

@@ -152,7 +152,7 @@ fn in_chain<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a door
         .find_map(|cause| cause.downcast_ref())
 }
 
-fn is_transient_status(status: StatusCode) -> bool {
+pub(super) fn is_transient_status(status: StatusCode) -> bool {
     status.is_server_error()
         || status == StatusCode::TOO_MANY_REQUESTS
         || status == StatusCode::REQUEST_TIMEOUT

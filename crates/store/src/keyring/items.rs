@@ -79,6 +79,11 @@ impl KeyringError {
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self.why, KeyringFault::Silent { .. } | KeyringFault::Failed)
     }
+
+    /// Whether a person has to unlock it first.
+    pub(crate) fn is_locked(&self) -> bool {
+        matches!(self.why, KeyringFault::Locked)
+    }
 }
 
 impl Error {

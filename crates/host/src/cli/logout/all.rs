@@ -1,6 +1,6 @@
 //! `doorkey logout --all`: every account of every server, some at a time; one that fails keeps no other from it.
 
-use doorkey::{Host, Target, is_account_name};
+use doorkey::{ErrorCode, Host, Target, is_account_name};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
@@ -72,7 +72,7 @@ async fn agreed(logins: &[(String, Option<String>)], output: &Output) -> Result<
     let refused = |text: &str| Failure::Refused {
         text: text.to_owned(),
         next: Some("doorkey logout --all --yes".to_owned()),
-        exit: Exit::Usage,
+        code: ErrorCode::Usage,
     };
     if !output.is_interactive() {
         return Err(refused(

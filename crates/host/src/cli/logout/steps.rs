@@ -8,7 +8,6 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, clean};
 use crate::cli::report;
 use crate::cli::subject::shown;
-use crate::cli::wording::in_configured_names;
 
 /// The logout of one account.
 #[derive(Debug, Serialize)]
@@ -295,11 +294,7 @@ fn in_words(step: &str) -> &'static str {
 }
 
 fn chain(error: &doorkey_oauth::Error) -> String {
-    let first: &(dyn std::error::Error + 'static) = error;
-    std::iter::successors(Some(first), |&error| error.source())
-        .map(|cause| in_configured_names(&cause.to_string()))
-        .collect::<Vec<_>>()
-        .join(": ")
+    doorkey::causes(error).join(": ")
 }
 
 /// As [`Done::new`], but a store that fails as a whole is a failure of the command.

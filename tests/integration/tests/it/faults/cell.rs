@@ -152,8 +152,8 @@ impl Ground {
 /// A port on which nobody listens: only root could.
 const NOBODY: &str = "https://127.0.0.1:1";
 const LIMIT_OF_THE_SESSION: &str =
-    "error: \"it\" did not answer tools/list within 5 s (tool_timeout_sec)\n";
-const LIMIT_OF_THE_REQUEST: &str = "error: tools/list of \"it\" failed
+    "error[timed-out]: \"it\" did not answer tools/list within 5 s (tool_timeout_sec)\n";
+const LIMIT_OF_THE_REQUEST: &str = "error[timed-out]: tools/list of \"it\" failed
   caused by: resource request POST https://mcp.test/mcp: waiting for the response took longer than 5 s (settings `tool_timeout_sec` and `total_timeout_sec`)
 ";
 const IMPATIENT: &str = "tool_timeout_sec = 5\n[mcp_servers.it.network]\ntotal_timeout_sec = 4\n";

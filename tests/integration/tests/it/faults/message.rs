@@ -15,18 +15,19 @@ pub(crate) fn check(leg: Leg, condition: Condition, run: &Run) {
         return;
     }
     let describe = |what: &str| format!("{what}, {leg:?} under {condition}: {run}");
-    let (_, error) = run.stderr.split_once("error: ").unwrap_or_default();
-    assert!(!error.is_empty(), "{}", describe("no error"));
+    let (_, error) = run.stderr.split_once("error[").unwrap_or_default();
+    assert!(
+        error.contains("]: "),
+        "{}",
+        describe("no error with a code")
+    );
     let is_where = error.contains("https://") || is_timed_by_the_session(leg, condition);
     assert!(is_where, "{}", describe("no URL"));
     if let Some(status) = shown_status(leg, condition) {
         let status = status.to_string();
         assert!(error.contains(&status), "{}", describe("no status"));
     }
-    // What the person or time can mend: login required, denied, temporary, configuration.
-    if [3, 4, 6, 9].contains(&run.code) {
-        assert!(error.contains("\nnext: "), "{}", describe("no next step"));
-    }
+    assert!(error.contains("\nnext: "), "{}", describe("no next step"));
     if leg.is_mcp() && matches!(condition, Condition::Status(429 | 503)) {
         let waits = error.contains("\nnext: try again in 7 s");
         assert!(waits, "{}", describe("no time to wait"));

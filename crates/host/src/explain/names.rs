@@ -2,7 +2,7 @@
 
 /// A message in which every setting has the name it has in the configuration. Limits that cannot be
 /// configured are not called settings.
-pub(crate) fn in_configured_names(message: &str) -> String {
+pub(super) fn in_configured_names(message: &str) -> String {
     let mut text = message.to_owned();
     if text.starts_with(MCP_LEG) {
         // Requests of a session may take as long as a tool; the first probe has the general limits.
@@ -12,7 +12,7 @@ pub(crate) fn in_configured_names(message: &str) -> String {
 }
 
 /// The key of the configuration behind a setting of the authorization library.
-pub(crate) fn key_of(setting: &str) -> &str {
+pub(super) fn key_of(setting: &str) -> &str {
     match setting {
         "extra_authorize_params" => "oauth.authorize_params",
         "metadata_url" => "oauth.client_metadata_url",
