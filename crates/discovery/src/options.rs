@@ -20,6 +20,9 @@ pub struct DiscoveryOptions {
     /// One issuer that metadata may declare instead of the expected one. It is then what a callback
     /// may name; credentials stay bound to the expected one. Default: none.
     pub trusted_issuer: Option<Issuer>,
+    /// Pairs of exact issuers: the document that is asked for as that of the first one may name the
+    /// second. What holds for [`trusted_issuer`](Self::trusted_issuer) holds for each. Default: none.
+    pub trusted_pairs: Vec<(Issuer, Issuer)>,
     /// Whether a server without resource metadata may be treated as one of revision 2025-03-26.
     /// Default: yes.
     pub legacy: bool,
@@ -44,12 +47,25 @@ impl Default for DiscoveryOptions {
         Self {
             resource_match: ResourceMatch::Parent,
             trusted_issuer: None,
+            trusted_pairs: Vec::new(),
             legacy: true,
             prefer: Vec::new(),
             allowed: None,
             authorization_server: None,
             protocol_version: Some("2025-11-25".to_owned()),
         }
+    }
+}
+
+impl DiscoveryOptions {
+    /// The issuers besides `issuer` that its document may name.
+    pub(crate) fn trusted_for<'a>(
+        &'a self,
+        issuer: &'a Issuer,
+    ) -> impl Iterator<Item = &'a Issuer> {
+        let paired = self.trusted_pairs.iter();
+        let paired = paired.filter_map(move |(listed, own)| (listed == issuer).then_some(own));
+        self.trusted_issuer.iter().chain(paired)
     }
 }
 

@@ -22,8 +22,9 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::Document;
 
+use crate::quirks::QuirkRules;
 use crate::{Home, bounded};
-use section::{Section, Source};
+pub(crate) use section::{Section, Source};
 
 pub use assertion::{AssertionPlace, AssertionSettings};
 pub use credentials::ClientCredentials;
@@ -35,7 +36,7 @@ pub use header::{HeaderCommand, HeaderSettings, HeaderSource};
 pub use identity_provider::{IdentityProviderSettings, IdentitySettings};
 pub use network::{NetworkSettings, ProxySetting};
 pub use oauth::OAuthSettings;
-pub(crate) use oauth::check_metadata_url;
+pub(crate) use oauth::{check_metadata_url, read_issuer};
 pub use secret::SecretSource;
 pub use server::ServerConfig;
 pub use store::{KeySettings, PostgresSettings, StoreSettings, UrlSource};
@@ -55,24 +56,30 @@ pub struct Config {
     not_remote: Vec<String>,
     warnings: Vec<ConfigWarning>,
     secret_variables: BTreeSet<String>,
+    quirks: QuirkRules,
 }
 
 impl Config {
-    /// Reads the configuration of a home. A file that is not there is an empty configuration.
+    /// Reads the configuration of a home, and `quirks.toml` beside it. A file that is not there is an empty one.
     ///
     /// # Errors
     /// The file cannot be read, is larger than 4 MiB, is not TOML, or holds a value that does not fit its key; the error
     /// names file, line and key.
     pub fn load(home: &Home) -> Result<Self, ConfigError> {
         let text = read_text(home.config_file())?;
-        Self::parse(home, &text)
+        Self::read(home, &text, QuirkRules::load(home)?)
     }
 
-    /// Reads a configuration from text, as [`Config::load`] does from the file.
+    /// Reads a configuration from text, as [`Config::load`] does from the file; of quirks it knows those that come with
+    /// the program.
     ///
     /// # Errors
     /// As for [`Config::load`].
     pub fn parse(home: &Home, text: &str) -> Result<Self, ConfigError> {
+        Self::read(home, text, QuirkRules::builtin().clone())
+    }
+
+    fn read(home: &Home, text: &str, quirks: QuirkRules) -> Result<Self, ConfigError> {
         let path = home.config_file();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let source = Source { path, text };
@@ -84,7 +91,8 @@ impl Config {
             store: StoreSettings::default(),
             servers: Vec::new(),
             not_remote: Vec::new(),
-            warnings: Vec::new(),
+            warnings: quirks.warnings.clone(),
+            quirks,
             secret_variables: variables::secret_variables(document.as_table()),
         };
         if let Some(section) = root.section("network")? {
@@ -187,9 +195,28 @@ impl Config {
             self.not_remote.push(name);
             return Ok(());
         }
-        let (server, warnings) = ServerConfig::read(name, section, home)?;
+        self.check_quirks(section)?;
+        let (mut server, warnings) = ServerConfig::read(name, section, home)?;
+        server.quirks.used = self.quirks.used(&server.quirks);
         self.servers.push(server);
         self.warnings.extend(warnings);
+        Ok(())
+    }
+}
+
+impl Config {
+    /// The quirks that are known, and what files say of their use.
+    pub(crate) fn quirk_rules(&self) -> &QuirkRules {
+        &self.quirks
+    }
+
+    /// A name that is none is a slip, or of another version of this program.
+    fn check_quirks(&self, section: &Section<'_>) -> Result<(), ConfigError> {
+        for (key, id) in server::quirk_names(section)? {
+            if !self.quirks.ids().any(|known| known == id) {
+                section.note_without_effect(key, &format!("there is no quirk {id:?}"));
+            }
+        }
         Ok(())
     }
 }
@@ -206,7 +233,7 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
     }
 }
 
-fn syntax_error(source: Source<'_>, error: &toml_edit::TomlError) -> ConfigError {
+pub(crate) fn syntax_error(source: Source<'_>, error: &toml_edit::TomlError) -> ConfigError {
     let (line, column) = source.position(error.span().map_or(0, |span| span.start));
     ConfigError::Syntax {
         path: source.path.to_owned(),

@@ -55,6 +55,12 @@ impl Home {
         &self.config_file
     }
 
+    /// `quirks.toml` beside it, which need not exist: what the user knows of servers that behave oddly.
+    #[must_use]
+    pub fn quirks_file(&self) -> PathBuf {
+        self.config_folder().join("quirks.toml")
+    }
+
     /// The folder of `config.toml`, against which paths in it are resolved.
     #[must_use]
     pub fn config_folder(&self) -> &Path {

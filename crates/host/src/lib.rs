@@ -73,6 +73,7 @@ mod loopback;
 mod network;
 mod program;
 mod progress;
+mod quirks;
 mod remedy;
 mod status;
 mod stores;
@@ -110,6 +111,7 @@ pub use network::{
 };
 pub use program::ProgramError;
 pub use progress::{LoginStep, PasteProblem, Progress, Silent};
+pub use quirks::{QuirkInForce, QuirkState, builtin_quirks};
 pub use status::{AuthStatus, LoginState, ServerStatus, StoreStatus};
 pub use stores::{Moved, OtherStore, StoreChoice, StoreKind, StoreOpenError, StoreReason};
 pub use surroundings::{Advice, Inside, Ssh, Surroundings};

@@ -9,6 +9,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use url::form_urlencoded;
 use zeroize::Zeroize as _;
 
 use crate::error::Error;
@@ -69,7 +70,18 @@ impl Answer {
     /// # Errors
     /// [`Error::TokenEndpoint`] for an OAuth error, whatever the status; [`Error::UnreadableResponse`].
     pub(crate) fn success(&self) -> Result<Map<String, Value>, Error> {
-        let object = self.object()?;
+        self.success_of(self.object()?)
+    }
+
+    /// The same of a body that may be form-encoded, as RFC 6749 has it for requests alone, and whether it was.
+    pub(crate) fn form_success(&self) -> Result<(Map<String, Value>, bool), Error> {
+        match self.form()? {
+            Some(members) => Ok((self.success_of(members)?, true)),
+            None => Ok((self.success()?, false)),
+        }
+    }
+
+    fn success_of(&self, object: Map<String, Value>) -> Result<Map<String, Value>, Error> {
         if let Some(error) = self.protocol_error(&object) {
             return Err(Error::TokenEndpoint {
                 leg: self.leg,
@@ -102,6 +114,23 @@ impl Answer {
             Some(name) => Err(self.unreadable(&format!("`{name}` occurs in it more than once"))),
             None => Ok(object.into_members()),
         }
+    }
+
+    /// The members of a form that are read, if the body is one.
+    fn form(&self) -> Result<Option<Map<String, Value>>, Error> {
+        let body = self.body.trim_ascii();
+        if matches!(body.first(), None | Some(b'{' | b'[' | b'<')) {
+            return Ok(None);
+        }
+        let mut object = Map::new();
+        for (name, value) in form_urlencoded::parse(body) {
+            let known = MEMBERS.contains(&name.as_ref());
+            let value = Value::String(value.into_owned());
+            if known && object.insert(name.into_owned(), value).is_some() {
+                return Err(self.unreadable("a member occurs in it more than once"));
+            }
+        }
+        Ok(Some(object).filter(|object| !object.is_empty()))
     }
 
     /// The error for an answer that breaks the protocol; `why` quotes nothing of the body.

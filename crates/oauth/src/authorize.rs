@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::config::RESERVED_PARAMETERS;
 use crate::error::Error;
+use crate::quirk::ScopeParameter;
 use crate::random::{Random, unguessable};
 use crate::scope::OFFLINE_ACCESS;
 use crate::shared::Shared;
@@ -87,6 +88,7 @@ impl AuthorizationRecord {
         endpoint: &Url,
         is_openid: bool,
         extra: &[(String, String)],
+        scope_parameter: Option<&ScopeParameter>,
     ) -> Result<Url, Error> {
         check_endpoint(endpoint).map_err(|source| Error::Endpoint {
             leg: Leg::AuthorizationServerMetadata,
@@ -97,6 +99,7 @@ impl AuthorizationRecord {
             .into_iter()
             .filter(|name| *name != "prompt" || self.prompt(is_openid, extra).is_some())
             .chain(extra.iter().map(|(name, _)| name.as_str()))
+            .chain(scope_parameter.map(|parameter| parameter.name.as_str()))
             .collect();
         let mut endpoint = without_parameters(endpoint, &ours);
         endpoint.set_fragment(None);
@@ -109,8 +112,17 @@ impl AuthorizationRecord {
         let mut request = client
             .authorize_url(move || CsrfToken::new(state))
             .set_redirect_uri(Cow::Owned(redirect))
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
-            .add_scopes(self.scopes.iter().map(|scope| Scope::new(scope.to_owned())));
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        match scope_parameter.filter(|_| !self.scopes.is_empty()) {
+            None => {
+                let scopes = self.scopes.iter();
+                request = request.add_scopes(scopes.map(|scope| Scope::new(scope.to_owned())));
+            }
+            Some(ScopeParameter { name, separator }) => {
+                let scopes: Vec<&str> = self.scopes.iter().collect();
+                request = request.add_extra_param(name, scopes.join(separator));
+            }
+        }
         if let Some(resource) = &self.resource {
             request = request.add_extra_param("resource", resource);
         }

@@ -13,6 +13,7 @@ use crate::access_token::TokenType;
 use crate::error::{Error, LoginReason};
 use crate::flow::{DpopChoice, Flow};
 use crate::key::SigningKey;
+use crate::quirk::{InForce, Quirks, discover_with};
 use crate::resource;
 
 /// How one account signs in to one MCP server.
@@ -68,6 +69,8 @@ pub struct AuthorizationConfig {
     /// What client assertions name as their audience in place of the issuer, for an old server that
     /// wants its token endpoint there (CON-03). Default: the issuer.
     pub assertion_audience: Option<String>,
+    /// What is known of servers that behave oddly. Every other setting here wins over it. Default: nothing.
+    pub quirks: Quirks,
 }
 
 impl AuthorizationConfig {
@@ -96,6 +99,7 @@ impl AuthorizationConfig {
             dpop: DpopChoice::default(),
             accept_discovered_issuer: false,
             assertion_audience: None,
+            quirks: Quirks::default(),
         }
     }
 
@@ -121,7 +125,10 @@ impl AuthorizationConfig {
             DpopChoice::Off if is_bound => return Err(LoginReason::BindingChanged),
             _ => {}
         }
-        if !resource::is_wanted(&self.resource, grant.resource.as_deref()) {
+        let is_left_out = self.resource == ResourceChoice::Auto
+            && grant.resource.is_none()
+            && self.quirks_of(&grant.issuer).omits_resource();
+        if !is_left_out && !resource::is_wanted(&self.resource, grant.resource.as_deref()) {
             return Err(LoginReason::ResourceChanged);
         }
         let allowed = self.discovery.allowed.as_ref();
@@ -141,6 +148,18 @@ impl AuthorizationConfig {
             Some(issuer) if issuer.as_str() != grant.issuer => Err(LoginReason::IssuerChanged),
             _ => Ok(()),
         }
+    }
+
+    /// The quirks that hold where tokens come from `issuer`.
+    pub(crate) fn quirks_of<'a>(&'a self, issuer: &'a str) -> InForce<'a> {
+        InForce::new(&self.quirks, &self.server, issuer)
+    }
+
+    /// How discovery goes, with what quirks know of it.
+    pub(crate) fn discovery_options(&self) -> DiscoveryOptions {
+        let mut options = self.discovery.clone();
+        discover_with(&self.quirks, &self.server, &mut options);
+        options
     }
 
     /// Checks what can be known to be wrong before any request.
@@ -226,6 +245,14 @@ impl fmt::Debug for AuthorizationConfig {
             .field("dpop", &self.dpop)
             .field("accept_discovered_issuer", &self.accept_discovered_issuer)
             .field("assertion_audience", &self.assertion_audience)
+            .field(
+                "quirks",
+                &self
+                    .quirks
+                    .iter()
+                    .map(|quirk| &quirk.id)
+                    .collect::<Vec<_>>(),
+            )
             .finish()
     }
 }

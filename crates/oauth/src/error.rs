@@ -195,10 +195,20 @@ pub enum Error {
         why: &'static str,
     },
     /// Neither configuration nor the authorization server offers a way to a client id (REG-02).
-    #[error("{issuer} registers no clients by itself")]
+    #[error("{issuer} registers no clients by itself{}", in_brackets(.why.as_deref()))]
     NoClient {
         /// The authorization server.
         issuer: Issuer,
+        /// What a quirk says of it.
+        why: Option<String>,
+    },
+    /// The authorization server does not let anybody in who asks for no scope, and nobody named one.
+    #[error("{issuer} wants to be asked for scopes, and nobody named any ({why})")]
+    ScopesNeeded {
+        /// The authorization server.
+        issuer: Issuer,
+        /// What a quirk says of it.
+        why: String,
     },
     /// The configured client belongs to another authorization server (REG-05).
     #[error("client {client_id} belongs to {configured}, but the server names {discovered}")]
@@ -416,6 +426,10 @@ fn scope_text(required: &Scopes) -> String {
     } else {
         doorkey_http::clean_text(&required.to_string(), SHOWN_SCOPES)
     }
+}
+
+fn in_brackets(why: Option<&str>) -> String {
+    why.map_or_else(String::new, |why| format!(" ({why})"))
 }
 
 fn refusal_text(error: Option<&ProtocolError>, excerpt: &str) -> String {

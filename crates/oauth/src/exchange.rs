@@ -16,7 +16,7 @@ use crate::dpop::{Binding, DPOP, DpopKey, NONCE_RETRIES, Nonces, Proven};
 use crate::error::Error;
 use crate::form::Form;
 use crate::random::Random;
-use crate::token_response::TokenResponse;
+use crate::token_response::{Shape, TokenResponse};
 
 /// What every request to an authorization server is made with.
 #[derive(Clone, Copy)]
@@ -37,6 +37,8 @@ pub(crate) struct TokenEndpoint<'a> {
     pub(crate) client: &'a Client,
     /// The key that a token is to be bound to (DP-07).
     pub(crate) key: Option<&'a DpopKey>,
+    /// What is odd about its token answers; `None`: nothing.
+    pub(crate) shape: Option<&'a Shape>,
 }
 
 /// A successful exchange.
@@ -55,7 +57,7 @@ pub(crate) struct Exchanged {
 pub(crate) async fn exchange(endpoint: TokenEndpoint<'_>, form: Form) -> Result<Exchanged, Error> {
     let clock = endpoint.tools.clock;
     let read = |answer: &Answer| {
-        let tokens = TokenResponse::read(answer, clock.now())?;
+        let tokens = TokenResponse::read(answer, clock.now(), endpoint.shape)?;
         if tokens.token_type == TokenType::Dpop && endpoint.key.is_none() {
             return Err(answer.unreadable("its `access_token` is bound to a key nobody sent"));
         }

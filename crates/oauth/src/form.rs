@@ -129,6 +129,17 @@ impl Form {
         }
     }
 
+    /// Adds parameters that nobody has set yet.
+    pub(crate) fn extended(mut self, parameters: Vec<(String, String)>) -> Self {
+        for (name, value) in parameters {
+            if self.parameters.iter().all(|(known, _)| *known != name) {
+                let value = SecretString::from(value);
+                self.parameters.push((Cow::Owned(name), value));
+            }
+        }
+        self
+    }
+
     fn with(mut self, name: &'static str, value: &str) -> Self {
         self.parameters.retain(|(known, _)| *known != name);
         self.parameters

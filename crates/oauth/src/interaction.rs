@@ -10,6 +10,8 @@ use tokio::sync::oneshot;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::quirk::RedirectRule;
+
 /// A boxed future, as the object-safe traits of this crate return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -64,6 +66,8 @@ pub struct InteractionRequest {
     pub issuer: Issuer,
     /// Redirect URIs already registered. Using one of them again avoids a new registration.
     pub redirect_hint: Vec<String>,
+    /// What of the redirect URI the authorization server fixes, as far as a quirk knows. A setting of the host wins.
+    pub redirect_rule: Option<RedirectRule>,
 }
 
 impl InteractionRequest {
@@ -74,6 +78,7 @@ impl InteractionRequest {
             server,
             issuer,
             redirect_hint: Vec::new(),
+            redirect_rule: None,
         }
     }
 }
@@ -84,6 +89,7 @@ impl fmt::Debug for InteractionRequest {
             .field("server", &RedactedUrl::from(&self.server))
             .field("issuer", &self.issuer)
             .field("redirect_hint", &self.redirect_hint)
+            .field("redirect_rule", &self.redirect_rule)
             .finish()
     }
 }

@@ -75,6 +75,7 @@ mod learned;
 mod member;
 mod person;
 mod protocol_error;
+mod quirk;
 mod random;
 mod registration;
 mod report;
@@ -102,6 +103,10 @@ pub use interaction::{
 pub use key::{KeyError, SigningAlgorithm, SigningError, SigningKey};
 pub use layer::{AuthorizationLayer, AuthorizationService, IdentityEpoch};
 pub use protocol_error::ProtocolError;
+pub use quirk::{
+    Effect, Explanation, Pattern, PatternError, Quirk, QuirkMatch, Quirks, RedirectRule,
+    ScopeParameter,
+};
 pub use random::{OsRandom, Random, RandomError};
 pub use report::{
     DrainTimeout, LoginReport, LogoutOptions, LogoutReport, PendingLogin, StartedLogin, StepOutcome,

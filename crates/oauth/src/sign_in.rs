@@ -24,7 +24,7 @@ use url::Url;
 
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::config::AuthorizationConfig;
+use crate::config::{AuthorizationConfig, ResourceChoice};
 use crate::dpop::{Binding, DpopKey, Nonces, decide};
 use crate::error::{Error, LoginReason};
 use crate::exchange::{Exchanged, TokenEndpoint, Tools};
@@ -32,11 +32,13 @@ use crate::flow::Flow;
 use crate::interaction::Interaction;
 use crate::key::SigningAlgorithm;
 use crate::member::MAX_SCOPE_BYTES;
+use crate::quirk::InForce;
 use crate::random::Random;
 use crate::registration::kept::Kept;
 use crate::resource;
 use crate::scope::{ScopeSources, select};
 use crate::shared::Shared;
+use crate::token_response::Shape;
 
 /// What a login works with: the source's own parts.
 #[derive(Clone, Copy)]
@@ -136,6 +138,8 @@ struct Settled {
     binding: Binding,
     /// The key that tokens are to be bound to.
     key: Option<DpopKey>,
+    /// What is odd about the token answers of this server.
+    shape: Shape,
 }
 
 /// What a flow came to.
@@ -210,6 +214,11 @@ async fn by_page_or_code(
 }
 
 impl Settled {
+    /// The quirks of the authorization server and the MCP server.
+    fn quirks<'a>(&'a self, parts: Parts<'a>) -> InForce<'a> {
+        parts.config.quirks_of(self.found.server.listed.as_str())
+    }
+
     /// The grant that this login is to bring, without its tokens.
     fn draft(&self, client: &Client, redirect_uri: Option<String>, flow: &Flow) -> Grant {
         let server = &self.found.server;
@@ -245,6 +254,7 @@ impl Settled {
             url: &self.token_endpoint,
             client,
             key: self.key.as_ref(),
+            shape: Some(&self.shape).filter(|shape| shape.is_odd()),
         }
     }
 
@@ -304,15 +314,28 @@ async fn settle(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error> {
     let found = discovery
         .discover(&parts.config.server, &wish.challenges)
         .await?;
-    check_metadata(&parts.config.flow, &found)?;
+    let listed = found.server.listed.clone();
+    let quirks = parts.config.quirks_of(listed.as_str());
+    quirks.note_trust(&found.server);
+    check_metadata(&parts.config.flow, &found, &quirks)?;
     let token_endpoint = needed(
         &found,
         found.server.token_endpoint.as_ref(),
         "token_endpoint",
     )?;
     let token_endpoint = token_endpoint.clone();
-    let resource = resource::choose(&parts.config.resource, &found.resource);
+    let resource = match parts.config.resource {
+        ResourceChoice::Auto if quirks.omits_resource() => None,
+        ref choice => resource::choose(choice, &found.resource),
+    };
     let scopes = scopes(parts.config, wish, &found, resource.as_deref());
+    let scopes = quirks.adjust(scopes, &parts.config.scopes);
+    if let Some(why) = quirks.needs_scopes(&scopes) {
+        return Err(Error::ScopesNeeded {
+            issuer: found.server.listed,
+            why: why.to_owned(),
+        });
+    }
     if scopes.to_string().len() > MAX_SCOPE_BYTES {
         return Err(Error::TooManyScopes {
             issuer: found.server.listed,
@@ -327,6 +350,7 @@ async fn settle(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error> {
         scopes,
         binding,
         key: binding.is_on().then(|| key(wish)).transpose()?,
+        shape: quirks.shape(),
     })
 }
 
@@ -373,7 +397,7 @@ fn scopes(
 }
 
 /// What rules out the flow before a browser opens (AS-16, AS-20, AS-22, CC-06, WIF-10).
-fn check_metadata(flow: &Flow, found: &Discovered) -> Result<(), Error> {
+fn check_metadata(flow: &Flow, found: &Discovered, quirks: &InForce<'_>) -> Result<(), Error> {
     let server = &found.server;
     let refuse = |member, why| Err(Error::unsupported(&server.listed, member, why));
     if !server.supports_grant(flow.grant_type()) {
@@ -392,7 +416,9 @@ fn check_metadata(flow: &Flow, found: &Discovered) -> Result<(), Error> {
     }
     check_redirect(server)?;
     // Default endpoints come without metadata, so there PKCE cannot be checked (LEG-06).
-    if found.source != Source::LegacyDefaults && !server.supports_s256() {
+    let is_silent = server.code_challenge_methods_supported.is_none();
+    let is_promised = server.supports_s256() || (is_silent && quirks.assumes_pkce());
+    if found.source != Source::LegacyDefaults && !is_promised {
         return Err(Error::PkceUnsupported {
             issuer: server.listed.clone(),
         });

@@ -11,7 +11,12 @@ use serde_json::{Map, Value};
 use crate::access_token::{Alphabet, TokenType, is_legal};
 use crate::answer::Answer;
 use crate::error::Error;
+use crate::jwt::expiry;
 use crate::member::{MAX_SCOPE_BYTES, secret};
+
+mod shape;
+
+pub(crate) use shape::Shape;
 
 /// A token response that passed every check.
 pub(crate) struct TokenResponse {
@@ -27,9 +32,16 @@ pub(crate) struct TokenResponse {
 }
 
 impl TokenResponse {
-    /// Reads an answer of the token endpoint.
-    pub(crate) fn read(answer: &Answer, received_at: SystemTime) -> Result<Self, Error> {
-        let mut object = answer.success()?;
+    /// Reads an answer of the token endpoint, whose oddities `shape` names.
+    pub(crate) fn read(
+        answer: &Answer,
+        received_at: SystemTime,
+        shape: Option<&Shape>,
+    ) -> Result<Self, Error> {
+        let mut object = match shape {
+            Some(shape) => shape.straighten(answer)?,
+            None => answer.success()?,
+        };
         let access_token = secret(answer, &mut object, "access_token")?
             .ok_or_else(|| answer.unreadable("there is no `access_token` in it"))?;
         if !is_legal(access_token.expose_secret(), Alphabet::Token68) {
@@ -41,7 +53,7 @@ impl TokenResponse {
             .ok_or_else(|| answer.unreadable("there is no `token_type` in it"))?;
         let token_type = TokenType::parse(token_type)
             .ok_or_else(|| answer.unreadable("its `token_type` is neither Bearer nor DPoP"))?;
-        Ok(Self {
+        let tokens = Self {
             access_token,
             token_type,
             expires_in: object.get("expires_in").and_then(lifetime),
@@ -49,7 +61,27 @@ impl TokenResponse {
             id_token: identity_token(answer, &mut object),
             scope: granted(answer, &object)?,
             received_at,
-        })
+        };
+        match shape {
+            Some(shape) if shape.presents_id_token => tokens.presenting_id_token(answer),
+            _ => Ok(tokens),
+        }
+    }
+
+    /// The same with the identity token in place of the access token, for as long as it says of itself.
+    fn presenting_id_token(mut self, answer: &Answer) -> Result<Self, Error> {
+        let token = self
+            .id_token
+            .clone()
+            .filter(|token| is_legal(token.expose_secret(), Alphabet::Token68))
+            .ok_or_else(|| {
+                answer.unreadable("there is no `id_token` in it, which the MCP server wants")
+            })?;
+        let left = |end: SystemTime| end.duration_since(self.received_at).unwrap_or_default();
+        self.expires_in = expiry(&token).map(left).or(self.expires_in);
+        self.token_type = TokenType::Bearer;
+        self.access_token = token;
+        Ok(self)
     }
 
     /// When the access token expires, if the server said so (TOK-15).

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::{Discovery, Requests};
 use crate::attempt::Failure;
+use crate::document::DocumentError;
 use crate::{AuthorizationServerMetadata, Issuer, ResourceMetadata};
 
 impl Discovery {
@@ -30,9 +31,15 @@ impl Discovery {
     ) -> Result<AuthorizationServerMetadata, Failure> {
         left.take()?;
         let body = self.fetch(Leg::AuthorizationServerMetadata, url).await?;
-        let trusted = self.options.trusted_issuer.as_ref();
-        AuthorizationServerMetadata::parse(body.as_ref(), issuer, trusted)
-            .map_err(Failure::Document)
+        let parse = |trusted| AuthorizationServerMetadata::parse(body.as_ref(), issuer, trusted);
+        let mut outcome = parse(None);
+        for trusted in self.options.trusted_for(issuer) {
+            if !matches!(outcome, Err(DocumentError::IssuerMismatch { .. })) {
+                break;
+            }
+            outcome = parse(Some(trusted));
+        }
+        outcome.map_err(Failure::Document)
     }
 
     /// The body of a 200. It decides what was found; `Content-Type` does not, as deployed servers

@@ -192,7 +192,7 @@ impl fmt::Debug for OAuthSettings {
     }
 }
 
-pub(super) fn read_issuer(
+pub(crate) fn read_issuer(
     section: &Section<'_>,
     key: &'static str,
 ) -> Result<Option<Issuer>, ConfigError> {

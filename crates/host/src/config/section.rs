@@ -19,14 +19,14 @@ use words::{describe, is_similar, show};
 
 /// The text of the file, to turn positions into lines.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) path: &'a Path,
-    pub(super) text: &'a str,
+pub(crate) struct Source<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) text: &'a str,
 }
 
 /// One table with its dotted name. Every key that is asked for counts as known; what remains is
 /// reported by [`Section::warnings`].
-pub(super) struct Section<'a> {
+pub(crate) struct Section<'a> {
     source: Source<'a>,
     name: String,
     table: &'a dyn TableLike,
@@ -49,7 +49,7 @@ impl<'a> Source<'a> {
 }
 
 impl<'a> Section<'a> {
-    pub(super) fn new(source: Source<'a>, name: String, table: &'a dyn TableLike) -> Self {
+    pub(crate) fn new(source: Source<'a>, name: String, table: &'a dyn TableLike) -> Self {
         Self {
             source,
             name,
@@ -60,7 +60,7 @@ impl<'a> Section<'a> {
     }
 
     /// The table under `key`, when it is there.
-    pub(super) fn section(&self, key: &'static str) -> Result<Option<Section<'a>>, ConfigError> {
+    pub(crate) fn section(&self, key: &'static str) -> Result<Option<Section<'a>>, ConfigError> {
         let Some(item) = self.item(key) else {
             return Ok(None);
         };
@@ -72,7 +72,7 @@ impl<'a> Section<'a> {
     }
 
     /// The entries of this table as tables of their own, under names the user chose.
-    pub(super) fn named_sections(&self) -> Result<Vec<(String, Section<'a>)>, ConfigError> {
+    pub(crate) fn named_sections(&self) -> Result<Vec<(String, Section<'a>)>, ConfigError> {
         let mut sections = Vec::new();
         for (name, item) in self.table.iter() {
             let table = item.as_table_like().ok_or_else(|| {
@@ -87,6 +87,11 @@ impl<'a> Section<'a> {
         Ok(sections)
     }
 
+    /// How many keys it has.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     pub(super) fn has(&self, key: &'static str) -> bool {
         self.item(key).is_some()
     }
@@ -96,7 +101,7 @@ impl<'a> Section<'a> {
     }
 
     /// A table of names and texts, as pairs.
-    pub(super) fn text_pairs(
+    pub(crate) fn text_pairs(
         &self,
         key: &'static str,
     ) -> Result<Vec<(String, String)>, ConfigError> {
@@ -113,7 +118,7 @@ impl<'a> Section<'a> {
         section.table.iter().map(pair).collect()
     }
 
-    pub(super) fn text(
+    pub(crate) fn text(
         &self,
         key: &'static str,
         expected: &str,
@@ -129,13 +134,13 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub(super) fn flag(&self, key: &'static str, default: bool) -> Result<bool, ConfigError> {
+    pub(crate) fn flag(&self, key: &'static str, default: bool) -> Result<bool, ConfigError> {
         let example = format!("{key} = {default}");
         Ok(self.flag_like(key, &example)?.unwrap_or(default))
     }
 
     /// A flag that nobody need set, for a value that another table has too.
-    pub(super) fn optional_flag(&self, key: &'static str) -> Result<Option<bool>, ConfigError> {
+    pub(crate) fn optional_flag(&self, key: &'static str) -> Result<Option<bool>, ConfigError> {
         self.flag_like(key, &format!("{key} = false"))
     }
 
@@ -172,7 +177,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub(super) fn port(&self, key: &'static str) -> Result<Option<u16>, ConfigError> {
+    pub(crate) fn port(&self, key: &'static str) -> Result<Option<u16>, ConfigError> {
         let Some(item) = self.item(key) else {
             return Ok(None);
         };
@@ -186,7 +191,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub(super) fn texts(
+    pub(crate) fn texts(
         &self,
         key: &'static str,
         expected: &str,
@@ -235,7 +240,7 @@ impl<'a> Section<'a> {
     }
 
     /// One of a fixed set of words.
-    pub(super) fn choice<T: Copy>(
+    pub(crate) fn choice<T: Copy>(
         &self,
         key: &'static str,
         choices: &[(&str, T)],
@@ -280,7 +285,7 @@ impl<'a> Section<'a> {
     }
 
     /// The keys nobody asked for, and what was noted of the others and of the tables within.
-    pub(super) fn warnings(&self) -> Vec<ConfigWarning> {
+    pub(crate) fn warnings(&self) -> Vec<ConfigWarning> {
         let known = self.known.borrow();
         let unknown = self
             .table
@@ -303,7 +308,7 @@ impl<'a> Section<'a> {
     }
 
     /// Takes over the warnings of a table within.
-    pub(super) fn note_all_of(&self, within: &Section<'_>) {
+    pub(crate) fn note_all_of(&self, within: &Section<'_>) {
         self.noted.borrow_mut().extend(within.warnings());
     }
 
@@ -320,7 +325,7 @@ impl<'a> Section<'a> {
     }
 
     /// The error of a value that does not fit.
-    pub(super) fn wrong(
+    pub(crate) fn wrong(
         &self,
         key: &str,
         expected: &str,
@@ -338,7 +343,7 @@ impl<'a> Section<'a> {
     }
 
     /// The error of a key that has to be there, at the line of the table.
-    pub(super) fn missing(&self, key: &str, expected: &str, example: &str) -> ConfigError {
+    pub(crate) fn missing(&self, key: &str, expected: &str, example: &str) -> ConfigError {
         self.wrong(key, expected, "nothing", example)
     }
 
@@ -347,6 +352,7 @@ impl<'a> Section<'a> {
         let key = clean_text(key, LONGEST_KEY);
         match self.name.as_str() {
             "" => key,
+            name if key.is_empty() => name.to_owned(),
             name => format!("{name}.{key}"),
         }
     }

@@ -16,6 +16,7 @@ use super::oauth::{OAuthSettings, read_issuer};
 use super::section::Section;
 use super::{ConfigError, ConfigWarning};
 use crate::Home;
+use crate::quirks::QuirkSwitches;
 use crate::target::{ACCOUNT_NAME, is_account_name};
 
 /// A remote server as configured.
@@ -56,6 +57,8 @@ pub struct ServerConfig {
     pub oauth: OAuthSettings,
     /// Network settings on top of the global ones.
     pub network: NetworkSettings,
+    /// What of the known quirks is used.
+    pub(crate) quirks: QuirkSwitches,
 }
 
 impl ServerConfig {
@@ -141,6 +144,7 @@ impl ServerConfig {
             protocol: read_protocol(section)?,
             oauth: oauth_settings.unwrap_or_default(),
             network: network_settings.unwrap_or_default(),
+            quirks: read_quirks(section)?,
         };
         let nested = [oauth.as_ref(), network.as_ref()];
         let warnings = nested
@@ -151,6 +155,46 @@ impl ServerConfig {
             .collect();
         Ok((server, warnings))
     }
+}
+
+fn read_quirks(section: &Section<'_>) -> Result<QuirkSwitches, ConfigError> {
+    let all = section.flag("quirks", true)?;
+    let (mut on, mut off) = (Vec::new(), Vec::new());
+    for (key, id) in quirk_names(section)? {
+        let list = if key == QUIRKS_ON { &mut on } else { &mut off };
+        list.push(id.to_owned());
+    }
+    if let Some(id) = on.iter().find(|id| off.contains(id)) {
+        let found = format!("{id:?} in both");
+        return Err(section.wrong(
+            QUIRKS_ON,
+            "none that quirks_off names",
+            found,
+            QUIRKS_EXAMPLE,
+        ));
+    }
+    if !all {
+        section.note_without_effect(QUIRKS_ON, "quirks = false");
+    }
+    Ok(QuirkSwitches {
+        all,
+        on,
+        off,
+        ..QuirkSwitches::default()
+    })
+}
+
+/// The quirks that a server names, each with the key that does.
+pub(super) fn quirk_names<'a>(
+    section: &Section<'a>,
+) -> Result<Vec<(&'static str, &'a str)>, ConfigError> {
+    let mut named = Vec::new();
+    for key in [QUIRKS_ON, "quirks_off"] {
+        let example = format!("{key} = [\"auth0-audience\"]");
+        let ids = section.texts(key, "a list of names of quirks", &example)?;
+        named.extend(ids.into_iter().map(|id| (key, id)));
+    }
+    Ok(named)
 }
 
 fn read_url(section: &Section<'_>) -> Result<Url, ConfigError> {
@@ -278,6 +322,8 @@ fn read_bearer(
     Ok(variable.map(str::to_owned))
 }
 
+const QUIRKS_ON: &str = "quirks_on";
+const QUIRKS_EXAMPLE: &str = "quirks_on = [\"auth0-audience\"]";
 const URL_EXAMPLE: &str = "url = \"https://mcp.example.com/mcp\"";
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(30);
 const TOOL_TIMEOUT: Duration = Duration::from_secs(60);

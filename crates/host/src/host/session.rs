@@ -165,6 +165,7 @@ fn known(sessions: &Sessions, server: &ServerConfig) -> Option<Session> {
 pub(crate) fn authorization(server: &ServerConfig) -> AuthorizationConfig {
     let mut config = AuthorizationConfig::new(server.url.clone());
     config.account.clone_from(&server.account);
+    config.quirks = server.quirks.used.clone();
     config.resource = server.resource.clone();
     config.scopes = server.scopes.iter().cloned().collect::<Scopes>();
     config.discovery.resource_match = server.resource_match;

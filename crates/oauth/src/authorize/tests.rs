@@ -51,7 +51,7 @@ fn endpoint(text: &str) -> Url {
 fn the_request_carries_every_parameter_of_az_01() {
     let record = record(Some("https://mcp.example"), "a b");
     let url = record
-        .url(&endpoint("https://as.example/authorize"), false, &[])
+        .url(&endpoint("https://as.example/authorize"), false, &[], None)
         .unwrap();
     let pairs = pairs(&url);
     let expected = HashMap::from([
@@ -76,7 +76,7 @@ fn the_challenge_of_rfc_7636_appendix_b_comes_out_az_03() {
     let mut record = record(None, "");
     record.verifier = SecretString::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
     let url = record
-        .url(&endpoint("https://as.example/a"), false, &[])
+        .url(&endpoint("https://as.example/a"), false, &[], None)
         .unwrap();
     assert_eq!(
         value(&pairs(&url), "code_challenge"),
@@ -94,7 +94,7 @@ fn verifier_and_state_are_256_bits_each_az_02_az_06() {
 #[test]
 fn without_scopes_the_parameter_is_left_out_az_09() {
     let url = record(None, "")
-        .url(&endpoint("https://as.example/a"), false, &[])
+        .url(&endpoint("https://as.example/a"), false, &[], None)
         .unwrap();
     assert_eq!(value(&pairs(&url), "scope"), None);
     assert_eq!(value(&pairs(&url), "resource"), None);
@@ -108,7 +108,7 @@ fn a_resource_the_endpoint_already_has_is_replaced_az_21() {
         (None, None),
     ] {
         let url = record(resource, "")
-            .url(&endpoint(taken), false, &[])
+            .url(&endpoint(taken), false, &[], None)
             .unwrap();
         let pairs = pairs(&url);
         assert_eq!(value(&pairs, "resource"), expected);
@@ -130,6 +130,7 @@ fn offline_access_goes_with_consent_at_an_openid_server_az_13() {
                 &endpoint("https://as.example/a?prompt=login"),
                 is_openid,
                 &extra,
+                None,
             )
             .unwrap();
         value(&pairs(&url), "prompt").map(str::to_owned)
@@ -140,7 +141,7 @@ fn offline_access_goes_with_consent_at_an_openid_server_az_13() {
     );
     assert_eq!(prompt("a", true, &[]).as_deref(), Some("login"));
     assert_eq!(
-        prompt("a offline_access", false, &[]).as_deref(),
+        prompt("a offline_access", false, &[], None).as_deref(),
         Some("login")
     );
     let chosen = [("prompt", "select_account")];
@@ -158,7 +159,7 @@ fn an_endpoint_in_the_clear_is_refused() {
         "https://u:p@as.example/a",
         "javascript:alert(1)",
     ] {
-        let refused = record(None, "").url(&endpoint(wrong), false, &[]);
+        let refused = record(None, "").url(&endpoint(wrong), false, &[], None);
         assert!(matches!(refused, Err(Error::Endpoint { .. })), "{wrong}");
     }
 }
@@ -169,7 +170,7 @@ proptest! {
         let mut endpoint = endpoint("https://as.example/a");
         let name = RESERVED_PARAMETERS[repeated];
         endpoint.set_query(Some(&format!("{query}&{name}=1&x=2&{name}=3")));
-        let url = record(Some("urn:x"), "a").url(&endpoint, false, &[]).unwrap();
+        let url = record(Some("urn:x"), "a").url(&endpoint, false, &[], None).unwrap();
         let pairs = pairs(&url);
         for ours in RESERVED_PARAMETERS.iter().filter(|name| **name != "prompt") {
             prop_assert_eq!(pairs.iter().filter(|(n, _)| n == ours).count(), 1);

@@ -20,7 +20,7 @@ pub(super) async fn preferring_known_issuers(
     parts: Parts<'_>,
     wish: &Wish,
 ) -> Result<DiscoveryOptions, Error> {
-    let mut options = parts.config.discovery.clone();
+    let mut options = parts.config.discovery_options();
     let mut known = Vec::new();
     if let ClientChoice::Static { issuer, .. } = &parts.config.client {
         known.extend(issuer.clone());
@@ -115,6 +115,7 @@ pub(super) fn bound(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> Result<
         None if matches!(config.flow, Flow::WorkloadIdentity(_)) => Ok(Client::anonymous()),
         None => Err(Error::NoClient {
             issuer: listed.clone(),
+            why: None,
         }),
     }
 }
@@ -161,7 +162,7 @@ fn known(parts: Parts<'_>, wish: &Wish, settled: &Settled) -> Result<Option<Clie
     Ok(match &parts.config.client {
         ClientChoice::Auto {
             metadata_url: Some(url),
-        } if server.client_id_metadata_document_supported => Some(Client::of_document(url)),
+        } if takes_documents(parts, settled) => Some(Client::of_document(url)),
         _ => None,
     })
 }
@@ -196,9 +197,15 @@ async fn registered(
     if let Some(client) = extended(parts, settled, &all, &request).await {
         return Ok(client);
     }
-    let Some(endpoint) = &server.registration_endpoint else {
+    let why = settled.quirks(parts).needs_client();
+    let Some(endpoint) = server
+        .registration_endpoint
+        .as_ref()
+        .filter(|_| why.is_none())
+    else {
         return Err(Error::NoClient {
             issuer: server.listed.clone(),
+            why: why.map(str::to_owned),
         });
     };
     let now = parts.clock.now();
@@ -309,11 +316,17 @@ fn is_usable(
     )
 }
 
+/// Whether a client metadata document is of use.
+fn takes_documents(parts: Parts<'_>, settled: &Settled) -> bool {
+    settled.found.server.client_id_metadata_document_supported
+        && !settled.quirks(parts).refuses_documents()
+}
+
 fn may_register(parts: Parts<'_>, settled: &Settled) -> bool {
     match &parts.config.client {
         ClientChoice::Static { .. } => false,
         ClientChoice::Auto { metadata_url } => {
-            metadata_url.is_none() || !settled.found.server.client_id_metadata_document_supported
+            metadata_url.is_none() || !takes_documents(parts, settled)
         }
     }
 }

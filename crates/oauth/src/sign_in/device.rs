@@ -146,10 +146,16 @@ async fn start(
         url,
         client,
         key: None,
+        shape: None,
     };
     let form = Form::device_authorization()
         .scopes(&settled.scopes)
-        .resource(settled.resource.as_deref());
+        .resource(settled.resource.as_deref())
+        .extended(
+            settled
+                .quirks(parts)
+                .device_parameters(settled.resource.as_deref()),
+        );
     let (mut started, method) = ask(endpoint, form, read).await?;
     judge(parts, settled, &mut started).await?;
     let issuer = settled.found.server.listed.as_str();
@@ -253,7 +259,10 @@ async fn poll(
             () = gone.as_mut() => return Err(Error::LoginAbandoned),
             () = sleep_until(next_at) => {}
         }
-        let form = Form::device_code(&started.device_code).resource(settled.resource.as_deref());
+        let resource = settled.resource.as_deref();
+        let form = Form::device_code(&started.device_code)
+            .resource(resource)
+            .extended(settled.quirks(parts).token_parameters(resource));
         match exchange(settled.token_endpoint(parts, client), form).await {
             Ok(exchanged) => return Ok(exchanged),
             Err(error) => {

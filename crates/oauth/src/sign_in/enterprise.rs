@@ -90,6 +90,7 @@ fn at_provider<'a>(parts: Parts<'a>, url: &'a Url, client: &'a Client) -> TokenE
         url,
         client,
         key: None,
+        shape: None,
     }
 }
 

@@ -35,6 +35,7 @@ impl Pushing<'_> {
             client: self.client,
             // The request names the key by its thumbprint (RFC 9449 §10.1).
             key: None,
+            shape: None,
         };
         let form = Form::pushed(self.parameters.query_pairs());
         ask(endpoint, form, request_uri).await.map(|(uri, _)| uri)

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::exchange::{Exchanged, TokenEndpoint, exchange};
 use crate::form::Form;
 use crate::interaction::{CallbackVerdict, Channel, InteractionRequest, Prompt};
+use crate::quirk::InForce;
 use crate::registration::check_redirect_uri;
 
 pub(super) async fn run(
@@ -62,6 +63,7 @@ async fn prepare(
         server: parts.config.server.clone(),
         issuer: settled.found.server.listed.clone(),
         redirect_hint: client::redirect_hint(parts, wish, settled).await?,
+        redirect_rule: settled.quirks(parts).redirect().cloned(),
     };
     let endpoint = &settled.found.server.authorization_endpoint;
     let page = settled.needed(endpoint.as_ref(), AUTHORIZATION_ENDPOINT)?;
@@ -116,6 +118,7 @@ pub(super) fn asking<'a>(
         client,
         resource: settled.resource.as_deref(),
         scopes: &settled.scopes,
+        quirks: Some(parts.config.quirks_of(server.listed.as_str())),
         thumbprint: settled.key.as_ref().map(crate::dpop::DpopKey::thumbprint),
         nonce: None,
         may_push,
@@ -124,7 +127,7 @@ pub(super) fn asking<'a>(
 
 /// One authorization request and its code, at an MCP server's authorization server or at an identity
 /// provider.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Asking<'a> {
     pub(super) parts: Parts<'a>,
     pub(super) server: &'a AuthorizationServerMetadata,
@@ -133,6 +136,8 @@ pub(super) struct Asking<'a> {
     pub(super) client: &'a Client,
     pub(super) resource: Option<&'a str>,
     pub(super) scopes: &'a Scopes,
+    /// What is known of the authorization server of the MCP server; none of an identity provider.
+    pub(super) quirks: Option<InForce<'a>>,
     /// The key that the tokens will be bound to (AZ-23).
     pub(super) thumbprint: Option<&'a str>,
     /// What the identity token has to repeat (EMA-14).
@@ -150,11 +155,13 @@ impl Asking<'_> {
         token_endpoint: TokenEndpoint<'_>,
     ) -> Result<(AuthorizationRecord, Exchanged), Error> {
         let parts = self.parts;
+        let added = self.token_parameters();
+        let issuer = self.server.listed.clone();
         let (record, url) = self.request(channel.redirect_uri()).await?;
         let limit = wait::limit(parts.config);
         let prompt = Prompt {
             url,
-            issuer: self.server.listed.clone(),
+            issuer,
             server: parts.config.server.clone(),
             scopes: record.scopes.clone(),
             expires_in: limit,
@@ -163,7 +170,8 @@ impl Asking<'_> {
         waiting.present(channel, &prompt, &mut gone).await?;
         loop {
             let arrived = waiting.for_code(channel, &mut gone).await?;
-            let exchanged = exchange(token_endpoint, form(&record, &arrived.code)).await;
+            let form = form(&record, &arrived.code).extended(added.clone());
+            let exchanged = exchange(token_endpoint, form).await;
             match (exchanged, arrived.typed) {
                 // Whoever mistyped a code may type it again.
                 (Err(error), Some(typed)) if is_refused_code(&error) => {
@@ -179,6 +187,11 @@ impl Asking<'_> {
                 (Err(error), _) => return Err(error),
             }
         }
+    }
+
+    fn token_parameters(&self) -> Vec<(String, String)> {
+        let quirks = self.quirks.as_ref();
+        quirks.map_or_else(Vec::new, |quirks| quirks.token_parameters(self.resource))
     }
 
     /// One request whose answer goes to `redirect_uri`, and the page to open for it.
@@ -201,7 +214,7 @@ impl Asking<'_> {
     }
 
     /// The page to open, with the request in it or pushed beforehand.
-    async fn page(self, record: &mut AuthorizationRecord) -> Result<Url, Error> {
+    async fn page(&self, record: &mut AuthorizationRecord) -> Result<Url, Error> {
         let mut extra = match self.nonce {
             // The host's own parameters are for the authorization server of the MCP server.
             Some(nonce) => {
@@ -212,12 +225,18 @@ impl Asking<'_> {
         };
         let hint = self.parts.config.login_hint.clone();
         extra.extend(hint.map(|hint| (LOGIN_HINT.to_owned(), hint)));
+        let quirks = self.quirks.as_ref();
+        if let Some(quirks) = quirks {
+            let offline = self.parts.config.offline_access;
+            extra.extend(quirks.authorize_parameters(&extra, self.resource, offline));
+        }
+        let scope_parameter = quirks.and_then(InForce::scope_parameter);
         let thumbprint = self.thumbprint.map(str::to_owned);
         extra.extend(thumbprint.map(|thumbprint| ("dpop_jkt".to_owned(), thumbprint)));
         let is_openid = self.server.is_openid;
         let offered = self.server.pushed_authorization_request_endpoint.as_ref();
         let Some(par) = offered.filter(|_| self.may_push) else {
-            return record.url(self.endpoint, is_openid, &extra);
+            return record.url(self.endpoint, is_openid, &extra, scope_parameter);
         };
         let mut bare = self.endpoint.clone();
         bare.set_query(None);
@@ -225,7 +244,7 @@ impl Asking<'_> {
             parts: self.parts,
             par,
             client: self.client,
-            parameters: &record.url(&bare, is_openid, &extra)?,
+            parameters: &record.url(&bare, is_openid, &extra, scope_parameter)?,
         };
         match pushing.push().await {
             Ok(request_uri) => {
@@ -238,14 +257,14 @@ impl Asking<'_> {
             Err(error) => {
                 // It was an offer, and the browser can carry the request as well.
                 tracing::warn!(%error, "the authorization request could not be pushed");
-                record.url(self.endpoint, is_openid, &extra)
+                record.url(self.endpoint, is_openid, &extra, scope_parameter)
             }
         }
     }
 
     /// Whether the page would be of no use: the server takes pushed requests alone, or it does not know
     /// the client, which a person would only see on the page (REG-23).
-    fn must_push(self, error: &Error) -> bool {
+    fn must_push(&self, error: &Error) -> bool {
         self.server.require_pushed_authorization_requests
             || crate::exchange::is_invalid_client(error)
     }

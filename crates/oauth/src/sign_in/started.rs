@@ -61,12 +61,15 @@ async fn way_back(
     settled: &Settled,
     given: Option<String>,
 ) -> Result<String, Error> {
-    let pattern = match given {
-        Some(given) => match open_port(&given) {
+    let rule = settled.quirks(parts).redirect();
+    let pattern = match (given, rule) {
+        (Some(given), _) => match open_port(&given) {
             Some(pattern) => Some(pattern),
             None => return Ok(given),
         },
-        None => None,
+        (None, Some(rule)) if rule.port.is_some() => return Ok(rule.uri(0)),
+        (None, Some(rule)) => Url::parse(&rule.uri(1)).ok(),
+        (None, None) => None,
     };
     let registered = client::redirect_hint(parts, wish, settled).await?;
     let known = registered.into_iter().find(|uri| {
@@ -167,14 +170,19 @@ pub(crate) async fn finish(
     let key = key.transpose();
     let key = key.map_err(|_| parts.login_required(LoginReason::DpopKeyLost))?;
     let client = Client::of_grant(&pending.grant, parts.config);
+    let quirks = parts.config.quirks_of(&pending.grant.issuer);
+    let shape = quirks.shape();
     let endpoint = TokenEndpoint {
         tools: parts.tools(),
         leg: Leg::Token,
         url: &url,
         client: &client,
         key: key.as_ref(),
+        shape: Some(&shape).filter(|shape| shape.is_odd()),
     };
-    let exchanged = exchange(endpoint, redirect::form(&record(&pending), code)).await?;
+    let added = quirks.token_parameters(pending.grant.resource.as_deref());
+    let form = redirect::form(&record(&pending), code).extended(added);
+    let exchanged = exchange(endpoint, form).await?;
     let binding = match &key {
         Some(_) if pending.binding_required => Binding::Required,
         Some(_) => Binding::Preferred,

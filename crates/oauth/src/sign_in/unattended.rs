@@ -76,6 +76,7 @@ pub(crate) async fn tokens(parts: Parts<'_>, asked: Asked<'_>) -> Result<Exchang
         url: asked.url,
         client: asked.client,
         key: asked.key,
+        shape: None,
     };
     let mut exchanged = match &parts.config.flow {
         Flow::WorkloadIdentity(source) => {

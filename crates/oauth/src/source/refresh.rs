@@ -183,15 +183,21 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
     let mut form = Form::refresh_token(&refresh_token)
         .resource(held.grant.resource.as_deref())
         .knowing(held.grant.access_token.as_ref());
+    let quirks = inner.config.quirks_of(&held.grant.issuer);
     if inner.config.scopes_on_refresh {
         form = form.scopes(&held.repeatable());
+    } else if quirks.repeats_scopes() {
+        form = form.scopes(&held.requested());
     }
+    form = form.extended(quirks.token_parameters(held.grant.resource.as_deref()));
+    let shape = quirks.shape();
     let endpoint = TokenEndpoint {
         tools: inner.parts().tools(),
         leg: Leg::Token,
         url: &url,
         client: &client,
         key: held.key(),
+        shape: Some(&shape).filter(|shape| shape.is_odd()),
     };
     let attempt = Attempt {
         held: Arc::clone(&held),

@@ -23,7 +23,11 @@ fn answer(status: u16, body: &[u8]) -> Answer {
 }
 
 fn read(status: u16, body: &str) -> Result<TokenResponse, Error> {
-    TokenResponse::read(&answer(status, body.as_bytes()), SystemTime::UNIX_EPOCH)
+    TokenResponse::read(
+        &answer(status, body.as_bytes()),
+        SystemTime::UNIX_EPOCH,
+        None,
+    )
 }
 
 #[test]
@@ -251,7 +255,7 @@ proptest! {
     fn no_body_panics_and_no_error_quotes_a_successful_one(body in proptest::collection::vec(any::<u8>(), 0..200)) {
         let mut body = body;
         body.extend_from_slice(b"sentinel-token");
-        if let Err(error) = TokenResponse::read(&answer(200, &body), SystemTime::UNIX_EPOCH) {
+        if let Err(error) = TokenResponse::read(&answer(200, &body), SystemTime::UNIX_EPOCH, None) {
             prop_assert!(!error.to_string().contains("sentinel-token"));
         }
     }

@@ -62,6 +62,7 @@ async fn ask(
         endpoint: page,
         client: &provider.client,
         resource: None,
+        quirks: None,
         scopes: &scopes,
         thumbprint: None,
         nonce: Some(&nonce),
