@@ -6,7 +6,9 @@ mod shelf;
 use std::path::Path;
 use std::time::SystemTime;
 
-use doorkey_discovery::{ResourceId, ResourceMatch, ResourceRule, Source, validate_resource};
+use doorkey_discovery::{
+    Issuer, ResourceId, ResourceMatch, ResourceRule, Source, validate_resource,
+};
 use doorkey_store::Error as StoreError;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -16,6 +18,7 @@ use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::facts;
 use crate::host::{Host, grant_key};
+use crate::quirks::{QuirkInForce, QuirkState};
 use crate::stores::StoreReason;
 use crate::target::Target;
 
@@ -36,6 +39,18 @@ pub struct ServerStatus {
     pub auth: AuthStatus,
     /// The logins of other accounts, by name.
     pub other_accounts: Vec<AuthStatus>,
+    /// What is known of the server as odd, and whether that is used.
+    pub quirks: Vec<QuirkStatus>,
+}
+
+/// A quirk of one server; [`Host::quirks_of`] says more of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct QuirkStatus {
+    /// Its name.
+    pub id: String,
+    /// Whether it is used.
+    pub state: QuirkState,
 }
 
 /// The login of one server.
@@ -116,6 +131,15 @@ pub enum LoginState {
     BearerEnv,
     /// Nothing is known yet.
     Unknown,
+}
+
+impl From<QuirkInForce> for QuirkStatus {
+    fn from(quirk: QuirkInForce) -> Self {
+        Self {
+            id: quirk.id,
+            state: quirk.state,
+        }
+    }
 }
 
 impl ServerStatus {
@@ -235,12 +259,20 @@ impl Host {
                 other_accounts.push(self.auth_of(&other, is_default, shelf, store).await?);
             }
         }
+        let auth = self.auth_of(server, is_default, shelf, store).await?;
+        let issuer = server.oauth.bound_issuer().map(Issuer::as_str);
+        let quirks = match server.bearer_key() {
+            Some(_) => Vec::new(),
+            None => self.quirks_at(server, issuer.or(auth.issuer.as_deref())),
+        };
+        let quirks = quirks.into_iter().map(QuirkStatus::from).collect();
         Ok(ServerStatus {
             name: server.name.clone(),
             url: server.url.to_string(),
             enabled: server.enabled,
-            auth: self.auth_of(server, is_default, shelf, store).await?,
+            auth,
             other_accounts,
+            quirks,
         })
     }
 

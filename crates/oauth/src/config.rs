@@ -127,7 +127,7 @@ impl AuthorizationConfig {
         }
         let is_left_out = self.resource == ResourceChoice::Auto
             && grant.resource.is_none()
-            && self.quirks_of(&grant.issuer).omits_resource();
+            && self.quirks_of(&grant.issuer).may_omit_resource();
         if !is_left_out && !resource::is_wanted(&self.resource, grant.resource.as_deref()) {
             return Err(LoginReason::ResourceChanged);
         }
@@ -152,13 +152,13 @@ impl AuthorizationConfig {
 
     /// The quirks that hold where tokens come from `issuer`.
     pub(crate) fn quirks_of<'a>(&'a self, issuer: &'a str) -> InForce<'a> {
-        InForce::new(&self.quirks, &self.server, issuer)
+        InForce::new(self, issuer)
     }
 
     /// How discovery goes, with what quirks know of it.
     pub(crate) fn discovery_options(&self) -> DiscoveryOptions {
         let mut options = self.discovery.clone();
-        discover_with(&self.quirks, &self.server, &mut options);
+        discover_with(self, &mut options);
         options
     }
 

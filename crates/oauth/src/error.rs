@@ -202,14 +202,6 @@ pub enum Error {
         /// What a quirk says of it.
         why: Option<String>,
     },
-    /// The authorization server does not let anybody in who asks for no scope, and nobody named one.
-    #[error("{issuer} wants to be asked for scopes, and nobody named any ({why})")]
-    ScopesNeeded {
-        /// The authorization server.
-        issuer: Issuer,
-        /// What a quirk says of it.
-        why: String,
-    },
     /// The configured client belongs to another authorization server (REG-05).
     #[error("client {client_id} belongs to {configured}, but the server names {discovered}")]
     StaticClientIssuer {

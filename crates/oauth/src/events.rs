@@ -190,6 +190,13 @@ pub const TOKEN_REJECTED: EventKind = EventKind {
     level: Level::WARN,
     fields: &["server", "account", "issuer", "expired"],
 };
+/// What is known of a server that behaves oddly made a difference; `quirk` is the name of the rule.
+pub const QUIRK_USED: EventKind = EventKind {
+    name: "quirk.used",
+    target: QUIRK,
+    level: Level::INFO,
+    fields: &["server", "account", "issuer", "quirk"],
+};
 /// A record of the store cannot be used and was set aside or left, or its permissions were repaired (`doorkey_store`).
 pub const STORE_PROBLEM: EventKind = EventKind {
     name: "store.problem",
@@ -229,6 +236,7 @@ pub const ALL: &[EventKind] = &[
     STEP_UP_GRANTED,
     STEP_UP_REFUSED,
     TOKEN_REJECTED,
+    QUIRK_USED,
     STORE_PROBLEM,
     NETWORK_RELOADED,
 ];
@@ -239,3 +247,4 @@ const GRANT: &str = "doorkey_oauth::grant";
 const LOGIN: &str = "doorkey_oauth::login";
 const STEP_UP: &str = "doorkey_oauth::step_up";
 const TOKEN: &str = "doorkey_oauth::token";
+const QUIRK: &str = "doorkey_oauth::quirk";

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use url::Url;
 
 pub use effect::{Effect, Explanation, RedirectRule, ScopeParameter};
-pub(crate) use in_force::{InForce, discover_with, note};
+pub(crate) use in_force::{InForce, discover_with};
 pub use pattern::{Pattern, PatternError};
 
 /// One thing that some server does in its own way.

@@ -180,6 +180,9 @@ pub(crate) async fn sign_in(
         let url = (&settled.token_endpoint).into();
         return Err(Error::TokenNotBound { url }.into());
     }
+    settled
+        .quirks(parts)
+        .note_shape(&settled.shape, &obtained.exchanged);
     let Obtained {
         client,
         redirect_uri,
@@ -331,9 +334,9 @@ async fn settle(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error> {
     let scopes = scopes(parts.config, wish, &found, resource.as_deref());
     let scopes = quirks.adjust(scopes, &parts.config.scopes);
     if let Some(why) = quirks.needs_scopes(&scopes) {
-        return Err(Error::ScopesNeeded {
-            issuer: found.server.listed,
-            why: why.to_owned(),
+        return Err(Error::Configuration {
+            setting: "scopes",
+            why: format!("there is none to ask {listed} for: {why}"),
         });
     }
     if scopes.to_string().len() > MAX_SCOPE_BYTES {

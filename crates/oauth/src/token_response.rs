@@ -29,6 +29,8 @@ pub(crate) struct TokenResponse {
     /// What was granted; `None` means "as requested" (TOK-14).
     pub(crate) scope: Option<Scopes>,
     pub(crate) received_at: SystemTime,
+    /// Whether a quirk was needed to read it.
+    pub(crate) is_odd: bool,
 }
 
 impl TokenResponse {
@@ -38,9 +40,9 @@ impl TokenResponse {
         received_at: SystemTime,
         shape: Option<&Shape>,
     ) -> Result<Self, Error> {
-        let mut object = match shape {
+        let (mut object, is_odd) = match shape {
             Some(shape) => shape.straighten(answer)?,
-            None => answer.success()?,
+            None => (answer.success()?, false),
         };
         let access_token = secret(answer, &mut object, "access_token")?
             .ok_or_else(|| answer.unreadable("there is no `access_token` in it"))?;
@@ -61,6 +63,7 @@ impl TokenResponse {
             id_token: identity_token(answer, &mut object),
             scope: granted(answer, &object)?,
             received_at,
+            is_odd,
         };
         match shape {
             Some(shape) if shape.presents_id_token => tokens.presenting_id_token(answer),

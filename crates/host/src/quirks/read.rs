@@ -11,14 +11,13 @@ use super::rules::{QuirkRules, Rule, Written};
 use crate::config::{ConfigError, ConfigWarning, Section, Source, read_issuer, syntax_error};
 
 /// What a file says, by the names of the rules, and its keys that do nothing.
+pub(super) type Read = (Vec<(String, Written)>, Vec<ConfigWarning>);
+
+/// Reads a file.
 ///
 /// # Errors
 /// It is not TOML, or a value does not fit its key; the error names file, line and key.
-pub(super) fn rules(
-    path: &Path,
-    text: &str,
-    from: &str,
-) -> Result<(Vec<(String, Written)>, Vec<ConfigWarning>), ConfigError> {
+pub(super) fn rules(path: &Path, text: &str, from: &str) -> Result<Read, ConfigError> {
     let source = Source { path, text };
     let document = Document::parse(text).map_err(|error| syntax_error(source, &error))?;
     let root = Section::new(source, String::new(), document.as_table());

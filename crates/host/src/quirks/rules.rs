@@ -130,7 +130,7 @@ impl QuirkRules {
 
 impl Rule {
     pub(super) fn switch(&self, switches: &QuirkSwitches) -> Switch {
-        let named = |ids: &[String]| ids.iter().any(|id| *id == self.quirk.id);
+        let named = |ids: &[String]| ids.contains(&self.quirk.id);
         if !switches.all {
             Switch::Off("quirks = false")
         } else if named(&switches.off) {

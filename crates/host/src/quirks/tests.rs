@@ -1,1 +1,311 @@
+//! The quirks that come with the program, and what files and settings make of them.
 
+use std::fs;
+
+use doorkey_oauth::{Effect, Pattern};
+use doorkey_store::{Grant, Store};
+
+use super::*;
+use crate::{Config, Environment, Home};
+
+fn home(quirks: &str) -> (tempfile::TempDir, Home) {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("quirks.toml"), quirks).expect("a file");
+    let home = Home::at(folder.path());
+    (folder, home)
+}
+
+fn problem(quirks: &str) -> String {
+    let (_folder, home) = home(quirks);
+    let error = QuirkRules::load(&home).expect_err(quirks);
+    format!("{error}\n{}", error.example().unwrap_or_default())
+}
+
+fn host(quirks: &str, url: &str, settings: &str) -> (tempfile::TempDir, Host) {
+    let (folder, home) = home(quirks);
+    let text = format!("[mcp_servers.it]\nurl = {url:?}\n{settings}");
+    fs::write(home.config_file(), text).expect("a file");
+    let config = Config::load(&home).expect("a configuration");
+    let host = Host::new(Environment::default(), home, config, Store::memory());
+    (folder, host)
+}
+
+async fn states(host: &Host) -> Vec<(String, QuirkState, String)> {
+    let quirks = host.quirks_of("it").await.expect("a server");
+    quirks
+        .into_iter()
+        .map(|quirk| (quirk.id, quirk.state, quirk.because))
+        .collect()
+}
+
+#[test]
+fn the_quirks_that_come_with_the_program_are_read_and_say_what_they_are() {
+    let rules = read::rules(
+        std::path::Path::new("quirks.toml"),
+        rules::BUILTIN_TEXT,
+        "built in",
+    );
+    let (written, warnings) = rules.expect("what comes with the program");
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert_eq!(written.len(), QuirkRules::builtin().rules.len());
+    for rule in &QuirkRules::builtin().rules {
+        let quirk = &rule.quirk;
+        assert!(quirk.what.ends_with('.'), "{}: {}", quirk.id, quirk.what);
+        assert!(!quirk.source.is_empty(), "{} has no source", quirk.id);
+        let is_month = |date: &str| date.len() == 7 && date.starts_with("20") && &date[4..5] == "-";
+        assert!(is_month(&quirk.date), "{}: {}", quirk.id, quirk.date);
+    }
+}
+
+#[test]
+fn no_quirk_that_comes_with_the_program_weakens_a_check_for_more_than_one_vendor() {
+    for rule in &QuirkRules::builtin().rules {
+        let quirk = &rule.quirk;
+        let is_wide = |pattern: &Pattern| pattern.as_str().starts_with("*/");
+        let is_wide = quirk.matches.iter().any(|matched| match matched {
+            QuirkMatch::Issuer(pattern) | QuirkMatch::Server(pattern) => is_wide(pattern),
+            _ => true,
+        });
+        for effect in &quirk.effects {
+            match effect {
+                // A pair is two exact strings, and is about whom it names.
+                Effect::TrustIssuer { listed, .. } => {
+                    let names = |matched: &QuirkMatch| matches!(matched, QuirkMatch::Issuer(pattern) if pattern.as_str() == listed.as_str());
+                    assert!(quirk.matches.iter().any(names), "{}", quirk.id);
+                }
+                Effect::AssumePkce | Effect::AuthorizationServer(_) | Effect::Endpoints { .. } => {
+                    assert!(!is_wide, "{}", quirk.id);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_quirk_is_known_by_the_server_the_configured_issuer_and_the_stored_login() {
+    let (_folder, bare) = host("", "https://mcp.example/mcp", "");
+    assert!(states(&bare).await.is_empty());
+
+    let (_folder, by_server) = host("", "https://bigquery.googleapis.com/mcp", "");
+    let known = states(&by_server).await;
+    assert_eq!(known.len(), 1, "{known:?}");
+    assert_eq!(known[0].0, "google-cloud-servers");
+    assert_eq!(known[0].2, "the server is *.googleapis.com");
+
+    let configured = "oauth.issuer = \"https://tenant.eu.auth0.com\"";
+    let (_folder, by_issuer) = host("", "https://mcp.example/mcp", configured);
+    let known = states(&by_issuer).await;
+    assert_eq!(known.len(), 1, "{known:?}");
+    assert_eq!(known[0].0, "auth0-audience");
+    assert_eq!(known[0].2, "the authorization server is *.auth0.com");
+
+    let grant = Grant::new("https://tenant.auth0.com/", "client", "https://t.example/");
+    let key = grant_key(bare.config().server("it").expect("a server"));
+    let saved = bare.store().save_grant(&key, &grant, None).await;
+    saved.expect("a store");
+    assert_eq!(states(&bare).await[0].0, "auth0-audience");
+    let status = bare.status("it").await.expect("a status");
+    assert_eq!(status.quirks[0].id, "auth0-audience");
+    assert_eq!(status.quirks[0].state, QuirkState::On);
+}
+
+#[tokio::test]
+async fn settings_switch_quirks_on_and_off_and_the_program_says_who_did() {
+    let url = "https://mcp.example/mcp";
+    let auth0 = "oauth.issuer = \"https://tenant.auth0.com\"\n";
+    for (file, settings, state, because) in [
+        ("", "quirks = false", QuirkState::Off, "quirks = false"),
+        (
+            "",
+            "quirks_off = [\"auth0-audience\"]",
+            QuirkState::Off,
+            "quirks_off names it",
+        ),
+        (
+            "[quirk.auth0-audience]\nenabled = false",
+            "",
+            QuirkState::Off,
+            "quirks.toml has enabled = false",
+        ),
+        (
+            "[quirk.auth0-audience]\nenabled = false",
+            "quirks_on = [\"auth0-audience\"]",
+            QuirkState::On,
+            "quirks_on names it",
+        ),
+    ] {
+        let (_folder, host) = host(file, url, &format!("{settings}\n{auth0}"));
+        let known = states(&host).await;
+        let expected = ("auth0-audience".to_owned(), state, because.to_owned());
+        assert_eq!(known, [expected], "{file} {settings}");
+        let server = host.config().server("it").expect("a server");
+        let used = server.quirks.used.get("auth0-audience").is_some();
+        assert_eq!(used, state == QuirkState::On, "{file} {settings}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_has_to_choose_is_shown_and_not_used_until_then() {
+    let url = "https://gateway.bedrock-agentcore.us-east-1.amazonaws.com/mcp";
+    let (_folder, offered) = host("", url, "");
+    let known = states(&offered).await;
+    assert_eq!(known[0].0, "id-token-as-bearer");
+    assert_eq!(known[0].1, QuirkState::ByChoice);
+    let used = |host: &Host| {
+        let server = host.config().server("it").expect("a server");
+        server.quirks.used.get("id-token-as-bearer").cloned()
+    };
+    assert!(used(&offered).is_none());
+    assert!(builtin_quirks().get("id-token-as-bearer").is_none());
+    assert!(builtin_quirks().get("auth0-audience").is_some());
+
+    let (_folder, chosen) = host("", url, "quirks_on = [\"id-token-as-bearer\"]");
+    assert_eq!(states(&chosen).await[0].1, QuirkState::On);
+    let used = used(&chosen).expect("it was chosen");
+    assert_eq!(used.matches, [QuirkMatch::Always]);
+}
+
+#[tokio::test]
+async fn a_rule_of_the_users_own_file_is_used_and_takes_the_place_of_one_of_its_name() {
+    let own = "[quirk.auth0-audience]\nissuers = [\"login.company.example\"]\nwhat = \"It wants an audience.\"\naudience = \"resource\"\n\
+               [quirk.mine]\nservers = [\"mcp.example\"]\nwhat = \"It takes no resource.\"\nresource = \"omit\"\n";
+    let issuer = "oauth.issuer = \"https://login.company.example\"";
+    let (folder, host) = host(own, "https://mcp.example/mcp", issuer);
+    let quirks = host.quirks_of("it").await.expect("a server");
+    let ids: Vec<_> = quirks.iter().map(|quirk| quirk.id.as_str()).collect();
+    assert_eq!(ids, ["auth0-audience", "mine"]);
+    let file = folder.path().join("quirks.toml");
+    assert_eq!(quirks[0].from, file.display().to_string());
+    let elsewhere = "oauth.issuer = \"https://tenant.auth0.com\"";
+    let (_folder, host) = self::host(own, "https://other.example/mcp", elsewhere);
+    assert!(states(&host).await.is_empty());
+}
+
+/// What stands before the line that is wrong, where that is written as `@`.
+const HEAD: &str = "[quirk.mine]\nissuers = [\"login.example.com\"]\nwhat = \"It is odd.\"\n";
+
+/// A file, the line that is told, what is said of it, and what the example begins with.
+const WRONG: &[(&str, usize, &str, &str)] = &[
+    (
+        "[quirk.mine]\nresource = \"omit\"",
+        2,
+        "quirk.mine.what",
+        "what = ",
+    ),
+    (
+        "[quirk.Mine]\nenabled = false",
+        2,
+        "quirk.Mine: expected a name",
+        "[quirk.my-server]",
+    ),
+    (
+        "@resource = \"drop\"",
+        4,
+        "quirk.mine.resource: expected \"omit\"",
+        "resource = ",
+    ),
+    (
+        "@needs_scopes = 1",
+        4,
+        "quirk.mine.needs_scopes",
+        "needs_scopes = ",
+    ),
+    (
+        "@servers = [\"*.com\"]",
+        4,
+        "a host that says too little",
+        "servers = ",
+    ),
+    (
+        "@servers = [\"http://a.example\"]",
+        4,
+        "a URL that no token may go to",
+        "servers = ",
+    ),
+    (
+        "[quirk.mine]\nwhat = \"x\"\nresource = \"omit\"",
+        2,
+        "whom it is about",
+        "issuers = ",
+    ),
+    ("@", 2, "at least one thing to do about it", "resource = "),
+    (
+        "@authorize_params = { state = \"x\" }",
+        4,
+        "\"state\"",
+        "authorize_params = ",
+    ),
+    (
+        "@redirect = { host = \"a.example\" }",
+        4,
+        "quirk.mine.redirect.host",
+        "host = ",
+    ),
+    (
+        "@redirect = { path = \"//a.example\" }",
+        4,
+        "quirk.mine.redirect.path",
+        "path = ",
+    ),
+    (
+        "@endpoints = { token = \"https://a.example/\" }",
+        4,
+        "quirk.mine.endpoints",
+        "authorization = ",
+    ),
+    (
+        "@explain.x = { next = \"y\" }",
+        4,
+        "quirk.mine.explain.x.means",
+        "means = ",
+    ),
+    ("[quirk.mine", 1, "not valid TOML", ""),
+];
+
+#[test]
+fn what_is_wrong_in_the_file_is_told_with_line_key_and_example() {
+    for (text, line, told, example) in WRONG {
+        let text = text.replace('@', HEAD);
+        let problem = problem(&text);
+        let place = format!("quirks.toml:{line}");
+        assert!(problem.contains(&place), "{text}\n{problem}");
+        assert!(problem.contains(told), "{text}\n{problem}");
+        let last = problem.lines().last().unwrap_or_default();
+        assert!(last.starts_with(example), "{text}\n{problem}");
+    }
+    let long = format!("{HEAD}bearer_name = \"{}\"", "x".repeat(2000));
+    assert!(problem(&long).contains("at most 1000 bytes"));
+    let many: String = (0..201)
+        .map(|n| format!("[quirk.q{n}]\nenabled = false\n"))
+        .collect();
+    assert!(problem(&many).contains("at most 200 rules"));
+}
+
+#[test]
+fn a_key_or_a_name_that_is_none_is_told_as_a_warning() {
+    let (_folder, home) = home(
+        "[quirk.mine]\nservers = [\"mcp.example\"]\nwhat = \"It is odd.\"\nresorce = \"omit\"\nneeds_scopes = true\n",
+    );
+    let text =
+        "[mcp_servers.it]\nurl = \"https://mcp.example/mcp\"\nquirks_off = [\"auth0-audienc\"]\n";
+    fs::write(home.config_file(), text).expect("a file");
+    let config = Config::load(&home).expect("a configuration");
+    let warnings: Vec<_> = config.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings[0]
+            .contains("quirks.toml:4: unknown key quirk.mine.resorce, did you mean `resource`?"),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings[1].contains("quirks_off has no effect: there is no quirk \"auth0-audienc\""),
+        "{warnings:?}"
+    );
+    let both = format!("{text}quirks_on = [\"auth0-audienc\"]");
+    let error = Config::parse(&home, &both).expect_err("in both");
+    assert!(
+        error.to_string().contains("none that quirks_off names"),
+        "{error}"
+    );
+}

@@ -141,7 +141,7 @@ fn offline_access_goes_with_consent_at_an_openid_server_az_13() {
     );
     assert_eq!(prompt("a", true, &[]).as_deref(), Some("login"));
     assert_eq!(
-        prompt("a offline_access", false, &[], None).as_deref(),
+        prompt("a offline_access", false, &[]).as_deref(),
         Some("login")
     );
     let chosen = [("prompt", "select_account")];

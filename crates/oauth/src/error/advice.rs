@@ -84,9 +84,6 @@ impl Error {
             Self::RegistrationRefused { .. } | Self::NoClient { .. } => {
                 Some(NextStep::ConfigureClientId)
             }
-            Self::ScopesNeeded { .. } => Some(NextStep::CheckScope {
-                required: doorkey_discovery::Scopes::default(),
-            }),
             Self::StaticClientIssuer { .. } => Some(NextStep::CheckClient),
             Self::UnboundCredentials { discovered } => Some(NextStep::NameIssuer {
                 discovered: discovered.clone(),

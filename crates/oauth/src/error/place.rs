@@ -60,7 +60,7 @@ impl Error {
             Self::IssuerMismatch { expected, .. } => Some(expected.to_string()),
             Self::PkceUnsupported { issuer }
             | Self::UnsupportedServer { issuer, .. }
-            | Self::NoClient { issuer }
+            | Self::NoClient { issuer, .. }
             | Self::TooManyScopes { issuer, .. }
             | Self::InvalidIdToken { issuer, .. } => Some(issuer.to_string()),
             Self::StaticClientIssuer { discovered, .. }

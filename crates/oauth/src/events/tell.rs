@@ -6,7 +6,7 @@ use doorkey_discovery::Scopes;
 use doorkey_http::RedactedUrl;
 use tracing::{Span, debug, error, info, warn};
 
-use super::{GRANT, LOCK, LOGIN, REFRESH, STEP_UP, TOKEN};
+use super::{GRANT, LOCK, LOGIN, QUIRK, REFRESH, STEP_UP, TOKEN};
 use crate::config::AuthorizationConfig;
 use crate::error::{Error, LoginReason};
 use crate::report::{LoginReport, LogoutReport};
@@ -149,6 +149,11 @@ pub(crate) fn step_up_refused(config: &AuthorizationConfig, error: &Error) {
 pub(crate) fn token_rejected(config: &AuthorizationConfig, issuer: &str, expired: bool) {
     warn!(target: TOKEN, event = "token.rejected", server = %server(config), account = config.account,
         issuer, expired, "the server refuses the token");
+}
+
+pub(crate) fn quirk_used(config: &AuthorizationConfig, issuer: &str, quirk: &str) {
+    info!(target: QUIRK, event = "quirk.used", server = %server(config), account = config.account,
+        issuer, quirk, "the server is treated as one that behaves oddly");
 }
 
 fn server(config: &AuthorizationConfig) -> RedactedUrl {

@@ -5,28 +5,40 @@ use doorkey_discovery::{
 };
 use url::Url;
 
-use super::{Effect, Quirk, Quirks, RedirectRule, ScopeParameter};
+use super::{Effect, Quirk, RedirectRule, ScopeParameter};
+use crate::config::AuthorizationConfig;
 use crate::config::RESERVED_PARAMETERS;
+use crate::events::tell;
+use crate::exchange::Exchanged;
 use crate::token_response::Shape;
 
 /// The quirks of one MCP server and its authorization server.
 #[derive(Clone, Debug)]
 pub(crate) struct InForce<'a> {
+    config: &'a AuthorizationConfig,
     quirks: Vec<&'a Quirk>,
     issuer: &'a str,
 }
 
 impl<'a> InForce<'a> {
-    pub(crate) fn new(quirks: &'a Quirks, server: &'a Url, issuer: &'a str) -> Self {
+    pub(crate) fn new(config: &'a AuthorizationConfig, issuer: &'a str) -> Self {
+        let quirks = config.quirks.at(&config.server, Some(issuer));
         Self {
-            quirks: quirks.at(server, Some(issuer)).collect(),
+            config,
+            quirks: quirks.collect(),
             issuer,
         }
     }
 
-    /// What to leave out of every leg.
+    /// Whether no leg has a `resource`.
     pub(crate) fn omits_resource(&self) -> bool {
         self.has(&Effect::OmitResource)
+    }
+
+    /// The same where a grant is only judged, which is no use of a quirk.
+    pub(crate) fn may_omit_resource(&self) -> bool {
+        let omitted = |effect: &Effect| (*effect == Effect::OmitResource).then_some(());
+        self.find(omitted).is_some()
     }
 
     /// Whether a refresh repeats the scopes that were asked for.
@@ -210,17 +222,20 @@ impl<'a> InForce<'a> {
     }
 
     fn note(&self, quirk: &Quirk) {
-        note(&quirk.id, self.issuer);
+        tell::quirk_used(self.config, self.issuer, &quirk.id);
+    }
+
+    /// Notes that a token answer had to be read otherwise.
+    pub(crate) fn note_shape(&self, shape: &Shape, exchanged: &Exchanged) {
+        if let Some(quirk) = shape.quirk.as_ref().filter(|_| exchanged.tokens.is_odd) {
+            tell::quirk_used(self.config, self.issuer, quirk);
+        }
     }
 }
 
-/// Tells that a quirk made a difference.
-pub(crate) fn note(quirk: &str, issuer: &str) {
-    tracing::info!(quirk, issuer = %doorkey_http::clean_text(issuer, 200), "quirk used");
-}
-
 /// Adds to the options of discovery what quirks know of the authorization server of `server`.
-pub(crate) fn discover_with(quirks: &Quirks, server: &Url, options: &mut DiscoveryOptions) {
+pub(crate) fn discover_with(config: &AuthorizationConfig, options: &mut DiscoveryOptions) {
+    let (quirks, server) = (&config.quirks, &config.server);
     for effect in quirks.iter().flat_map(|quirk| &quirk.effects) {
         if let Effect::TrustIssuer { listed, published } = effect {
             let pair = (listed.clone(), published.clone());
@@ -238,7 +253,12 @@ pub(crate) fn discover_with(quirks: &Quirks, server: &Url, options: &mut Discove
         Some((quirk, named?))
     });
     if let Some((quirk, named)) = named {
-        note(&quirk.id, server.host_str().unwrap_or_default());
+        let issuer = match &named {
+            ConfiguredServer::Metadata(metadata) => metadata.listed.as_str(),
+            ConfiguredServer::Issuer(issuer) => issuer.as_str(),
+            _ => "",
+        };
+        tell::quirk_used(config, issuer, &quirk.id);
         options.authorization_server = Some(named);
     }
 }

@@ -183,6 +183,7 @@ pub(crate) async fn finish(
     let added = quirks.token_parameters(pending.grant.resource.as_deref());
     let form = redirect::form(&record(&pending), code).extended(added);
     let exchanged = exchange(endpoint, form).await?;
+    quirks.note_shape(&shape, &exchanged);
     let binding = match &key {
         Some(_) if pending.binding_required => Binding::Required,
         Some(_) => Binding::Preferred,

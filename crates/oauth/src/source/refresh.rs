@@ -27,6 +27,7 @@ use crate::flow::DpopChoice;
 use crate::form::Form;
 use crate::learned;
 use crate::person::Person;
+use crate::quirk::InForce;
 use crate::sign_in::unattended::{self, Asked};
 
 /// The token to send now; see [`TokenSource::token`](crate::TokenSource::token).
@@ -180,16 +181,8 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
     sending(inner, &held);
     let since = Instant::now();
     let client = Client::of_grant(&held.grant, &inner.config);
-    let mut form = Form::refresh_token(&refresh_token)
-        .resource(held.grant.resource.as_deref())
-        .knowing(held.grant.access_token.as_ref());
     let quirks = inner.config.quirks_of(&held.grant.issuer);
-    if inner.config.scopes_on_refresh {
-        form = form.scopes(&held.repeatable());
-    } else if quirks.repeats_scopes() {
-        form = form.scopes(&held.requested());
-    }
-    form = form.extended(quirks.token_parameters(held.grant.resource.as_deref()));
+    let form = form(inner, &held, &refresh_token, &quirks);
     let shape = quirks.shape();
     let endpoint = TokenEndpoint {
         tools: inner.parts().tools(),
@@ -209,6 +202,7 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
             Err(refusal::unbound(inner, attempt, &exchanged, error).await)
         }
         Ok(exchanged) => {
+            quirks.note_shape(&shape, &exchanged);
             let after = complete(inner, &held, Some(&refresh_token), &exchanged, since).await;
             let (store, issuer) = (&inner.store, &held.grant.issuer);
             // After the save: nothing comes between an answer and that.
@@ -217,6 +211,22 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
         }
         Err(error) => refusal::settle(inner, attempt, error).await,
     }
+}
+
+/// The request that a refresh is.
+fn form(inner: &Inner, held: &Held, token: &SecretString, quirks: &InForce<'_>) -> Form {
+    let resource = held.grant.resource.as_deref();
+    let form = Form::refresh_token(token)
+        .resource(resource)
+        .knowing(held.grant.access_token.as_ref());
+    let form = if inner.config.scopes_on_refresh {
+        form.scopes(&held.repeatable())
+    } else if quirks.repeats_scopes() {
+        form.scopes(&held.requested())
+    } else {
+        form
+    };
+    form.extended(quirks.token_parameters(resource))
 }
 
 /// Asks for a token again, as a flow without a person does: there is nothing that could be spent

@@ -29,11 +29,11 @@ impl Shape {
         *self != Self::default()
     }
 
-    /// The members of a success as RFC 6749 §5.1 names them.
+    /// The members of a success as RFC 6749 §5.1 names them, and whether the answer had them otherwise.
     ///
     /// # Errors
     /// As [`Answer::success`].
-    pub(super) fn straighten(&self, answer: &Answer) -> Result<Map<String, Value>, Error> {
+    pub(super) fn straighten(&self, answer: &Answer) -> Result<(Map<String, Value>, bool), Error> {
         let (mut object, is_form) = match self.is_form {
             true => answer.form_success()?,
             false => (answer.success()?, false),
@@ -45,11 +45,7 @@ impl Shape {
             self.name_bearer(&mut object),
             self.split_scopes(&mut object),
         ];
-        if changes.contains(&true) {
-            let quirk = self.quirk.as_deref().unwrap_or_default();
-            crate::quirk::note(quirk, answer.url.as_str());
-        }
-        Ok(object)
+        Ok((object, changes.contains(&true)))
     }
 
     /// The token inside is the person's; one beside it would be another's.

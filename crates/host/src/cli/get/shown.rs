@@ -1,6 +1,9 @@
 //! What is shown of a server: its settings, and what is known of its login.
 
-use doorkey::{AuthStatus, Environment, NetworkInForce, ServerConfig, ServerStatus, Target};
+use doorkey::{
+    AuthStatus, Environment, NetworkInForce, QuirkInForce, QuirkState, ServerConfig, ServerStatus,
+    Target,
+};
 use doorkey_oauth::{Issuer, ResourceChoice};
 use serde::Serialize;
 use serde_json::Value;
@@ -34,6 +37,8 @@ pub(super) struct Shown<'a> {
     in_force: &'a NetworkInForce,
     #[serde(skip)]
     environment: &'a Environment,
+    #[serde(skip)]
+    quirks: &'a [QuirkInForce],
 }
 
 impl<'a> Shown<'a> {
@@ -71,7 +76,14 @@ impl<'a> Shown<'a> {
             bearer_key: server.bearer_key(),
             in_force,
             environment,
+            quirks: &[],
         }
+    }
+
+    /// The same with what is known of the server as odd.
+    pub(super) fn with_quirks(mut self, quirks: &'a [QuirkInForce]) -> Self {
+        self.quirks = quirks;
+        self
     }
 
     fn started(&self) -> Option<String> {
@@ -101,6 +113,7 @@ impl<'a> Shown<'a> {
             ("server", self.of_server()),
             ("login", self.of_login()),
             ("tokens", self.of_tokens()),
+            ("quirks", self.of_quirks()),
             ("network", network::in_lines(self.in_force)),
             (
                 "headers",
@@ -145,6 +158,21 @@ impl<'a> Shown<'a> {
         lines.add_some("last_error", auth.last_error.clone());
         let store = format!("{} {}", auth.store.kind, auth.store.location);
         lines.add("store", store);
+        lines
+    }
+
+    /// One line for each; what is not used says so first.
+    fn of_quirks(&self) -> Lines {
+        let mut lines = Lines::default();
+        for quirk in self.quirks {
+            let state = match quirk.state {
+                QuirkState::Off => "(off) ",
+                QuirkState::ByChoice => "(not used unless quirks_on names it) ",
+                _ => "",
+            };
+            let said = format!("{state}{} ({})", quirk.what, quirk.because);
+            lines.add(&quirk.id, said);
+        }
         lines
     }
 

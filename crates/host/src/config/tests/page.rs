@@ -61,7 +61,7 @@ fn every_key_that_is_read_is_on_the_page_and_no_other() {
 fn asked_of_server() -> [(&'static str, Vec<String>); 5] {
     let workload = asked("env = \"T\"", |section, home| {
         drop(AssertionSettings::read(section, home).expect("a source"));
-        drop(oauth::read_issuer(section, "issuer"));
+        drop(read_issuer(section, "issuer"));
     });
     let endpoints = asked("token_endpoint = \"https://as.example\"", |section, _| {
         let flow = FlowSettings::ClientCredentials;
