@@ -137,7 +137,9 @@ fn of_store_open(error: &StoreOpenError) -> ErrorCode {
 
 fn of_loopback(error: &LoopbackError) -> ErrorCode {
     match error {
-        LoopbackError::PortInUse { .. } => ErrorCode::CallbackPortInUse,
+        LoopbackError::PortInUse { .. } | LoopbackError::PortsInUse { .. } => {
+            ErrorCode::CallbackPortInUse
+        }
         LoopbackError::NoPort { .. } => ErrorCode::CallbackPortMissing,
         LoopbackError::Listen { .. } => ErrorCode::CallbackNotListening,
     }

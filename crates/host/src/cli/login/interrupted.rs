@@ -1,9 +1,9 @@
 //! A login that the person gave up with Ctrl-C: what became of it, told as it is.
 
-use doorkey::{Host, Target};
+use doorkey::{ErrorCode, Host, Target};
 use doorkey_store::Generation;
 
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Failure;
 use crate::cli::subject::{shown, typed};
 
 /// What was stored before a login. Whoever presses Ctrl-C while the code is being exchanged gets the tokens that come of
@@ -41,7 +41,7 @@ impl Before {
         Failure::Refused {
             text,
             next: Some(next),
-            exit: Exit::Denied,
+            code: ErrorCode::LoginAbandoned,
         }
     }
 }
