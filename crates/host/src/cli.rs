@@ -9,6 +9,7 @@ mod client_metadata;
 mod content;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod enable;
 mod exit;
 mod format;
@@ -83,6 +84,8 @@ enum Command {
     Status(status::Status),
     /// Show one server with its settings and its login
     Get(get::Get),
+    /// Find out what is wrong with a server, and what mends it; changes nothing but a token that is due
+    Doctor(doctor::Doctor),
     /// Show the tools of a server
     Tools(tools::Tools),
     /// Call a tool of a server
@@ -186,7 +189,11 @@ async fn execute(
     if let Command::Add(add) = &command {
         return add.run(&environment, output);
     }
-    let mut host = Host::open(environment)?
+    let opened = match (Host::open(environment), &command) {
+        (Err(error), Command::Doctor(doctor)) => return doctor.without_host(&error, output),
+        (opened, _) => opened?,
+    };
+    let mut host = opened
         .with_standalone_stream(false)
         .with_answer_limit(command.limit());
     if let Command::Login(login) = &command {
@@ -252,6 +259,7 @@ async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Ex
         Command::Logout(logout) => logout.run(host, output).await,
         Command::Remove(remove) => remove.run(host, output).await,
         Command::Get(get) => get.run(host, output).await,
+        Command::Doctor(doctor) => doctor.run(host, output).await,
         Command::Enable(switch) => switch.run(host, true, output),
         Command::Disable(switch) => switch.run(host, false, output),
         Command::List(list) => list.run(host, output).await,
@@ -333,6 +341,7 @@ impl Command {
             Self::Import(_)
             | Self::List(_)
             | Self::Status(_)
+            | Self::Doctor(_)
             | Self::Store(_)
             | Self::ClientMetadata(_) => None,
             #[cfg(feature = "demo")]

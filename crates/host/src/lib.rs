@@ -61,6 +61,7 @@ mod code;
 mod config;
 mod connection;
 mod credentials;
+pub mod doctor;
 mod environment;
 mod error;
 mod explain;

@@ -88,6 +88,13 @@ impl Exchange {
         &self.0.url
     }
 
+    /// The proxy it went through, as it may be shown; `None` for a direct one.
+    #[must_use]
+    pub fn proxy(&self) -> Option<String> {
+        let proxy = self.0.proxy.as_ref()?;
+        Some(proxy.to_string().trim_end_matches('/').to_owned())
+    }
+
     /// Its URL as it may be shown.
     #[must_use]
     pub fn shown(&self) -> &RedactedUrl {

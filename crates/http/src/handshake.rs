@@ -36,7 +36,7 @@ impl fmt::Display for TlsFault {
 }
 
 #[cfg(feature = "client")]
-pub(crate) use found::find;
+pub(crate) use found::{find, is_about_our_certificate};
 
 #[cfg(feature = "client")]
 mod found {
@@ -79,6 +79,11 @@ mod found {
             io.kind() == io::ErrorKind::InvalidData
                 && text == Error::AlertReceived(*alert).to_string()
         })
+    }
+
+    /// Whether a server says so of a client's certificate.
+    pub(crate) fn is_about_our_certificate(alert: AlertDescription) -> bool {
+        CERTIFICATE_ALERTS.contains(&alert)
     }
 
     /// What a server says about a client's certificate (RFC 8446 §6.2).

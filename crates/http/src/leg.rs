@@ -58,6 +58,19 @@ impl Leg {
         }
     }
 
+    /// True where an answer that grants what was asked for holds tokens, codes or secrets.
+    #[must_use]
+    pub const fn issues_secrets(self) -> bool {
+        matches!(
+            self,
+            Self::Token
+                | Self::Registration
+                | Self::Device
+                | Self::PushedAuthorization
+                | Self::IdentityProvider
+        )
+    }
+
     /// True for the two metadata documents: public documents, fetched without credentials.
     #[must_use]
     pub const fn is_metadata(self) -> bool {

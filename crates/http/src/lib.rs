@@ -77,11 +77,14 @@ mod leg;
 mod limits;
 mod network;
 mod origin;
+#[cfg(feature = "client")]
+mod path;
 mod pem;
 mod profile;
 mod proxy;
 #[cfg(feature = "client")]
 mod reach;
+mod record;
 mod redact;
 mod redirect;
 #[cfg(feature = "client")]
@@ -96,6 +99,7 @@ mod tag;
 mod timeout;
 #[cfg(feature = "client")]
 mod tls;
+mod trouble;
 
 pub use address::{AddressClass, AddressPolicy, AddressRefused, UnknownAddressClass};
 pub use body::{Body, BodyError};
@@ -110,9 +114,12 @@ pub use leg::Leg;
 pub use limits::Limits;
 pub use network::{Network, NetworkError};
 pub use origin::{Origin, OriginError};
+#[cfg(feature = "client")]
+pub use path::{Path, Timed, TlsFacts, TlsProblem};
 pub use pem::PemError;
 pub use profile::HttpProfile;
 pub use proxy::{NoProxy, ProxyRules, ProxyUrl, ProxyUrlError};
+pub use record::{Outcome, Recorded, Recorder};
 pub use redact::{RedactedUrl, clean_text};
 #[cfg(feature = "client")]
 pub use reload::ProfileSource;
@@ -125,6 +132,7 @@ pub use sent::SentSecrets;
 pub use timeout::{Phase, Timeouts};
 #[cfg(feature = "client")]
 pub use tls::tls_config;
+pub use trouble::Trouble;
 
 /// Any error, as services and bodies pass it on.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -112,4 +112,5 @@ pub use report::{
     DrainTimeout, LoginReport, LogoutOptions, LogoutReport, PendingLogin, StartedLogin, StepOutcome,
 };
 pub use shared::Shared;
+pub use sign_in::outlook::ClientSource;
 pub use source::{TokenSource, TokenSourceBuilder};

@@ -3,6 +3,7 @@
 mod client;
 mod device;
 pub(crate) mod enterprise;
+pub(crate) mod outlook;
 mod pushed;
 mod redirect;
 pub(crate) mod started;

@@ -101,7 +101,7 @@ impl Host {
     }
 
     /// How a server is signed in to, secrets included.
-    pub(super) fn authorization_config(
+    pub(crate) fn authorization_config(
         &self,
         server: &ServerConfig,
     ) -> Result<AuthorizationConfig, Error> {
@@ -135,7 +135,7 @@ impl Host {
         NetworkInForce::of(&self.environment, self.config.network(), server)
     }
 
-    fn http_client(&self, server: &ServerConfig) -> Result<HttpClient, Error> {
+    pub(crate) fn http_client(&self, server: &ServerConfig) -> Result<HttpClient, Error> {
         let network = self.network_in_force(server);
         let (profile, source) = network::open(network, &self.environment)?;
         let client = match source {

@@ -17,7 +17,7 @@ use crate::events::tell;
 use crate::exchange::is_invalid_client;
 use crate::interaction::Interaction;
 use crate::learned;
-use crate::registration::kept::Kept;
+use crate::registration::kept::{Kept, of_client};
 use crate::registration::manage::{Known, known};
 use crate::registration::{refuse_scopes, suspect};
 use crate::report::LoginReport;
@@ -233,6 +233,36 @@ async fn doubt(inner: &Inner, kept: &Kept) {
             .await;
         }
     }
+}
+
+/// Whether the authorization server still knows the client that registered itself for the stored grant
+/// (RFC 7592 §2.1); `None` where it does not say, or there is none. Nothing is removed.
+pub(super) async fn client_is_known(inner: &Inner) -> Result<Option<bool>, Error> {
+    let Some(stored) = inner.store.grant(&inner.key).await? else {
+        return Ok(None);
+    };
+    let grant = &stored.value;
+    let found = of_client(&inner.store, &grant.issuer, &grant.client_id).await?;
+    let Some((kept, registration)) = found else {
+        return Ok(None);
+    };
+    Ok(
+        match known(&inner.http, &registration, inner.clock.now()).await? {
+            Known::There(token) => {
+                if let Some(token) = token {
+                    // The old one is spent (RFC 7592 §3).
+                    change_registration(inner, &kept, |registration| {
+                        registration.registration_access_token = Some(token);
+                        true
+                    })
+                    .await;
+                }
+                Some(true)
+            }
+            Known::Gone => Some(false),
+            Known::Unsaid => None,
+        },
+    )
 }
 
 fn is_unknown_client(error: &Error) -> bool {

@@ -84,6 +84,13 @@ impl TokenSource {
         })))
     }
 
+    /// A source of this one bearer token, which neither replaces nor renews it: to see what a server says
+    /// of it. What is bound to a key has to be sent by the source it came from, which makes the proofs.
+    #[must_use]
+    pub fn holding(server: Url, token: AccessToken) -> Self {
+        Self(Kind::Fixed(Arc::new(Fixed { server, token })))
+    }
+
     /// The token to send now. `None`: nothing is stored, send the request without.
     ///
     /// While the token is fresh this takes no lock and makes no request. When it is due, it is
@@ -236,6 +243,18 @@ impl TokenSource {
         match &self.0 {
             Kind::Fixed(_) => Ok(None),
             Kind::Granted(inner) => started::pending(inner).await,
+        }
+    }
+
+    /// Whether the authorization server still knows the client that registered itself for the stored
+    /// grant, where it says so (RFC 7592 §2.1); `None` otherwise. Nothing is registered or removed.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Http`], [`Error::Endpoint`]: the question was not answered.
+    pub async fn client_is_known(&self) -> Result<Option<bool>, Error> {
+        match &self.0 {
+            Kind::Fixed(_) => Ok(None),
+            Kind::Granted(inner) => login::client_is_known(inner).await,
         }
     }
 

@@ -11,6 +11,7 @@ mod browser;
 mod budgets;
 mod crash;
 mod docs;
+mod doctor;
 mod document;
 mod faults;
 mod faults_store;

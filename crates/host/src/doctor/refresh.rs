@@ -1,0 +1,194 @@
+//! The refresh of a token that is due for it: the real one, fenced and saved as any other.
+
+use doorkey_http::{Leg, Recorded};
+use doorkey_oauth::{AccessToken, Error as OAuthError, LoginReason, ProtocolError};
+
+use super::asking::Asked;
+use super::diagnosis::Status;
+use super::engine::{Doctor, Patient, told};
+use super::fault::{Fault, Step};
+use super::login::Login;
+use super::seen;
+use super::table::{settings, token as table};
+use super::way::of_trouble;
+
+/// What requests are sent with.
+pub(super) enum Sent {
+    /// Nothing: the server asks for no login.
+    Nothing,
+    /// The configured token.
+    Configured,
+    /// The token of the login.
+    Token(AccessToken),
+}
+
+impl Doctor<'_> {
+    /// The token to go on with, refreshed if it is due.
+    pub(super) async fn refresh(
+        &mut self,
+        patient: &Patient,
+        asked: &Asked,
+        login: Login,
+    ) -> Option<Sent> {
+        if patient.server.bearer_key().is_some() {
+            self.notes
+                .skip(Step::Refresh, "a configured token is not refreshed");
+            return Some(Sent::Configured);
+        }
+        match login {
+            Login::NotNeeded => {
+                self.notes
+                    .skip(Step::Refresh, "the server asks for no login");
+                return Some(Sent::Nothing);
+            }
+            Login::BySelf => {
+                let because = "no token was obtained yet, and the doctor obtains none";
+                for step in [Step::Refresh, Step::Initialize, Step::Tools] {
+                    self.notes.skip(step, because);
+                }
+                return None;
+            }
+            Login::Unusable if asked.challenges.is_none() => {
+                self.notes
+                    .skip(Step::Refresh, "the server asks for no login");
+                return Some(Sent::Nothing);
+            }
+            Login::Unusable => return None,
+            Login::Due if !self.options.refresh => {
+                let because = "a refresh is due, and --no-refresh was given";
+                for step in [Step::Refresh, Step::Initialize, Step::Tools] {
+                    self.notes.skip(step, because);
+                }
+                return None;
+            }
+            Login::Due | Login::Fresh => {}
+        }
+        self.notes.begin(Step::Refresh);
+        if login == Login::Fresh && !self.options.refresh {
+            return self.as_it_is(patient).await;
+        }
+        let mark = self.recorder.len();
+        let outcome = patient.tokens().token().await;
+        if let Ok(Some(stored)) = patient.tokens().grant().await {
+            self.notes.secrets.add(stored.value.access_token.as_ref());
+            self.notes.secrets.add(stored.value.refresh_token.as_ref());
+        }
+        let exchanges = self.since(mark);
+        let request = exchanges.iter().rev().find(|it| it.leg == Leg::Token);
+        match outcome {
+            Ok(Some(token)) => {
+                self.notes.done(
+                    if request.is_some() {
+                        Status::Ok
+                    } else {
+                        Status::Skipped
+                    },
+                    if request.is_some() {
+                        "done, and saved"
+                    } else {
+                        "none is due"
+                    },
+                );
+                Some(Sent::Token(token))
+            }
+            Ok(None) => {
+                self.notes
+                    .done(Status::Skipped, "there is no login any more");
+                None
+            }
+            Err(error) => {
+                self.refresh_failed(&error, request);
+                None
+            }
+        }
+    }
+
+    /// The stored token without a refresh, even where one is due early.
+    async fn as_it_is(&mut self, patient: &Patient) -> Option<Sent> {
+        let stored = patient.tokens().grant().await.ok().flatten();
+        self.notes.done(Status::Skipped, "--no-refresh was given");
+        let secret = stored?.value.access_token?;
+        let fixed = doorkey_oauth::TokenSource::fixed(patient.server.url.clone(), secret);
+        fixed.token().await.ok().flatten().map(Sent::Token)
+    }
+
+    fn refresh_failed(&mut self, error: &OAuthError, request: Option<&Recorded>) {
+        let (fault, value) = of_refresh(error, request);
+        let evidence = request.map(|it| {
+            let mut evidence = self.notes.evidence(it);
+            // The body of a good answer is not kept; what it said is in the error.
+            evidence.excerpt = evidence.excerpt.or_else(|| Some(value.clone()));
+            evidence
+        });
+        self.notes.fail(fault, evidence, &[("value", value)]);
+    }
+}
+
+/// The fault behind a failed refresh.
+fn of_refresh(error: &OAuthError, request: Option<&Recorded>) -> (&'static Fault, String) {
+    if let Some(refused) = refusal(error) {
+        return (of_protocol_error(refused), refused.to_string());
+    }
+    if let Some(http) = error.http() {
+        let fault = of_trouble(http.trouble()).unwrap_or(&table::REFRESH_UNREACHABLE);
+        return (fault, told(http));
+    }
+    match error {
+        OAuthError::TooManyAttempts { .. } | OAuthError::RefreshDelayed { .. } => {
+            (&table::BRAKE_ON, error.to_string())
+        }
+        OAuthError::Store(cause) if cause.is_transient() => (&settings::STORE_BUSY, told(error)),
+        OAuthError::Store(_) => (&settings::STORE_UNUSABLE, told(error)),
+        OAuthError::LoginRequired { reason, .. } => match reason {
+            LoginReason::RefreshTokenMissing => (&table::TOKEN_EXPIRED, reason.to_string()),
+            LoginReason::TokenRejected => (&table::TOKEN_REJECTED_BEFORE, String::new()),
+            LoginReason::NoGrant => (&table::NOT_SIGNED_IN, reason.to_string()),
+            other => (&table::LOGIN_OTHER_SETTINGS, other.to_string()),
+        },
+        _ if request
+            .and_then(seen::status)
+            .is_some_and(|status| status.is_server_error()) =>
+        {
+            (&table::REFRESH_SERVER_ERROR, told(error))
+        }
+        OAuthError::RefreshFailed(_) | OAuthError::UnreadableResponse { .. } => {
+            (&table::REFRESH_UNREADABLE, told(error))
+        }
+        other => (&table::REFRESH_ERROR_OTHER, told(other)),
+    }
+}
+
+/// What the authorization server said, through every wrapping.
+fn refusal(error: &OAuthError) -> Option<&ProtocolError> {
+    match error {
+        OAuthError::TokenEndpoint { status, error, .. } => {
+            (!status.is_server_error() && !error.is_transient()).then_some(error)
+        }
+        OAuthError::RefreshFailed(cause) => refusal(cause),
+        OAuthError::LoginRequired { reason, cause, .. } => match reason {
+            LoginReason::RefreshRefused(error)
+            | LoginReason::RefreshInterrupted(error)
+            | LoginReason::RegistrationGone(error)
+            | LoginReason::ClientRefused(error) => Some(error),
+            _ => refusal(cause.as_ref()?),
+        },
+        _ => None,
+    }
+}
+
+fn of_protocol_error(error: &ProtocolError) -> &'static Fault {
+    let said = error.description.as_deref().unwrap_or_default();
+    let says = |codes: &[&str]| codes.iter().any(|code| said.contains(code));
+    if says(&["AADSTS9010010", "AADSTS901002"]) {
+        return &table::ENTRA_RESOURCE;
+    }
+    if says(&["AADSTS70011", "AADSTS90009", "AADSTS900144", "AADSTS28000"]) {
+        return &table::ENTRA_SCOPE;
+    }
+    match error.code.as_str() {
+        "invalid_grant" => &table::REFRESH_TOKEN_REFUSED,
+        "invalid_client" | "unauthorized_client" => &table::REFRESH_CLIENT_REFUSED,
+        "invalid_scope" | "invalid_target" => &table::REFRESH_REQUEST_REFUSED,
+        _ => &table::REFRESH_ERROR_OTHER,
+    }
+}

@@ -1,0 +1,65 @@
+//! Where nothing is wrong nothing is found, whatever way one signs in.
+
+use doorkey_testkit::Leg;
+
+use super::bench::{Bench, ids};
+
+#[tokio::test]
+async fn a_server_that_is_in_order_and_signed_in_to_has_no_finding() {
+    let bench = Bench::signed_in().await;
+    let before = bench.home.records();
+    bench.world.recorder.clear();
+    let run = bench.run(&["--json"]).await.succeeded();
+    let diagnosis = run.json();
+    assert_eq!(ids(&diagnosis), [""; 0], "{run}");
+    let steps = diagnosis["steps"].as_array().expect("steps");
+    assert_eq!(steps.len(), 16, "{run}");
+    for step in steps {
+        let status = step["status"].as_str().unwrap_or_default();
+        let expected = if step["step"] == "refresh" {
+            "skipped"
+        } else {
+            "ok"
+        };
+        assert_eq!(status, expected, "{step}: {run}");
+        assert!(
+            step["rules"]
+                .as_array()
+                .is_some_and(|rules| !rules.is_empty()),
+            "{step}"
+        );
+    }
+    assert_eq!(bench.home.records(), before, "nothing is changed");
+    assert_eq!(bench.world.recorder.count(Leg::Token), 0);
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_due_is_done_once_and_saved() {
+    let bench = Bench::signed_in().await;
+    bench.home.expire().await;
+    let run = bench.run(&["--json", "--no-refresh"]).await.succeeded();
+    assert_eq!(bench.world.auth.refreshes(), 0, "{run}");
+    let run = bench.run(&["--json"]).await.succeeded();
+    assert_eq!(ids(&run.json()), [""; 0], "{run}");
+    assert_eq!(bench.world.auth.refreshes(), 1, "{run}");
+    let grant = bench.home.grant().await.expect("a grant").value;
+    assert!(grant.expires_at > Some(1));
+}
+
+#[tokio::test]
+async fn a_server_that_wants_no_login_has_no_finding() {
+    let bench = Bench::with(|auth| auth, |mcp| mcp.open()).await;
+    let run = bench.run(&["--json"]).await.succeeded();
+    assert_eq!(ids(&run.json()), [""; 0], "{run}");
+}
+
+#[tokio::test]
+async fn a_url_that_no_table_has_is_examined_and_nothing_is_kept() {
+    let bench = Bench::new().await.config("");
+    let url = bench.world.mcp.url();
+    let bench = bench.target(url);
+    let run = bench.run(&["--json"]).await.ended_with(3);
+    assert_eq!(ids(&run.json()), ["not-signed-in"], "{run}");
+    assert!(bench.home.records().is_empty());
+    assert_eq!(bench.world.auth.registrations(), 0, "{run}");
+}

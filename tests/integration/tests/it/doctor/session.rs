@@ -1,0 +1,11 @@
+//! Requests with the token, and the clocks.
+
+use super::bench::Bench;
+
+cases! {
+    token_rejected: Some("resource"), async || {
+        let bench = Bench::signed_in().await;
+        bench.world.mcp.reject_tokens(true);
+        bench
+    };
+}
