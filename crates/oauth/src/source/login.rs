@@ -11,6 +11,7 @@ use tracing::Instrument as _;
 use super::flight::Interest;
 use super::inner::Inner;
 use super::{class, conclude, started, turn};
+use crate::access_token::same_secret;
 use crate::client::ClientOrigin;
 use crate::error::Error;
 use crate::events::tell;
@@ -250,10 +251,12 @@ pub(super) async fn client_is_known(inner: &Inner) -> Result<Option<bool>, Error
         match known(&inner.http, &registration, inner.clock.now()).await? {
             Known::There(token) => {
                 if let Some(token) = token {
-                    // The old one is spent (RFC 7592 §3).
+                    // A new one has spent the old one (RFC 7592 §3).
                     change_registration(inner, &kept, |registration| {
+                        let known = registration.registration_access_token.as_ref();
+                        let is_new = known.is_none_or(|known| !same_secret(known, &token));
                         registration.registration_access_token = Some(token);
-                        true
+                        is_new
                     })
                     .await;
                 }

@@ -37,8 +37,6 @@ async fn a_server_that_is_in_order_and_signed_in_to_has_no_finding() {
 async fn a_refresh_that_is_due_is_done_once_and_saved() {
     let bench = Bench::signed_in().await;
     bench.home.expire().await;
-    let run = bench.run(&["--json", "--no-refresh"]).await.succeeded();
-    assert_eq!(bench.world.auth.refreshes(), 0, "{run}");
     let run = bench.run(&["--json"]).await.succeeded();
     assert_eq!(ids(&run.json()), [""; 0], "{run}");
     assert_eq!(bench.world.auth.refreshes(), 1, "{run}");
@@ -62,4 +60,17 @@ async fn a_url_that_no_table_has_is_examined_and_nothing_is_kept() {
     assert_eq!(ids(&run.json()), ["not-signed-in"], "{run}");
     assert!(bench.home.records().is_empty());
     assert_eq!(bench.world.auth.registrations(), 0, "{run}");
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_not_wanted_is_left_alone() {
+    let bench = Bench::signed_in().await.argument("--no-refresh");
+    for is_expired in [false, true] {
+        if is_expired {
+            bench.home.expire().await;
+        }
+        let run = bench.run(&["--json"]).await.succeeded();
+        assert_eq!(ids(&run.json()), [""; 0], "{run}");
+        assert_eq!(bench.world.auth.refreshes(), 0, "{run}");
+    }
 }

@@ -8,4 +8,8 @@ cases! {
         bench.world.mcp.reject_tokens(true);
         bench
     };
+    bearer_rejected: Some("resource"), async || {
+        let bench = Bench::new().await.settings("bearer_token_env_var = \"WORK_TOKEN\"");
+        bench.variable("WORK_TOKEN", "not-the-right-one")
+    };
 }
