@@ -107,6 +107,15 @@ impl fmt::Debug for ConnectionCut {
     }
 }
 
+/// What the operating system said, if it did, also of an error that shows its [`deepest`] cause only.
+pub(crate) fn io_kind(err: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
+    let cause = match err.downcast_ref::<Deepest>() {
+        Some(deepest) => find::<io::Error>(&*deepest.outer),
+        None => find::<io::Error>(err),
+    };
+    cause.map(io::Error::kind)
+}
+
 /// Keeps the whole error, shows its deepest cause.
 struct Deepest {
     outer: BoxError,

@@ -56,7 +56,7 @@ impl Error {
             Self::Timeout { .. } if self.is_connect() => Trouble::ConnectTimeout,
             Self::Timeout { .. } => Trouble::Silence,
             Self::Connect { source, .. } => {
-                let io = cause::find::<io::Error>(&**source).map(io::Error::kind);
+                let io = cause::io_kind(&**source);
                 match (through_proxy, io) {
                     (true, Some(_)) => Trouble::NoProxy,
                     (true, None) => Trouble::ProxyRefused,
