@@ -11,6 +11,14 @@ mod conformance;
 mod migrate;
 mod typed;
 
+#[path = "../../examples/own_backend.rs"]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "the program in it is not run here"
+)]
+mod own_backend;
+
 #[cfg(feature = "encrypted")]
 mod encrypted;
 #[cfg(feature = "file")]
@@ -35,6 +43,21 @@ mod memory {
 
     fn fixture() -> Fixture {
         let backend = Arc::new(MemoryBackend::new());
+        Fixture::new(move || backend.clone(), ())
+    }
+
+    conforms!(fixture);
+}
+
+/// The example of a store of one's own keeps the same laws.
+mod own {
+    use std::sync::Arc;
+
+    use crate::conformance::{Fixture, conforms};
+    use crate::own_backend::TableBackend;
+
+    fn fixture() -> Fixture {
+        let backend = Arc::new(TableBackend::default());
         Fixture::new(move || backend.clone(), ())
     }
 

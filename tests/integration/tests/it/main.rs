@@ -13,6 +13,7 @@ mod crash;
 mod docs;
 mod doctor;
 mod document;
+mod embedding;
 mod faults;
 mod faults_store;
 mod herd;

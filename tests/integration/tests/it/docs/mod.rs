@@ -22,6 +22,7 @@ use session::Session;
 const NOT_RUN: &[(&str, &str)] = &[
     ("README.md", "it compiles the project, or checks all of it"),
     ("docs/mutants.md", "it installs a tool and takes hours"),
+    ("docs/quick-start.md", "it compiles the project"),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,7 +97,7 @@ const KINDS: [&str; 6] = ["console", "toml", "json", "rust", "sql", "text"];
 
 /// The pages by their names from the root, with their fenced blocks.
 fn pages() -> Vec<(String, Vec<Block>)> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = root();
     let docs = fs::read_dir(root.join("docs")).expect("a folder of pages");
     let mut names: Vec<_> = docs
         .map(|entry| entry.expect("an entry").file_name())
@@ -110,4 +111,9 @@ fn pages() -> Vec<(String, Vec<Block>)> {
         (name, blocks::read(&text))
     };
     names.into_iter().map(read).collect()
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

@@ -61,6 +61,7 @@ impl Session {
             };
             self.page = page_of(&outcome.text);
             let shown = self.anonymous(&outcome.text);
+            println!("$ {}\n{shown}", command.typed);
             let expected = if at == last { block.exit() } else { 0 };
             if outcome.code != expected {
                 let code = outcome.code;

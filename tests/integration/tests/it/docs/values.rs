@@ -1,8 +1,10 @@
 //! The blocks of TOML and JSON on the pages are what they seem.
 
+use std::fs;
+
 use doorkey::{Config, Home};
 
-use super::pages;
+use super::{pages, root};
 
 const HEAD: &str = "[mcp_servers.work]\nurl = \"https://mcp.example.com/mcp\"\n";
 
@@ -43,4 +45,38 @@ fn every_json_of_the_pages_is_json() {
             assert!(read.is_ok(), "{page}:{}: {read:?}", block.line);
         }
     }
+}
+
+#[test]
+fn every_piece_of_rust_on_the_pages_is_part_of_an_example() {
+    let folders = ["oauth", "store", "rmcp", "host"].map(|name| format!("crates/{name}/examples"));
+    let mut programs = Vec::new();
+    for folder in folders
+        .into_iter()
+        .chain(["tests/parity/tests/migrated".to_owned()])
+    {
+        let Ok(entries) = fs::read_dir(root().join(folder)) else {
+            continue;
+        };
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let sources = paths.filter(|path| path.extension().is_some_and(|it| it == "rs"));
+        programs.extend(sources.map(|path| fs::read_to_string(path).expect("a source")));
+    }
+    let mut found = 0;
+    for (page, blocks) in pages() {
+        // The README's is compared by `cargo xtask manifest`, which knows where it begins.
+        for block in blocks
+            .iter()
+            .filter(|block| block.kind() == "rust" && page != "README.md")
+        {
+            let is_part = programs.iter().any(|program| program.contains(&block.text));
+            assert!(
+                is_part,
+                "{page}:{} is in no example:\n{}",
+                block.line, block.text
+            );
+            found += 1;
+        }
+    }
+    assert!(found >= 4, "{found} were found");
 }
