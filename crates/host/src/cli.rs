@@ -189,6 +189,11 @@ async fn execute(
     if let Command::Add(add) = &command {
         return add.run(&environment, output);
     }
+    if let Command::Doctor(doctor) = &command
+        && let Some(shown) = doctor.replayed(output)
+    {
+        return shown;
+    }
     let opened = match (Host::open(environment), &command) {
         (Err(error), Command::Doctor(doctor)) => return doctor.without_host(&error, output),
         (opened, _) => opened?,

@@ -11,9 +11,12 @@ mod discovery;
 mod engine;
 mod fault;
 mod login;
+mod mask;
+mod record;
 mod refresh;
 mod seen;
 mod session;
+mod settings;
 mod table;
 mod way;
 
@@ -22,8 +25,9 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::host::Host;
 
-pub use diagnosis::{Diagnosis, Evidence, Finding, Mend, Status, StepReport};
+pub use diagnosis::{Diagnosis, Evidence, Finding, KnownQuirk, Mend, Status, StepReport};
 pub use fault::{Class, Fault, Severity, Step};
+pub use record::{Record, RecordError, RecordedExchange};
 pub use table::faults;
 
 /// How an examination is done.
@@ -77,6 +81,11 @@ impl Host {
     /// It never fails: whatever keeps it from going on is a finding. A URL that is in no table of the configuration is asked
     /// with the network settings that hold for all, and nothing about it is kept.
     pub async fn diagnose(&self, server: &str, options: &ExamineOptions) -> Diagnosis {
+        self.examine(server, options).await.diagnosis
+    }
+
+    /// The same with every exchange and the settings in force, for a report to somebody else. No secret is in it.
+    pub async fn examine(&self, server: &str, options: &ExamineOptions) -> Record {
         engine::examine(self, server, options).await
     }
 }
@@ -86,5 +95,14 @@ impl Diagnosis {
     #[must_use]
     pub fn of_host_failure(server: &str, error: &Error) -> Self {
         engine::of_host_failure(server, error)
+    }
+}
+
+impl Record {
+    /// The same as a record, in which there is nothing else.
+    #[must_use]
+    pub fn of_host_failure(server: &str, error: &Error) -> Self {
+        let diagnosis = Diagnosis::of_host_failure(server, error);
+        Self::new(diagnosis, Default::default(), &[], &Default::default())
     }
 }

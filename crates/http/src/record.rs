@@ -68,7 +68,7 @@ pub enum Outcome {
         /// Its status.
         status: StatusCode,
         /// Its headers.
-        headers: HeaderMap,
+        headers: Box<HeaderMap>,
         /// What was read of its body, at most [`Recorder::BODY_BYTES`]; nothing where it issues secrets.
         body: Vec<u8>,
         /// The secrets that its request carried.
@@ -193,7 +193,7 @@ fn answered(asked: &Exchange, response: &Response<Body>) -> Outcome {
     Outcome::Answered {
         url: extensions.get().unwrap_or(asked).url().clone(),
         status: response.status(),
-        headers: response.headers().clone(),
+        headers: Box::new(response.headers().clone()),
         body: Vec::new(),
         sent: extensions.get().cloned().unwrap_or_default(),
     }

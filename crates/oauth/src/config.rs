@@ -156,7 +156,8 @@ impl AuthorizationConfig {
     }
 
     /// How discovery goes, with what quirks know of it.
-    pub(crate) fn discovery_options(&self) -> DiscoveryOptions {
+    #[must_use]
+    pub fn discovery_options(&self) -> DiscoveryOptions {
         let mut options = self.discovery.clone();
         discover_with(self, &mut options);
         options

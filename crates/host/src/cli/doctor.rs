@@ -2,9 +2,12 @@
 
 mod words;
 
+use std::error::Error as StdError;
+use std::path::{Path, PathBuf};
+
 use clap::Args;
-use doorkey::doctor::{Class, Diagnosis, ExamineOptions};
-use doorkey::{Error, Host};
+use doorkey::doctor::{Class, Diagnosis, ExamineOptions, Record, RecordError};
+use doorkey::{Error, ErrorCode, Host};
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
@@ -12,31 +15,69 @@ use super::output::Output;
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
     /// The server, as named in the configuration, or its URL
-    #[arg(value_name = "NAME|URL")]
-    pub(crate) server: String,
+    #[arg(value_name = "NAME|URL", required_unless_present = "replay")]
+    server: Option<String>,
     /// The account there, where you have several
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
     /// As JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     /// Leave a token alone that is due for a refresh
     #[arg(long)]
     no_refresh: bool,
+    /// Keep what was seen in a file, without secrets, for a report
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    record: Option<PathBuf>,
+    /// Replace that file if it is there
+    #[arg(long, requires = "record")]
+    force: bool,
+    /// Show what such a file says; makes no request
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
 }
 
 impl Doctor {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
+        if let Some(path) = &self.record {
+            // Before a server is asked: it would be for nothing.
+            Record::may_write(path, self.force).map_err(|error| refused(&error, path))?;
+        }
         let options = ExamineOptions::default()
             .with_account(self.account.clone())
             .with_refresh(!self.no_refresh);
-        let diagnosis = host.diagnose(&self.server, &options).await;
-        self.show(&diagnosis, output)
+        let record = host.examine(self.server(), &options).await;
+        self.finish(&record, output)
+    }
+
+    /// What a file says; `None` when none was named.
+    pub(crate) fn replayed(&self, output: &Output) -> Option<Result<Exit, Failure>> {
+        let path = self.replay.as_ref()?;
+        let record = Record::read(path).map_err(|error| refused(&error, path));
+        Some(record.and_then(|record| self.show(&record.diagnosis, output)))
+    }
+
+    fn server(&self) -> &str {
+        self.server.as_deref().unwrap_or_default()
+    }
+
+    fn finish(&self, record: &Record, output: &Output) -> Result<Exit, Failure> {
+        let exit = self.show(&record.diagnosis, output)?;
+        if let Some(path) = &self.record {
+            record
+                .write(path, self.force)
+                .map_err(|error| refused(&error, path))?;
+            output.note(&format!(
+                "written to {}; no secret is in it",
+                path.display()
+            ));
+        }
+        Ok(exit)
     }
 
     /// What there is to say where the configuration or the store cannot be opened.
     pub(crate) fn without_host(&self, error: &Error, output: &Output) -> Result<Exit, Failure> {
-        self.show(&Diagnosis::of_host_failure(&self.server, error), output)
+        self.finish(&Record::of_host_failure(self.server(), error), output)
     }
 
     fn show(&self, diagnosis: &Diagnosis, output: &Output) -> Result<Exit, Failure> {
@@ -48,6 +89,28 @@ impl Doctor {
             }
         }
         Ok(diagnosis.class().map_or(Exit::Done, exit))
+    }
+}
+
+fn refused(error: &RecordError, path: &Path) -> Failure {
+    let first: &(dyn StdError + 'static) = error;
+    let causes = std::iter::successors(Some(first), |&error| error.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    let (code, next) = match error {
+        RecordError::File {
+            what: "written",
+            source,
+        } => {
+            let is_there = source.kind() == std::io::ErrorKind::AlreadyExists;
+            let next = is_there.then(|| "name another file, or add --force".to_owned());
+            (ErrorCode::OutputFailed, next)
+        }
+        _ => (ErrorCode::InputFailed, None),
+    };
+    Failure::Refused {
+        text: format!("{}: {}", path.display(), causes.join(": ")),
+        next,
+        code,
     }
 }
 

@@ -104,7 +104,7 @@ fn of_capability(error: &OAuthError, found: &Discovered) -> (&'static Fault, Str
 
 fn of_client(error: &OAuthError) -> (&'static Fault, String) {
     match error {
-        OAuthError::NoClient { issuer } => (
+        OAuthError::NoClient { issuer, .. } => (
             &table::NO_REGISTRATION,
             doorkey_http::clean_text(issuer.as_str(), 300),
         ),

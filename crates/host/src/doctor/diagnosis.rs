@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::fault::{Class, Severity, Step};
+use crate::quirks::QuirkInForce;
 
 /// The way to one server, step by step, and what is wrong on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,9 +27,42 @@ pub struct Diagnosis {
     pub steps: Vec<StepReport>,
     /// What is wrong, the most likely cause first. Nothing: the server can be used.
     pub findings: Vec<Finding>,
-    /// The deviations of the server that are known and heeded.
+    /// What is known of the servers as odd, and whether it is heeded.
     #[serde(default)]
-    pub quirks: Vec<String>,
+    pub quirks: Vec<KnownQuirk>,
+}
+
+/// What is known of a server as odd.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KnownQuirk {
+    /// Its name.
+    pub id: String,
+    /// Whether it is heeded: `on`, `off`, `by_choice`.
+    pub state: String,
+    /// What the server does.
+    pub what: String,
+    /// Why it is about this server.
+    pub because: String,
+    /// Where it is known from.
+    #[serde(default)]
+    pub source: Vec<String>,
+    /// When that was looked at.
+    #[serde(default)]
+    pub date: String,
+}
+
+impl From<QuirkInForce> for KnownQuirk {
+    fn from(quirk: QuirkInForce) -> Self {
+        Self {
+            state: quirk.state.as_str().to_owned(),
+            id: quirk.id,
+            what: quirk.what,
+            because: quirk.because,
+            source: quirk.source,
+            date: quirk.date,
+        }
+    }
 }
 
 impl Diagnosis {

@@ -37,7 +37,7 @@ impl Doctor<'_> {
         };
         self.notes.begin(Step::ResourceMetadata);
         let mark = self.recorder.len();
-        let mut options = config.discovery.clone();
+        let mut options = config.discovery_options();
         if let Ok(Some(stored)) = patient.tokens().grant().await {
             options
                 .prefer

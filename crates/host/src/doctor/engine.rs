@@ -1,8 +1,10 @@
 //! The examination itself: which step follows which, and what becomes of those that cannot be done.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use doorkey_http::{Origin, Recorded, Recorder, RedactedUrl};
+use doorkey_discovery::Discovered;
+use doorkey_http::{Origin, Recorded, Recorder, RedactedUrl, SentSecrets};
 use doorkey_oauth::TokenSource;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -10,6 +12,7 @@ use url::Url;
 
 use super::diagnosis::{Diagnosis, Evidence, Finding, Mend, Status, StepReport, Values, filled};
 use super::fault::{Fault, Severity, Step};
+use super::record::Record;
 use super::seen::{self, Secrets};
 use super::{ExamineOptions, table};
 use crate::config::ServerConfig;
@@ -18,7 +21,7 @@ use crate::host::{Host, Session};
 use crate::target::Target;
 
 /// Examines a server; see [`Host::diagnose`].
-pub(super) async fn examine(host: &Host, server: &str, options: &ExamineOptions) -> Diagnosis {
+pub(super) async fn examine(host: &Host, server: &str, options: &ExamineOptions) -> Record {
     let mut doctor = Doctor::new(host, server, options);
     let all = Box::pin(doctor.run());
     if tokio::time::timeout(options.limit, all).await.is_err() {
@@ -50,6 +53,8 @@ pub(super) struct Doctor<'a> {
     pub(super) options: &'a ExamineOptions,
     pub(super) recorder: Recorder,
     pub(super) notes: Notes,
+    /// The settings in force, as far as they may be shown.
+    pub(super) settings: BTreeMap<String, String>,
     /// The owner of the token, once there is one.
     tokens: Option<TokenSource>,
 }
@@ -76,6 +81,7 @@ impl<'a> Doctor<'a> {
             options,
             recorder: Recorder::new(),
             notes,
+            settings: BTreeMap::new(),
             tokens: None,
         }
     }
@@ -103,6 +109,7 @@ impl<'a> Doctor<'a> {
             self.capabilities(patient, found);
             self.client(patient, found).await;
         }
+        self.quirks(patient, found.as_ref()).await;
         let login = self.login(patient, asked.as_ref(), found.as_ref()).await;
         let Some(asked) = asked else { return };
         let Some(token) = self.refresh(patient, &asked, login).await else {
@@ -111,13 +118,28 @@ impl<'a> Doctor<'a> {
         self.session(patient, &asked, token).await;
     }
 
+    /// What is known of the servers as odd.
+    async fn quirks(&mut self, patient: &Patient, found: Option<&Discovered>) {
+        let issuer = match found {
+            Some(found) => Some(found.server.listed.as_str().to_owned()),
+            None => {
+                let stored = patient.tokens().grant().await.ok().flatten();
+                stored.map(|stored| stored.value.issuer)
+            }
+        };
+        let known = self.host.quirks_at(&patient.server, issuer.as_deref());
+        self.notes.diagnosis.quirks = known.into_iter().map(Into::into).collect();
+    }
+
     fn out_of_time(&mut self, limit: Duration) {
         let values = [("value", format!("{} s", limit.as_secs()))];
         self.notes.fail(&table::session::TIME_OVER, None, &values);
     }
 
-    fn finish(self) -> Diagnosis {
-        self.notes.finish()
+    fn finish(self) -> Record {
+        let secrets = self.notes.secrets.clone();
+        let exchanges = self.recorder.since(0);
+        Record::new(self.notes.finish(), self.settings, &exchanges, &secrets)
     }
 
     /// The exchanges since that one.
@@ -245,7 +267,16 @@ impl Notes {
         values: &[(&'static str, String)],
     ) {
         let step = self.step.map_or(fault.step, |(step, _)| step);
-        let values = self.values(evidence.as_ref(), values);
+        let values: Vec<_> = values
+            .iter()
+            .map(|(name, value)| {
+                (
+                    *name,
+                    self.secrets.cleaned(value, &SentSecrets::default(), TOLD),
+                )
+            })
+            .collect();
+        let values = self.values(evidence.as_ref(), &values);
         let fill = |text: &str| filled(text, &values);
         let some = |text: &str| (!text.is_empty()).then(|| fill(text));
         let operator = values.get("origin").filter(|_| !fault.tell.is_empty());
@@ -267,10 +298,18 @@ impl Notes {
                 message: some(fault.tell),
             },
             quirk: None,
-            code: None,
+            code: (!fault.code.is_empty()).then(|| fault.code.to_owned()),
         };
         if !self.diagnosis.findings.iter().any(|it| it.id == finding.id) {
             self.diagnosis.findings.push(finding);
+        }
+    }
+
+    /// Names the quirk that explains a fault which was found.
+    pub(super) fn of_quirk(&mut self, fault: &Fault, quirk: Option<String>) {
+        let mut all = self.diagnosis.findings.iter_mut();
+        if let Some(finding) = all.find(|it| it.id == fault.id) {
+            finding.quirk = quirk;
         }
     }
 

@@ -185,6 +185,9 @@ pub struct Fault {
     pub rule: &'static str,
     /// The specification that says how it should be; empty where none does.
     pub section: &'static str,
+    /// The code of the error as other commands print it ([`ErrorCode`](crate::ErrorCode)); empty where they would not
+    /// fail, or in many ways.
+    pub code: &'static str,
     /// What to do, in words.
     pub mend: &'static str,
     /// What to type; empty if nothing is.
@@ -211,6 +214,7 @@ impl Fault {
             means: "",
             rule: "",
             section: "",
+            code: "",
             mend: "",
             command: "",
             setting: "",
@@ -226,6 +230,11 @@ impl Fault {
     pub(super) const fn by(mut self, rule: &'static str, section: &'static str) -> Self {
         self.rule = rule;
         self.section = section;
+        self
+    }
+
+    pub(super) const fn code(mut self, code: &'static str) -> Self {
+        self.code = code;
         self
     }
 

@@ -97,7 +97,7 @@ impl Doctor<'_> {
                 None
             }
             Err(error) => {
-                self.refresh_failed(&error, request);
+                self.refresh_failed(patient, &error, request);
                 None
             }
         }
@@ -112,7 +112,12 @@ impl Doctor<'_> {
         fixed.token().await.ok().flatten().map(Sent::Token)
     }
 
-    fn refresh_failed(&mut self, error: &OAuthError, request: Option<&Recorded>) {
+    fn refresh_failed(
+        &mut self,
+        patient: &Patient,
+        error: &OAuthError,
+        request: Option<&Recorded>,
+    ) {
         let (fault, value) = of_refresh(error, request);
         let evidence = request.map(|it| {
             let mut evidence = self.notes.evidence(it);
@@ -121,6 +126,13 @@ impl Doctor<'_> {
             evidence
         });
         self.notes.fail(fault, evidence, &[("value", value)]);
+        let server = &patient.server;
+        let quirks = &server.quirks.used;
+        let issuer = (!self.notes.issuer.is_empty()).then_some(self.notes.issuer.as_str());
+        let quirk = quirks
+            .explain(&server.url, issuer, error)
+            .map(|(quirk, _)| quirk.id.clone());
+        self.notes.of_quirk(fault, quirk);
     }
 }
 

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::diagnosis::Evidence;
+use super::mask::masked;
 
 /// What is known to be secret in this examination.
 #[derive(Clone, Default)]
@@ -17,10 +18,15 @@ impl Secrets {
         self.0.extend(secret.cloned());
     }
 
+    /// `text` with every known secret struck.
+    pub(super) fn struck(&self, text: &str, sent: &SentSecrets) -> String {
+        let all = self.0.iter().fold(sent.clone(), SentSecrets::and);
+        all.strike(text)
+    }
+
     /// `text` fit to be shown: secrets struck, control characters gone, `limit` characters at most.
     pub(super) fn cleaned(&self, text: &str, sent: &SentSecrets, limit: usize) -> String {
-        let all = self.0.iter().fold(sent.clone(), SentSecrets::and);
-        clean_text(&all.strike(text), limit)
+        clean_text(&masked(&self.struck(text, sent)), limit)
     }
 }
 
@@ -35,7 +41,7 @@ pub(super) fn status(recorded: &Recorded) -> Option<StatusCode> {
 /// The headers of an answer.
 pub(super) fn headers(recorded: &Recorded) -> Option<&HeaderMap> {
     match &recorded.outcome {
-        Outcome::Answered { headers, .. } => Some(headers),
+        Outcome::Answered { headers, .. } => Some(headers.as_ref()),
         _ => None,
     }
 }

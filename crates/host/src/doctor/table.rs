@@ -38,6 +38,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::ErrorCode;
 
     #[test]
     fn every_fault_has_a_name_of_its_own_a_meaning_a_rule_and_something_to_do() {
@@ -46,6 +47,8 @@ mod tests {
             assert!(ids.insert(fault.id), "{} twice", fault.id);
             assert!(!fault.means.is_empty(), "{}", fault.id);
             assert!(!fault.mend.is_empty(), "{}", fault.id);
+            let code = ErrorCode::named(fault.code);
+            assert!(fault.code.is_empty() || code.is_some(), "{}", fault.id);
             assert!(!fault.rule.is_empty(), "{}", fault.id);
             let can = [fault.command, fault.setting, fault.tell];
             assert!(can.iter().any(|text| !text.is_empty()), "{}", fault.id);

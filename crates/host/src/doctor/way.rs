@@ -1,7 +1,7 @@
 //! The first steps: the settings, the network they describe, and the way to the server.
 
 use doorkey_http::{AddressClass, HttpClient, Leg, Path, TlsProblem, Trouble};
-use doorkey_oauth::{Error as OAuthError, TokenSource};
+use doorkey_oauth::{ClientChoice, Error as OAuthError, TokenSource};
 use doorkey_store::Store;
 use secrecy::SecretString;
 
@@ -61,6 +61,7 @@ impl Doctor<'_> {
             self.host.config().network(),
             &server,
         );
+        self.settings = super::settings::shown(&server, &network);
         self.notes.ok(summary(&network));
         Some(Patient { server, session })
     }
@@ -118,6 +119,9 @@ impl Doctor<'_> {
             Some(bearer) => TokenSource::fixed(server.url.clone(), bearer),
             None => {
                 let config = self.host.authorization_config(server)?;
+                if let ClientChoice::Static { client_secret, .. } = &config.client {
+                    self.notes.secrets.add(client_secret.as_ref());
+                }
                 TokenSource::builder(config, http.clone(), store.clone()).build()
             }
         };

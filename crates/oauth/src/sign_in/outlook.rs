@@ -30,7 +30,8 @@ impl AuthorizationConfig {
     /// # Errors
     /// [`Error::PkceUnsupported`], [`Error::UnsupportedServer`].
     pub fn check_server(&self, found: &Discovered) -> Result<(), Error> {
-        check_metadata(&self.flow, found)?;
+        let quirks = self.quirks_of(found.server.listed.as_str());
+        check_metadata(&self.flow, found, &quirks)?;
         let server = &found.server;
         needed(found, server.token_endpoint.as_ref(), "token_endpoint")?;
         let (page, member) = match self.flow {
@@ -65,16 +66,24 @@ impl AuthorizationConfig {
         if configured(self, server, bound_to.as_ref())?.is_some() {
             return Ok(ClientSource::Configured);
         }
+        let quirks = self.quirks_of(server.listed.as_str());
+        let takes_documents =
+            server.client_id_metadata_document_supported && !quirks.refuses_documents();
+        let why = quirks.needs_client();
         match &self.client {
             ClientChoice::Auto {
                 metadata_url: Some(_),
-            } if server.client_id_metadata_document_supported => Ok(ClientSource::Document),
+            } if takes_documents => Ok(ClientSource::Document),
             _ if matches!(self.flow, Flow::WorkloadIdentity(_)) => Ok(ClientSource::NotNeeded),
-            _ if server.registration_endpoint.is_some() && !self.flow.is_unattended() => {
+            _ if server.registration_endpoint.is_some()
+                && why.is_none()
+                && !self.flow.is_unattended() =>
+            {
                 Ok(ClientSource::Registration)
             }
             _ => Err(Error::NoClient {
                 issuer: server.listed.clone(),
+                why: why.map(str::to_owned),
             }),
         }
     }

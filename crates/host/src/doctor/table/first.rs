@@ -8,16 +8,19 @@ rows! {
     ANSWER_TOO_SLOW = Fault::new("answer-too-slow", Step::FirstRequest, Temporary, "the server accepts the request and does not answer in time")
         .means("The connection stands, and nothing came within the limit: {value}.")
         .by("ERR-13", "")
+        .code("timed-out")
         .mend("Try again later. Only if the server is known to be that slow: raise the limit.")
         .set("[mcp_servers.{name}]\nstartup_timeout_sec = 60\n[mcp_servers.{name}.network]\ntotal_timeout_sec = 60");
     ANSWER_BROKEN = Fault::new("answer-broken", Step::FirstRequest, Temporary, "the server breaks off before its answer is complete")
         .means("The connection stood, and what came was no whole HTTP answer: {value}.")
         .by("ERR-10", "RFC 9112 §8")
+        .code("answer-broken-off")
         .mend("Try again; if it stays so, the operator has to look at the server or what stands in front of it.")
         .tell("{at} closes connections or answers with something that is no HTTP ({value}).");
     ANSWER_TOO_LARGE = Fault::new("answer-too-large", Step::FirstRequest, Server, "the answer is larger than is read")
         .means("Bodies and headers have limits, so that no server can fill this machine: {value}.")
         .by("SEC-12", "")
+        .code("answer-too-large")
         .mend("The operator has to answer in fewer bytes.")
         .tell("The answer of {at} is larger than clients read ({value}).");
     BOT_WALL = Fault::new("bot-wall", Step::FirstRequest, Forbidden, "something in front of the server takes this client for a bot")
@@ -49,6 +52,7 @@ rows! {
     REDIRECTED = Fault::new("redirected", Step::FirstRequest, Configuration, "the server sends requests elsewhere")
         .means("{value}. A request that will carry a token is not taken to another origin.")
         .by("USE-05", "RFC 9110 §15.4")
+        .code("redirect-refused")
         .mend("If that is where the server is now, write its final URL.")
         .set("[mcp_servers.{name}]\nurl = \"{value}\"");
     RETIRED_TRANSPORT = Fault::new("retired-transport", Step::FirstRequest, Mcp, "the server speaks the HTTP+SSE transport that was retired")
@@ -76,6 +80,7 @@ rows! {
     MCP_ERROR = Fault::new("mcp-error", Step::FirstRequest, Mcp, "the server answers the opening with an error")
         .means("The request got through, and the MCP server refuses it: {value}.")
         .by("ERR-04", "MCP 2025-11-25, Lifecycle")
+        .code("mcp-error")
         .mend("The message is the server's own; its operator knows what it means.")
         .tell("{at} answers `initialize` with the error: {value}.");
     REQUEST_REFUSED = Fault::new("request-refused", Step::FirstRequest, Server, "the server refuses the request")
@@ -104,6 +109,7 @@ rows! {
     METADATA_URL_REFUSED = Fault::new("metadata-url-refused", Step::Challenge, Server, "the challenge names a metadata URL that must not be used")
         .means("`resource_metadata` has to be an https URL: {value}.")
         .by("WWW-14", "RFC 9728 §5.1")
+        .code("challenge-unusable")
         .mend("The operator has to name a proper URL.")
         .tell("The `resource_metadata` in the challenge of {at} is not an https URL.");
 }

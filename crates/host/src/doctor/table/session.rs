@@ -8,6 +8,7 @@ rows! {
     TOKEN_REJECTED = Fault::new("token-rejected", Step::Initialize, Login, "the server rejects a token that is not expired")
         .means("The authorization server issued it, and the MCP server answers 401{value}. Mostly its audience is not this server, or it was revoked.")
         .by("CH-02", "RFC 6750 §3.1; RFC 8707 §2")
+        .code("token-rejected")
         .mend("Sign in again. If a fresh one is rejected too, compare the resource with what the server expects.")
         .run("doorkey login {login}")
         .set("[mcp_servers.{name}]\noauth_resource = \"omit\"")
@@ -15,11 +16,13 @@ rows! {
     BEARER_REJECTED = Fault::new("bearer-rejected", Step::Initialize, Configuration, "the server rejects the token from the configuration")
         .means("{value} of [mcp_servers.{name}] names it; it is expired, revoked or for another server.")
         .by("USE-09", "RFC 6750 §3.1")
+        .code("bearer-rejected")
         .mend("Put a valid token where the configuration takes it from, or take the key out and sign in.")
         .run("doorkey get {name}");
     SCOPE_MISSING = Fault::new("scope-missing", Step::Initialize, Forbidden, "the token lacks a scope")
         .means("The server wants {value}, and the login was not given it.")
         .by("UP-01", "RFC 6750 §3.1")
+        .code("insufficient-scope")
         .mend("Ask for it and sign in again, with an account that may have it.")
         .set("[mcp_servers.{name}]\nscopes = [{value}]")
         .run("doorkey login {login}");
@@ -31,6 +34,7 @@ rows! {
     DPOP_REJECTED = Fault::new("dpop-rejected", Step::Initialize, Server, "the server refuses the proof that goes with the token")
         .means("Tokens are bound to a key here, and the proof was not taken{value}. Often a clock is wrong.")
         .by("DP-17", "RFC 9449 §7.1")
+        .code("dpop-proof-rejected")
         .mend("See the step `clock`. If a bearer token will do, say so and sign in again.")
         .set("[mcp_servers.{name}.oauth]\ndpop = \"off\"");
     DPOP_WANTED = Fault::new("dpop-wanted", Step::Initialize, Login, "the server wants a token that is bound to a key")
@@ -42,6 +46,7 @@ rows! {
     SESSION_REFUSED = Fault::new("session-refused", Step::Initialize, Mcp, "the server answers the opening of a session with an error")
         .means("The token was taken, and the MCP server says: {value}.")
         .by("ERR-04", "MCP 2025-11-25, Lifecycle")
+        .code("mcp-error")
         .mend("The message is the server's own; its operator knows what it means.")
         .tell("{at} answers `initialize` with the error: {value}.");
     VERSION_UNSUPPORTED = Fault::new("version-unsupported", Step::Initialize, Mcp, "both sides speak no common revision of MCP")
@@ -59,6 +64,7 @@ rows! {
     TOOLS_FAILED = Fault::new("tools-failed", Step::Tools, Mcp, "the session opens, and the list of tools cannot be had")
         .means("{value}.")
         .by("ERR-01", "MCP 2025-11-25, Tools")
+        .code("mcp-error")
         .mend("Try again; if it stays so, the operator has to look at the server.")
         .run("doorkey tools {login}")
         .tell("{at} opens a session and fails at `tools/list`: {value}.");

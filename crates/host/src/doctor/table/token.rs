@@ -8,6 +8,7 @@ rows! {
     NOT_SIGNED_IN = Fault::new("not-signed-in", Step::Token, Login, "nobody has signed in yet")
         .means("The server wants a login, everything on the way to it is in order, and the store has none for this account.")
         .by("CH-01", "MCP 2025-11-25, Authorization Flow Steps")
+        .code("login-required")
         .mend("Sign in.")
         .run("doorkey login {login}");
     LOGIN_WAITING = Fault::new("login-waiting", Step::Token, Login, "a login was started and waits to be finished")
@@ -18,27 +19,32 @@ rows! {
     TOKEN_EXPIRED = Fault::new("token-expired", Step::Token, Login, "the token has expired, and there is no refresh token")
         .means("The authorization server gave no refresh token, so a person has to sign in each time.")
         .by("TOK-16", "RFC 6749 §5.1")
+        .code("login-required")
         .mend("Sign in again. To be given a refresh token some servers want a scope for it, or a parameter.")
         .run("doorkey login {login}")
         .set("[mcp_servers.{name}]\nscopes = [\"offline_access\"]");
     TOKEN_REJECTED_BEFORE = Fault::new("token-rejected-before", Step::Token, Login, "the server has rejected the stored token")
         .means("An earlier request with it was answered with 401{value}. It is not sent again.")
         .by("CH-05", "RFC 6750 §3.1")
+        .code("login-required")
         .mend("Sign in again.")
         .run("doorkey login {login}");
     TOKEN_OTHER_ISSUER = Fault::new("token-other-issuer", Step::Token, Login, "the server has moved to another authorization server")
         .means("{value}. Tokens of the old one are not shown to anybody.")
         .by("ST-02", "MCP 2025-11-25, Authorization: Authorization Server Binding")
+        .code("login-required")
         .mend("Sign in again, at the new one.")
         .run("doorkey login {login}");
     TOKEN_OTHER_RESOURCE = Fault::new("token-other-resource", Step::Token, Login, "the token was asked for another resource than is published now")
         .means("{value}. The server will most likely reject it for its audience.")
         .by("REF-02", "RFC 8707 §2")
+        .code("login-required")
         .mend("Sign in again, so that the token is for what the server calls itself now.")
         .run("doorkey login {login}");
     LOGIN_OTHER_SETTINGS = Fault::new("login-other-settings", Step::Token, Login, "the stored login was made with other settings")
         .means("{value}, so it is not used.")
         .by("ST-02", "")
+        .code("login-required")
         .mend("Sign in again, or put the settings back.")
         .run("doorkey login {login}");
     RECORD_UNREADABLE = Fault::new("record-unreadable", Step::Token, Configuration, "the stored login cannot be read")
@@ -49,16 +55,19 @@ rows! {
     BRAKE_ON = Fault::new("brake-on", Step::Refresh, Temporary, "the authorization server asked to be left alone for a while")
         .means("{value}. All processes obey that.")
         .by("REF-08", "RFC 9110 §10.2.3")
+        .code("refresh-delayed")
         .mend("Wait, then try again.")
         .run("doorkey doctor {login}");
     REFRESH_TOKEN_REFUSED = Fault::new("refresh-token-refused", Step::Refresh, Login, "the authorization server no longer takes the refresh token")
         .means("It was revoked, used twice, or is too old: {value}.")
         .by("REF-07", "RFC 6749 §5.2")
+        .code("login-required")
         .mend("Sign in again.")
         .run("doorkey login {login}");
     REFRESH_CLIENT_REFUSED = Fault::new("refresh-client-refused", Step::Refresh, Login, "the authorization server refuses this client")
         .means("Its registration is gone, or its secret or way to authenticate is wrong: {value}.")
         .by("REG-23", "RFC 6749 §5.2")
+        .code("client-refused")
         .mend("Sign in again; for a client that you registered by hand correct its id, secret and method first.")
         .run("doorkey login {login}")
         .set("[mcp_servers.{name}.oauth]\nclient_id = \"…\"\nclient_secret_env = \"…\"\ntoken_endpoint_auth_method = \"client_secret_post\"");
@@ -81,17 +90,20 @@ rows! {
     REFRESH_SERVER_ERROR = Fault::new("refresh-server-error", Step::Refresh, Temporary, "the authorization server fails at the refresh")
         .means("{at} answered {status}. The login is kept.")
         .by("REF-08", "RFC 9110 §15.6")
+        .code("refresh-failed")
         .mend("Try again in a while; if it stays so, tell the operator.")
         .run("doorkey doctor {login}")
         .tell("{at} answers refreshes with {status}.");
     REFRESH_UNREACHABLE = Fault::new("refresh-unreachable", Step::Refresh, Temporary, "the token endpoint cannot be reached")
         .means("{value}. The login is kept.")
         .by("REF-08", "")
+        .code("connection-failed")
         .mend("Check the network and the VPN, then try again.")
         .run("doorkey doctor {login}");
     REFRESH_UNREADABLE = Fault::new("refresh-unreadable", Step::Refresh, Server, "the token endpoint answers with something that is no token response")
         .means("{at} answered {status}: {value}. The login is kept.")
         .by("TOK-18", "RFC 6749 §5.1")
+        .code("refresh-failed")
         .mend("Try again; if it stays so, the operator has to look at the endpoint or what stands in front of it.")
         .tell("{at} answers refreshes with {status} and a body that is no JSON token response: {value}.");
     REFRESH_ERROR_OTHER = Fault::new("refresh-error-other", Step::Refresh, Server, "the authorization server answers the refresh with an error")
