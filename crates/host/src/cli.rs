@@ -231,8 +231,11 @@ async fn execute(
     let drained = tokio::select! {
         drained = host.drain(DRAIN_LIMIT) => drained,
         () = interrupted() => false,
+        () = remark(&outcome, output) => false,
     };
-    if !drained {
+    if !drained && before.is_some() {
+        output.warn("a request to the authorization server was given up; what it would have brought is lost");
+    } else if !drained {
         output.warn("a refresh was still running; the next command picks up what became of it");
     }
     if let (Err(Failure::Interrupted { .. }), Some(before), Some(target)) =
@@ -368,6 +371,15 @@ fn tell_of_copies(kinds: Vec<StoreKind>, host: &Host, output: &Output) {
     }
 }
 
+/// Tells whoever pressed Ctrl-C why the program goes on, if it does; never ends.
+async fn remark(outcome: &Result<Exit, Failure>, output: &Output) {
+    if matches!(outcome, Err(Failure::Interrupted { .. })) {
+        tokio::time::sleep(REMARK_AFTER).await;
+        output.insist("A request is under way, and its answer is waited for. Press Ctrl-C again to end at once.");
+    }
+    std::future::pending().await
+}
+
 /// Ends when the person presses Ctrl-C or otherwise ends the program; never where that cannot be noticed. The terminal is then left as it was, whatever a login had done to it.
 async fn interrupted() {
     let ended = tokio::select! {
@@ -396,5 +408,6 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done, 2 usage, 3 login required, 4 login denied or abandoned, 5 forbidden,
 6 temporary (network, server), 7 MCP error, 8 the tool answered an error, 9 configuration
 or store, 1 anything else.";
+const REMARK_AFTER: Duration = Duration::from_millis(500);
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(100);

@@ -125,10 +125,10 @@ impl Surroundings {
     #[must_use]
     pub fn why_no_browser(&self) -> Option<&'static str> {
         match (&self.inside, &self.ssh) {
-            (Some(Inside::Container | Inside::Pod(_)), _) => Some("this is a container"),
             (Some(Inside::Editor), _) => Some("this is a remote workspace"),
             (_, Some(_)) => Some("you are connected by SSH"),
-            _ => None,
+            (Some(Inside::Container | Inside::Pod(_)), None) => Some("this is a container"),
+            (Some(Inside::Wsl) | None, None) => None,
         }
     }
 
@@ -139,12 +139,7 @@ impl Surroundings {
         let port = redirect.port().filter(|_| redirect.scheme() == "http")?;
         match (&self.inside, &self.ssh) {
             (Some(Inside::Editor), _) => Some(Advice::ForwardByEditor { port }),
-            (Some(Inside::Pod(name)), _) => {
-                let pod = name.as_deref().unwrap_or("POD");
-                let command = format!("kubectl port-forward {pod} {port}:{port}");
-                Some(Advice::ForwardToPod { command })
-            }
-            (Some(Inside::Container), _) => Some(Advice::ShareTheNetwork),
+            // Whoever comes by SSH gets to the network that this is in, container or not.
             (_, Some(ssh)) => {
                 let host = match redirect.host_str() {
                     Some(host) if host != "localhost" => host,
@@ -154,6 +149,12 @@ impl Surroundings {
                 let command = format!("ssh -N -L {port}:{host}:{port} {destination}");
                 Some(Advice::ForwardOverSsh { command })
             }
+            (Some(Inside::Pod(name)), None) => {
+                let pod = name.as_deref().unwrap_or("POD");
+                let command = format!("kubectl port-forward {pod} {port}:{port}");
+                Some(Advice::ForwardToPod { command })
+            }
+            (Some(Inside::Container), None) => Some(Advice::ShareTheNetwork),
             (Some(Inside::Wsl), None) => Some(Advice::WindowsForwards),
             (None, None) => None,
         }
@@ -181,11 +182,11 @@ impl fmt::Display for Advice {
         match self {
             Self::ForwardOverSsh { command } => write!(
                 f,
-                "To let the browser of your own machine come back by itself, run this there first:\n\n  {command}"
+                "To let the browser of your own machine get back here by itself, run this on it before you open the page:\n\n  {command}"
             ),
             Self::ForwardToPod { command } => write!(
                 f,
-                "To let the browser of your own machine come back by itself, run this there first:\n\n  {command}"
+                "To let the browser of your own machine get back here by itself, run this on it before you open the page:\n\n  {command}"
             ),
             Self::ShareTheNetwork => f.write_str(
                 "A browser outside does not get back into a container by itself, whichever ports are published: \

@@ -90,6 +90,22 @@ impl AtTerminal {
         self
     }
 
+    /// The same in a shell that runs `command` on the same terminal when the program has ended, and ends with the code of
+    /// the program.
+    #[must_use]
+    pub fn and_then(mut self, command: &str) -> Self {
+        let script = format!("trap : INT; \"$@\"; code=$?; {command}; exit $code");
+        let program = std::mem::replace(&mut self.program, PathBuf::from("/bin/sh"));
+        let shell = [
+            "-c".to_owned(),
+            script,
+            "sh".to_owned(),
+            program.display().to_string(),
+        ];
+        self.arguments.splice(0..0, shell);
+        self.with("PATH", "/usr/bin:/bin")
+    }
+
     /// Starts the program.
     ///
     /// # Panics
@@ -262,11 +278,51 @@ fn settled(text: &str, world: &World, home: &Home) -> String {
     let text = world.anonymous(text);
     let text = text.replace(&home.path().display().to_string(), "$DOORKEY_HOME");
     let text = text::settled(&text);
-    // A spinner stands where the moment finds it.
-    text.lines()
-        .map(|line| line.trim_start_matches(SPINNER).trim_end())
-        .collect::<Vec<_>>()
-        .join("\n")
+    // The servers have their names by now; what is left is where the browser comes back to.
+    let ports = text.split("127.0.0.1:").skip(1).map(|after| {
+        let digits = after.len()
+            - after
+                .trim_start_matches(|it: char| it.is_ascii_digit())
+                .len();
+        after[..digits].to_owned()
+    });
+    let ports: Vec<_> = ports.filter(|port| !port.is_empty()).collect();
+    let text = ports
+        .iter()
+        .fold(text.clone(), |text, port| text.replace(port, "PORT"));
+    let text = text::replace_runs(&text, "process ", "ID", |next| next.is_ascii_digit());
+    let mut lines: Vec<_> = text.lines().map(settled_line).collect();
+    lines.dedup_by(|line, before| line == QR && before == QR);
+    lines.join("\n")
+}
+
+/// A line without the codes of devices and cameras, the time, and the spinner, which stands where the moment finds it.
+fn settled_line(line: &str) -> String {
+    let mut line = line.trim_end().to_owned();
+    if line.starts_with(|first| ('\u{2800}'..='\u{28ff}').contains(&first)) {
+        line.replace_range(..line.chars().next().map_or(0, char::len_utf8), "*");
+    }
+    if line.chars().count() > 20 && line.chars().all(|it| BLOCKS.contains(&it)) {
+        return QR.to_owned();
+    }
+    if let (Some(start), true) = (line.rfind('('), line.ends_with(" left)")) {
+        line.replace_range(start.., "(M:SS left)");
+    }
+    let line = text::replace_runs(&line, "user_code=", "CODE", |next| !next.is_whitespace());
+    let is_code = |text: &str| {
+        let parts: Vec<_> = text.split('-').collect();
+        parts.len() == 2
+            && parts.iter().all(|part| {
+                part.len() == 4
+                    && part
+                        .bytes()
+                        .all(|it| it.is_ascii_uppercase() || it.is_ascii_digit())
+            })
+    };
+    match line.trim() {
+        text if is_code(text) => line.replace(text, "CODE"),
+        _ => line,
+    }
 }
 
 fn lock(screen: &Mutex<vt100::Parser>) -> MutexGuard<'_, vt100::Parser> {
@@ -283,4 +339,5 @@ impl fmt::Debug for Terminal {
 }
 
 const SCROLLBACK: usize = 2000;
-const SPINNER: &[char] = &['⠁', '⠂', '⠄', '⡀', '⢀', '⠠', '⠐', '⠈'];
+const QR: &str = "[QR code]";
+const BLOCKS: [char; 4] = ['█', '▀', '▄', ' '];

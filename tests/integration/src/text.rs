@@ -16,7 +16,12 @@ pub(crate) fn settled(text: &str) -> String {
 }
 
 /// Replaces the run of characters that `belongs` after each `prefix`.
-fn replace_runs(text: &str, prefix: &str, with: &str, belongs: impl Fn(char) -> bool) -> String {
+pub(crate) fn replace_runs(
+    text: &str,
+    prefix: &str,
+    with: &str,
+    belongs: impl Fn(char) -> bool,
+) -> String {
     let mut settled = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(prefix) {

@@ -130,16 +130,17 @@ impl Login {
             opening,
             again: format!("doorkey login {}", typed(target)),
             typed: keyboard.as_ref().map(keyboard::Keyboard::typed),
+            is_unattended: !self.no_browser && is_unattended(output),
             surroundings,
         };
-        let again = scene.again.clone();
+        let (again, is_unattended) = (scene.again.clone(), scene.is_unattended);
         let narrator = Arc::new(Narrator::new(&self.name, output, scene));
         let progress: Arc<dyn Progress> = narrator.clone();
         let mut person = LoopbackInteraction::new(self.browser(environment, opening), progress)
             .with_callback(self.callback(oauth, output))
             .with_again(again)
             .preferring_codes(opening == Opening::NoBrowserHere)
-            .unattended(!self.no_browser && is_unattended(output));
+            .unattended(is_unattended);
         if let Some(lines) = lines {
             person = person.with_pasted(lines);
         }

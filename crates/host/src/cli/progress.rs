@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use doorkey::{LoginStep, Progress, Surroundings};
+use doorkey::{Advice, LoginStep, Progress, Surroundings};
 use doorkey_http::clean_text;
 use url::Url;
 
@@ -22,6 +22,7 @@ pub(crate) struct Narrator {
     scene: Scene,
     line: Line,
     output: Output,
+    columns: usize,
     seen: Mutex<Seen>,
 }
 
@@ -36,6 +37,8 @@ pub(crate) struct Scene {
     pub(crate) again: String,
     /// How much of a line the person has typed; `None` where nothing is read.
     pub(crate) typed: Option<Arc<AtomicUsize>>,
+    /// Nobody sees this: where no browser opens, the login ends with an error that says all.
+    pub(crate) is_unattended: bool,
 }
 
 /// How a page gets before the person's eyes.
@@ -65,6 +68,7 @@ impl Narrator {
             line: Line::new(output, moves, scene.typed.clone()),
             scene,
             output: output.clone(),
+            columns: Room::of_terminal().columns(),
             seen: Mutex::default(),
         }
     }
@@ -82,10 +86,12 @@ impl Narrator {
     }
 
     /// The same address to be read by a camera, where there is room for it.
-    pub(crate) fn qr(&self, url: &Url) {
+    pub(crate) fn qr(&self, url: &Url, caption: &str) {
         let rows = self.scene.qr.and_then(|room| qr::drawn(url.as_str(), room));
         if let Some(rows) = rows {
+            self.say(caption);
             self.line.over(|| self.output.drawing(qr::STYLE, &rows));
+            self.say("");
         }
     }
 
@@ -98,13 +104,26 @@ impl Narrator {
         let before = words::before_page(*opening, surroundings.why_no_browser());
         self.say(&format!("{before}\n\n  {}\n", clean_url(url)));
         if *opening != Opening::Browser {
-            self.qr(url);
+            self.qr(url, "Or scan this with a phone:");
         }
+        self.way_back(*opening);
+    }
+
+    /// How the answer gets here from where the page was opened.
+    fn way_back(&self, opening: Opening) {
         let redirect_uri = self.seen().redirect_uri.clone();
+        let advice = self.scene.surroundings.advice(&redirect_uri);
         let back = words::Back {
-            opening: *opening,
+            opening,
             begins: words::beginning(&redirect_uri),
-            advice: surroundings.advice(&redirect_uri),
+            // A browser that is started here gets back by itself, but where it is elsewhere in truth.
+            advice: advice.filter(|advice| {
+                let is_apart = matches!(
+                    advice,
+                    Advice::ForwardByEditor { .. } | Advice::WindowsForwards
+                );
+                is_apart || opening != Opening::Browser
+            }),
             can_paste: self.scene.typed.is_some(),
         };
         for paragraph in back.paragraphs() {
@@ -126,11 +145,15 @@ impl Narrator {
             let url = clean_url(filled_in);
             self.say(&format!("Or open this, and compare the code:\n\n  {url}\n"));
         }
-        self.qr(filled_in.unwrap_or(page));
+        match filled_in {
+            Some(filled_in) => self.qr(filled_in, "Or scan this, and compare the code:"),
+            None => self.qr(page, "Or scan this to get to the page:"),
+        }
         if in_place_of_page && self.scene.typed.is_some() {
             let again = &self.scene.again;
             self.say(&format!(
-                "To open a page in a browser instead, and paste here where it ends: {again} --no-browser"
+                "To use a browser on any machine instead, and paste here what it ends at, press Ctrl-C and run\n\n  \
+                 {again} --no-browser\n"
             ));
         }
     }
@@ -142,7 +165,11 @@ impl Narrator {
 
     /// What stays to be read: without it a login does not come to its end.
     fn say(&self, text: &str) {
-        self.line.over(|| self.output.insist(text));
+        let text = match self.output.terminal().stderr {
+            true => words::filled(text, self.columns),
+            false => text.to_owned(),
+        };
+        self.line.over(|| self.output.insist(&text));
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -164,6 +191,11 @@ impl Progress for Narrator {
             LoginStep::Listening { redirect_uri } => {
                 self.seen().redirect_uri.clone_from(redirect_uri);
                 self.state("preparing the login", None);
+            }
+            LoginStep::Prompt { issuer, .. }
+                if self.scene.is_unattended && self.scene.opening != Opening::Browser =>
+            {
+                self.lead_to(issuer);
             }
             LoginStep::Prompt {
                 url,
@@ -194,7 +226,11 @@ impl Progress for Narrator {
             }
             LoginStep::NoBrowser { cause: Some(cause) } => {
                 let cause = clean(&cause.to_string());
-                self.say(&format!("No browser was opened: {cause}."));
+                self.say(&format!("No browser was opened: {cause}.\n"));
+                let is_page = !self.seen().redirect_uri.is_empty();
+                if is_page && self.scene.opening == Opening::Browser && !self.scene.is_unattended {
+                    self.way_back(Opening::NoBrowserHere);
+                }
             }
             LoginStep::Embedded => {
                 self.say(

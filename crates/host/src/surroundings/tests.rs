@@ -54,8 +54,8 @@ const PLACES: &[(&[(&str, &str)], &[&str], &str, &str)] = &[
     (
         &[SSH],
         &["/run/.containerenv"],
-        "this is a container",
-        "--network=host",
+        "you are connected by SSH",
+        "192.0.2.9",
     ),
     (
         &[

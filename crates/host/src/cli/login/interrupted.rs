@@ -23,7 +23,8 @@ impl Before {
         let (text, next) = match (self.0, now) {
             (before, Some(now)) if before != Some(now) => (
                 format!(
-                    "interrupted when the sign-in was already complete: the login to {} is kept, and was not tried",
+                    "interrupted, but you had already signed in: the login to {} is kept, and whether the server takes it was not \
+                     found out",
                     shown(target)
                 ),
                 format!("doorkey tools {}", typed(target)),

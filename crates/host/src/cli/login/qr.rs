@@ -29,6 +29,10 @@ impl Room {
             rows: 24,
         }
     }
+
+    pub(crate) fn columns(self) -> usize {
+        self.columns.into()
+    }
 }
 
 /// The rows of the code, to be drawn light on dark; `None` where it does not fit the screen as a whole, for then no

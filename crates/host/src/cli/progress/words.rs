@@ -15,7 +15,7 @@ pub(super) fn before_page(opening: Opening, why_no_browser: Option<&str>) -> Str
         }
         (Opening::ByHand, _) => "Open this page in any browser:".to_owned(),
         (Opening::NoBrowserHere, Some(why)) => {
-            format!("There is no browser here, as {why}. Open this page in any browser:")
+            format!("There is no browser here ({why}). Open this page in any browser:")
         }
         (Opening::NoBrowserHere, None) => {
             "There is no browser here. Open this page in any browser:".to_owned()
@@ -46,9 +46,9 @@ impl Back {
         let is_apart = opening != Opening::Browser || advice.is_some();
         if can_paste && is_apart {
             paragraphs.push(format!(
-                "In the end the browser goes to an address that begins with\n\n  {begins}\n\nOn this machine that is \
-                 all. From another one the page does not load: copy its whole\naddress and paste it here. If you are \
-                 shown a code instead, paste that.\n"
+                "When you have signed in, the browser goes to an address that begins with\n\n  {begins}\n\nIf the browser \
+                 is on this machine, that is all. On another machine the page does not load, and need not: copy its \
+                 whole address and paste it here. If you are shown a code instead, paste the code.\n"
             ));
         } else if can_paste {
             paragraphs.push(
@@ -75,9 +75,9 @@ pub(super) fn waiting(opening: Opening, can_paste: bool) -> &'static str {
 
 /// Why a code is shown where a page was asked for.
 pub(super) fn why_code(why_no_browser: Option<&str>) -> String {
-    let why = why_no_browser.map(|why| format!(", as {why}"));
+    let why = why_no_browser.map(|why| format!(" ({why})"));
     format!(
-        "There is no browser here{}: you can sign in on another device.\n",
+        "There is no browser here{}, so sign in on another device.\n",
         why.unwrap_or_default()
     )
 }
@@ -114,6 +114,30 @@ pub(super) fn paste(problem: PasteProblem, server: &str, begins: &str) -> String
     }
 }
 
+/// `text` in lines of that many columns, broken between words. What is indented is to be copied, and stays in one piece.
+pub(super) fn filled(text: &str, columns: usize) -> String {
+    let lines = text.split('\n').map(|line| {
+        if line.starts_with(' ') {
+            return line.to_owned();
+        }
+        let (mut filled, mut width) = (String::new(), 0);
+        for word in line.split(' ') {
+            let length = word.chars().count();
+            if width > 0 && width + 1 + length > columns {
+                filled.push('\n');
+                width = 0;
+            } else if width > 0 {
+                filled.push(' ');
+                width += 1;
+            }
+            filled.push_str(word);
+            width += length;
+        }
+        filled
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// An address up to what differs from login to login.
 pub(super) fn beginning(redirect_uri: &str) -> String {
     let beginning = redirect_uri.split('?').next().unwrap_or_default();
@@ -142,6 +166,17 @@ pub(super) fn countdown(left: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words_and_what_is_to_be_copied_is_not() {
+        let text = "one two three\n\n  ssh -N -L 1:2:3 a@b\nfour";
+        assert_eq!(
+            filled(text, 8),
+            "one two\nthree\n\n  ssh -N -L 1:2:3 a@b\nfour"
+        );
+        assert_eq!(filled("unbreakable it is", 4), "unbreakable\nit\nis");
+        assert_eq!(filled(text, 80), text);
+    }
 
     #[test]
     fn times_are_said_and_counted_down() {
