@@ -388,6 +388,9 @@ codes! {
     /// What answers there does not speak MCP, or not the version that is wanted.
     McpNotSpoken = "mcp-not-spoken", 7,
         "see whether url of [mcp_servers.{name}] is the address of an MCP server, path included; to see the exchange: {doctor}";
+    /// The server speaks only HTTP+SSE of 2024-11-05, a transport that MCP has retired.
+    McpTransportRetired = "mcp-transport-retired", 7,
+        "find the server's streamable HTTP address, which often ends in /mcp where this one ends in /sse, and write it as url in [mcp_servers.{name}]; if there is none, ask the operator of {origin} for one";
     /// The session did not come about.
     McpStartFailed = "mcp-start-failed", 7,
         "tell the operator of {origin}: the session with it did not come about; to see the exchange: {doctor}";

@@ -21,6 +21,7 @@ use crate::redirect::Redirects;
 use crate::stack::{Below, StepLayer};
 use crate::tag::Tag;
 use crate::timeout::Deadline;
+use crate::told::Told;
 
 #[cfg(feature = "client")]
 use crate::{
@@ -65,6 +66,7 @@ impl Stack {
                 limit: profile.limits.redirects,
             }))
             .layer(StepLayer::new(HeaderScopes::new(profile)?))
+            .layer(StepLayer::new(Told))
             .layer(StepLayer::new(HeaderLimit(profile.limits.headers)))
             .layer(StepLayer::new(Endpoints {
                 addresses: profile.addresses.clone(),

@@ -49,7 +49,7 @@
 //! # Layers
 //!
 //! The stack is made of tower layers, outermost first: leg and trace span, deadline, redirects,
-//! header scopes, header limit, endpoint check, address rules, connection. Redirects stand above
+//! header scopes, request log, header limit, endpoint check, address rules, connection. Redirects stand above
 //! the headers so that each hop is judged anew. [`HttpClient::layer`] puts a host's own layer on
 //! top, [`HttpClient::with_service`] its own service at the bottom.
 //!
@@ -99,6 +99,7 @@ mod tag;
 mod timeout;
 #[cfg(feature = "client")]
 mod tls;
+mod told;
 mod trouble;
 
 pub use address::{AddressClass, AddressPolicy, AddressRefused, UnknownAddressClass};

@@ -5,6 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use doorkey_http::{Body, HttpClient, RedactedUrl, Timeouts};
 use doorkey_oauth::{AuthorizationLayer, IdentityEpoch, TokenSource};
 use futures_core::stream::BoxStream;
+use futures_util::StreamExt as _;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response,
     header::{ACCEPT, CONTENT_TYPE},
@@ -314,6 +315,19 @@ impl AuthorizedClient {
             }
             Err(error) => Err(self.refused(Exchange::Stream { resumed }, error)),
         }
+    }
+
+    /// The first event, of at most `limit` bytes, of the stream that a GET outside of any session opens; `None` if there is
+    /// no such stream.
+    pub(crate) async fn first_event(&self, uri: &str, limit: usize) -> Option<Sse> {
+        let request = Request::builder().header(ACCEPT, "text/event-stream");
+        let request = build(request, uri, &Headers::new(), Body::empty()).ok()?;
+        let response = self.send(request).await.ok()?;
+        let url = shown(uri);
+        let reply = Reply::new(response, &url, self.inner.options.limits);
+        let body = stream::opened(reply, &url).await.ok()?;
+        let mut events = bounded_events(BodyDataStream::new(body), limit, None, |_| ());
+        events.next().await?.ok()
     }
 
     /// Ends a session with DELETE.

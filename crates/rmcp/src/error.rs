@@ -325,6 +325,15 @@ pub enum ConnectError {
         /// What the server said to it.
         detail: String,
     },
+    /// The server speaks only the transport that MCP gave up, HTTP with server-sent events as of 2024-11-05. Another
+    /// address of it may speak streamable HTTP; else it is for its operator to offer that.
+    #[error(
+        "{url} speaks only HTTP+SSE of 2024-11-05, a transport that MCP has retired; streamable HTTP is not spoken at this address"
+    )]
+    RetiredTransport {
+        /// The address, without secrets.
+        url: String,
+    },
     /// rmcp's own start failed after the wire was settled.
     #[error("the MCP connection was not established")]
     Lifecycle(#[source] Box<ClientInitializeError>),
@@ -349,7 +358,9 @@ impl ConnectError {
                 None => false,
             },
             Self::Timeout { .. } => true,
-            Self::Rejected { .. } | Self::WireRefused { .. } => false,
+            Self::Rejected { .. } | Self::WireRefused { .. } | Self::RetiredTransport { .. } => {
+                false
+            }
         }
     }
 

@@ -73,6 +73,7 @@ mod probe;
 mod refusal;
 mod remembered;
 mod reply;
+mod retired;
 mod settle;
 mod sse;
 mod stream;

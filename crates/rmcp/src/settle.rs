@@ -21,6 +21,7 @@ use crate::{
     lifecycle,
     remembered::speaks_stateless,
     reply::Failure,
+    retired,
 };
 
 /// Whom to ask, and as whom.
@@ -64,7 +65,7 @@ impl Settling<'_> {
         if let Some(wire) = wanted {
             return match self.attempt(wire).await? {
                 Attempt::Settled(settled) => Ok(*settled),
-                Attempt::Refused(refusal) => Err(self.refused(wire, &refusal)),
+                Attempt::Refused(refusal) => Err(self.given_up(wire, refusal).await),
             };
         }
         let (first, second) = match remembered {
@@ -82,8 +83,30 @@ impl Settling<'_> {
         match (self.attempt(second).await?, first) {
             (Attempt::Settled(settled), _) => Ok(*settled),
             // An old server is expected to refuse `server/discover`: what it says to `initialize` counts.
-            (Attempt::Refused(_), Wire::Stateful) => Err(self.rejected(Wire::Stateful, refusal)),
-            (Attempt::Refused(last), _) => Err(self.rejected(Wire::Stateful, last)),
+            (Attempt::Refused(_), Wire::Stateful) => Err(self.unspoken(refusal).await),
+            (Attempt::Refused(last), _) => Err(self.unspoken(last).await),
+        }
+    }
+
+    /// The server speaks no wire. One that answered MCP speaks it in a way of its own; of others it is worth knowing whether
+    /// they are left over from before.
+    async fn unspoken(&self, refusal: Refusal) -> ConnectError {
+        match refusal {
+            Refusal::Rpc(_) => self.rejected(Wire::Stateful, refusal),
+            Refusal::Other(_) => self.given_up(Wire::Stateful, refusal).await,
+        }
+    }
+
+    /// The same for the one wire that was wanted.
+    async fn given_up(&self, wire: Wire, refusal: Refusal) -> ConnectError {
+        let is_retired = matches!(refusal, Refusal::Other(_))
+            && wire == Wire::Stateful
+            && retired::is_spoken(self.client, &self.uri).await;
+        match is_retired {
+            true => ConnectError::RetiredTransport {
+                url: shown(&self.uri),
+            },
+            false => self.refused(wire, &refusal),
         }
     }
 

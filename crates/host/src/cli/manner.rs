@@ -9,7 +9,7 @@ use doorkey::{Environment, Terminal};
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Wishes {
-    /// Say more: one line for each request; twice for headers and details, secrets masked (also: DOORKEY_LOG)
+    /// Say more: a line for each request; twice for headers and details, without secrets; three times for everything (also: DOORKEY_LOG)
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Say nothing but data and errors
@@ -89,7 +89,12 @@ impl Wishes {
                 stdout: is_color(terminal.stdout),
                 stderr: is_color(terminal.stderr),
             },
-            can_move: terminal.stderr && !is_dumb(environment) && !is_ci(environment),
+            // The lines of a log would come between.
+            can_move: terminal.stderr
+                && !is_dumb(environment)
+                && !is_ci(environment)
+                && self.verbose == 0
+                && environment.variable("DOORKEY_LOG").is_none(),
         }
     }
 }

@@ -44,8 +44,7 @@ struct Shown<'a>(&'a Output);
 impl<'a> Shown<'a> {
     fn new(output: &'a Output, what: &str) -> Self {
         let manner = output.manner();
-        if manner.is_verbose || !manner.can_move {
-            // The lines of the log would come between.
+        if !manner.can_move {
             output.detail(&format!("{what} …"));
         } else if !manner.is_quiet {
             let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());

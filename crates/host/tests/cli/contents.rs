@@ -20,8 +20,6 @@ async fn scene() -> (MockServer, Scene) {
 fn answer(request: &wiremock::Request) -> ResponseTemplate {
     let message: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let parameters = &message["params"];
-    let text = |text: String| json!({"content": [{"type": "text", "text": text}]});
-    let image = |data: &str| json!({"type": "image", "mimeType": "image/png", "data": data});
     let result = match (
         message["method"].as_str(),
         parameters["uri"].as_str().or(parameters["name"].as_str()),
@@ -56,17 +54,13 @@ fn answer(request: &wiremock::Request) -> ResponseTemplate {
             {"role": "user", "content": {"type": "text", "text": "Hello."}},
             {"role": "assistant", "content": {"type": "text", "text": "Hello, you."}},
         ]}),
-        (Some("tools/call"), Some("echo")) => text(parameters["arguments"].to_string()),
-        (Some("tools/call"), Some("plot")) => json!({"content": [
-            {"type": "text", "text": "two plots"}, image("AAEC"), image("AwQ="),
-        ]}),
         (Some("tools/call"), Some("slow")) => {
-            let late =
-                json!({"jsonrpc": "2.0", "id": message["id"], "result": text("late".to_owned())});
+            let late = json!({"jsonrpc": "2.0", "id": message["id"], "result": {"content": []}});
             return ResponseTemplate::new(200)
                 .set_body_json(late)
                 .set_delay(std::time::Duration::from_secs(20));
         }
+        (Some("tools/call"), Some(tool)) => called(tool, &parameters["arguments"]),
         (Some(method), _) if method.starts_with("notifications/") => {
             return ResponseTemplate::new(202);
         }
@@ -79,6 +73,15 @@ fn answer(request: &wiremock::Request) -> ResponseTemplate {
     };
     let answer = json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
     ResponseTemplate::new(200).set_body_json(answer)
+}
+
+fn called(tool: &str, arguments: &Value) -> Value {
+    let image = |data: &str| json!({"type": "image", "mimeType": "image/png", "data": data});
+    let text = |text: String| json!({"type": "text", "text": text});
+    json!({"content": match tool {
+        "plot" => json!([text("two plots".to_owned()), image("AAEC"), image("AwQ=")]),
+        _ => json!([text(arguments.to_string())]),
+    }})
 }
 
 /// Runs `seen` beside the servers of an async test.

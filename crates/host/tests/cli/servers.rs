@@ -283,3 +283,41 @@ async fn a_server_that_gave_up_its_wire_is_forgotten_and_asked_anew() {
         "the new wire is remembered: {asked}, then {again} requests"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_request_is_a_line_with_v_and_its_headers_are_told_without_secrets_with_vv() {
+    let server = open_server().await;
+    let url = server.uri();
+    let scene = Scene::new(&format!(
+        "[mcp_servers.one]\nurl = \"{url}/mcp?key=s3cret\"\nbearer_token_env_var = \"TOKEN\"\n\
+         http_headers = {{ X-Key = \"s3cret-key\" }}\n"
+    ));
+    let scene = scene.with("TOKEN", "s3cret-token");
+    let (scene, said) = scene.run_kept(&["tools", "one", "-v"]).await;
+    let said = said.expect(0, &["echo"]);
+    let lines: Vec<_> = said
+        .err
+        .lines()
+        .filter(|line| line.contains("(resource)"))
+        .collect();
+    let line = lines.first().unwrap_or_else(|| panic!("{}", said.err));
+    let begin = format!("POST {url}/mcp");
+    assert!(
+        line.starts_with(&begin) && line.contains("(resource) → 200, "),
+        "{line}"
+    );
+    assert!(line.contains(" bytes, ") && line.ends_with(" ms"), "{line}");
+    assert!(!said.err.contains("content-type: "), "{}", said.err);
+    let (_, more) = scene.run_kept(&["tools", "one", "-vv"]).await;
+    let more = more.expect(
+        0,
+        &[
+            "authorization: …",
+            "content-type: application/json",
+            "(resource) → 200, ",
+        ],
+    );
+    for ran in [said, more] {
+        assert!(!ran.err.contains("s3cret"), "{}", ran.err);
+    }
+}

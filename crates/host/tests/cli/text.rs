@@ -10,6 +10,28 @@ use super::*;
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\u{1b}]8;;https://evil.example/\u{1b}\\link\u{1b}]8;;\u{1b}\\\
                        \u{9b}2J\u{9d}0;title\u{9c}\u{202e}\u{2066}\u{7f}\u{8}\rend";
 
+/// What the hostile server has to read and to fill in.
+fn offered(method: &str, name: &str) -> Option<Value> {
+    Some(match method {
+        "resources/list" => json!({"resources": [
+            {"uri": format!("file:///{HOSTILE}"), "name": name},
+        ]}),
+        "resources/templates/list" => json!({"resourceTemplates": [
+            {"uriTemplate": format!("file:///{HOSTILE}"), "name": name, "description": HOSTILE},
+        ]}),
+        "resources/read" => json!({"contents": [
+            {"uri": HOSTILE, "mimeType": HOSTILE, "text": format!("read {HOSTILE}")},
+        ]}),
+        "prompts/list" => json!({"prompts": [
+            {"name": name, "description": HOSTILE, "arguments": [{"name": HOSTILE}]},
+        ]}),
+        "prompts/get" => json!({"messages": [
+            {"role": "user", "content": {"type": "text", "text": format!("say {HOSTILE}")}},
+        ]}),
+        _ => return None,
+    })
+}
+
 /// Says hostile things wherever the protocol lets it.
 async fn hostile_server() -> MockServer {
     let server = MockServer::start().await;
@@ -32,21 +54,9 @@ async fn hostile_server() -> MockServer {
             (Some("tools/list"), _) => answered(json!({"tools": [
                 {"name": name, "description": format!("says {HOSTILE}"), "inputSchema": {"type": "object", "title": HOSTILE}},
             ]})),
-            (Some("resources/list"), _) => answered(json!({"resources": [
-                {"uri": format!("file:///{HOSTILE}"), "name": name},
-            ]})),
-            (Some("resources/templates/list"), _) => answered(json!({"resourceTemplates": [
-                {"uriTemplate": format!("file:///{HOSTILE}"), "name": name, "description": HOSTILE},
-            ]})),
-            (Some("resources/read"), _) => answered(json!({"contents": [
-                {"uri": HOSTILE, "mimeType": HOSTILE, "text": format!("read {HOSTILE}")},
-            ]})),
-            (Some("prompts/list"), _) => answered(json!({"prompts": [
-                {"name": name, "description": HOSTILE, "arguments": [{"name": HOSTILE}]},
-            ]})),
-            (Some("prompts/get"), _) => answered(json!({"messages": [
-                {"role": "user", "content": {"type": "text", "text": format!("say {HOSTILE}")}},
-            ]})),
+            (Some(method), _) if offered(method, &name).is_some() => {
+                answered(offered(method, &name).unwrap())
+            }
             (Some("tools/call"), Some("text")) => {
                 let program = format!("if x:\n\tfor  y:\n\t    z\n{HOSTILE}\n");
                 answered(json!({"content": text(&program)}))

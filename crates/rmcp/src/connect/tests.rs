@@ -410,6 +410,36 @@ async fn a_version_error_that_offers_the_version_is_answered_by_asking_again_onc
 }
 
 #[tokio::test]
+async fn a_server_left_over_from_the_transport_before_is_found_out_by_its_first_event() {
+    for (first, is_retired) in [
+        ("event: endpoint\ndata: /messages?session=1\n\n", true),
+        (": hello\nevent: message\ndata: {}\n\n", false),
+        ("", false),
+    ] {
+        let script = Script::new(move |seen, _| {
+            let response = http::Response::builder();
+            let response = match seen.verb {
+                http::Method::GET => response
+                    .header("content-type", "text/event-stream")
+                    .body(doorkey_http::Body::from(first)),
+                _ => response.status(405).body(doorkey_http::Body::empty()),
+            };
+            Ok(response.unwrap())
+        });
+        let error = refused(&script, ConnectOptions::default()).await;
+        assert_eq!(
+            matches!(error, ConnectError::RetiredTransport { .. }),
+            is_retired,
+            "{error:?}"
+        );
+        assert!(!error.is_transient() && !error.needs_login());
+        assert_eq!(script.names(), ["server/discover", "initialize", "GET"]);
+        let asked = script.seen().pop().unwrap();
+        assert_eq!(asked.header("accept"), Some("text/event-stream"));
+    }
+}
+
+#[tokio::test]
 async fn an_error_only_a_stateless_server_knows_is_no_reason_to_fall_back() {
     for code in [-32020, -32021] {
         let script = Script::new(move |seen, _| refusal(400, seen, code, &json!(null)));

@@ -23,6 +23,7 @@ doorkey_http::failure_kinds! {
     ConnectError {
         Self::Rejected { .. } => "mcp-error",
         Self::WireRefused { .. } => "mcp-not-spoken",
+        Self::RetiredTransport { .. } => "mcp-transport-retired",
         Self::Lifecycle(_) => "mcp-start-failed",
         Self::Timeout { .. } => "timed-out",
     } behind {

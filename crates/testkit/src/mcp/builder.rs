@@ -21,6 +21,9 @@ pub enum Wire {
     /// Both, told apart by the request.
     #[default]
     Both,
+    /// None but HTTP+SSE of 2024-11-05, which MCP has retired: GET opens a stream that begins with the event `endpoint`,
+    /// and POST gets 405. Messages are not taken.
+    RetiredSse2024_11_05,
 }
 
 /// The media type in which POST requests are answered.

@@ -246,6 +246,9 @@ impl Handler {
                 if self.config.wire == Wire::Stateless2026_07_28 {
                     return stateless::post_only();
                 }
+                if self.config.wire == Wire::RetiredSse2024_11_05 {
+                    return stateful::open_retired(self, request);
+                }
                 if request.method == Method::GET {
                     stateful::open_stream(self, request, caller.as_ref())
                 } else {
@@ -263,6 +266,9 @@ impl Handler {
             Ok(caller) => caller,
             Err(reply) => return *reply,
         };
+        if self.config.wire == Wire::RetiredSse2024_11_05 {
+            return stateful::not_allowed("GET");
+        }
         if !request.has_content_type("application/json") {
             self.note_refusal("415: the body is not application/json".to_owned());
             return reply::empty(StatusCode::UNSUPPORTED_MEDIA_TYPE);
@@ -285,7 +291,7 @@ impl Handler {
 
     fn is_stateless(&self, request: &Received, message: &Message) -> bool {
         match self.config.wire {
-            Wire::Stateful2025_11_25 => false,
+            Wire::Stateful2025_11_25 | Wire::RetiredSse2024_11_05 => false,
             Wire::Stateless2026_07_28 => true,
             Wire::Both => {
                 message.method() != Some("initialize")

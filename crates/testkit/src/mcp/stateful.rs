@@ -148,6 +148,29 @@ pub(super) fn open_stream(
     event_stream(queue)
 }
 
+/// The stream of the transport before this one: it begins with where messages would go.
+pub(super) fn open_retired(handler: &Handler, request: &Received) -> Reply {
+    if request.method != http::Method::GET {
+        return not_allowed("GET");
+    }
+    if !request.accepts("text/event-stream") {
+        return reply::empty(StatusCode::NOT_ACCEPTABLE);
+    }
+    let (events, queue) = mpsc::unbounded_channel();
+    let endpoint = format!(
+        "event: endpoint\ndata: {}/messages\n\n",
+        handler.config.path
+    );
+    let first = Bytes::from(endpoint);
+    // Nobody has closed the stream yet.
+    drop(events.send(first));
+    handler.state().streams.push(Stream {
+        session: None,
+        events,
+    });
+    event_stream(queue)
+}
+
 pub(super) fn end_session(
     handler: &Handler,
     request: &Received,
