@@ -6,11 +6,13 @@ mod ask;
 mod call;
 mod check;
 mod client_metadata;
+mod completions;
 mod content;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod enable;
+mod examples;
 mod exit;
 mod format;
 mod get;
@@ -20,6 +22,7 @@ mod list;
 mod listing;
 mod login;
 mod logout;
+mod man;
 mod manner;
 mod offer;
 mod output;
@@ -45,7 +48,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use doorkey::{Environment, Host, StoreKind, Target};
 
 use exit::{Exit, Failure};
@@ -54,7 +57,7 @@ use output::Output;
 
 /// Signs in to remote MCP servers and keeps the login.
 #[derive(Debug, Parser)]
-#[command(name = "doorkey", version, about, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(name = "doorkey", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -100,9 +103,18 @@ enum Command {
     Store(store::Store),
     /// Print the metadata document of this client, to be published at a URL
     ClientMetadata(client_metadata::Metadata),
+    /// Print what a shell needs to complete commands and servers
+    Completions(completions::Completions),
+    /// Print the manual page, or write all of them
+    Man(man::Man),
     /// Go through everything against servers on this machine
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
+}
+
+/// The whole of what can be typed, with examples.
+fn command() -> clap::Command {
+    examples::with_examples(Arguments::command())
 }
 
 /// Runs the program with these arguments in these surroundings.
@@ -111,7 +123,9 @@ pub(crate) fn run(
     environment: Environment,
 ) -> ExitCode {
     let given: Vec<_> = arguments.into_iter().collect();
-    let mut arguments = match Arguments::try_parse_from(&given) {
+    let matches = command().try_get_matches_from(&given);
+    let read = matches.and_then(|matches| Arguments::from_arg_matches(&matches));
+    let mut arguments = match read {
         Ok(arguments) => arguments,
         Err(error) => {
             let wishes = Wishes::about_colors(&given);
@@ -125,7 +139,7 @@ pub(crate) fn run(
     };
     let output = Output::new(arguments.wishes.in_surroundings(&environment));
     if let Err((kind, refusal)) = arguments.command.prepare(&output) {
-        output.usage(&Arguments::command().error(kind, refusal));
+        output.usage(&command().error(kind, refusal));
         return Exit::Usage.into();
     }
     trace::start(arguments.wishes.verbose, &environment, &output);
@@ -186,8 +200,8 @@ async fn execute(
             () = interrupted() => demo.interrupted(),
         };
     }
-    if let Command::Add(add) = &command {
-        return add.run(&environment, output);
+    if let Some(outcome) = command.without_host(&environment, output) {
+        return outcome;
     }
     if let Command::Doctor(doctor) = &command
         && let Some(shown) = doctor.replayed(output)
@@ -279,13 +293,30 @@ async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Ex
         Command::Token(token) => token.run(host, output).await,
         Command::Store(store) => store.run(host, output).await,
         Command::ClientMetadata(metadata) => metadata.run(host, output),
-        Command::Add(add) => add.run(host.environment(), output),
+        Command::Add(_) | Command::Completions(_) | Command::Man(_) => {
+            let outcome = command.without_host(host.environment(), output);
+            outcome.unwrap_or(Ok(Exit::Done))
+        }
         #[cfg(feature = "demo")]
         Command::Demo(demo) => demo.run(output).await,
     }
 }
 
 impl Command {
+    /// Runs a command that needs neither the configuration to be sound nor a store.
+    fn without_host(
+        &self,
+        environment: &Environment,
+        output: &Output,
+    ) -> Option<Result<Exit, Failure>> {
+        match self {
+            Self::Add(add) => Some(add.run(environment, output)),
+            Self::Completions(completions) => Some(completions.run(command(), environment, output)),
+            Self::Man(man) => Some(man.run(command(), output)),
+            _ => None,
+        }
+    }
+
     /// Whether it may keep something, so that there has to be a store to keep it in. Whoever only looks
     /// leaves the choice open.
     fn needs_store(&self) -> bool {
@@ -351,7 +382,9 @@ impl Command {
             | Self::Status(_)
             | Self::Doctor(_)
             | Self::Store(_)
-            | Self::ClientMetadata(_) => None,
+            | Self::ClientMetadata(_)
+            | Self::Completions(_)
+            | Self::Man(_) => None,
             #[cfg(feature = "demo")]
             Self::Demo(_) => None,
         }

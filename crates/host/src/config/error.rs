@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::section::is_similar;
+
 /// Trouble with `config.toml`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -50,7 +52,7 @@ pub enum ConfigError {
     #[error(transparent)]
     Value(Box<WrongValue>),
     /// There is no such server in the configuration.
-    #[error("no server named {name:?} in {}{}", path.display(), Known(known))]
+    #[error("no server named {name:?} in {}{}", path.display(), Known(known, name))]
     UnknownServer {
         /// The file.
         path: PathBuf,
@@ -169,13 +171,66 @@ impl fmt::Display for ConfigWarning {
     }
 }
 
-struct Known<'a>(&'a [String]);
+/// The names there are, and first the one that is likely meant.
+struct Known<'a>(&'a [String], &'a str);
 
 impl fmt::Display for Known<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            [] => f.write_str(", which names none"),
-            names => write!(f, "; there is {}", names.join(", ")),
+        let Self(known, name) = self;
+        if known.is_empty() {
+            return f.write_str(", which names none");
         }
+        if let Some(similar) = nearest(known, name) {
+            return write!(f, "; did you mean {similar:?}?");
+        }
+        let shown = known.iter().take(MOST_NAMES).map(String::as_str);
+        write!(f, "; there is {}", shown.collect::<Vec<_>>().join(", "))?;
+        match known.len().saturating_sub(MOST_NAMES) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more (doorkey list)"),
+        }
+    }
+}
+
+/// The one of `known` that was likely meant by `name`.
+fn nearest<'a>(known: &'a [String], name: &str) -> Option<&'a str> {
+    let similar = known.iter().find(|known| is_similar(known, name));
+    let begun = || {
+        let mut longer = known
+            .iter()
+            .filter(|known| !name.is_empty() && known.starts_with(name));
+        // One of several would be a guess.
+        longer.next().filter(|_| longer.next().is_none())
+    };
+    similar.or_else(begun).map(String::as_str)
+}
+
+const MOST_NAMES: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_unknown_is_answered_with_the_one_that_is_meant_or_the_first_there_are() {
+        let known = |names: &[&str]| names.iter().map(|&it| it.to_owned()).collect::<Vec<_>>();
+        let names = known(&["work", "github", "linear-eu"]);
+        for (typed, told) in [
+            ("wrk", "; did you mean \"work\"?"),
+            ("Work", "; did you mean \"work\"?"),
+            ("linear", "; did you mean \"linear-eu\"?"),
+            ("sentry", "; there is work, github, linear-eu"),
+            ("", "; there is work, github, linear-eu"),
+        ] {
+            assert_eq!(Known(&names, typed).to_string(), told);
+        }
+        assert_eq!(Known(&[], "work").to_string(), ", which names none");
+        let many: Vec<_> = (0..40).map(|n| format!("server{n}")).collect();
+        let told = Known(&many, "other").to_string();
+        assert!(
+            told.ends_with("server11 and 28 more (doorkey list)"),
+            "{told}"
+        );
+        assert!(Known(&many, "serv").to_string().starts_with("; there is"));
     }
 }

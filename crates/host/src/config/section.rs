@@ -15,7 +15,8 @@ use super::{ConfigError, ConfigWarning, KeyProblem, WrongValue};
 use crate::Home;
 
 pub(super) use headers::is_framing;
-use words::{describe, is_similar, show};
+pub(super) use words::is_similar;
+use words::{describe, show};
 
 /// The text of the file, to turn positions into lines.
 #[derive(Clone, Copy)]

@@ -13,6 +13,7 @@ mod manner;
 mod network;
 mod secrets;
 mod servers;
+mod shells;
 mod switch;
 mod text;
 mod usage;

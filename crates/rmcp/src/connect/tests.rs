@@ -455,7 +455,7 @@ async fn an_error_only_a_stateless_server_knows_is_no_reason_to_fall_back() {
 async fn a_server_that_refuses_both_wires_is_reported_by_what_it_said_to_initialize() {
     let script = Script::new(|_, _| html(404));
     let error = refused(&script, ConnectOptions::default()).await;
-    assert_eq!(script.names(), ["server/discover", "initialize"]);
+    assert_eq!(script.names(), ["server/discover", "initialize", "GET"]);
     let text = error.to_string();
     assert!(
         text.contains("2025-11-25") && text.contains("404"),

@@ -9,6 +9,7 @@
 
 mod browser;
 mod budgets;
+mod comfort;
 mod crash;
 mod docs;
 mod doctor;
