@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 use doorkey::Terminal;
 use doorkey_http::clean_text;
-use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::exit::Failure;
@@ -25,15 +24,15 @@ use super::manner::Manner;
 #[derive(Clone)]
 pub(crate) struct Output {
     manner: Manner,
-    /// What is written over the last line of the terminal meanwhile, see [`Output::while_waiting`](super::waiting).
-    pub(super) spinner: Arc<Mutex<Option<ProgressBar>>>,
+    /// The last line of the terminal, which is to go again.
+    passing: Arc<Mutex<Option<String>>>,
 }
 
 impl Output {
     pub(crate) fn new(manner: Manner) -> Self {
         Self {
             manner,
-            spinner: Arc::default(),
+            passing: Arc::default(),
         }
     }
 
@@ -55,12 +54,13 @@ impl Output {
 
     /// How many columns a table has on the terminal of standard output; `None` where it may be as wide as it likes.
     pub(crate) fn width(&self) -> Option<u16> {
+        let columns = || columns_of(io::stdout()).max(COLUMNS_AT_LEAST);
         self.manner.terminal.stdout.then(columns)
     }
 
     /// Data, of one line or more.
     pub(crate) fn data(&self, text: &str) -> Result<(), Failure> {
-        self.over_spinner(|| write(&clean_block(text)))
+        self.above_passing(|| write(&clean_block(text)))
     }
 
     /// One document of data, in JSON for programs. Whatever a terminal might obey stands in it as an escape of JSON,
@@ -68,7 +68,7 @@ impl Output {
     pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|error| Failure::Output(io::Error::other(error)))?;
-        self.over_spinner(|| write(&escaped(&text)))
+        self.above_passing(|| write(&escaped(&text)))
     }
 
     /// A message, unless it is to be quiet.
@@ -126,7 +126,7 @@ impl Output {
 
     /// Already cleaned; styles stay where colours are wanted.
     fn message(&self, text: &str) {
-        self.over_spinner(|| {
+        self.above_passing(|| {
             // Who closed standard error does not want to know.
             drop(writeln!(self.stderr(), "{text}"));
         });
@@ -136,13 +136,50 @@ impl Output {
         AutoStream::new(io::stderr(), choice(self.manner.colors.stderr))
     }
 
-    fn over_spinner<T>(&self, write: impl FnOnce() -> T) -> T {
-        let spinner = self.spinner.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*spinner {
-            Some(spinner) => spinner.suspend(write),
-            None => write(),
+    /// Shows a line at the end of the terminal in place of the one before, or takes that away. Messages and data come
+    /// above it. Only for terminals that can be written over ([`Manner::can_move`]).
+    pub(super) fn set_passing(&self, line: Option<String>) {
+        let mut passing = self.passing();
+        if passing.is_some() {
+            erase();
         }
+        if let Some(line) = &line {
+            draw(line);
+        }
+        *passing = line;
     }
+
+    fn above_passing<T>(&self, write: impl FnOnce() -> T) -> T {
+        let passing = self.passing();
+        let Some(line) = &*passing else {
+            return write();
+        };
+        erase();
+        let written = write();
+        draw(line);
+        written
+    }
+
+    fn passing(&self) -> MutexGuard<'_, Option<String>> {
+        self.passing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Cut where it would be broken into two, of which one would stay.
+fn draw(line: &str) {
+    let columns = usize::from(columns_of(io::stderr()));
+    let line = clean_text(line, columns.saturating_sub(RESERVED));
+    to_terminal(&line);
+}
+
+fn erase() {
+    to_terminal("\r\u{1b}[K");
+}
+
+/// Who closed standard error does not want to know.
+fn to_terminal(text: &str) {
+    let mut stderr = AutoStream::new(io::stderr(), ColorChoice::AlwaysAnsi);
+    drop(write!(stderr, "{text}").and_then(|()| stderr.flush()));
 }
 
 impl fmt::Debug for Output {
@@ -163,14 +200,17 @@ fn choice(is_color: bool) -> ColorChoice {
 
 /// What a terminal says of itself, else what most are.
 #[cfg(unix)]
-fn columns() -> u16 {
-    let size = rustix::termios::tcgetwinsize(io::stdout());
-    size.map_or(0, |size| size.ws_col).max(COLUMNS_AT_LEAST)
+fn columns_of(terminal: impl std::os::fd::AsFd) -> u16 {
+    let size = rustix::termios::tcgetwinsize(terminal);
+    match size.map_or(0, |size| size.ws_col) {
+        0 => COLUMNS,
+        columns => columns,
+    }
 }
 
 #[cfg(not(unix))]
-fn columns() -> u16 {
-    COLUMNS_AT_LEAST
+fn columns_of<T>(_terminal: T) -> u16 {
+    COLUMNS
 }
 
 /// Text from elsewhere on one line, without what a terminal would obey (SEC-13).
@@ -219,8 +259,11 @@ fn write(text: &str) -> Result<(), Failure> {
 }
 
 const LINE_CHARACTERS: usize = 2_000;
-/// A terminal that does not know, or has less, breaks lines by itself.
-const COLUMNS_AT_LEAST: u16 = 80;
+const COLUMNS: u16 = 80;
+/// A table in fewer columns is not to be read: the terminal breaks its lines.
+const COLUMNS_AT_LEAST: u16 = 40;
+/// The mark of a line that was cut, and what a terminal writes for Ctrl-C.
+const RESERVED: usize = 4;
 /// Unicode has no characters here and never will.
 const BLANK: &str = "\u{fdd0}";
 const TAB: &str = "\u{fdd1}";

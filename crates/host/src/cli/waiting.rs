@@ -1,9 +1,6 @@
 //! What a person sees who waits: nothing within a second, then who is waited for and since when.
 
-use std::sync::PoisonError;
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::{Duration, Instant};
 
 use super::output::{Output, clean};
 
@@ -32,47 +29,58 @@ impl Output {
             if let Ok(done) = tokio::time::timeout(PATIENCE, &mut work).await {
                 return done;
             }
-            let _shown = Shown::new(self, what);
-            work.await
+            let shown = Shown::new(self, what);
+            let mut tick = tokio::time::interval(TICK);
+            loop {
+                tokio::select! {
+                    done = &mut work => return done,
+                    _ = tick.tick() => shown.draw(),
+                }
+            }
         }
     }
 }
 
 /// The line, as long as it is to be seen.
-struct Shown<'a>(&'a Output);
+struct Shown<'a> {
+    output: &'a Output,
+    what: String,
+    since: Instant,
+}
 
 impl<'a> Shown<'a> {
     fn new(output: &'a Output, what: &str) -> Self {
-        let manner = output.manner();
-        if !manner.can_move {
+        if !output.manner().can_move {
             output.detail(&format!("{what} …"));
-        } else if !manner.is_quiet {
-            let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            let spinner = spinner.with_elapsed(PATIENCE);
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
-                spinner.set_style(style);
-            }
-            spinner.set_message(clean(what));
-            spinner.enable_steady_tick(TICK);
-            let mut place = output
-                .spinner
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            *place = Some(spinner);
         }
-        Self(output)
+        Self {
+            output,
+            what: clean(what),
+            since: Instant::now(),
+        }
+    }
+
+    fn draw(&self) {
+        let manner = self.output.manner();
+        if !manner.can_move || manner.is_quiet {
+            return;
+        }
+        let shown = self.since.elapsed();
+        let step = shown.as_millis() / TICK.as_millis();
+        let frame = usize::try_from(step).unwrap_or_default() % FRAMES.len();
+        let seconds = (PATIENCE + shown).as_secs();
+        let line = format!("{} {}, {seconds}s", FRAMES[frame], self.what);
+        self.output.set_passing(Some(line));
     }
 }
 
 impl Drop for Shown<'_> {
     fn drop(&mut self) {
-        let mut place = (self.0.spinner.lock()).unwrap_or_else(PoisonError::into_inner);
-        if let Some(spinner) = place.take() {
-            spinner.finish_and_clear();
-        }
+        self.output.set_passing(None);
     }
 }
 
 /// Nobody needs to be told of what is over within it.
 const PATIENCE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(120);
+const FRAMES: [char; 8] = ['⠁', '⠂', '⠄', '⡀', '⢀', '⠠', '⠐', '⠈'];
