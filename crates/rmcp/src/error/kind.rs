@@ -124,6 +124,7 @@ impl ConnectError {
             Self::Settle { url, .. }
             | Self::Rejected { url, .. }
             | Self::WireRefused { url, .. }
+            | Self::RetiredTransport { url }
             | Self::Timeout { url, .. } => Some(url),
             Self::Lifecycle(_) => None,
         }
