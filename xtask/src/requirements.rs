@@ -1,12 +1,13 @@
-//! `requirements`: every rule that has to hold names its tests, and so does every promise, and they ran.
+//! `requirements`: every rule that has to hold names its tests, and so do every promise and every symptom, and they ran.
 //!
-//! `docs/requirements.md` has one row a rule, `SECURITY.md` one a promise. The steps that run tests leave a record of them;
-//! here both are compared.
+//! `docs/requirements.md` has one row a rule, `SECURITY.md` one a promise, `docs/troubleshooting.md` one for what people meet. The
+//! steps that run tests leave a record of them; here both are compared.
 
 mod judge;
 mod names;
 mod page;
 mod promises;
+mod symptoms;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     let (mut page, mut broken) = page::read(&workspace.read(PAGE)?);
     let (promises, unread) = promises::read(&workspace.read(promises::PAGE)?);
     page.promises = promises;
+    broken.extend(unread);
+    let (symptoms, unread) = symptoms::read(&workspace.read(symptoms::PAGE)?);
+    page.symptoms = symptoms;
     broken.extend(unread);
     let sources = names::sources(workspace)?;
     broken.extend(names::unknown_ids(&sources, &page));
@@ -60,12 +64,13 @@ fn records(
 fn notes(page: &Page, evidence: &Evidence) -> Vec<String> {
     let rows = |level| page.rows.iter().filter(move |row| row.level == level);
     let mut notes = vec![format!(
-        "{} MUST, {} SHOULD, {} MAY, {} decisions, {} promises; {} tests and scenarios are named",
+        "{} MUST, {} SHOULD, {} MAY, {} decisions, {} promises, {} symptoms; {} tests and scenarios are named",
         rows(Level::Must).count(),
         rows(Level::Should).count(),
         rows(Level::May).count(),
         rows(Level::Decision).count(),
         page.promises.len(),
+        page.symptoms.len(),
         page.proofs().count(),
     )];
     let untested = |row: &&Row| matches!(row.level, Level::Should | Level::May) && !row.is_tested();

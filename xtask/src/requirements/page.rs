@@ -10,6 +10,8 @@ pub(super) struct Page {
     pub(super) rows: Vec<Row>,
     /// What is promised besides, on a page of its own.
     pub(super) promises: Vec<Row>,
+    /// What people meet, with what is done about it, on another one.
+    pub(super) symptoms: Vec<Row>,
 }
 
 /// One rule.
@@ -41,9 +43,9 @@ pub(super) enum Proof {
 }
 
 impl Page {
-    /// The rules and the promises.
+    /// The rules, the promises and the symptoms.
     pub(super) fn all(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().chain(&self.promises)
+        self.rows.iter().chain(&self.promises).chain(&self.symptoms)
     }
 
     pub(super) fn proofs(&self) -> impl Iterator<Item = &Proof> {

@@ -210,3 +210,14 @@ async fn a_configured_client_comes_first_then_a_document_then_a_registration_reg
         assert_eq!(world.seen(Leg::Token)[0].form("client_id"), [expected]);
     }
 }
+
+#[tokio::test]
+async fn an_authorization_page_on_another_origin_than_its_issuer_is_gone_to_though_no_iss_is_promised()
+ {
+    let world = World::new();
+    let elsewhere = "https://login.elsewhere.example/authorize";
+    world.set().metadata["authorization_endpoint"] = json!(elsewhere);
+    let url = page(&world, world.config(), "Bearer").await;
+    assert!(url.as_str().starts_with(elsewhere), "{url}");
+    assert_eq!(world.seen(Leg::Token).len(), 1);
+}
