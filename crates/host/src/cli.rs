@@ -26,6 +26,7 @@ mod man;
 mod manner;
 mod offer;
 mod output;
+mod paint;
 mod progress;
 mod prompts;
 mod remove;

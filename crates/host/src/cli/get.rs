@@ -11,6 +11,7 @@ use super::exit::{Exit, Failure};
 use super::format::Format;
 use super::list;
 use super::output::Output;
+use super::paint;
 use super::subject::Account;
 use shown::Shown;
 
@@ -50,6 +51,6 @@ impl Get {
             return output.json(&shown);
         }
         let width = output.width();
-        output.data(&shown.page(width).join("\n"))
+        paint::pages(&shown.page(width).join("\n"), output)
     }
 }

@@ -17,6 +17,7 @@ use super::exit::{Exit, Failure};
 use super::format::Format;
 use super::lines::Lines;
 use super::output::{Output, clean};
+use super::paint;
 use super::report;
 use super::table::{Fit, Table};
 use document::Unusable;
@@ -196,7 +197,7 @@ impl Found {
                 planned.in_words(),
             ]);
         }
-        output.data(&table.text(output.width()))?;
+        paint::table(&table.text(output.width()), output)?;
         let (mut left_out, mut to_know) = (Lines::default(), Lines::default());
         for planned in &self.servers {
             if let Step::LeaveOut { reason } = &planned.step {

@@ -9,6 +9,7 @@ use super::check::{Check, Checking};
 use super::exit::{Exit, Failure};
 use super::format::Format;
 use super::output::{Output, clean};
+use super::paint;
 use super::table::{Fit, Table};
 use super::when;
 
@@ -48,7 +49,7 @@ impl List {
                 true => checked(&rows),
                 false => table(&rows),
             };
-            output.data(&table.text(output.width()))?;
+            paint::table(&table.text(output.width()), output)?;
         }
         for row in &rows {
             warn_if_unreadable(&row.status, output);

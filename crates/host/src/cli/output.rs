@@ -63,6 +63,21 @@ impl Output {
         self.above_passing(|| write(&clean_block(text)))
     }
 
+    /// Data of which each line, already cleaned, is given a style: by its number from 0 and its text.
+    pub(crate) fn painted(
+        &self,
+        text: &str,
+        paint: impl Fn(usize, &str) -> String,
+    ) -> Result<(), Failure> {
+        let text = clean_block(text);
+        let lines = text.lines().enumerate();
+        let lines: Vec<_> = lines.map(|(index, line)| paint(index, line)).collect();
+        self.over_spinner(|| {
+            let mut stdout = AutoStream::new(io::stdout(), choice(self.manner.colors.stdout));
+            writeln!(stdout, "{}", lines.join("\n")).map_err(Failure::Output)
+        })
+    }
+
     /// One document of data, in JSON for programs. Whatever a terminal might obey stands in it as an escape of JSON,
     /// which means the same.
     pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use super::format::Format;
 use super::lines::Lines;
 use super::list;
 use super::output::Output;
+use super::paint;
 use super::subject::typed;
 use super::when;
 
@@ -66,7 +67,7 @@ impl Status {
         } else {
             let width = output.width();
             let pages: Vec<_> = rows.iter().map(|row| row.page(width).join("\n")).collect();
-            output.data(&pages.join("\n\n"))?;
+            paint::pages(&pages.join("\n\n"), output)?;
         }
         for row in &rows {
             list::warn_if_unreadable(&row.status, output);

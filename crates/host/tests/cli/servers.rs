@@ -321,3 +321,31 @@ async fn each_request_is_a_line_with_v_and_its_headers_are_told_without_secrets_
         assert!(!ran.err.contains("s3cret"), "{}", ran.err);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_takes_its_limit_and_holds_up_nobody_else() {
+    let server = open_server().await;
+    let hanging = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(200).set_delay(std::time::Duration::from_secs(600)))
+        .mount(&hanging)
+        .await;
+    let scene = Scene::new(&format!(
+        "[mcp_servers.hanging]\nurl = \"{}/mcp\"\n[mcp_servers.open]\nurl = \"{}/mcp\"\n",
+        hanging.uri(),
+        server.uri()
+    ));
+    let check = &["list", "--check", "--check-limit", "1.5"];
+    let (scene, ran) = scene.run_kept(check).await;
+    let rows = ran.expect(0, &[]).json();
+    let (late, open) = (&rows[0]["check"], &rows[1]["check"]);
+    assert_eq!((&late["ok"], &open["ok"]), (&false.into(), &true.into()));
+    assert!(late["took_ms"].as_u64() >= Some(1_500), "{late}");
+    let said = "no answer within 1.5 s";
+    assert!(late.to_string().contains(said), "{late}");
+    let check = &["status", "--table", "--check", "--check-limit", "0.2"];
+    let (scene, ran) = scene.run_kept(check).await;
+    ran.expect(6, &["no answer within 0.2 s", "ok ("]);
+    let (_scene, ran) = scene.run_kept(&["list", "--check-limit", "0"]).await;
+    ran.expect(2, &["expected seconds"]);
+}

@@ -99,7 +99,13 @@ fn scene_at(server: &MockServer) -> Scene {
 #[track_caller]
 fn is_harmless(text: &str) {
     let mut rest = text.to_owned();
-    for own in ["\u{1b}[1m", "\u{1b}[31m", "\u{1b}[33m", "\u{1b}[0m"] {
+    for own in [
+        "\u{1b}[1m",
+        "\u{1b}[31m",
+        "\u{1b}[32m",
+        "\u{1b}[33m",
+        "\u{1b}[0m",
+    ] {
         rest = rest.replace(own, "");
     }
     let found = rest.chars().find(|c| {

@@ -9,6 +9,7 @@ mod interrupted;
 mod paste;
 mod port;
 mod qr;
+mod state;
 mod surroundings;
 
 use doorkey_testkit::{Browser, Visit};
