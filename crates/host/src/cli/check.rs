@@ -27,16 +27,13 @@ pub(crate) struct Check {
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'static str>,
-    /// The exit code that a command for this server would end with.
-    code: u8,
+    /// What a command for this server would end with.
+    exit_code: u8,
     #[serde(skip)]
     exit: Exit,
-    /// What failed, then each cause.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    error: Vec<String>,
-    /// The same as data, with its code and what to do.
+    /// What failed, as a command that fails writes it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<Explained>,
+    error: Option<Explained>,
     /// How long it took, in milliseconds.
     took_ms: u64,
 }
@@ -65,20 +62,18 @@ impl Checking {
         let failed = |told: Explained, exit: Exit| Check {
             ok: false,
             protocol: None,
-            code: exit as u8,
+            exit_code: exit as u8,
             exit,
-            error: told.lines().map(str::to_owned).collect(),
-            failure: Some(told),
+            error: Some(told),
             took_ms,
         };
         match outcome {
             Ok(Ok(wire)) => Check {
                 ok: true,
                 protocol: Some(wire.as_str()),
-                code: Exit::Done as u8,
+                exit_code: Exit::Done as u8,
                 exit: Exit::Done,
-                error: Vec::new(),
-                failure: None,
+                error: None,
                 took_ms,
             },
             Ok(Err(error)) => failed(error.explain(Target::new(name)), Exit::of_error(&error)),
@@ -97,12 +92,18 @@ impl Check {
         self.exit
     }
 
-    /// For a table: `ok`, or what failed.
+    /// For a table: `ok`, or what failed with its code.
     pub(crate) fn in_words(&self) -> String {
-        match self.ok {
-            true => "ok".to_owned(),
-            false => self.error.join(": "),
-        }
+        let Some(told) = &self.error else {
+            return "ok".to_owned();
+        };
+        let lines: Vec<_> = told.lines().collect();
+        format!("{}: {}", told.code, lines.join(": "))
+    }
+
+    /// What to do where it failed.
+    pub(crate) fn next(&self) -> Option<&str> {
+        self.error.as_ref().map(|told| told.next.text.as_str())
     }
 
     pub(crate) fn time(&self) -> String {

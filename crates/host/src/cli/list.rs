@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::check::{Check, Checking};
 use super::exit::{Exit, Failure};
 use super::format::Format;
+use super::lines::Lines;
 use super::output::{Output, clean};
 use super::paint;
 use super::table::{Fit, Table};
@@ -62,6 +63,14 @@ impl List {
 }
 
 fn notes(rows: &[Row], host: &Host, output: &Output) {
+    let mut next = Lines::default();
+    for row in rows {
+        let text = row.check.as_ref().and_then(Check::next);
+        next.add_some(&row.status.name, text.map(str::to_owned));
+    }
+    for line in next.under("next", output.width()) {
+        output.note(&line);
+    }
     if rows.iter().any(|row| !row.status.other_accounts.is_empty()) {
         output.note("* is used where no --account is given");
     }
@@ -105,18 +114,18 @@ pub(crate) fn warn_if_unreadable(status: &ServerStatus, output: &Output) {
     }
 }
 
-/// Whether there is more to say of whose a login is than that it is the only one.
-fn has_names(status: &ServerStatus) -> bool {
-    let has_name = |auth: &AuthStatus| {
-        auth.account != DEFAULT_ACCOUNT || auth.account_label.is_some() || !auth.is_default
+/// Whose a login is, as far as there is something to say: the person, the account where it is another than everybody has, and
+/// of several which one is used by default.
+fn account(status: &ServerStatus, auth: &AuthStatus) -> String {
+    let is_one_of_several = !status.other_accounts.is_empty();
+    let mark = match auth.is_default && is_one_of_several {
+        true => "*",
+        false => "",
     };
-    has_name(&status.auth) || !status.other_accounts.is_empty()
-}
-
-/// The account, marked where it is the one that is used by default, and who that is.
-fn account(auth: &AuthStatus) -> String {
-    let mark = if auth.is_default { "*" } else { "" };
+    let is_usual = auth.account == DEFAULT_ACCOUNT && auth.is_default && !is_one_of_several;
     match &auth.account_label {
+        Some(label) if is_usual => label.clone(),
+        None if is_usual => String::new(),
         Some(label) if *label != auth.account => format!("{}{mark} ({label})", auth.account),
         _ => format!("{}{mark}", auth.account),
     }
@@ -145,7 +154,6 @@ fn each_login(rows: &[Row]) -> impl Iterator<Item = (&Row, &AuthStatus)> {
 }
 
 fn table(rows: &[Row]) -> Table {
-    let named = rows.iter().any(|row| has_names(&row.status));
     let mut table = Table::new(&[
         ("NAME", Fit::Whole),
         ("ACCOUNT", Fit::Whole),
@@ -160,7 +168,7 @@ fn table(rows: &[Row]) -> Table {
         };
         table.add(&[
             status.name.clone(),
-            if named { account(auth) } else { String::new() },
+            account(status, auth),
             login(status, auth),
             expires.unwrap_or_default(),
             status.url.clone(),
@@ -171,7 +179,6 @@ fn table(rows: &[Row]) -> Table {
 
 /// The same with what came of trying in place of what is at hand.
 fn checked(rows: &[Row]) -> Table {
-    let named = rows.iter().any(|row| has_names(&row.status));
     let mut table = Table::new(&[
         ("NAME", Fit::Whole),
         ("ACCOUNT", Fit::Whole),
@@ -184,7 +191,7 @@ fn checked(rows: &[Row]) -> Table {
         let check = check.as_ref().filter(|_| auth.is_default);
         table.add(&[
             status.name.clone(),
-            if named { account(auth) } else { String::new() },
+            account(status, auth),
             login(status, auth),
             check.map(Check::time).unwrap_or_default(),
             check.map(Check::in_words).unwrap_or_default(),

@@ -98,7 +98,9 @@ impl Row {
             if let Some(check) = self.check.as_ref().filter(|_| auth.is_default) {
                 lines.add("check", format!("{} ({})", check.in_words(), check.time()));
             }
-            lines.add_some("next", next(status, auth));
+            let by_check = self.check.as_ref().filter(|_| auth.is_default);
+            let by_check = by_check.and_then(Check::next).map(str::to_owned);
+            lines.add_some("next", by_check.or_else(|| next(status, auth)));
             page.extend(lines.under(&heading, width));
         }
         page

@@ -39,8 +39,15 @@ impl Table {
     /// The text, at most so many characters wide where that is known. Columns with nothing in them are left out.
     pub(crate) fn text(mut self, width: Option<u16>) -> String {
         self.drop_empty();
-        if let Some(width) = width {
-            self.shorten_addresses(usize::from(width));
+        let mut is_tight = false;
+        if let Some(width) = width.map(usize::from) {
+            self.drop_addresses_without_room(width);
+            self.shorten_addresses(width);
+            let all: usize = (0..self.columns.len())
+                .filter(|index| self.columns[*index].1 != Fit::Wrap)
+                .map(|index| self.width_of(index))
+                .sum();
+            is_tight = all > width;
         }
         let mut layout = Layout::new();
         layout.load_preset(presets::NOTHING);
@@ -52,9 +59,11 @@ impl Table {
         for row in self.rows {
             layout.add_row(row);
         }
-        for (column, (_, fit)) in layout.column_iter_mut().zip(&self.columns) {
+        let columns = layout.column_iter_mut().zip(&self.columns);
+        for (index, (column, (_, fit))) in columns.enumerate() {
             column.set_padding((0, GAP));
-            if *fit != Fit::Wrap {
+            // Where it is all too wide, the first column alone stays in one piece.
+            if *fit != Fit::Wrap && (index == 0 || !is_tight) {
                 column.set_constraint(ColumnConstraint::ContentWidth);
             }
         }
@@ -64,36 +73,64 @@ impl Table {
     fn drop_empty(&mut self) {
         for index in (0..self.columns.len()).rev() {
             if self.rows.iter().all(|row| row[index].is_empty()) {
-                self.columns.remove(index);
-                for row in &mut self.rows {
-                    row.remove(index);
-                }
+                self.drop_column(index);
             }
         }
     }
 
+    /// Addresses of which next to nothing would be left go, the last first; what they are about is shown by other commands.
+    fn drop_addresses_without_room(&mut self, width: usize) {
+        for index in (1..self.columns.len()).rev() {
+            let needed: usize = (0..self.columns.len())
+                .map(|index| match self.columns[index].1 {
+                    Fit::Whole => self.width_of(index),
+                    Fit::Address => self.width_of(index).min(LEAST_OF_AN_ADDRESS),
+                    Fit::Wrap => self.width_of(index).min(LEAST_OF_A_SENTENCE),
+                })
+                .sum();
+            if needed > width && self.columns[index].1 == Fit::Address {
+                self.drop_column(index);
+            }
+        }
+    }
+
+    fn drop_column(&mut self, index: usize) {
+        self.columns.remove(index);
+        for row in &mut self.rows {
+            row.remove(index);
+        }
+    }
+
     fn shorten_addresses(&mut self, width: usize) {
-        let taken: usize = (0..self.columns.len())
-            .map(|index| match self.columns[index].1 {
-                Fit::Whole => self.width_of(index),
-                Fit::Address => usize::from(GAP),
-                Fit::Wrap => self.width_of(index).min(LEAST_OF_A_SENTENCE),
+        let columns = 0..self.columns.len();
+        let (addresses, others): (Vec<_>, Vec<_>) =
+            columns.partition(|index| self.columns[*index].1 == Fit::Address);
+        let taken: usize = others
+            .iter()
+            .map(|index| match self.columns[*index].1 {
+                Fit::Wrap => self.width_of(*index).min(LEAST_OF_A_SENTENCE),
+                _ => self.width_of(*index),
             })
             .sum();
-        let is_address = |fit: Fit| fit == Fit::Address;
-        let count = self
-            .columns
-            .iter()
-            .filter(|(_, fit)| is_address(*fit))
-            .count();
-        if count == 0 {
+        // What is short leaves its room to what is long.
+        let mut by_width: Vec<_> = addresses;
+        by_width.sort_by_key(|index| self.width_of(*index));
+        let mut room = width.saturating_sub(taken);
+        for (position, index) in by_width.iter().enumerate() {
+            let most = (room / (by_width.len() - position)).max(LEAST_OF_AN_ADDRESS);
+            self.shorten_column(*index, most - usize::from(GAP));
+            room = room.saturating_sub(self.width_of(*index));
+        }
+    }
+
+    /// Where one address is too long, the scheme that goes without saying is left out of them all.
+    fn shorten_column(&mut self, index: usize, most: usize) {
+        if self.width_of(index) <= most + usize::from(GAP) {
             return;
         }
-        let each = (width.saturating_sub(taken) / count).max(LEAST_OF_AN_ADDRESS);
-        for index in (0..self.columns.len()).filter(|index| is_address(self.columns[*index].1)) {
-            for row in &mut self.rows {
-                row[index] = shortened(&row[index], each);
-            }
+        for row in &mut self.rows {
+            let plain = row[index].strip_prefix("https://").unwrap_or(&row[index]);
+            row[index] = shortened(plain, most);
         }
     }
 
@@ -104,13 +141,8 @@ impl Table {
     }
 }
 
-/// An address within so many characters: the scheme that goes without saying goes first, then the middle of the path. The
-/// host is what a person knows it by.
-fn shortened(address: &str, most: usize) -> String {
-    if address.chars().count() <= most {
-        return address.to_owned();
-    }
-    let plain = address.strip_prefix("https://").unwrap_or(address);
+/// An address within so many characters: it loses the middle of its path. The host is what a person knows it by.
+fn shortened(plain: &str, most: usize) -> String {
     let length = plain.chars().count();
     if length <= most {
         return plain.to_owned();
@@ -145,16 +177,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_loses_its_scheme_and_its_middle_and_never_its_host_before_its_path() {
+    fn an_address_loses_its_middle_and_never_its_host_before_its_path() {
         for (address, most, expected) in [
             (
                 "https://mcp.example.com/mcp",
                 30,
                 "https://mcp.example.com/mcp",
             ),
-            ("https://mcp.example.com/mcp", 20, "mcp.example.com/mcp"),
+            ("mcp.example.com/mcp", 19, "mcp.example.com/mcp"),
             (
-                "https://mcp.example.com/a/long/way/to/mcp",
+                "mcp.example.com/a/long/way/to/mcp",
                 24,
                 "mcp.example.com/…/to/mcp",
             ),
@@ -163,12 +195,8 @@ mod tests {
                 28,
                 "http://127.0.0.1:8080/…e/two",
             ),
-            ("https://mcp.example.com/mcp", 12, "mcp.example…"),
-            (
-                "https://müller.example/ä/ö/ü/ß/mcp",
-                22,
-                "müller.example/…/ß/mcp",
-            ),
+            ("mcp.example.com/mcp", 12, "mcp.example…"),
+            ("müller.example/ä/ö/ü/ß/mcp", 22, "müller.example/…/ß/mcp"),
         ] {
             let told = shortened(address, most);
             assert_eq!(told, expected);
@@ -197,11 +225,29 @@ mod tests {
                 assert!(line.chars().count() <= usize::from(width), "{line}");
             }
             assert!(text.contains(name) && !text.contains("EMPTY"), "{text}");
+            assert!(!text.contains("https://"), "of all or of none: {text}");
             assert!(text.lines().count() > 3, "the sentence is wrapped: {text}");
             for word in SENTENCE.split(' ') {
                 assert!(text.contains(word), "{word} is not in {text}");
             }
         }
+    }
+
+    #[test]
+    fn a_narrow_table_gives_up_addresses_first_and_then_breaks_what_is_no_name() {
+        let mut table = Table::new(&[
+            ("NAME", Fit::Whole),
+            ("LOGIN", Fit::Whole),
+            ("URL", Fit::Address),
+        ]);
+        let name = "the-documents-of-the-whole-company";
+        table.add(&[name, "renews with next use (login started)", LONG].map(str::to_owned));
+        let text = table.text(Some(60));
+        assert!(text.contains(name) && !text.contains("URL"), "{text}");
+        for line in text.lines() {
+            assert!(line.chars().count() <= 60, "{line}");
+        }
+        assert!(text.lines().count() > 2, "{text}");
     }
 
     const LONG: &str = "https://mcp.example.com/a/very/long/path/that/nobody/can/remember/to/mcp";

@@ -63,7 +63,7 @@ async fn a_check_of_all_servers_says_of_each_failure_what_it_is_and_what_to_do()
     let scene = scene_at(&server.uri());
     let ran = scene.run_async(&["list", "--check", "--json"]).await;
     let rows: Value = serde_json::from_str(&ran.expect(0, &[]).out).expect("JSON");
-    let failure = &rows[0]["check"]["failure"];
+    let failure = &rows[0]["check"]["error"];
     assert_eq!(failure["code"], "login-required", "{rows}");
     assert_eq!(failure["next"]["command"], "doorkey login one", "{rows}");
 }

@@ -210,11 +210,22 @@ async fn a_check_has_the_code_and_the_causes_of_each_failure() {
     let rows = ran.expect(0, &[]).json();
     for (index, code) in [0, 3, 6, 9].into_iter().enumerate() {
         let check = &rows[index]["check"];
-        assert_eq!(check["code"], code, "{check}");
+        assert_eq!(check["exit_code"], code, "{check}");
         assert_eq!(check["ok"], code == 0, "{check}");
-        let lines = check["error"].as_array().map_or(0, Vec::len);
-        assert_eq!(lines > 1, code != 0, "{check}");
+        assert!(check["took_ms"].is_u64(), "{check}");
+        let error = &check["error"];
+        assert_eq!(error.is_null(), code == 0, "{check}");
+        if code != 0 {
+            assert_eq!(error["exit_code"], code, "{check}");
+            assert!(!error["causes"].as_array().unwrap().is_empty(), "{check}");
+            assert!(error["next"]["text"].is_string(), "{check}");
+        }
     }
+    assert_eq!(rows[1]["check"]["error"]["code"], "login-required");
+    assert_eq!(
+        rows[1]["check"]["error"]["next"]["command"],
+        "doorkey login locked"
+    );
     assert!(rows[4]["check"].is_null(), "what is off is not tried");
 }
 

@@ -13,11 +13,11 @@ use crate::cli::subject::shown;
 impl Logout {
     pub(super) async fn run_all(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let logins = logins(host).await?;
-        if !self.yes {
+        if !self.yes && logins.iter().any(|login| login.is_known) {
             agreed(&logins, output).await?;
         }
-        let signed_out = logins.iter().map(|(server, account)| async move {
-            let target = Target::new(server).with_account(account.as_deref());
+        let signed_out = logins.iter().map(|login| async move {
+            let target = login.target();
             let outcome = host.logout(target, self.options()).await;
             let also = host.sharing_login(target).unwrap_or_default();
             Done::new(target, &outcome, &also)
@@ -29,10 +29,8 @@ impl Logout {
             for done in signed_out.iter().filter(|done| done.has_something_to_say()) {
                 done.tell(true, output);
             }
-            for (server, account) in &logins {
-                if account.is_none() {
-                    tell_unattended(host, server, output)?;
-                }
+            for login in logins.iter().filter(|login| login.account.is_none()) {
+                tell_unattended(host, &login.server, output)?;
             }
             let count = signed_out.iter().filter(|done| done.found()).count();
             output.note(&match count {
@@ -47,20 +45,44 @@ impl Logout {
     }
 }
 
+/// An account of a server.
+struct Login {
+    server: String,
+    /// None is the default one.
+    account: Option<String>,
+    /// Whether a login is stored; without one there may still be leftovers.
+    is_known: bool,
+}
+
+impl Login {
+    fn target(&self) -> Target<'_> {
+        Target::new(&self.server).with_account(self.account.as_deref())
+    }
+}
+
 /// Every account of every server once: servers that share a login are signed out of together.
-async fn logins(host: &Host) -> Result<Vec<(String, Option<String>)>, Failure> {
-    let mut logins: Vec<(String, Option<String>)> = Vec::new();
+async fn logins(host: &Host) -> Result<Vec<Login>, Failure> {
+    let mut logins: Vec<Login> = Vec::new();
     for server in host.config().servers() {
-        let others = host.accounts_anywhere(&server.name).await?.into_iter();
-        let others = others.filter(|account| *account != server.account);
-        for account in std::iter::once(None).chain(others.map(Some)) {
-            let target = Target::new(&server.name).with_account(account.as_deref());
-            let sharing = host.sharing_login(target)?;
-            let is_known = logins.iter().any(|(name, known)| {
-                known.as_deref() == account.as_deref() && sharing.contains(&name.as_str())
+        let known = host.accounts_anywhere(&server.name).await?;
+        let default = Login {
+            server: server.name.clone(),
+            account: None,
+            is_known: known.contains(&server.account),
+        };
+        let others = known.into_iter().filter(|name| *name != server.account);
+        let others = others.map(|account| Login {
+            server: server.name.clone(),
+            account: Some(account),
+            is_known: true,
+        });
+        for login in std::iter::once(default).chain(others) {
+            let sharing = host.sharing_login(login.target())?;
+            let is_there = logins.iter().any(|known| {
+                known.account == login.account && sharing.contains(&known.server.as_str())
             });
-            if !is_known {
-                logins.push((server.name.clone(), account));
+            if !is_there {
+                logins.push(login);
             }
         }
     }
@@ -68,7 +90,7 @@ async fn logins(host: &Host) -> Result<Vec<(String, Option<String>)>, Failure> {
 }
 
 /// Whether it is meant: a person says so, or the arguments.
-async fn agreed(logins: &[(String, Option<String>)], output: &Output) -> Result<(), Failure> {
+async fn agreed(logins: &[Login], output: &Output) -> Result<(), Failure> {
     let refused = |text: &str| Failure::Refused {
         text: text.to_owned(),
         next: Some("doorkey logout --all --yes".to_owned()),
@@ -79,10 +101,8 @@ async fn agreed(logins: &[(String, Option<String>)], output: &Output) -> Result<
             "signing out of everything needs a yes, and nobody can be asked here",
         ));
     }
-    let names = logins
-        .iter()
-        .map(|(server, account)| shown(Target::new(server).with_account(account.as_deref())));
-    let names: Vec<_> = names.collect();
+    let known = logins.iter().filter(|login| login.is_known);
+    let names: Vec<_> = known.map(|login| shown(login.target())).collect();
     let question = format!(
         "Sign out of all of these, and revoke their tokens: {}?",
         clean(&names.join(", "))
