@@ -72,7 +72,7 @@ impl Output {
         let text = clean_block(text);
         let lines = text.lines().enumerate();
         let lines: Vec<_> = lines.map(|(index, line)| paint(index, line)).collect();
-        self.over_spinner(|| {
+        self.above_passing(|| {
             let mut stdout = AutoStream::new(io::stdout(), choice(self.manner.colors.stdout));
             writeln!(stdout, "{}", lines.join("\n")).map_err(Failure::Output)
         })
