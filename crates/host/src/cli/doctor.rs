@@ -10,7 +10,7 @@ use doorkey::doctor::{Class, Diagnosis, ExamineOptions, Record, RecordError};
 use doorkey::{Error, ErrorCode, Host};
 
 use super::exit::{Exit, Failure};
-use super::output::Output;
+use super::output::{Output, clean};
 
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
@@ -46,7 +46,9 @@ impl Doctor {
         let options = ExamineOptions::default()
             .with_account(self.account.clone())
             .with_refresh(!self.no_refresh);
-        let record = host.examine(self.server(), &options).await;
+        let examined = host.examine(self.server(), &options);
+        let what = format!("examining {}", clean(self.server()));
+        let record = output.while_waiting(&what, examined).await;
         self.finish(&record, output)
     }
 

@@ -36,7 +36,8 @@ impl List {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let names = host.config().servers().iter();
         let names: Vec<_> = names.map(|server| server.name.as_str()).collect();
-        let checks = self.checking.run(host, &names).await;
+        let checks = self.checking.run(host, &names);
+        let checks = output.while_waiting("trying the servers", checks).await;
         let statuses = host.list().await?.into_iter();
         let rows = statuses.zip(checks);
         let rows: Vec<_> = rows.map(|(status, check)| Row { status, check }).collect();

@@ -9,7 +9,7 @@ use doorkey_oauth::LogoutOptions;
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::subject::Account;
+use super::subject::{Account, shown};
 
 pub(crate) use steps::{Done, done};
 
@@ -43,7 +43,9 @@ impl Logout {
         let Some(target) = self.target() else {
             return self.run_all(host, output).await;
         };
-        let outcome = host.logout(target, self.options()).await;
+        let logout = host.logout(target, self.options());
+        let what = format!("signing out of {}", shown(target));
+        let outcome = output.while_waiting(&what, logout).await;
         let done = done(target, outcome, &host.sharing_login(target)?)?;
         if self.json {
             output.json(&done)?;

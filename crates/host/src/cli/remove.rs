@@ -68,7 +68,9 @@ impl Remove {
             ));
             return Ok(Exit::Done);
         }
-        let outcome = host.logout(target, LogoutOptions::default()).await;
+        let logout = host.logout(target, LogoutOptions::default());
+        let what = format!("signing out of {}", shown(target));
+        let outcome = output.while_waiting(&what, logout).await;
         let exit = if let Err(Error::BearerConfigured { .. }) = outcome {
             Exit::Done
         } else {

@@ -48,7 +48,8 @@ impl Status {
             .filter(|server| is_meant(&server.name))
             .map(|server| server.name.as_str())
             .collect();
-        let checks = self.checking.run(host, &names).await;
+        let checks = self.checking.run(host, &names);
+        let checks = output.while_waiting("trying the servers", checks).await;
         let statuses = host.list().await?.into_iter();
         let statuses = statuses.filter(|status| is_meant(&status.name));
         let rows: Vec<_> = statuses

@@ -60,7 +60,9 @@ impl Token {
             let server = self.name.clone();
             return Err(Error::Disabled { server }.into());
         }
-        let token = self.token(host, target, &session).await?;
+        let token = self.token(host, target, &session);
+        let what = format!("looking for a token of {}", shown(target));
+        let token = output.while_waiting(&what, token).await?;
         let token = token.ok_or_else(|| none_there(&session))?;
         self.print(host, target, &token, output).await
     }

@@ -22,7 +22,8 @@ impl Logout {
             let also = host.sharing_login(target).unwrap_or_default();
             Done::new(target, &outcome, &also)
         });
-        let signed_out: Vec<_> = stream::iter(signed_out).buffered(AT_ONCE).collect().await;
+        let signed_out = stream::iter(signed_out).buffered(AT_ONCE).collect();
+        let signed_out: Vec<_> = output.while_waiting("signing out", signed_out).await;
         if self.json {
             output.json(&signed_out)?;
         } else {

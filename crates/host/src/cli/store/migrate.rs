@@ -52,7 +52,8 @@ impl Migrate {
     pub(super) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let mut options = MigrateOptions::default();
         options.newer_wins = self.newer_wins;
-        let moved = host.migrate_store(self.from, self.to, options).await?;
+        let moved = host.migrate_store(self.from, self.to, options);
+        let moved = output.while_waiting("moving the logins", moved).await?;
         let shown = Shown::new(&moved, host);
         match self.json {
             true => output.json(&shown)?,

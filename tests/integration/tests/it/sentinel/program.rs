@@ -270,11 +270,20 @@ async fn good_days(watch: &mut Watch<'_>, home: &Home) {
         &["get", "it"],
         &["get", "it", "--json"],
         &["tools", "it", "--json"],
+        &["tools", "it", "-v"],
         &["call", "it", "echo", "--args", "{\"text\":\"hi\"}"],
+        &["call", "it", "echo", "--arg", "text=hi", "-vv"],
+        &["completions", "--names"],
     ] {
         watch.run(0, arguments).await;
     }
-    watch.run(7, &["resources", "it"]).await;
+    for arguments in [
+        ["resources", "it"].as_slice(),
+        &["resources", "read", "it", "file:///a", "-vv"],
+        &["prompts", "it"],
+    ] {
+        watch.run(7, arguments).await;
+    }
     for _ in 0..2 {
         home.expire().await;
         watch.run(0, &["tools", "it"]).await;
