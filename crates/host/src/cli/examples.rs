@@ -4,6 +4,7 @@ use clap::Command;
 
 /// Adds to every command its examples, before what else stands at the end of its help.
 pub(crate) fn with_examples(command: Command) -> Command {
+    let command = ended_with(command, FIRST_STEPS);
     EXAMPLES.iter().fold(command, |command, (path, lines)| {
         let mut path = path.split(' ');
         let first = path.next().unwrap_or_default();
@@ -32,6 +33,17 @@ fn ended_with(command: Command, lines: &[(&str, &str)]) -> Command {
 }
 
 type Example = (&'static str, &'static str);
+
+/// What somebody does first.
+const FIRST_STEPS: &[Example] = &[
+    (
+        "doorkey add work --url https://mcp.example.com/mcp",
+        "names a server",
+    ),
+    ("doorkey login work", "signs in to it"),
+    ("doorkey call work weather --arg city=Oslo", "uses it"),
+    ("doorkey doctor work", "finds out what is wrong"),
+];
 
 /// A command, and what is typed for what.
 const EXAMPLES: &[(&str, &[Example])] = &[
@@ -263,7 +275,7 @@ mod tests {
     fn words(line: &str) -> Vec<String> {
         let mut words = vec![String::new()];
         let mut is_quoted = false;
-        for c in line.split([' ']).collect::<Vec<_>>().join(" ").chars() {
+        for c in line.chars() {
             match c {
                 '\'' => is_quoted = !is_quoted,
                 ' ' if !is_quoted => words.push(String::new()),
@@ -278,6 +290,10 @@ mod tests {
     #[test]
     fn every_example_can_be_typed_as_it_stands() {
         let command = super::super::command();
+        for (line, _) in FIRST_STEPS {
+            let parsed = command.clone().try_get_matches_from(words(line));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
         for (path, lines) in EXAMPLES {
             let first = path.split(' ').next().expect("a command");
             if command.find_subcommand(first).is_none() {

@@ -7,18 +7,24 @@ use doorkey::{Environment, Terminal};
 
 /// What a person can say about it on every command.
 #[derive(Args, Clone, Copy, Debug, Default)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Wishes {
-    /// Say more: a line for each request; twice for headers and details, without secrets; three times for everything (also: DOORKEY_LOG)
+    /// Say more: a line for each request (-v), headers too (-vv), everything (-vvv)
+    ///
+    /// No secret is in it. DOORKEY_LOG does the same with a filter, such as doorkey_http=debug.
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Say nothing but data and errors
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Write in colours; auto is for terminals, unless NO_COLOR is set
+    /// Write in colours
+    ///
+    /// With auto, on terminals that have them, unless NO_COLOR is set; with CLICOLOR_FORCE everywhere.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: Colors,
-    /// Never ask anything; so it is anyway where CI is set or there is no terminal
+    /// Never ask anything
+    ///
+    /// So it is anyway where CI is set or there is no terminal.
     #[arg(long, global = true)]
     no_input: bool,
 }

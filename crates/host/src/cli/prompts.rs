@@ -15,7 +15,7 @@ use super::subject::{Account, Patience};
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    flatten_help = true
+    disable_help_subcommand = true
 )]
 pub(crate) struct Prompts {
     #[command(subcommand)]
