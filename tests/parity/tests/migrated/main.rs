@@ -1,7 +1,5 @@
 //! From rmcp's own `auth` feature to the crates of this workspace, as `docs/migrating.md` tells it: before, moved, after.
 
-#![expect(clippy::expect_used, reason = "a test ends at the first surprise")]
-
 use std::sync::Arc;
 
 use doorkey_oauth::Deny;
