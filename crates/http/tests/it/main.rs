@@ -17,4 +17,5 @@ mod scopes;
 mod server;
 mod timeouts;
 mod tls;
+mod told;
 mod workload;
