@@ -2,6 +2,7 @@
 
 mod known;
 mod shelf;
+mod state;
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::code::ErrorCode;
 use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::facts;
@@ -24,6 +26,8 @@ use crate::target::Target;
 
 use known::{Known, Renewal};
 use shelf::Shelf;
+
+pub use state::LoginState;
 
 /// One server and its login, as `doorkey list --json` prints it.
 #[derive(Clone, Debug, Serialize)]
@@ -63,6 +67,8 @@ pub struct AuthStatus {
     pub flow: Option<&'static str>,
     /// Why a person has to sign in, or why nothing can be said.
     pub reason: Option<String>,
+    /// The code of that, under which `docs/errors.md` says more.
+    pub code: Option<ErrorCode>,
     /// When the access token expires (RFC 3339, UTC), as far as its issuer said.
     pub expires_at: Option<String>,
     /// In how many seconds that is; negative where it is past.
@@ -112,27 +118,6 @@ pub struct StoreStatus {
     pub reason: &'static str,
 }
 
-/// Where a login stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum LoginState {
-    /// There is a token that has not expired and was not rejected.
-    LoggedIn,
-    /// The token has expired; the next request gets another one without a person.
-    ExpiredRefreshable,
-    /// There is no token yet; the next request gets one without a person.
-    Unattended,
-    /// A person has to sign in.
-    LoginRequired,
-    /// The server answered without a login.
-    NotRequired,
-    /// A bearer token from the configuration is used.
-    BearerEnv,
-    /// Nothing is known yet.
-    Unknown,
-}
-
 impl From<QuirkInForce> for QuirkStatus {
     fn from(quirk: QuirkInForce) -> Self {
         Self {
@@ -148,36 +133,6 @@ impl ServerStatus {
     pub fn has_login(&self) -> bool {
         let mut all = std::iter::once(&self.auth).chain(&self.other_accounts);
         all.any(|auth| auth.client_id.is_some())
-    }
-}
-
-impl LoginState {
-    /// The word used in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LoggedIn => "logged_in",
-            Self::ExpiredRefreshable => "expired_refreshable",
-            Self::Unattended => "unattended",
-            Self::LoginRequired => "login_required",
-            Self::NotRequired => "not_required",
-            Self::BearerEnv => "bearer_env",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// The same for a person.
-    #[must_use]
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Self::LoggedIn => "signed in",
-            Self::ExpiredRefreshable => "renews with next use",
-            Self::Unattended => "signs in by itself",
-            Self::LoginRequired => "login required",
-            Self::NotRequired => "no login needed",
-            Self::BearerEnv => "configured token",
-            Self::Unknown => "not tried yet",
-        }
     }
 }
 
@@ -287,7 +242,7 @@ impl Host {
         let known = match self.look_up(server, shelf, now).await {
             Ok(known) => known,
             // One bad record says nothing about the others.
-            Err(error) if self.is_of_one_record(&error) => Known::unreadable(&error),
+            Err(error) if self.is_of_one_record(&error) => Known::unreadable(error),
             Err(error) => return Err(error.into()),
         };
         let mut auth = auth_status(server, is_default, known, store.clone(), now);
@@ -319,7 +274,7 @@ impl Host {
     }
 
     /// Whether a failure concerns the file it names and not the store as a whole.
-    fn is_of_one_record(&self, error: &StoreError) -> bool {
+    pub(crate) fn is_of_one_record(&self, error: &StoreError) -> bool {
         match error {
             StoreError::UnsafeFile { path, .. } | StoreError::Io { path, .. } => {
                 path != Path::new(&self.store().describe().location)
@@ -350,6 +305,7 @@ fn auth_status(
     let Known {
         state,
         reason,
+        code,
         grant,
     } = known;
     let grant = grant.as_deref();
@@ -363,6 +319,7 @@ fn auth_status(
         status: state,
         flow: (state != LoginState::BearerEnv).then(|| server.oauth.flow.as_str()),
         reason,
+        code,
         expires_at: grant.and_then(|grant| grant.expires_at).and_then(rfc3339),
         expires_in_sec: grant
             .and_then(|grant| grant.expires_at)

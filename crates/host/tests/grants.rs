@@ -285,6 +285,7 @@ async fn one_bad_record_does_not_hide_the_others() {
     let ran = ran.expect(0, &["warning: one:", &delete]);
     let rows: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(rows[0]["auth"]["status"], "unknown");
+    assert!(rows[0]["auth"]["code"].is_string(), "{}", rows[0]);
     assert_eq!(rows[1]["auth"]["status"], "logged_in");
     scene
         .run(&["get", "one", "--table"])

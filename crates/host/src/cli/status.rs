@@ -1,7 +1,7 @@
 //! `doorkey status`: who is signed in where, until when, with what, and what to do where nobody is.
 
 use clap::Args;
-use doorkey::{AuthStatus, Host, LoginState, ServerStatus, Target};
+use doorkey::{AuthStatus, Host, LoginState, QuirkState, ServerStatus, Target};
 use serde::Serialize;
 
 use super::check::{Check, Checking};
@@ -114,8 +114,17 @@ fn about(status: &ServerStatus, auth: &AuthStatus, lines: &mut Lines) {
     lines.add_some("until", until(auth));
     lines.add_some("scopes", Some(auth.scopes.join(" ")));
     lines.add_some("issuer", auth.issuer.clone());
-    lines.add_some("why", auth.reason.clone());
-    lines.add_some("last error", auth.last_error.clone());
+    lines.add_some("why", with_code(auth, auth.reason.as_deref()));
+    if auth.last_error != auth.reason {
+        lines.add_some("last error", auth.last_error.clone());
+    }
+    for quirk in status.quirks.iter().filter(|_| auth.is_default) {
+        let state = match quirk.state {
+            QuirkState::On => "",
+            _ => " (not used)",
+        };
+        lines.add("quirk", format!("{}{state}", quirk.id));
+    }
     if let Some(until) = &auth.started_until {
         let finish = format!("doorkey login {} --finish", typed(target(status, auth)));
         lines.add(
@@ -131,6 +140,15 @@ fn about(status: &ServerStatus, auth: &AuthStatus, lines: &mut Lines) {
         };
         let text = format!("{} ({sealed}) {}", store.kind, store.location);
         lines.add("kept in", text);
+    }
+}
+
+/// What is wrong, with the code to look it up by.
+fn with_code(auth: &AuthStatus, reason: Option<&str>) -> Option<String> {
+    match (auth.code, reason) {
+        (Some(code), Some(reason)) => Some(format!("{code}: {reason}")),
+        (Some(code), None) => Some(code.to_string()),
+        (None, reason) => reason.map(str::to_owned),
     }
 }
 

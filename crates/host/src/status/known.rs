@@ -8,7 +8,9 @@ use doorkey_store::{Error as StoreError, Grant, Proof};
 
 use super::LoginState;
 use super::shelf::Shelf;
+use crate::code::ErrorCode;
 use crate::config::{FlowSettings, IdentitySettings, ServerConfig};
+use crate::error::Error;
 use crate::host::{authorization, identity_key};
 use crate::remedy;
 
@@ -16,6 +18,7 @@ use crate::remedy;
 pub(super) struct Known {
     pub(super) state: LoginState,
     pub(super) reason: Option<String>,
+    pub(super) code: Option<ErrorCode>,
     pub(super) grant: Option<Arc<Grant>>,
 }
 
@@ -61,6 +64,7 @@ impl Known {
         Self {
             state,
             reason: None,
+            code: (state == LoginState::LoginRequired).then_some(ErrorCode::LoginRequired),
             grant: None,
         }
     }
@@ -77,23 +81,30 @@ impl Known {
             (Err(reason), Renewal::Itself) => (LoginState::Unattended, Some(reason)),
             (Err(reason), _) => (LoginState::LoginRequired, Some(reason)),
         };
+        let code = match (state, grant.proof) {
+            (LoginState::LoginRequired, Proof::Rejected) => Some(ErrorCode::TokenRejected),
+            (LoginState::LoginRequired, _) => Some(ErrorCode::LoginRequired),
+            _ => None,
+        };
         Self {
             state,
+            code,
             reason: reason.as_ref().map(ToString::to_string),
             grant: Some(grant),
         }
     }
 
-    pub(super) fn unreadable(error: &StoreError) -> Self {
-        let first: &(dyn std::error::Error + 'static) = error;
+    pub(super) fn unreadable(error: StoreError) -> Self {
+        let first: &(dyn std::error::Error + 'static) = &error;
         let causes = std::iter::successors(Some(first), |&error| error.source());
         let causes: Vec<_> = causes.map(ToString::to_string).collect();
         let mut reason = causes.join(": ");
-        if let Some(remedy) = remedy::of_store(error) {
+        if let Some(remedy) = remedy::of_store(&error) {
             reason = format!("{reason}; {remedy}");
         }
         Self {
             reason: Some(reason),
+            code: Some(Error::Store(error).code()),
             ..Self::of_state(LoginState::Unknown)
         }
     }

@@ -41,6 +41,16 @@ async fn status_says_who_until_when_with_what_where_and_what_to_type() {
     let left = auth["expires_in_sec"].as_i64().unwrap();
     assert!((1..=86_400).contains(&left), "{left}");
     assert_eq!(rows[0]["next"], Value::Null);
+    world.run(&["logout", "one"]).await.expect(0, &[]);
+    world.run(&["tools", "one"]).await.expect(3, &[]);
+    let rows = world.run(&["status", "one"]).await.expect(0, &[]);
+    let rows: Value = serde_json::from_str(&rows.out).unwrap();
+    assert_eq!(rows[0]["auth"]["code"], "login-required", "{rows}");
+    assert_eq!(rows[0]["next"], "doorkey login one", "{rows}");
+    world
+        .run(&["status", "one", "--table"])
+        .await
+        .expect(0, &["why", "login-required", "doorkey login one"]);
     world
         .run(&["status", "three"])
         .await

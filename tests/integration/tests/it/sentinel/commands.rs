@@ -27,11 +27,16 @@ async fn every_way_to_sign_in_leaves_no_secret_anywhere() {
         watch
             .run(0, &["call", name, "echo", "--args", "{\"text\":\"hi\"}"])
             .await;
+        watch.run(0, &["get", name, "--table"]).await;
     }
     watch.login_on_device(&["login", "it", "--device"]).await;
     for arguments in [
         ["list"].as_slice(),
         &["list", "--json"],
+        &["list", "--table"],
+        &["status"],
+        &["status", "--table", "-vv"],
+        &["import", "--dry-run"],
         &["list", "--check", "-vv"],
     ] {
         watch.run(0, arguments).await;
