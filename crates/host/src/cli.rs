@@ -243,20 +243,9 @@ async fn execute(
     {
         tell_of_copies(host.copies_of(target).await, &host, output);
     }
-    let drained = tokio::select! {
-        drained = host.drain(DRAIN_LIMIT) => drained,
-        () = interrupted() => false,
-        () = remark(&outcome, output) => false,
-    };
-    if !drained && before.is_some() {
-        output.warn("a request to the authorization server was given up; what it would have brought is lost");
-    } else if !drained {
-        output.warn("a refresh was still running; the next command picks up what became of it");
-    }
-    if let (Err(Failure::Interrupted { .. }), Some(before), Some(target)) =
-        (&outcome, before, command.target())
-    {
-        outcome = Err(before.interrupted(target, &host).await);
+    drain(&outcome, before.is_some(), &host, output).await;
+    if let (Err(Failure::Interrupted { .. }), Some(before)) = (&outcome, before) {
+        outcome = Err(before.interrupted(&host).await);
     }
     outcome.map_err(|failure| {
         let name = command.target().map_or("", |target| target.server);
@@ -405,13 +394,30 @@ fn tell_of_copies(kinds: Vec<StoreKind>, host: &Host, output: &Output) {
     }
 }
 
+/// Waits for the requests that are under way, though not past another Ctrl-C.
+async fn drain(outcome: &Result<Exit, Failure>, is_login: bool, host: &Host, output: &Output) {
+    let drained = tokio::select! {
+        drained = host.drain(DRAIN_LIMIT) => drained,
+        () = interrupted() => false,
+        () = remark(outcome, output) => false,
+    };
+    match (drained, is_login) {
+        (true, _) => {}
+        (false, true) => output.warn(
+            "a request to the authorization server was given up; what it would have brought is lost",
+        ),
+        (false, false) => output
+            .warn("a refresh was still running; the next command picks up what became of it"),
+    }
+}
+
 /// Tells whoever pressed Ctrl-C why the program goes on, if it does; never ends.
 async fn remark(outcome: &Result<Exit, Failure>, output: &Output) {
     if matches!(outcome, Err(Failure::Interrupted { .. })) {
         tokio::time::sleep(REMARK_AFTER).await;
         output.insist("A request is under way, and its answer is waited for. Press Ctrl-C again to end at once.");
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Ends when the person presses Ctrl-C or otherwise ends the program; never where that cannot be noticed. The terminal is then left as it was, whatever a login had done to it.

@@ -82,7 +82,7 @@ impl Login {
     }
 
     /// What is stored before it begins.
-    pub(crate) async fn before(&self, host: &Host) -> interrupted::Before {
+    pub(crate) async fn before(&self, host: &Host) -> interrupted::Before<'_> {
         interrupted::Before::of(self.account.at(&self.name), host).await
     }
 

@@ -95,7 +95,7 @@ impl Narrator {
         }
     }
 
-    fn page(&self, url: &Url) {
+    fn page(&self, url: &Url, limit: Duration) {
         let Scene {
             opening,
             surroundings,
@@ -107,6 +107,8 @@ impl Narrator {
             self.qr(url, "Or scan this with a phone:");
         }
         self.way_back(*opening);
+        let text = words::waiting(*opening, self.scene.typed.is_some());
+        self.state(text, Some(limit));
     }
 
     /// How the answer gets here from where the page was opened.
@@ -128,6 +130,20 @@ impl Narrator {
         };
         for paragraph in back.paragraphs() {
             self.say(&paragraph);
+        }
+    }
+
+    fn other_process(&self, limit: Duration) {
+        self.say("Another process is signing in to the same account; waiting for it.");
+        self.state("waiting for the other login", Some(limit));
+    }
+
+    /// A browser that was to open did not: somebody has to open the page elsewhere.
+    fn no_browser(&self, cause: &str) {
+        self.say(&format!("No browser was opened: {}.\n", clean(cause)));
+        let is_page = !self.seen().redirect_uri.is_empty();
+        if is_page && self.scene.opening == Opening::Browser && !self.scene.is_unattended {
+            self.way_back(Opening::NoBrowserHere);
         }
     }
 
@@ -203,10 +219,7 @@ impl Progress for Narrator {
                 expires_in,
             } => {
                 self.lead_to(issuer);
-                self.page(url);
-                let can_paste = self.scene.typed.is_some();
-                let text = words::waiting(self.scene.opening, can_paste);
-                self.state(text, Some(*expires_in));
+                self.page(url, *expires_in);
             }
             LoginStep::Code {
                 page,
@@ -220,18 +233,8 @@ impl Progress for Narrator {
                 self.code(page, filled_in.as_ref(), code, *in_place_of_page);
                 self.state("waiting for you to sign in there", Some(*expires_in));
             }
-            LoginStep::OtherProcess { limit } => {
-                self.say("Another process is signing in to the same account; waiting for it.");
-                self.state("waiting for the other login", Some(*limit));
-            }
-            LoginStep::NoBrowser { cause: Some(cause) } => {
-                let cause = clean(&cause.to_string());
-                self.say(&format!("No browser was opened: {cause}.\n"));
-                let is_page = !self.seen().redirect_uri.is_empty();
-                if is_page && self.scene.opening == Opening::Browser && !self.scene.is_unattended {
-                    self.way_back(Opening::NoBrowserHere);
-                }
-            }
+            LoginStep::OtherProcess { limit } => self.other_process(*limit),
+            LoginStep::NoBrowser { cause: Some(cause) } => self.no_browser(&cause.to_string()),
             LoginStep::Embedded => {
                 self.say(
                     "An answer came inside another page, as in the browser of an editor, and was not used; \
@@ -239,10 +242,11 @@ impl Progress for Narrator {
                 );
             }
             LoginStep::Paste(problem) => {
-                let seen = self.seen();
-                let begins = words::beginning(&seen.redirect_uri);
-                let text = words::paste(*problem, &seen.issuer, &begins);
-                drop(seen);
+                let text = {
+                    let seen = self.seen();
+                    let begins = words::beginning(&seen.redirect_uri);
+                    words::paste(*problem, &seen.issuer, &begins)
+                };
                 self.say(&text);
             }
             LoginStep::Proving => {

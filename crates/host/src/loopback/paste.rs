@@ -125,75 +125,72 @@ const SHORTEST_CODE: usize = 6;
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_answer_is_found_in_an_address_a_query_or_a_code_and_what_is_none_is_told_apart_rsp_16() {
-        use PasteProblem as P;
-        let page = Url::parse("https://as.example/authorize?client_id=c").expect("a URL");
+    const PAGE: &str = "https://as.example/authorize?client_id=c";
+    const END: &str = "http://127.0.0.1:4000/callback";
+
+    fn judged(line: &str) -> Result<Pasted<'_>, PasteProblem> {
+        let page = Url::parse(PAGE).expect("a URL");
         let expected = Expected {
-            redirect_uri: "http://127.0.0.1:4000/callback",
+            redirect_uri: END,
             page: Some(&page),
         };
-        let at = "http://127.0.0.1:4000/callback";
-        for (line, found) in [
+        judge(line, expected)
+    }
+
+    #[test]
+    fn an_answer_is_found_in_an_address_a_query_or_a_code_rsp_16() {
+        for (line, query) in [
             (
-                format!("{at}?code=a&state=b"),
-                Ok(Pasted::Response("code=a&state=b")),
+                "http://127.0.0.1:4000/callback?code=a&state=b",
+                "code=a&state=b",
             ),
             (
-                format!("{at}?code=a&state=b#x"),
-                Ok(Pasted::Response("code=a&state=b")),
+                "http://127.0.0.1:4000/callback?code=a&state=b#x",
+                "code=a&state=b",
             ),
-            (
-                "?code=a&state=b".to_owned(),
-                Ok(Pasted::Response("code=a&state=b")),
-            ),
-            (
-                "error=access_denied&state=b".to_owned(),
-                Ok(Pasted::Response("error=access_denied&state=b")),
-            ),
-            (
-                "4/0AX4XfWh-code".to_owned(),
-                Ok(Pasted::Code("4/0AX4XfWh-code", None)),
-            ),
-            (
-                "abcdefgh#st=te".to_owned(),
-                Ok(Pasted::Code("abcdefgh", Some("st=te"))),
-            ),
-            (
-                "abcdefgh==".to_owned(),
-                Ok(Pasted::Code("abcdefgh==", None)),
-            ),
-            (at.to_owned(), Err(P::Incomplete)),
-            (format!("{at}?code=a"), Err(P::Incomplete)),
-            (format!("{at}?state=a"), Err(P::Incomplete)),
-            ("code=a".to_owned(), Err(P::Incomplete)),
-            (format!("{at}?code=&state=b"), Err(P::Incomplete)),
-            (
-                "http://127.0.0.1:4001/callback?code=a&state=b".to_owned(),
-                Err(P::OtherAddress),
-            ),
-            (
-                "http://127.0.0.1:4000/other?code=a&state=b".to_owned(),
-                Err(P::OtherAddress),
-            ),
-            (
-                "https://127.0.0.1:4000/callback?code=a".to_owned(),
-                Err(P::OtherAddress),
-            ),
-            (
-                "http://localhost:4000/callback?code=a".to_owned(),
-                Err(P::OtherAddress),
-            ),
-            (page.to_string(), Err(P::StillThere)),
-            (
-                "https://as.example/error?code=500".to_owned(),
-                Err(P::StillThere),
-            ),
-            ("yes".to_owned(), Err(P::NotTheAddress)),
-            ("where do I find it".to_owned(), Err(P::NotTheAddress)),
-            ("c\u{f6}de-c\u{f6}de".to_owned(), Err(P::NotTheAddress)),
+            ("?code=a&state=b", "code=a&state=b"),
+            ("error=access_denied&state=b", "error=access_denied&state=b"),
         ] {
-            assert_eq!(judge(&line, expected), found, "{line}");
+            assert_eq!(judged(line), Ok(Pasted::Response(query)), "{line}");
+        }
+        for (line, code, state) in [
+            ("4/0AX4XfWh-code", "4/0AX4XfWh-code", None),
+            ("abcdefgh#st=te", "abcdefgh", Some("st=te")),
+            ("abcdefgh==", "abcdefgh==", None),
+        ] {
+            assert_eq!(judged(line), Ok(Pasted::Code(code, state)), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told_apart_rsp_16() {
+        use PasteProblem as P;
+        for (line, problem) in [
+            (END, P::Incomplete),
+            ("http://127.0.0.1:4000/callback?code=a", P::Incomplete),
+            ("http://127.0.0.1:4000/callback?state=a", P::Incomplete),
+            (
+                "http://127.0.0.1:4000/callback?code=&state=b",
+                P::Incomplete,
+            ),
+            ("code=a", P::Incomplete),
+            (
+                "http://127.0.0.1:4001/callback?code=a&state=b",
+                P::OtherAddress,
+            ),
+            (
+                "http://127.0.0.1:4000/other?code=a&state=b",
+                P::OtherAddress,
+            ),
+            ("https://127.0.0.1:4000/callback?code=a", P::OtherAddress),
+            ("http://localhost:4000/callback?code=a", P::OtherAddress),
+            (PAGE, P::StillThere),
+            ("https://as.example/error?code=500", P::StillThere),
+            ("yes", P::NotTheAddress),
+            ("where do I find it", P::NotTheAddress),
+            ("c\u{f6}de-c\u{f6}de", P::NotTheAddress),
+        ] {
+            assert_eq!(judged(line), Err(problem), "{line}");
         }
     }
 }

@@ -5,8 +5,15 @@ use super::*;
 const REDIRECT: &str = "http://127.0.0.1:3118/callback";
 const SSH: (&str, &str) = ("SSH_CONNECTION", "198.51.100.7 50022 192.0.2.9 22");
 
+type Place = (
+    &'static [(&'static str, &'static str)],
+    &'static [&'static str],
+    &'static str,
+    &'static str,
+);
+
 /// Variables, files, and what is told: why there is no browser (`-`: there is one), and the advice.
-const PLACES: &[(&[(&str, &str)], &[&str], &str, &str)] = &[
+const PLACES: &[Place] = &[
     (&[("DISPLAY", ":0")], &[], "-", ""),
     (&[("WAYLAND_DISPLAY", "wayland-0")], &[], "-", ""),
     (&[("BROWSER", "firefox")], &[], "-", ""),

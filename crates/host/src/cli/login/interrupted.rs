@@ -9,18 +9,23 @@ use crate::cli::subject::{shown, typed};
 /// What was stored before a login. Whoever presses Ctrl-C while the code is being exchanged gets the tokens that come of
 /// it saved all the same, for nobody else could use them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Before(Option<Generation>);
+pub(crate) struct Before<'a> {
+    target: Target<'a>,
+    grant: Option<Generation>,
+}
 
-impl Before {
+impl<'a> Before<'a> {
     /// What is stored now.
-    pub(crate) async fn of(target: Target<'_>, host: &Host) -> Self {
-        Self(stored(target, host).await)
+    pub(crate) async fn of(target: Target<'a>, host: &Host) -> Self {
+        let grant = stored(target, host).await;
+        Self { target, grant }
     }
 
     /// What to tell when the login was given up and everything that was under way has ended.
-    pub(crate) async fn interrupted(self, target: Target<'_>, host: &Host) -> Failure {
+    pub(crate) async fn interrupted(self, host: &Host) -> Failure {
+        let target = self.target;
         let now = stored(target, host).await;
-        let (text, next) = match (self.0, now) {
+        let (text, next) = match (self.grant, now) {
             (before, Some(now)) if before != Some(now) => (
                 format!(
                     "interrupted, but you had already signed in: the login to {} is kept, and whether the server takes it was not \
