@@ -10,11 +10,20 @@ use std::time::Duration;
 
 use doorkey::store::Store;
 use doorkey::{
-    Browser, Config, Environment, Home, Host, LoopbackInteraction, PlatformBrowser, Silent,
+    Browser, Config, Environment, Home, Host, LoopbackInteraction, PlatformBrowser, Silent, Target,
 };
 use doorkey_testkit::{AuthorizationServer, McpServer};
+use errors::Button;
 use serde_json::json;
 use tokio::runtime::Handle;
+
+#[path = "../examples/errors.rs"]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "the program in it is not run here"
+)]
+mod errors;
 
 /// A server that needs the scope `basic`, and `write` beside it for its tool `echo`.
 async fn servers() -> (AuthorizationServer, McpServer) {
@@ -91,4 +100,34 @@ async fn without_one_nobody_is_asked_and_the_error_says_what_is_needed() {
     );
     assert_eq!(authorization.token_requests(), logins);
     connection.close(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_of_a_host_shows_each_failure_with_its_code_its_causes_and_what_a_click_does() {
+    let (authorization, mcp) = servers().await;
+    let host = host(&mcp);
+    let target = Target::new("one");
+    let error = host.connect("one").await.err().unwrap();
+    let shown = errors::dialog(&error, target);
+    assert_eq!(shown.code.as_str(), "login-required");
+    assert_eq!(shown.button, Button::SignIn);
+    assert!(shown.advice.contains("doorkey login one"), "{shown:?}");
+    assert!(shown.lines.len() > 1, "{shown:?}");
+
+    host.login("one", person(), &Silent).await.unwrap();
+    let connection = host.connect("one").await.unwrap();
+    let error = connection.call_tool("echo", None).await.unwrap_err();
+    let shown = errors::dialog(&error, target);
+    assert_eq!(shown.code.as_str(), "insufficient-scope");
+    assert_eq!(shown.button, Button::Close);
+    connection.close(Duration::from_secs(5)).await;
+
+    mcp.stop().await;
+    authorization.stop().await;
+    let error = host.connect("one").await.err().unwrap();
+    let shown = errors::dialog(&error, target);
+    assert_eq!(
+        (shown.code.as_str(), shown.button),
+        ("connection-failed", Button::TryAgain)
+    );
 }
