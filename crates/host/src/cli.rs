@@ -194,20 +194,8 @@ async fn execute(
     environment: Environment,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    #[cfg(feature = "demo")]
-    if let Command::Demo(demo) = &command {
-        return tokio::select! {
-            outcome = demo.run(output) => outcome,
-            () = interrupted() => demo.interrupted(),
-        };
-    }
-    if let Some(outcome) = command.without_host(&environment, output) {
+    if let Some(outcome) = before_a_host(&command, &environment, output).await {
         return outcome;
-    }
-    if let Command::Doctor(doctor) = &command
-        && let Some(shown) = doctor.replayed(output)
-    {
-        return shown;
     }
     let opened = match (Host::open(environment), &command) {
         (Err(error), Command::Doctor(doctor)) => return doctor.without_host(&error, output),
@@ -251,6 +239,27 @@ async fn execute(
         let name = command.target().map_or("", |target| target.server);
         failure.at(host.config().server(name).ok())
     })
+}
+
+/// Runs a command that needs no configuration; `None` for the others.
+async fn before_a_host(
+    command: &Command,
+    environment: &Environment,
+    output: &Output,
+) -> Option<Result<Exit, Failure>> {
+    #[cfg(feature = "demo")]
+    if let Command::Demo(demo) = command {
+        return Some(tokio::select! {
+            outcome = demo.run(output) => outcome,
+            () = interrupted() => demo.interrupted(),
+        });
+    }
+    if let Command::Doctor(doctor) = command
+        && let Some(shown) = doctor.replayed(output)
+    {
+        return Some(shown);
+    }
+    command.without_host(environment, output)
 }
 
 /// Runs a command; one that talks to a server offers the login that it turns out to need.
