@@ -151,18 +151,21 @@ pub(crate) fn run(
         Ok(runtime) => runtime,
         Err(error) => return report::failure(&output, false, None, &Failure::Output(error)).into(),
     };
-    let json = wants_json(given);
+    let json = wants_json(given, &output);
     let exit = runtime.block_on(dispatch(arguments.command, json, environment, &output));
     // A browser that runs in the foreground must not keep the program alive.
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     exit.into()
 }
 
-/// Whether JSON was asked for, whatever the command, so that a failure is told as that, too.
-fn wants_json(arguments: Vec<OsString>) -> bool {
+/// Whether the command would write JSON, whichever it is, so that a failure is told as that, too: it was asked for, or the
+/// command has the choice and no terminal to write to.
+fn wants_json(arguments: Vec<OsString>, output: &Output) -> bool {
     let mut matches = Arguments::command().try_get_matches_from(arguments).ok();
     while let Some(of_command) = matches {
-        if let Ok(Some(true)) = of_command.try_get_one("json") {
+        let is_set = |flag| of_command.try_get_one(flag).ok().flatten().copied();
+        let goes_elsewhere = !output.terminal().stdout;
+        if is_set("json") == Some(true) || (is_set("table") == Some(false) && goes_elsewhere) {
             return true;
         }
         matches = of_command.subcommand().map(|(_, inner)| inner.clone());

@@ -101,7 +101,7 @@ codes! {
         "choose a name of 1 to 64 letters, digits, `-` and `_`";
     /// The server is switched off in the configuration.
     ServerDisabled = "server-disabled", 9,
-        "set enabled = true in [mcp_servers.{name}]";
+        "doorkey enable {name}";
     /// The server is used with a token of the configuration, so there is no login.
     BearerConfigured = "bearer-configured", 9,
         "doorkey tools {name}; to sign in instead take the token out of [mcp_servers.{name}]";

@@ -114,7 +114,9 @@ pub use program::ProgramError;
 pub use progress::{LoginStep, PasteProblem, Progress, Silent};
 pub use quirks::{QuirkInForce, QuirkState, builtin_quirks};
 pub use status::{AuthStatus, LoginState, QuirkStatus, ServerStatus, StoreStatus};
-pub use stores::{Moved, OtherStore, StoreChoice, StoreKind, StoreOpenError, StoreReason};
+pub use stores::{
+    LoginsAnywhere, Moved, OtherStore, StoreChoice, StoreKind, StoreOpenError, StoreReason,
+};
 pub use surroundings::{Advice, Inside, Ssh, Surroundings};
 pub use target::{Target, is_account_name};
 

@@ -22,9 +22,7 @@ impl Error {
             Self::Network(error) => of_network(error),
             Self::StoreOpen(error) => Some(error.remedy()),
             Self::Store(error) => of_store(error),
-            Self::Disabled { server } => {
-                Some(format!("set enabled = true in [mcp_servers.{server}]"))
-            }
+            Self::Disabled { server } => Some(format!("doorkey enable {server}")),
             Self::BearerConfigured { server, key } => Some(format!(
                 "doorkey tools {server}; to sign in instead take {key} out of \
                  [mcp_servers.{server}]"

@@ -15,4 +15,4 @@ pub use error::StoreOpenError;
 pub use kind::StoreKind;
 pub use moving::Moved;
 pub(crate) use open::Stores;
-pub use others::OtherStore;
+pub use others::{LoginsAnywhere, OtherStore};

@@ -66,6 +66,12 @@ struct Looked {
 impl Import {
     /// A file that cannot be used keeps no other from being read; it is told, and ends the command with its code.
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
+        if self.file.is_some() && self.from.len() > 1 {
+            return Err(Failure::Unfit {
+                why: "a file has the form of one program, and several were named".to_owned(),
+                next: "doorkey import --file PATH with one of them, or with none".to_owned(),
+            });
+        }
         let here = std::path::absolute(".").map_err(Failure::Input)?;
         let (files, planned) = self.look(host.config(), host.environment(), &here, output);
         let is_bad = files.iter().any(|file| file.error.is_some());
@@ -83,9 +89,11 @@ impl Import {
             false => Exit::Done,
         };
         if found.servers.iter().any(|planned| planned.server.is_some()) && !self.dry_run {
-            if self.agreed(&found, host, output).await {
+            // Who wants data is shown no table that could be agreed to.
+            let can_ask = !is_json && output.is_interactive();
+            if self.agreed(&found, can_ask, host, output).await {
                 exit = found.add(host, output).worse(exit);
-            } else if !output.is_interactive() {
+            } else if !can_ask {
                 exit = Exit::Usage;
             }
         }
@@ -149,12 +157,12 @@ impl Import {
         all.collect()
     }
 
-    async fn agreed(&self, found: &Found, host: &Host, output: &Output) -> bool {
+    async fn agreed(&self, found: &Found, can_ask: bool, host: &Host, output: &Output) -> bool {
         if self.yes {
             return true;
         }
         let file = host.home().config_file().display();
-        if !output.is_interactive() {
+        if !can_ask {
             output.insist("nothing was added, for nobody can be asked here");
             output.insist("next: the same command with --yes");
             return false;

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use clap::Args;
-use doorkey::{Error, ErrorCode, Host, Session, Target};
+use doorkey::{Error, ErrorCode, Host, LoginState, Session, Target};
 use doorkey_oauth::{AccessToken, Challenges, Error as AuthorizationError, LoginReason, TokenType};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -63,7 +63,9 @@ impl Token {
         let token = self.token(host, target, &session);
         let what = format!("looking for a token of {}", shown(target));
         let token = output.while_waiting(&what, token).await?;
-        let token = token.ok_or_else(|| none_there(&session))?;
+        let Some(token) = token else {
+            return Err(self.none_there(host, target, &session).await?);
+        };
         self.print(host, target, &token, output).await
     }
 
@@ -80,6 +82,33 @@ impl Token {
         }
         host.check(target).await?;
         get(session).await
+    }
+
+    /// Why there is none: nobody has signed in, or nobody has to.
+    async fn none_there(
+        &self,
+        host: &Host,
+        target: Target<'_>,
+        session: &Session,
+    ) -> Result<Failure, Failure> {
+        let status = host.status(target).await?.auth.status;
+        if status == LoginState::NotRequired {
+            return Ok(Failure::Refused {
+                code: ErrorCode::Usage,
+                text: format!(
+                    "{} takes requests without a login: there is no token",
+                    self.name
+                ),
+                next: Some(format!("doorkey tools {}", typed(target))),
+            });
+        }
+        let source = AuthorizationError::LoginRequired {
+            server: Box::new(session.server.url.clone()),
+            reason: LoginReason::NoGrant,
+            challenges: Challenges::default(),
+            cause: None,
+        };
+        Ok(failed(&self.name, source))
     }
 
     async fn print(
@@ -143,18 +172,6 @@ fn failed(server: &str, source: AuthorizationError) -> Failure {
         server: server.to_owned(),
         source: source.into(),
     })
-}
-
-/// Nothing is stored.
-fn none_there(session: &Session) -> Failure {
-    let server = &session.server;
-    let source = AuthorizationError::LoginRequired {
-        server: Box::new(server.url.clone()),
-        reason: LoginReason::NoGrant,
-        challenges: Challenges::default(),
-        cause: None,
-    };
-    failed(&server.name, source)
 }
 
 fn rfc3339(time: SystemTime) -> Option<String> {

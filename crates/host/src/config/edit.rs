@@ -46,6 +46,8 @@ pub struct NewServer {
     /// in the state folder, which its owner alone can read, and the configuration names that file: people
     /// publish configurations.
     pub client_secret: Option<SecretSource>,
+    /// `oauth.callback_host`: `127.0.0.1` or `localhost`.
+    pub callback_host: Option<String>,
     /// `oauth.callback_port`.
     pub callback_port: Option<u16>,
 }
@@ -65,6 +67,7 @@ impl Default for NewServer {
             bearer_token_env_var: None,
             client_id: None,
             client_secret: None,
+            callback_host: None,
             callback_port: None,
         }
     }

@@ -1,8 +1,9 @@
 //! What other stores of this home hold: logins that are not used, or copies of one that is.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use doorkey_store::Store;
+use doorkey_store::{GrantKey, Store};
 
 use super::{StoreKind, Stores, choice};
 use crate::error::Error;
@@ -22,6 +23,18 @@ pub struct OtherStore {
     pub encrypted: bool,
     /// How many logins are in it, or why that cannot be said.
     pub logins: Result<usize, Error>,
+}
+
+/// The logins in all stores of a home.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct LoginsAnywhere {
+    /// Those that are there.
+    pub keys: BTreeSet<GrantKey>,
+    /// Accounts that began to sign in, with the store in use; most of them came to the end of it.
+    pub started: BTreeSet<GrantKey>,
+    /// Whether nothing was found that could not be read: then there is nothing else.
+    pub is_whole: bool,
 }
 
 impl Stores<'_> {
@@ -133,20 +146,39 @@ impl Host {
     /// # Errors
     /// There is no such server, or the store in use cannot be read.
     pub async fn accounts_anywhere(&self, name: &str) -> Result<Vec<String>, Error> {
-        let mut accounts = self.accounts(name).await?;
         let url = facts::server_key(self.config().server(name)?);
+        let keys = self.logins_anywhere().await?.keys.into_iter();
+        let here = keys.filter(|key| key.server == url);
+        Ok(here.map(|key| key.account).collect())
+    }
+
+    /// Every login in any store of this home, each store read once: the one in use, and the others as far as they can be
+    /// looked into.
+    ///
+    /// # Errors
+    /// The store in use cannot be read.
+    pub async fn logins_anywhere(&self) -> Result<LoginsAnywhere, Error> {
+        let in_use = self.store().grants().await?;
+        let started = self.store().logins().await?;
+        let mut is_whole = in_use.problems.is_empty() && started.problems.is_empty();
+        let mut keys: BTreeSet<_> = in_use.entries.into_iter().map(|(key, _)| key).collect();
         for (_, store) in self.unused_stores() {
-            let Ok(store) = store else { continue };
-            let Ok(listing) = store.grants().await else {
-                continue;
-            };
-            let here = listing.entries.into_iter().map(|(key, _)| key);
-            let here = here.filter(|key| key.server == url);
-            accounts.extend(here.map(|key| key.account));
+            match store.map(|store| async move { store.grants().await }) {
+                Ok(listing) => match listing.await {
+                    Ok(listing) => {
+                        is_whole &= listing.problems.is_empty();
+                        keys.extend(listing.entries.into_iter().map(|(key, _)| key));
+                    }
+                    Err(_) => is_whole = false,
+                },
+                Err(_) => is_whole = false,
+            }
         }
-        accounts.sort_unstable();
-        accounts.dedup();
-        Ok(accounts)
+        Ok(LoginsAnywhere {
+            keys,
+            started: started.entries.into_iter().map(|(key, _)| key).collect(),
+            is_whole,
+        })
     }
 
     pub(crate) fn unused_stores(&self) -> Vec<(StoreKind, Result<Store, Error>)> {

@@ -91,6 +91,8 @@ fn every_server_is_added_once_or_left_out_with_the_reason_and_no_secret_is_copie
         ("cursor/search", "add search-cursor"),
         ("cursor/keyed", "leave_out"),
         ("cursor/signed", "add signed"),
+        ("cursor/gateway", "leave_out"),
+        ("cursor/nobody", "add nobody"),
         ("gemini/drive", "add drive"),
         ("gemini/mail", "add mail"),
     ];
@@ -113,7 +115,7 @@ fn every_server_is_added_once_or_left_out_with_the_reason_and_no_secret_is_copie
 
     // The configuration is one that can be used, and a second time there is nothing to do.
     let listed = person.run(&["list"]).expect(0, &[]).json();
-    assert_eq!(listed.as_array().unwrap().len(), 12, "{listed}");
+    assert_eq!(listed.as_array().unwrap().len(), 13, "{listed}");
     let text = person.scene.config_text();
     let again = person.run(&["import", "--yes"]).expect(0, &[]).json();
     assert_eq!(again["added"], json!([]));
@@ -155,6 +157,7 @@ fn settings_are_taken_over_as_ours() {
     let text = person.scene.config_text();
     for line in [
         "callback_port = 3118",
+        "callback_host = \"localhost\"",
         "callback_port = 7777",
         "client_secret_env = \"MAIL_CLIENT_SECRET\"",
         "X-Region = \"REGION\"",
@@ -177,6 +180,8 @@ fn what_would_be_added_is_shown_and_what_to_do_about_the_rest() {
             "old                    it speaks the retired HTTP+SSE transport",
             "\"api_key\" in its url looks like a secret",
             "its url has a placeholder",
+            "a part of its url looks like a secret",
+            "not taken over: the client secret, for there is no client id",
             "~/.claude.json /work/one",
             ".vscode/mcp.json",
             "with enabled false, scopes tickets:read tickets:write, oauth_resource",
@@ -193,7 +198,7 @@ fn what_would_be_added_is_shown_and_what_to_do_about_the_rest() {
     assert!(!person.scene.config().exists(), "nothing was added");
     let ran = person.run(&["import", "cursor", "gemini"]);
     let ran = ran.expect(2, &["nothing was added", "with --yes"]);
-    assert_eq!(ran.json()["servers"].as_array().unwrap().len(), 5);
+    assert_eq!(ran.json()["servers"].as_array().unwrap().len(), 7);
     assert!(!person.scene.config().exists(), "nothing was added");
 }
 

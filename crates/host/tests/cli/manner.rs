@@ -51,7 +51,7 @@ fn quiet_leaves_data_and_errors_and_takes_messages_away() {
     let listed = scene.run(&["list", "--quiet"]).expect(0, &["one.example"]);
     assert_eq!(listed.err, "");
     let failed = scene
-        .run(&["get", "two", "-q"])
+        .run(&["get", "two", "--table", "-q"])
         .expect(9, &["error", "next: "]);
     assert_eq!(failed.out, "");
     scene

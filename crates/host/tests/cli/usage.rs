@@ -231,7 +231,7 @@ fn every_failure_of_a_network_setting_or_the_file_says_what_to_do() {
             "next: set HTTPS_PROXY to something like http://proxy.example:3128",
         ),
         ("x = ", None, "list", "next: correct line 3 of "),
-        ("enabled = false", None, "tools", "next: set enabled = true"),
+        ("enabled = false", None, "tools", "next: doorkey enable "),
     ] {
         expect_next(rest, variable, command, next);
     }

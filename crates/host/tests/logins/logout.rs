@@ -90,6 +90,23 @@ async fn everything_is_signed_out_of_only_if_that_was_said_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_login_with_two_names_is_signed_out_of_once() {
+    let world = World::start(&format!(
+        "{ONE}[mcp_servers.twin]\nurl = \"URL\"\naccount = \"work\"\n"
+    ))
+    .await;
+    world.login(&[]).await.expect(0, &[]);
+    world.login(&["--account", "work"]).await.expect(0, &[]);
+    let ran = world.run(&["logout", "--all", "--yes", "--json"]).await;
+    let all = data(&ran.expect(0, &[]));
+    assert_eq!(all.as_array().unwrap().len(), 2, "{all}");
+    for done in all.as_array().unwrap() {
+        assert_eq!(steps(done)["refresh_token"], "ok", "{all}");
+    }
+    assert_eq!(world.revocations(), 4, "two tokens of each");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_cannot_be_removed_keeps_no_other_from_it() {
     let config = format!(
         "{ONE}[mcp_servers.stuck]\nurl = \"URL\"\naccount = \"work\"\n\
@@ -110,6 +127,7 @@ async fn a_login_that_cannot_be_removed_keeps_no_other_from_it() {
 
     let ran = world.run(&["logout", "--all", "--yes", "--json"]).await;
     let all = data(&ran.expect(9, &[]));
+    assert_eq!(all.as_array().unwrap().len(), 3, "each login once: {all}");
     let of = |name: &str| {
         let mut all = all.as_array().unwrap().iter();
         all.find(|done| done["server"] == name).unwrap()

@@ -227,6 +227,10 @@ fn settings(server: &NewServer) -> Vec<String> {
     if let Some(SecretSource::Variable(name)) = &server.client_secret {
         add("client_secret_env", name.clone());
     }
+    add(
+        "callback_host",
+        server.callback_host.clone().unwrap_or_default(),
+    );
     let port = server.callback_port;
     add(
         "callback_port",

@@ -39,6 +39,7 @@ pub(super) fn map(source: Source, name: &str, entry: &Value) -> Result<Mapped, S
     for (key, value) in entry {
         mapping.setting(key, value);
     }
+    mapping.drop_secret_of_nobody();
     let retired =
         source == Source::Gemini && !entry.contains_key("httpUrl") && !entry.contains_key("type");
     if retired || mapping.mapped.url.path().ends_with("/sse") {
@@ -93,6 +94,14 @@ fn checked(written: &str) -> Result<Url, String> {
         );
     }
     doorkey_http::check_endpoint(&url).map_err(|error| error.to_string())?;
+    let path = url.path_segments().into_iter().flatten();
+    if path
+        .chain(url.fragment())
+        .any(|segment| is_secret("", segment))
+    {
+        return Err("a part of its url looks like a secret, which would stand in the configuration; if it is none, or \
+             may stand there: doorkey add NAME --url URL".to_owned());
+    }
     let secret = url.query_pairs().find(|(key, value)| is_secret(key, value));
     if let Some((key, _)) = secret {
         return Err(format!(
@@ -176,23 +185,40 @@ impl Mapping<'_> {
             ("callbackPort" | "callback_port", Value::Number(port)) => {
                 let port = port.as_u64().and_then(|port| u16::try_from(port).ok());
                 self.mapped.server.callback_port = port.filter(|port| *port > 0);
+                // So it is with Claude, and so its clients are registered.
+                self.mapped.server.callback_host = Some("localhost".to_owned());
             }
             ("redirectUri", Value::String(uri)) => self.redirect(uri),
             _ => self.not_taken(&format!("oauth.{key}")),
         }
     }
 
+    /// A secret belongs to a client.
+    fn drop_secret_of_nobody(&mut self) {
+        if self.mapped.server.client_id.is_some() {
+            return;
+        }
+        if let Some(SecretSource::Variable(name)) = self.mapped.server.client_secret.take() {
+            self.mapped.variables.retain(|known| *known != name);
+            self.mapped.notes.retain(|note| !note.contains(&name));
+            self.not_taken("the client secret, for there is no client id");
+        }
+    }
+
     /// A way back over loopback is ours too, if it has a port of its own.
     fn redirect(&mut self, uri: &str) {
         let url = Url::parse(uri).ok();
-        let port = url.as_ref().and_then(|url| match url.host_str() {
-            Some("127.0.0.1" | "localhost") if url.path() == "/callback" => url.port(),
+        let way_back = url.as_ref().and_then(|url| match url.host_str() {
+            Some(host @ ("127.0.0.1" | "localhost")) if url.path() == "/callback" => {
+                Some((host.to_owned(), url.port()?))
+            }
             _ => None,
         });
-        match port {
-            Some(port) => self.mapped.server.callback_port = Some(port),
-            None => self.not_taken("oauth.redirectUri"),
-        }
+        let Some((host, port)) = way_back else {
+            return self.not_taken("oauth.redirectUri");
+        };
+        self.mapped.server.callback_port = Some(port);
+        self.mapped.server.callback_host = Some(host);
     }
 
     fn scopes(&mut self, key: &str, value: &Value) {

@@ -1,6 +1,9 @@
 //! `doorkey logout --all`: every account of every server, some at a time; one that fails keeps no other from it.
 
+use std::collections::HashMap;
+
 use doorkey::{ErrorCode, Host, Target, is_account_name};
+use doorkey_store::GrantKey;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
@@ -19,7 +22,7 @@ impl Logout {
         let signed_out = logins.iter().map(|login| async move {
             let target = login.target();
             let outcome = host.logout(target, self.options()).await;
-            let also = host.sharing_login(target).unwrap_or_default();
+            let also: Vec<_> = login.also.iter().map(String::as_str).collect();
             Done::new(target, &outcome, &also)
         });
         let signed_out = stream::iter(signed_out).buffered(AT_ONCE).collect();
@@ -46,13 +49,15 @@ impl Logout {
     }
 }
 
-/// An account of a server.
+/// A login of some account at a server.
 struct Login {
     server: String,
     /// None is the default one.
     account: Option<String>,
-    /// Whether a login is stored; without one there may still be leftovers.
+    /// Whether it is stored; without one there may still be leftovers.
     is_known: bool,
+    /// The other servers that use it.
+    also: Vec<String>,
 }
 
 impl Login {
@@ -61,30 +66,42 @@ impl Login {
     }
 }
 
-/// Every account of every server once: servers that share a login are signed out of together.
+/// Every login of every server once, whatever the servers call it that share it; accounts without one only where
+/// something may have been left of them.
 async fn logins(host: &Host) -> Result<Vec<Login>, Failure> {
+    let found = host.logins_anywhere().await?;
     let mut logins: Vec<Login> = Vec::new();
+    let mut taken: HashMap<GrantKey, usize> = HashMap::new();
     for server in host.config().servers() {
-        let known = host.accounts_anywhere(&server.name).await?;
-        let default = Login {
-            server: server.name.clone(),
-            account: None,
-            is_known: known.contains(&server.account),
-        };
-        let others = known.into_iter().filter(|name| *name != server.account);
-        let others = others.map(|account| Login {
-            server: server.name.clone(),
-            account: Some(account),
-            is_known: true,
-        });
-        for login in std::iter::once(default).chain(others) {
-            let sharing = host.sharing_login(login.target())?;
-            let is_there = logins.iter().any(|known| {
-                known.account == login.account && sharing.contains(&known.server.as_str())
-            });
-            if !is_there {
-                logins.push(login);
+        let mut url = server.url.clone();
+        url.set_fragment(None);
+        let key_of = |account: &str| GrantKey::new(url.as_str(), account);
+        let first = key_of("");
+        let others = found
+            .keys
+            .range(first..)
+            .take_while(|key| key.server == url.as_str());
+        let others = others.map(|key| key.account.as_str());
+        let others = others.filter(|name| *name != server.account && is_account_name(name));
+        for account in std::iter::once(server.account.as_str()).chain(others) {
+            let key = key_of(account);
+            if let Some(&index) = taken.get(&key) {
+                if server.account == account {
+                    logins[index].also.push(server.name.clone());
+                }
+                continue;
             }
+            let is_known = found.keys.contains(&key);
+            if !is_known && found.is_whole && !found.started.contains(&key) {
+                continue;
+            }
+            taken.insert(key, logins.len());
+            logins.push(Login {
+                server: server.name.clone(),
+                account: (account != server.account).then(|| account.to_owned()),
+                is_known,
+                also: Vec::new(),
+            });
         }
     }
     Ok(logins)
@@ -104,8 +121,13 @@ async fn agreed(logins: &[Login], output: &Output) -> Result<(), Failure> {
     }
     let known = logins.iter().filter(|login| login.is_known);
     let names: Vec<_> = known.map(|login| shown(login.target())).collect();
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let names = &names[..names.len().min(NAMED)];
     let question = format!(
-        "Sign out of all of these, and revoke their tokens: {}?",
+        "Sign out of all of these, and revoke their tokens: {}{more}?",
         clean(&names.join(", "))
     );
     match is_yes(&question, Enter::No, output).await {
@@ -148,5 +170,7 @@ fn is_configured(host: &Host, url: &url::Url) -> bool {
     })
 }
 
+/// How many logins a question names.
+const NAMED: usize = 20;
 /// How many logouts are under way at a time: each asks a server or two.
 const AT_ONCE: usize = 8;

@@ -69,6 +69,9 @@ fn of_oauth(server: &NewServer, home: &Home) -> Table {
             oauth.insert(key, toml_edit::value(value));
         }
     }
+    if let Some(host) = &server.callback_host {
+        oauth.insert("callback_host", toml_edit::value(host));
+    }
     if let Some(port) = server.callback_port {
         oauth.insert("callback_port", toml_edit::value(i64::from(port)));
     }
