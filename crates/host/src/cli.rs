@@ -240,6 +240,7 @@ async fn execute(
     }
     outcome.map_err(|failure| {
         let name = command.target().map_or("", |target| target.server);
+        let failure = failure.explained(command.target(), &host);
         failure.at(host.config().server(name).ok())
     })
 }

@@ -5,6 +5,7 @@ mod names;
 mod next;
 
 use doorkey_http::clean_text;
+use doorkey_oauth::QuirkExplanation;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
@@ -36,6 +37,8 @@ pub struct Explained {
     pub url: Option<String>,
     /// The HTTP status of the answer that is the failure.
     pub status: Option<u16>,
+    /// What is known of this refusal ([`Host::explanation`](crate::Host::explanation)).
+    pub quirk: Option<QuirkExplanation>,
     /// What to do about it.
     pub next: NextAction,
 }
@@ -56,6 +59,7 @@ impl Error {
             leg: place.leg,
             url: place.url,
             status: place.status,
+            quirk: None,
             next: next::of(self, target),
         }
     }
@@ -74,6 +78,7 @@ impl Explained {
             leg: None,
             url: None,
             status: None,
+            quirk: None,
             next: next::by_code(code, target.into(), None),
         }
     }
@@ -82,6 +87,24 @@ impl Explained {
     #[must_use]
     pub fn with_next(self, next: NextAction) -> Self {
         Self { next, ..self }
+    }
+
+    /// The same with what is known of the refusal.
+    #[must_use]
+    pub fn with_quirk<'a>(
+        self,
+        known: QuirkExplanation,
+        target: impl Into<Option<Target<'a>>>,
+    ) -> Self {
+        let next = match known.next.as_str() {
+            "" => self.next,
+            next => next::of_quirk(next, target.into()),
+        };
+        Self {
+            quirk: Some(known),
+            next,
+            ..self
+        }
     }
 
     /// What failed, then each cause.
@@ -94,7 +117,7 @@ impl Explained {
 
 impl Serialize for Explained {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut error = serializer.serialize_struct("Explained", 10)?;
+        let mut error = serializer.serialize_struct("Explained", 11)?;
         error.serialize_field("code", &self.code)?;
         error.serialize_field("message", &self.message)?;
         error.serialize_field("causes", &self.causes)?;
@@ -102,10 +125,27 @@ impl Serialize for Explained {
         error.serialize_field("leg", &self.leg)?;
         error.serialize_field("url", &self.url)?;
         error.serialize_field("status", &self.status)?;
+        error.serialize_field("quirk", &self.quirk.as_ref().map(Known::of))?;
         error.serialize_field("next", &self.next)?;
         error.serialize_field("exit_code", &self.code.exit_code())?;
         error.serialize_field("help", &self.code.help())?;
         error.end()
+    }
+}
+
+/// What a quirk knows, as JSON.
+#[derive(Serialize)]
+struct Known<'a> {
+    id: &'a str,
+    means: &'a str,
+}
+
+impl<'a> Known<'a> {
+    fn of(known: &'a QuirkExplanation) -> Self {
+        Self {
+            id: &known.quirk,
+            means: &known.means,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use doorkey_http::RedactedUrl;
 use doorkey_oauth::{
     BoxFuture, Callback, Channel, DevicePrompt, Interaction, InteractionError, InteractionRequest,
-    LoginWait, Prompt,
+    LoginWait, Prompt, RedirectRule,
 };
 use tokio::sync::mpsc;
 use url::Url;
@@ -164,9 +164,10 @@ impl LoopbackInteraction {
     async fn listen(
         &self,
         hints: &[String],
+        rule: Option<&RedirectRule>,
         server: Option<&Url>,
     ) -> Result<LoopbackChannel, LoopbackError> {
-        let bound = address::bind(&self.callback, hints).await?;
+        let bound = address::bind(&self.callback.within(rule), hints).await?;
         self.progress.report(&LoginStep::Listening {
             redirect_uri: bound.redirect_uri.clone(),
         });
@@ -211,7 +212,11 @@ impl Interaction for LoopbackInteraction {
     ) -> BoxFuture<'a, Result<Box<dyn Channel>, InteractionError>> {
         Box::pin(async move {
             let channel = self
-                .listen(&request.redirect_hint, Some(&request.server))
+                .listen(
+                    &request.redirect_hint,
+                    request.redirect_rule.as_ref(),
+                    Some(&request.server),
+                )
                 .await
                 .map_err(InteractionError::other)?;
             Ok(Box::new(channel) as Box<dyn Channel>)

@@ -6,7 +6,7 @@ mod rules;
 
 use std::sync::OnceLock;
 
-use doorkey_oauth::{QuirkMatch, Quirks};
+use doorkey_oauth::{QuirkExplanation, QuirkMatch, Quirks};
 use serde::Serialize;
 
 use crate::config::ServerConfig;
@@ -128,7 +128,18 @@ impl Host {
         Ok(self.quirks_at(&server, issuer.as_deref()))
     }
 
-    /// The same where the authorization server is known already.
+    /// What is known of a refusal, if the words of the server are those that a quirk explains.
+    #[must_use]
+    pub fn explanation<'a>(
+        &self,
+        target: impl Into<Target<'a>>,
+        error: &Error,
+    ) -> Option<QuirkExplanation> {
+        let session = self.session(target).ok()?;
+        session.tokens.explain(error.authorization()?)
+    }
+
+    /// The same as [`Host::quirks_of`] where the authorization server is known already.
     pub(crate) fn quirks_at(
         &self,
         server: &ServerConfig,

@@ -104,8 +104,8 @@ pub use key::{KeyError, SigningAlgorithm, SigningError, SigningKey};
 pub use layer::{AuthorizationLayer, AuthorizationService, IdentityEpoch};
 pub use protocol_error::ProtocolError;
 pub use quirk::{
-    Effect, Explanation, Pattern, PatternError, Quirk, QuirkMatch, Quirks, RedirectRule,
-    ScopeParameter,
+    Effect, Explanation, Pattern, PatternError, Quirk, QuirkExplanation, QuirkMatch, Quirks,
+    RedirectRule, ScopeParameter,
 };
 pub use random::{OsRandom, Random, RandomError};
 pub use report::{

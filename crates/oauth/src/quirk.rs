@@ -73,6 +73,18 @@ impl Quirk {
     }
 }
 
+/// What a quirk knows of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QuirkExplanation {
+    /// The name of the quirk.
+    pub quirk: String,
+    /// What the refusal means.
+    pub means: String,
+    /// What to do about it; empty where there is nothing better than what the error itself calls for.
+    pub next: String,
+}
+
 /// The quirks that may be used, in the order in which they are asked. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quirks(Arc<[Quirk]>);

@@ -38,7 +38,7 @@ use crate::random::Random;
 use crate::registration::kept::Kept;
 use crate::resource;
 use crate::scope::{ScopeSources, select};
-use crate::shared::Shared;
+use crate::shared::{Shared, lock};
 use crate::token_response::Shape;
 
 /// What a login works with: the source's own parts.
@@ -54,6 +54,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) refused_assertion: &'a Mutex<Option<(SecretString, Error)>>,
     /// A sign-on at an identity provider that the store did not take.
     pub(crate) unsaved_identity: &'a Mutex<Option<Grant>>,
+    /// The authorization server that the last login went to, whatever came of it.
+    pub(crate) last_issuer: &'a Mutex<Option<Issuer>>,
 }
 
 impl<'a> Parts<'a> {
@@ -319,6 +321,7 @@ async fn settle(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error> {
         .discover(&parts.config.server, &wish.challenges)
         .await?;
     let listed = found.server.listed.clone();
+    *lock(parts.last_issuer) = Some(listed.clone());
     let quirks = parts.config.quirks_of(listed.as_str());
     quirks.note_trust(&found.server);
     check_metadata(&parts.config.flow, &found, &quirks)?;

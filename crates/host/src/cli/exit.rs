@@ -3,8 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
-use doorkey::{Error, ErrorCode, ServerConfig};
-use doorkey_oauth::Error as AuthorizationError;
+use doorkey::{Error, ErrorCode, Host, ServerConfig, Target};
+use doorkey_oauth::{Error as AuthorizationError, QuirkExplanation};
 
 /// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,11 @@ pub(crate) enum Failure {
     Bearer {
         error: Error,
         key: &'static str,
+    },
+    /// A quirk knows what the refusal means.
+    Known {
+        error: Error,
+        known: QuirkExplanation,
     },
     /// The command does not do that, for a reason of its own.
     Refused {
@@ -96,13 +101,26 @@ impl Failure {
     /// What kind of failure it is.
     pub(crate) fn code(&self) -> ErrorCode {
         match self {
-            Self::Host(error) | Self::Bearer { error, .. } => error.code(),
+            Self::Host(error) | Self::Bearer { error, .. } | Self::Known { error, .. } => {
+                error.code()
+            }
             Self::Refused { code, .. } => *code,
             Self::Output(_) => ErrorCode::OutputFailed,
             Self::Input(_) => ErrorCode::InputFailed,
             Self::Unfit { .. } => ErrorCode::Usage,
             Self::Interrupted { login: true } => ErrorCode::LoginAbandoned,
             Self::Interrupted { login: false } => ErrorCode::Interrupted,
+        }
+    }
+
+    /// The same with what is known of a refusal.
+    pub(crate) fn explained(self, target: Option<Target<'_>>, host: &Host) -> Self {
+        let Self::Host(error) = self else {
+            return self;
+        };
+        match target.and_then(|target| host.explanation(target, &error)) {
+            Some(known) => Self::Known { error, known },
+            None => Self::Host(error),
         }
     }
 

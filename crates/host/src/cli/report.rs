@@ -4,7 +4,7 @@ use doorkey::{Error, Explained, NextAction, Target};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
-use super::output::Output;
+use super::output::{Output, clean};
 
 /// What a command that was asked for JSON writes in place of its data.
 #[derive(Serialize)]
@@ -46,6 +46,10 @@ fn tell(output: &Output, told: &Explained) {
     for other in &told.also_tried {
         output.insist(&format!("  also tried: {other}"));
     }
+    if let Some(known) = &told.quirk {
+        let (means, id) = (clean(&known.means), &known.quirk);
+        output.insist(&format!("known: {means} (quirk {id})"));
+    }
     output.insist(&format!("next: {}", told.next.text));
 }
 
@@ -54,6 +58,7 @@ fn explained(failure: &Failure, target: Option<Target<'_>>) -> Explained {
     let with_next = |told: Explained, next: &str| told.with_next(NextAction::in_words(next));
     match failure {
         Failure::Host(error) => error.explain(target),
+        Failure::Known { error, known } => error.explain(target).with_quirk(known.clone(), target),
         Failure::Bearer { error, key } => {
             let name = target.map_or("NAME", |target| target.server);
             let next = format!("put a valid token where {key} of [mcp_servers.{name}] says");

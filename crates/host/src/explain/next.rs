@@ -100,6 +100,12 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// What a quirk knows to do, and the command that tries again.
+pub(super) fn of_quirk(next: &str, target: Option<Target<'_>>) -> NextAction {
+    let login = Asked::of(target).login();
+    NextAction::with_command(&format!("{next}; then {login}"), &login)
+}
+
 /// A word as a shell takes it for one.
 pub(crate) fn typed(word: &str) -> String {
     let is_plain = |character: char| character.is_alphanumeric() || "-_.@+/:".contains(character);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use doorkey_oauth::RedirectRule;
 use url::Url;
 
 /// What the configuration says about the way back.
@@ -82,6 +83,23 @@ impl CallbackSettings {
             Some(_) => {}
         }
         self
+    }
+
+    /// The same, with what an authorization server fixes where the settings are silent.
+    pub(super) fn within(&self, rule: Option<&RedirectRule>) -> Self {
+        let mut settings = self.clone();
+        let Some(rule) = rule.filter(|_| self.url.is_none()) else {
+            return settings;
+        };
+        let host = rule.host.as_deref().and_then(|host| host.parse().ok());
+        settings.host = self.host.or(host);
+        settings.ports = self.ports.or(rule.port.map(CallbackPorts::from));
+        if let Some(path) = &rule.path {
+            let mut url = settings.host.unwrap_or_default().redirect_url();
+            url.set_path(path);
+            settings.url = Some(url);
+        }
+        settings
     }
 
     /// Every redirect URI that a login may use, as an authorization server would have to know them: without a port where

@@ -14,7 +14,7 @@ async fn channel(settings: CallbackSettings, hints: &[&str]) -> LoopbackChannel 
     let hints: Vec<_> = hints.iter().map(|hint| (*hint).to_owned()).collect();
     LoopbackInteraction::new(Browser::Manual, Arc::new(Silent))
         .with_callback(settings)
-        .listen(&hints, None)
+        .listen(&hints, None, None)
         .await
         .expect("a listener")
 }
@@ -312,7 +312,10 @@ async fn a_connection_that_never_ends_its_request_is_closed() {
 #[tokio::test]
 async fn a_drain_waits_for_a_page_and_not_for_a_silent_connection() {
     let interaction = LoopbackInteraction::new(Browser::Manual, Arc::new(Silent));
-    let mut channel = interaction.listen(&[], None).await.expect("a listener");
+    let mut channel = interaction
+        .listen(&[], None, None)
+        .await
+        .expect("a listener");
     let port = port_of(&channel);
     let silent = hang(port, 3).await;
     let host = format!("127.0.0.1:{port}");
@@ -334,7 +337,7 @@ async fn a_callback_that_comes_as_the_login_ends_is_too_late() {
         .with_again("doorkey login <team>");
     let server = Url::parse("https://mcp.example/mcp?key=s3cret").expect("a URL");
     let mut channel = interaction
-        .listen(&[], Some(&server))
+        .listen(&[], None, Some(&server))
         .await
         .expect("a listener");
     let port = port_of(&channel);
@@ -357,7 +360,7 @@ async fn the_page_of_a_refusal_names_the_server_and_how_to_start_again_without_a
         .with_again("doorkey login <team>");
     let server = Url::parse("https://mcp.example/mcp?key=s3cret").expect("a URL");
     let mut channel = interaction
-        .listen(&[], Some(&server))
+        .listen(&[], None, Some(&server))
         .await
         .expect("a listener");
     let port = port_of(&channel);
@@ -382,7 +385,10 @@ async fn an_answer_inside_another_page_is_told_to_the_person_once_and_ends_nothi
     let told = Arc::new(Told::default());
     let progress: Arc<dyn Progress> = told.clone();
     let interaction = LoopbackInteraction::new(Browser::Manual, progress);
-    let mut channel = interaction.listen(&[], None).await.expect("a listener");
+    let mut channel = interaction
+        .listen(&[], None, None)
+        .await
+        .expect("a listener");
     let port = port_of(&channel);
     let request = format!(
         "{GET}\r\nHost: 127.0.0.1:{port}\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n\r\n"
@@ -522,7 +528,10 @@ async fn a_browser_that_fails_is_told_to_a_person_and_ends_an_unattended_login()
         let broken = PlatformBrowser::new(|_| Err(std::io::Error::other("no display")));
         let interaction =
             LoopbackInteraction::new(Browser::Platform(broken), progress).unattended(unattended);
-        let mut channel = interaction.listen(&[], None).await.expect("a listener");
+        let mut channel = interaction
+            .listen(&[], None, None)
+            .await
+            .expect("a listener");
         channel.show(Url::parse("https://as.example/authorize?x=1").expect("a URL"));
         let next = tokio::time::timeout(Duration::from_millis(500), channel.next()).await;
         if unattended {
@@ -550,7 +559,10 @@ async fn a_pasted_address_is_a_callback_and_anything_else_is_told() {
     let told = Arc::new(Told::default());
     let progress: Arc<dyn Progress> = told.clone();
     let interaction = LoopbackInteraction::new(Browser::Manual, progress).with_pasted(lines);
-    let mut channel = interaction.listen(&[], None).await.expect("a listener");
+    let mut channel = interaction
+        .listen(&[], None, None)
+        .await
+        .expect("a listener");
     let pasted = format!("{}?code=c&state=s\n", channel.redirect_uri());
     for line in ["", "what?", pasted.as_str()] {
         sender.send(line.to_owned()).await.expect("sent");
@@ -583,7 +595,10 @@ async fn a_page_that_may_not_be_opened_ends_the_login_and_is_not_shown_either() 
         let progress: Arc<dyn Progress> = told.clone();
         let opened = PlatformBrowser::new(|url| panic!("{url} was opened"));
         let interaction = LoopbackInteraction::new(Browser::Platform(opened), progress);
-        let mut channel = interaction.listen(&[], None).await.expect("a listener");
+        let mut channel = interaction
+            .listen(&[], None, None)
+            .await
+            .expect("a listener");
         let page = Url::parse(page).expect("a URL");
         let prompt = Prompt::new(page.clone(), issuer.clone(), server.clone());
         let presented = channel.present(&prompt).await;

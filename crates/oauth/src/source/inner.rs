@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
-use doorkey_discovery::{Challenges, Scopes};
+use doorkey_discovery::{Challenges, Issuer, Scopes};
 use doorkey_http::HttpClient;
 use doorkey_store::{Grant, GrantKey, Store, Stored};
 use http::{HeaderValue, Method};
@@ -27,6 +27,7 @@ use crate::dpop::{Nonces, Proven};
 use crate::error::{Error, LoginReason};
 use crate::events::tell;
 use crate::interaction::{Deny, Interaction};
+use crate::quirk::QuirkExplanation;
 use crate::random::Random;
 use crate::report::LoginReport;
 use crate::resource;
@@ -53,6 +54,8 @@ pub(super) struct Inner {
     pub(super) refused_assertion: Mutex<Option<(SecretString, Error)>>,
     /// A sign-on at an identity provider that the store did not take.
     pub(super) unsaved_identity: Mutex<Option<Grant>>,
+    /// The authorization server that the last login went to, whatever came of it.
+    last_issuer: Mutex<Option<Issuer>>,
     pub(super) backoff: Mutex<Backoff>,
     pub(super) login_brake: Brake,
     pub(super) refresh_brake: Brake,
@@ -90,6 +93,7 @@ impl Inner {
             resource_nonces: Nonces::default(),
             refused_assertion: Mutex::new(None),
             unsaved_identity: Mutex::new(None),
+            last_issuer: Mutex::new(None),
             backoff: Mutex::new(Backoff::default()),
             login_brake: Brake::default(),
             refresh_brake: Brake::default(),
@@ -250,6 +254,22 @@ impl Inner {
         }
     }
 
+    /// What a quirk knows of a refusal of the server that the last login went to, else of the one that the grant
+    /// came from.
+    pub(super) fn explain(&self, error: &Error) -> Option<QuirkExplanation> {
+        let current = self.current.load();
+        let last = lock(&self.last_issuer).clone();
+        let granted = current.as_ref().map(|held| held.grant.issuer.as_str());
+        let issuer = last.as_ref().map(Issuer::as_str).or(granted);
+        let quirks = &self.config.quirks;
+        let (quirk, explanation) = quirks.explain(&self.config.server, issuer, error)?;
+        Some(QuirkExplanation {
+            quirk: quirk.id.clone(),
+            means: explanation.means.clone(),
+            next: explanation.next.clone(),
+        })
+    }
+
     pub(super) fn covers(&self, url: &Url) -> bool {
         let current = self.current.load();
         let resource = current
@@ -277,6 +297,7 @@ impl Inner {
             nonces: &self.server_nonces,
             refused_assertion: &self.refused_assertion,
             unsaved_identity: &self.unsaved_identity,
+            last_issuer: &self.last_issuer,
         }
     }
 

@@ -42,6 +42,7 @@ use crate::access_token::AccessToken;
 use crate::config::AuthorizationConfig;
 use crate::error::Error;
 use crate::interaction::Interaction;
+use crate::quirk::QuirkExplanation;
 use crate::report::{
     DrainTimeout, LoginReport, LogoutOptions, LogoutReport, PendingLogin, StartedLogin,
 };
@@ -106,6 +107,16 @@ impl TokenSource {
         match &self.0 {
             Kind::Fixed(fixed) => Ok(Some(fixed.token.clone())),
             Kind::Granted(inner) => refresh::token(inner).await,
+        }
+    }
+
+    /// What is known of a refusal, if the words of the server are those that a quirk explains
+    /// ([`AuthorizationConfig::quirks`]).
+    #[must_use]
+    pub fn explain(&self, error: &Error) -> Option<QuirkExplanation> {
+        match &self.0 {
+            Kind::Fixed(_) => None,
+            Kind::Granted(inner) => inner.explain(error),
         }
     }
 
