@@ -18,16 +18,24 @@ pub(crate) use rules::QuirkRules;
 use rules::{Rule, Switch};
 
 /// The quirks that come with this version, as data: for programs that use `doorkey-oauth` without a [`Host`]. Those
-/// that a person has to choose are not among them.
+/// that a person has to choose are not among them: [`quirks_by_choice`].
 #[must_use]
 pub fn builtin_quirks() -> Quirks {
     static QUIRKS: OnceLock<Quirks> = OnceLock::new();
-    let read = || {
-        let rules = QuirkRules::builtin().rules.iter();
-        let without_asking = rules.filter(|rule| !rule.by_choice);
-        without_asking.map(|rule| rule.quirk.clone()).collect()
-    };
-    QUIRKS.get_or_init(read).clone()
+    QUIRKS.get_or_init(|| builtin(false)).clone()
+}
+
+/// The quirks that come with this version and hold only where a person chose them.
+#[must_use]
+pub fn quirks_by_choice() -> Quirks {
+    static QUIRKS: OnceLock<Quirks> = OnceLock::new();
+    QUIRKS.get_or_init(|| builtin(true)).clone()
+}
+
+fn builtin(by_choice: bool) -> Quirks {
+    let rules = QuirkRules::builtin().rules.iter();
+    let such = rules.filter(|rule| rule.by_choice == by_choice);
+    such.map(|rule| rule.quirk.clone()).collect()
 }
 
 /// A quirk that is known of a server, and whether it is used there.

@@ -16,6 +16,7 @@ mod grant_type;
 mod issue;
 mod jwt_bearer;
 mod metadata;
+mod odd;
 mod openid;
 mod options;
 mod provider;
@@ -36,6 +37,7 @@ pub use counters::Counters;
 pub use device::DeviceGrant;
 pub use jwt_bearer::TrustedIssuer;
 pub(crate) use metadata::is_well_known as is_authorization_metadata;
+pub use odd::Oddity;
 pub use options::{
     ClientCredentials, Consent, Document, IssParameter, MetadataKind, PushedRequests,
     RefreshTokens, RegistrationUpdates, ResourceParameter, StateParameter,

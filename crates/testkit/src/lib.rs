@@ -91,9 +91,9 @@ mod tls;
 
 pub use authorization::{
     AuthorizationServer, AuthorizationServerBuilder, ClientAuthMethod, ClientCredentials, Consent,
-    Counters, DeviceGrant, Document, IssParameter, MetadataKind, PushedRequests, RefreshTokens,
-    RegistrationUpdates, ResourceParameter, StateParameter, StaticClient, TokenFacts,
-    TrustedIssuer,
+    Counters, DeviceGrant, Document, IssParameter, MetadataKind, Oddity, PushedRequests,
+    RefreshTokens, RegistrationUpdates, ResourceParameter, StateParameter, StaticClient,
+    TokenFacts, TrustedIssuer,
 };
 pub use browser::{Browser, Visit};
 pub use certificate::{CertificateAuthority, Identity};

@@ -34,7 +34,7 @@ pub(crate) enum Failure {
     /// A quirk knows what the refusal means.
     Known {
         error: Error,
-        known: QuirkExplanation,
+        known: Box<QuirkExplanation>,
     },
     /// The command does not do that, for a reason of its own.
     Refused {
@@ -119,7 +119,10 @@ impl Failure {
             return self;
         };
         match target.and_then(|target| host.explanation(target, &error)) {
-            Some(known) => Self::Known { error, known },
+            Some(known) => Self::Known {
+                error,
+                known: Box::new(known),
+            },
             None => Self::Host(error),
         }
     }

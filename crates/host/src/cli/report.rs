@@ -1,6 +1,7 @@
 //! How a failure is told: code, what failed, the causes down to the first one, and what to type next.
 
 use doorkey::{Error, Explained, NextAction, Target};
+use doorkey_oauth::QuirkExplanation;
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
@@ -58,7 +59,9 @@ fn explained(failure: &Failure, target: Option<Target<'_>>) -> Explained {
     let with_next = |told: Explained, next: &str| told.with_next(NextAction::in_words(next));
     match failure {
         Failure::Host(error) => error.explain(target),
-        Failure::Known { error, known } => error.explain(target).with_quirk(known.clone(), target),
+        Failure::Known { error, known } => error
+            .explain(target)
+            .with_quirk(QuirkExplanation::clone(known), target),
         Failure::Bearer { error, key } => {
             let name = target.map_or("NAME", |target| target.server);
             let next = format!("put a valid token where {key} of [mcp_servers.{name}] says");

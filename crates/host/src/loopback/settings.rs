@@ -244,6 +244,31 @@ mod tests {
     }
 
     #[test]
+    fn what_a_server_fixes_of_the_way_back_holds_where_the_settings_are_silent() {
+        let rule = RedirectRule {
+            host: Some("localhost".to_owned()),
+            port: Some(3118),
+            path: Some("/back".to_owned()),
+        };
+        let silent = CallbackSettings::default();
+        assert_eq!(silent.within(None), silent);
+        let fixed = silent.within(Some(&rule));
+        assert_eq!(fixed.redirect_uris(), ["http://localhost:3118/back"]);
+        let own = CallbackSettings::new(Some(ports("4000")), None);
+        let own = own.at_host(CallbackHost::Ipv4).within(Some(&rule));
+        assert_eq!(own.redirect_uris(), ["http://127.0.0.1:4000/back"]);
+        let url = Url::parse("https://relay.example/back").expect("a URL");
+        let forwarded = CallbackSettings::new(Some(ports("4000")), Some(url));
+        assert_eq!(forwarded.within(Some(&rule)), forwarded);
+        let host_alone = RedirectRule {
+            host: Some("localhost".to_owned()),
+            ..RedirectRule::default()
+        };
+        let host_alone = silent.within(Some(&host_alone));
+        assert_eq!(host_alone.redirect_uris(), ["http://localhost/callback"]);
+    }
+
+    #[test]
     fn ports_are_one_or_a_short_range_and_nothing_else() {
         assert_eq!(ports("3118").single(), Some(3118));
         assert_eq!(ports("3118-3118"), ports("3118"));

@@ -1,5 +1,7 @@
 //! The quirks that come with the program, and what files and settings make of them.
 
+mod page;
+
 use std::fs;
 
 use doorkey_oauth::{Effect, Pattern};
@@ -308,4 +310,162 @@ fn a_key_or_a_name_that_is_none_is_told_as_a_warning() {
         error.to_string().contains("none that quirks_off names"),
         "{error}"
     );
+}
+
+/// An issuer or MCP server of each rule that is about somebody.
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "entra-refresh-scopes",
+        "https://login.microsoftonline.com/7f3c/v2.0",
+    ),
+    (
+        "entra-needs-scopes",
+        "https://login.microsoftonline.us/7f3c/v2.0",
+    ),
+    (
+        "entra-pkce",
+        "https://login.partner.microsoftonline.cn/7f3c/v2.0",
+    ),
+    ("auth0-audience", "https://tenant.eu.auth0.com/"),
+    (
+        "okta-registration",
+        "https://company.okta.com/oauth2/default",
+    ),
+    (
+        "keycloak-refusals",
+        "https://sso.company.example/realms/work",
+    ),
+    (
+        "keycloak-refusals",
+        "https://sso.company.example/auth/realms/work",
+    ),
+    (
+        "authentik-resource",
+        "https://sso.company.example/application/o/mcp/",
+    ),
+    ("google-offline", "https://accounts.google.com"),
+    ("google-scopes", "https://accounts.google.com/"),
+    ("google-slash", "https://accounts.google.com/"),
+    (
+        "google-cloud-servers",
+        "https://bigquery.googleapis.com/mcp",
+    ),
+    ("register-by-hand", "https://github.com/login/oauth"),
+    (
+        "register-by-hand",
+        "https://account.eu-central-1.snowflakecomputing.com/oauth",
+    ),
+    ("github-answers", "https://github.com/login/oauth"),
+    ("slack-redirect", "https://mcp.slack.com"),
+    ("slack-answers", "https://slack.com"),
+    ("slack-scopes", "https://mcp.slack.com"),
+    ("slack-issuer", "https://mcp.slack.com"),
+    ("atlassian-issuer", "https://mcp.atlassian.com"),
+    ("meta-ads-issuer", "https://mcp.facebook.com/ads"),
+    ("pagerduty-issuer", "https://mcp.pagerduty.com/"),
+    ("context7-issuer", "https://context7.com"),
+    ("zephyr-issuer", "https://app.tm4j.smartbear.com"),
+    ("figma-approval", "https://mcp.figma.com/mcp"),
+    (
+        "snowflake-endpoints",
+        "https://account.snowflakecomputing.com/api/v2/databases/d/schemas/s/mcp-servers/m",
+    ),
+    ("salesforce-localhost", "https://login.salesforce.com"),
+    ("salesforce-pkce", "https://company.my.salesforce.com"),
+    (
+        "cognito-pkce",
+        "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc",
+    ),
+    ("supabase-client", "https://mcp.supabase.com/mcp"),
+    ("supabase-auth", "https://project.supabase.co/auth/v1"),
+    ("home-assistant-documents", "https://abc.ui.nabu.casa"),
+    (
+        "id-token-as-bearer",
+        "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc",
+    ),
+    (
+        "localhost-redirect",
+        "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc",
+    ),
+];
+
+#[test]
+fn every_rule_finds_whom_it_is_about_and_nobody_else() {
+    let nobody = "https://as.example/tenant";
+    for rule in &QuirkRules::builtin().rules {
+        let quirk = &rule.quirk;
+        let matches = |address: &str| {
+            let server = url::Url::parse(address).expect("a URL");
+            quirk.reason(&server, Some(address)).cloned()
+        };
+        if quirk.matches == [QuirkMatch::Always] {
+            continue;
+        }
+        assert_eq!(matches(nobody), None, "{}", quirk.id);
+        let own = EXAMPLES.iter().filter(|(id, _)| *id == quirk.id);
+        let found: Vec<_> = own.map(|(_, address)| matches(address)).collect();
+        assert!(!found.is_empty(), "{} has no example", quirk.id);
+        assert!(found.iter().all(Option::is_some), "{}", quirk.id);
+    }
+}
+
+/// The page about quirks; absent where this crate is built on its own.
+fn page() -> Option<String> {
+    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/quirks.md")).ok()
+}
+
+/// The row of a rule in the table of the page.
+fn row(rule: &Rule) -> String {
+    let quirk = &rule.quirk;
+    let whom: Vec<_> = quirk
+        .matches
+        .iter()
+        .map(|matched| match matched {
+            QuirkMatch::Issuer(pattern) => format!("`{pattern}`"),
+            QuirkMatch::Server(pattern) => format!("server `{pattern}`"),
+            _ => "anybody".to_owned(),
+        })
+        .collect();
+    let choice = if rule.by_choice { " *By choice.*" } else { "" };
+    format!(
+        "| `{}` | {} | {}{choice} | {} | {} | {} |",
+        quirk.id,
+        whom.join(", "),
+        quirk.what,
+        page::does(quirk),
+        quirk.source.join(", "),
+        quirk.date,
+    )
+}
+
+#[test]
+fn the_table_of_the_page_is_made_of_the_rules() {
+    let Some(page) = page() else {
+        return;
+    };
+    let (_, rest) = page
+        .split_once("<!-- begin: the rules -->")
+        .expect("a table");
+    let (table, _) = rest.split_once("<!-- end -->").expect("its end");
+    let written: Vec<_> = table
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .collect();
+    let made: Vec<_> = QuirkRules::builtin().rules.iter().map(row).collect();
+    assert_eq!(written, made, "the rows should be:\n{}", made.join("\n"));
+}
+
+#[test]
+fn the_example_of_the_page_is_read_and_every_key_is_on_it() {
+    let Some(page) = page() else {
+        return;
+    };
+    let example = page.split("```toml\n[quirk.").nth(1).expect("an example");
+    let example = format!("[quirk.{}", example.split("```").next().unwrap_or_default());
+    let (_folder, home) = home(&example);
+    let rules = QuirkRules::load(&home).expect("the example");
+    assert!(rules.warnings.is_empty(), "{:?}", rules.warnings);
+    for key in page::KEYS {
+        assert!(page.contains(&format!("| `{key}` |")), "{key}");
+    }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use doorkey_http::{Body, BoxError, HttpClient, HttpProfile, Leg, ProfileSource};
 use doorkey_oauth::events::{ALL, EventKind};
-use doorkey_oauth::{BoxFuture, Challenges, LogoutOptions, TokenSource};
+use doorkey_oauth::{
+    BoxFuture, Challenges, Effect, LogoutOptions, Pattern, Quirk, QuirkMatch, TokenSource,
+};
 use doorkey_store::{Backend as _, MemoryBackend, Store};
 use tracing::field::{Field, Visit};
 use tracing::{Dispatch, span};
@@ -14,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::browser::{Act, Browser};
 use crate::stores::Fickle;
-use crate::world::{LIMIT, SERVER, World};
+use crate::world::{ISSUER, LIMIT, SERVER, World};
 
 /// One event with a name.
 #[derive(Clone, Debug)]
@@ -371,6 +373,35 @@ async fn a_token_that_cannot_be_saved_is_told_as_an_error() {
             .contains("the disk is full")
     );
     assert_eq!(ear.the("refresh.succeeded").value("saved"), "false");
+}
+
+#[tokio::test]
+async fn a_quirk_that_made_a_difference_is_told_by_its_name() {
+    let rule = |id: &str, issuer: &str| {
+        let mut quirk = Quirk::new(id);
+        quirk.matches = vec![QuirkMatch::Issuer(Pattern::parse(issuer).unwrap())];
+        quirk.effects = vec![Effect::TokenParameter {
+            name: String::from("tenant"),
+            value: String::from("seven"),
+        }];
+        quirk
+    };
+    let (ear, _guard) = Ear::listen();
+    let world = World::new();
+    let mut config = world.config();
+    let rules = [rule("theirs", "other.example"), rule("ours", "as.example")];
+    config.quirks = rules.into_iter().collect();
+    let source = world.source_with(config, &Store::memory());
+    world.signed_in(&source).await;
+    let at_login = ear.names();
+    let uses = at_login.iter().filter(|name| **name == "quirk.used");
+    assert_eq!(uses.count(), 1, "{at_login:?}");
+    world.clock().advance(3600);
+    source.token().await.unwrap();
+    let told = ear.the("quirk.used");
+    assert_eq!(told.value("quirk"), "ours");
+    assert_eq!(told.value("issuer"), ISSUER);
+    assert_eq!(world.seen(Leg::Token)[0].form("tenant"), ["seven"]);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use url::form_urlencoded;
 use super::{
     binding,
     client::Client,
+    odd,
     options::{Consent, PushedRequests, StateParameter},
     pushed,
     server::{Core, Refusal, form, uncached},
@@ -34,6 +35,9 @@ pub(crate) struct Pending {
     scopes: Vec<String>,
     /// `None` if the request had no `resource` and needs none.
     resource: Option<String>,
+    /// `audience`, where the server heeds it.
+    audience: Option<String>,
+    may_refresh: bool,
     subject: String,
 }
 
@@ -48,6 +52,14 @@ pub(super) struct Back {
 impl Pending {
     pub(super) fn client_id(&self) -> &str {
         &self.client_id
+    }
+
+    fn granted_audience(&self, core: &Core) -> String {
+        match (core.audience_without(), &self.audience) {
+            (Some(_), Some(audience)) => audience.clone(),
+            (Some(without), None) => without.to_owned(),
+            (None, _) => target::audience(core, self.resource.as_deref()),
+        }
     }
 
     /// Binds the code to the key of a proof, which `dpop_jkt` must not contradict
@@ -158,6 +170,8 @@ pub(super) fn check(
     if exactly_one(parameters, "state")?.is_empty() {
         return Err(Refusal::new("invalid_request", "state is empty"));
     }
+    let scopes = target::scopes(core, parameters)?;
+    odd::check_scopes(core, &scopes)?;
     Ok(Pending {
         back,
         client_name: client.registration["client_name"]
@@ -168,7 +182,9 @@ pub(super) fn check(
         challenge: challenge(parameters)?,
         nonce: parameters.first("nonce").map(str::to_owned),
         dpop_jkt: binding::announced(core, parameters)?,
-        scopes: target::scopes(core, parameters)?,
+        scopes,
+        audience: parameters.first("audience").map(str::to_owned),
+        may_refresh: core.grants_refresh(parameters),
         resource: target::resource(core, parameters.all("resource"))?,
         subject: parameters.first("login_hint").unwrap_or(PERSON).to_owned(),
     })
@@ -214,7 +230,7 @@ fn approve(core: &Core, pending: &Pending) -> Reply {
     let (client_id, subject) = (pending.client_id.clone(), pending.subject.clone());
     let grant = Grant {
         scopes: pending.scopes.clone(),
-        audience: target::audience(core, pending.resource.as_deref()),
+        audience: pending.granted_audience(core),
         ..core.new_grant(pending.back.issuer.clone(), client_id, subject)
     };
     let bound = Code {
@@ -224,6 +240,7 @@ fn approve(core: &Core, pending: &Pending) -> Reply {
         nonce: pending.nonce.clone(),
         dpop_jkt: pending.dpop_jkt.clone(),
         resource_sent: pending.resource.is_some(),
+        may_refresh: pending.may_refresh,
         expires_at,
     };
     core.vault().keep_code(code.clone(), bound);

@@ -8,6 +8,7 @@ use super::{
     client::{ClientAuthMethod, StaticClient},
     device::DeviceGrant,
     jwt_bearer::TrustedIssuer,
+    odd::Oddity,
     options::{
         ClientCredentials, Consent, Document, IssParameter, MetadataKind, PushedRequests,
         RefreshTokens, RegistrationUpdates, ResourceParameter, StateParameter,
@@ -47,6 +48,7 @@ pub(crate) struct Config {
     /// What an OpenID provider signs with.
     pub(super) openid: Option<SigningKey>,
     pub(super) token_exchange: bool,
+    pub(super) odd: Vec<Oddity>,
     pub(super) settings: Settings,
 }
 
@@ -110,6 +112,7 @@ impl Default for Config {
             device: None,
             openid: None,
             token_exchange: false,
+            odd: Vec::new(),
             settings: Settings::default(),
         }
     }

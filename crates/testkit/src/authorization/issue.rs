@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    odd::{self, Oddity},
     openid,
     options::{Document, RefreshTokens},
     server::{Core, Refusal},
@@ -39,13 +40,13 @@ pub(super) fn issue(core: &Core, issue: Issue<'_>) -> Result<Value, Refusal> {
         "expires_in": lifetime.as_secs(),
     });
     if !issue.scopes.is_empty() {
-        answer["scope"] = json!(issue.scopes.join(" "));
+        answer["scope"] = json!(odd::told_scopes(core, &issue.scopes));
     }
     if let Some(id_token) = openid::id_token(core, &issue.grant, issue.nonce.as_deref())? {
         answer["id_token"] = json!(id_token);
     }
     let expires_at = core.clock.now() + lifetime;
-    let access = Grant {
+    let mut access = Grant {
         scopes: issue.scopes,
         bound_to: issue.thumbprint,
         ..issue.grant.clone()
@@ -59,6 +60,13 @@ pub(super) fn issue(core: &Core, issue: Issue<'_>) -> Result<Value, Refusal> {
         }
         answer["refresh_token"] = json!(refresh_token);
         vault.keep_refresh(refresh_token, issue.grant, issue.resource_sent);
+    }
+    if core.is_odd(&Oddity::IdTokensOnly) {
+        if let Some(id_token) = answer["id_token"].as_str() {
+            let id_token = id_token.to_owned();
+            vault.keep_access(id_token, access.clone(), expires_at);
+        }
+        "nobody".clone_into(&mut access.audience);
     }
     vault.keep_access(access_token, access, expires_at);
     drop(vault);

@@ -147,7 +147,7 @@ impl Core {
         };
         match rest {
             "/authorize" => Leg::Authorization,
-            "/token" => Leg::Token,
+            _ if rest == self.token_path() => Leg::Token,
             "/revoke" => Leg::Revocation,
             "/jwks" => Leg::Keys,
             "/par" if self.settings().pushed != PushedRequests::Off => Leg::PushedAuthorization,

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::{
+    odd,
     options::ResourceParameter,
     server::{Core, Refusal},
 };
@@ -10,7 +11,7 @@ use crate::request::Parameters;
 
 /// The scopes of a request; none if it names none.
 pub(super) fn scopes(core: &Core, parameters: &Parameters) -> Result<Vec<String>, Refusal> {
-    let scopes = scope_tokens(parameters)?;
+    let scopes = scope_tokens(core, parameters)?;
     let supported = core.config.scopes();
     match scopes.iter().find(|s| !supported.contains(s)) {
         Some(unknown) if !supported.is_empty() => {
@@ -22,8 +23,8 @@ pub(super) fn scopes(core: &Core, parameters: &Parameters) -> Result<Vec<String>
 }
 
 /// The scopes of a request, whether they exist or not.
-pub(super) fn scope_tokens(parameters: &Parameters) -> Result<Vec<String>, Refusal> {
-    let Some(scope) = parameters.first("scope") else {
+pub(super) fn scope_tokens(core: &Core, parameters: &Parameters) -> Result<Vec<String>, Refusal> {
+    let Some(scope) = odd::scope_parameter(core, parameters) else {
         return Ok(Vec::new());
     };
     let scopes: Vec<String> = scope.split(' ').map(str::to_owned).collect();
@@ -36,6 +37,9 @@ pub(super) fn scope_tokens(parameters: &Parameters) -> Result<Vec<String>, Refus
 
 /// The one `resource` of a request, if the server wants one.
 pub(super) fn resource(core: &Core, sent: &[String]) -> Result<Option<String>, Refusal> {
+    if core.audience_without().is_some() {
+        return Ok(None);
+    }
     let refuse = |why: String| Err(Refusal::new("invalid_target", why));
     let [resource] = sent else {
         return match (sent.len(), &core.config.resource_parameter) {

@@ -12,7 +12,7 @@ use super::{
     client_credentials, device,
     grant_type::GrantType,
     issue::{Issue, issue, refresh_refused, unusable, wants_refresh},
-    jwt_bearer,
+    jwt_bearer, odd,
     server::{Core, Refusal, uncached},
     target::check_resource,
     token_exchange,
@@ -38,10 +38,14 @@ pub(super) fn answer(core: &Core, origin: &str, request: &Received) -> Reply {
     core.count(|c| c.token_requests += 1);
     match try_token(core, origin, request) {
         Ok(answer) => {
-            let reply = uncached(reply::json(StatusCode::OK, &answer));
+            let reply = odd::answer(core, &answer)
+                .unwrap_or_else(|| uncached(reply::json(StatusCode::OK, &answer)));
             binding::renew_nonce(core, reply)
         }
-        Err(refusal) => core.refuse(Leg::Token, &refusal),
+        Err(refusal) => {
+            let usual = core.refuse(Leg::Token, &refusal);
+            odd::refusal(core, &refusal).unwrap_or(usual)
+        }
     }
 }
 
@@ -88,7 +92,9 @@ fn exchange_code(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
     let answer = issue(
         core,
         Issue {
-            refreshable: client.may_use("refresh_token") && wants_refresh(core, &bound.grant),
+            refreshable: client.may_use("refresh_token")
+                && bound.may_refresh
+                && wants_refresh(core, &bound.grant),
             scopes: bound.grant.scopes.clone(),
             grant: request.bound(bound.grant),
             resource_sent: bound.resource_sent,
@@ -115,7 +121,9 @@ fn refresh(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
         &known.grant.audience,
         known.resource_sent,
     )?;
-    let scopes = match request.parameters.first("scope") {
+    let sent = request.parameters.first("scope");
+    odd::check_refresh_scopes(core, sent, &known.grant.scopes)?;
+    let scopes = match sent {
         None => known.grant.scopes.clone(),
         Some(scope) => narrowed(scope, &known.grant.scopes)?,
     };

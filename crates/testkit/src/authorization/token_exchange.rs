@@ -51,7 +51,7 @@ fn id_jag(request: &TokenRequest<'_>) -> Result<Value, Refusal> {
     let audience = request.required("audience")?;
     let client_there = client_there(core, &request.client.id, audience)?;
     let resource = resource(request)?;
-    let scopes = granted(core, target::scope_tokens(request.parameters)?);
+    let scopes = granted(core, target::scope_tokens(core, request.parameters)?);
     let now = core.clock.now();
     let mut claims = json!({
         "iss": request.issuer(),

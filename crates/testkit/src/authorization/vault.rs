@@ -33,6 +33,8 @@ pub(super) struct Code {
     pub(super) dpop_jkt: Option<String>,
     /// Whether the authorization request carried `resource`.
     pub(super) resource_sent: bool,
+    /// Whether a refresh token may come of it.
+    pub(super) may_refresh: bool,
     pub(super) expires_at: SystemTime,
 }
 

@@ -21,6 +21,7 @@ mod herd;
 mod hostile;
 mod matrix;
 mod processes;
+mod quirks;
 mod sentinel;
 mod session;
 mod support;

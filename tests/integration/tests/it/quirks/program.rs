@@ -1,0 +1,140 @@
+//! Rules through the program: what it shows, what switches them, and a rule of the user's own.
+
+use doorkey_testkit::{Fault, FaultRule, Leg, Oddity};
+use integration::{Home, World};
+
+use super::Odd;
+
+/// A rule of the user's own about the world's servers.
+fn own(world: &World, effects: &str) -> String {
+    let place = world.auth.issuer();
+    let place = place.trim_start_matches("https://");
+    format!(
+        "[quirk.mine]\nissuers = [{place:?}]\nwhat = \"It is a test.\"\nsource = [\"me\"]\n{effects}\n"
+    )
+}
+
+#[tokio::test]
+async fn a_login_that_needs_a_rule_is_made_by_the_program_and_the_rule_is_shown() {
+    for (id, oddity) in [
+        ("slack-answers", Oddity::NestedAnswers),
+        ("github-answers", Oddity::FormAnswers),
+        (
+            "auth0-audience",
+            Oddity::AudienceParameter("nobody".to_owned()),
+        ),
+    ] {
+        let odd = Odd::new(id, |auth| auth.odd(oddity), |mcp| mcp).await;
+        let without = odd.without().run(&["login", Home::SERVER]).await;
+        assert_ne!(without.code, 0, "{without}");
+        let home = odd.with_rule();
+        home.run(&["login", Home::SERVER]).await.succeeded();
+        home.run(&["tools", Home::SERVER]).await.succeeded();
+        let list = home.run(&["list", "--json"]).await.succeeded().json();
+        let quirks = list.to_string();
+        let shown = format!("\"quirks\":[{{\"id\":{id:?},\"state\":\"on\"}}]");
+        assert!(quirks.contains(&shown), "{quirks}");
+        let get = home
+            .run(&["get", Home::SERVER, "--table"])
+            .await
+            .succeeded();
+        assert!(get.stdout.contains(id), "{get}");
+        assert!(get.stdout.contains("quirks_on names it"), "{get}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_of_the_users_own_holds_by_its_pattern_and_can_be_switched_off() {
+    let world = World::with(|auth| auth, |mcp| mcp).await;
+    let home = Home::new(&world, "");
+    let rule = own(
+        &world,
+        "token_params = { tenant = \"seven\" }\nauthorize_params = { tenant = \"six\" }",
+    );
+    home.write("quirks.toml", rule.as_bytes());
+    home.run(&["login", Home::SERVER]).await.succeeded();
+    home.expire().await;
+    home.run(&["tools", Home::SERVER]).await.succeeded();
+    let sent = world.recorder.of(Leg::Token);
+    assert_eq!(sent.len(), 2, "an exchange and a refresh");
+    for request in sent {
+        assert_eq!(request.form("tenant"), ["seven"]);
+    }
+    let page = &world.recorder.of(Leg::Authorization)[0];
+    assert_eq!(page.query("tenant"), ["six"]);
+    for (settings, state) in [
+        ("", "on"),
+        ("quirks_off = [\"mine\"]", "off"),
+        ("quirks = false", "off"),
+    ] {
+        home.configure(settings);
+        world.recorder.clear();
+        home.run(&["login", Home::SERVER]).await.succeeded();
+        let is_sent = world.recorder.of(Leg::Token)[0].form("tenant") == ["seven"];
+        assert_eq!(is_sent, state == "on", "{settings}");
+        let list = home.run(&["list", "--json"]).await.succeeded().json();
+        let shown = format!("{{\"id\":\"mine\",\"state\":{state:?}}}");
+        assert!(list.to_string().contains(&shown), "{list}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_known_is_explained_with_what_to_do() {
+    let world = World::new().await;
+    let said =
+        "AADSTS9010010: The resource parameter provided doesn't match with the requested scopes.";
+    let fault = Fault::oauth_error(400, "invalid_request", said);
+    world.auth.fault(FaultRule::on(Leg::Token).respond(fault));
+    let home = Home::new(&world, "");
+    let run = home.run(&["login", Home::SERVER]).await;
+    assert_ne!(run.code, 0, "{run}");
+    assert!(
+        run.stderr.contains("known: Entra ID finds that `resource` and the scopes are not about the same application. (quirk entra-refusals)"),
+        "{run}"
+    );
+    assert!(
+        run.stderr
+            .contains("or write oauth_resource = \"omit\"; then doorkey login it"),
+        "{run}"
+    );
+    let run = home.run(&["tools", Home::SERVER, "--json"]).await;
+    assert_ne!(run.code, 0, "{run}");
+
+    home.configure("quirks = false");
+    let run = home.run(&["login", Home::SERVER]).await;
+    assert!(!run.stderr.contains("known:"), "{run}");
+}
+
+#[tokio::test]
+async fn plain_words_at_the_registration_are_explained() {
+    let world = World::new().await;
+    let home = Home::new(&world, "");
+    let rule = own(
+        &world,
+        "explain.Forbidden.means = \"It has not approved this program.\"",
+    );
+    home.write("quirks.toml", rule.as_bytes());
+    let fault = Fault::Status(403, Vec::new(), "Forbidden".to_owned());
+    world
+        .auth
+        .fault(FaultRule::on(Leg::Registration).respond(fault));
+    let run = home.run(&["login", Home::SERVER]).await;
+    assert!(run.stderr.contains("Forbidden"), "{run}");
+    assert!(
+        run.stderr
+            .contains("known: It has not approved this program. (quirk mine)"),
+        "{run}"
+    );
+    // There is nothing better to do than what the failure itself calls for.
+    assert!(run.stderr.contains("client_id"), "{run}");
+}
+
+#[tokio::test]
+async fn a_file_of_rules_that_is_wrong_is_told_with_its_line() {
+    let world = World::new().await;
+    let home = Home::new(&world, "");
+    home.write("quirks.toml", b"[quirk.mine]\nissuers = [\"*\"]\n");
+    let run = home.run(&["list"]).await.ended_with(9);
+    assert!(run.stderr.contains("quirks.toml:"), "{run}");
+    assert!(run.stderr.contains("write what = "), "{run}");
+}
