@@ -10,6 +10,7 @@
 //! - `not-run: why`: nothing is run. Every such block is on the list of this module.
 
 mod blocks;
+mod links;
 mod session;
 mod values;
 
@@ -97,8 +98,13 @@ const KINDS: [&str; 6] = ["console", "toml", "json", "rust", "sql", "text"];
 
 /// The pages by their names from the root, with their fenced blocks.
 fn pages() -> Vec<(String, Vec<Block>)> {
-    let root = root();
-    let docs = fs::read_dir(root.join("docs")).expect("a folder of pages");
+    let read = |(name, text): (String, String)| (name, blocks::read(&text));
+    texts().into_iter().map(read).collect()
+}
+
+/// The pages by their names from the root.
+fn texts() -> Vec<(String, String)> {
+    let docs = fs::read_dir(root().join("docs")).expect("a folder of pages");
     let mut names: Vec<_> = docs
         .map(|entry| entry.expect("an entry").file_name())
         .map(|name| format!("docs/{}", name.to_string_lossy()))
@@ -107,8 +113,8 @@ fn pages() -> Vec<(String, Vec<Block>)> {
     names.sort_unstable();
     names.extend(["README.md", "crates/host/README.md"].map(str::to_owned));
     let read = |name: String| {
-        let text = fs::read_to_string(root.join(&name)).expect("a page");
-        (name, blocks::read(&text))
+        let text = fs::read_to_string(root().join(&name)).expect("a page");
+        (name, text)
     };
     names.into_iter().map(read).collect()
 }
