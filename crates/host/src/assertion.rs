@@ -7,9 +7,7 @@ mod variable;
 
 use std::io;
 use std::path::PathBuf;
-use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
 
 use doorkey_http::RedactedUrl;
 use doorkey_oauth::{AssertionError, AssertionSource};
@@ -50,31 +48,9 @@ pub enum SourceError {
     /// The variable is not text.
     #[error(transparent)]
     NotText(#[from] NotText),
-    /// The program cannot be started, or its output not be read.
-    #[error("cannot run {}", program.display())]
-    Run {
-        /// The program.
-        program: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The program failed. What it said is not repeated, it may hold a secret.
-    #[error("{} ended with {status}; run it by hand to see why", program.display())]
-    Failed {
-        /// The program.
-        program: PathBuf,
-        /// How it ended.
-        status: ExitStatus,
-    },
-    /// The program did not end in time.
-    #[error("{} did not end within {} s", program.display(), limit.as_secs())]
-    TimedOut {
-        /// The program.
-        program: PathBuf,
-        /// How long it had.
-        limit: Duration,
-    },
+    /// The program did not print it. What it said is not repeated, it may hold a secret.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     /// The service could not be asked.
     #[error(transparent)]
     Http(#[from] doorkey_http::Error),
@@ -108,23 +84,12 @@ impl SourceError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::TimedOut { .. } => true,
+            Self::Program(ProgramError::TimedOut { .. }) => true,
             Self::Http(error) => error.is_transient(),
             Self::Status { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
             _ => false,
-        }
-    }
-}
-
-impl From<ProgramError> for SourceError {
-    fn from(error: ProgramError) -> Self {
-        match error {
-            ProgramError::Run { program, source } => Self::Run { program, source },
-            ProgramError::Failed { program, status } => Self::Failed { program, status },
-            ProgramError::TimedOut { program, limit } => Self::TimedOut { program, limit },
-            ProgramError::TooLong { .. } => Self::TooLong,
         }
     }
 }

@@ -151,7 +151,7 @@ codes! {
 
     /// No connection: name, network, proxy.
     ConnectionFailed = "connection-failed", 6,
-        "see whether this machine is online and {origin} is the right address, then try again";
+        "see whether {origin} is the right address and can be reached from here, then try again";
     /// Something took longer than it may.
     TimedOut = "timed-out", 6,
         "try again";
@@ -175,7 +175,7 @@ codes! {
         "tell the operator of {origin}: no secure connection can be made to it; to see the exchange: {doctor}";
     /// The address of a server is not one that may be contacted.
     AddressRefused = "address-refused", 1,
-        "see whether the name leads where it should; only if this is meant, write allow_origins = [\"{origin}\"] in [mcp_servers.{name}]";
+        "see whether the name leads where it should; only if this is meant, write allow_origins = [\"{origin}\"] in [mcp_servers.{name}.network]";
     /// A URL is not one that may be asked.
     UrlRefused = "url-refused", 1,
         "correct the URL in the configuration, or tell the operator of {origin} to publish https addresses";
@@ -197,7 +197,7 @@ codes! {
         "tell the operator of {origin}: it asks for a login and publishes no resource metadata (RFC 9728); to see the exchange: {doctor}";
     /// The authorization server publishes no metadata.
     ServerMetadataMissing = "server-metadata-missing", 1,
-        "tell the operator of {origin}: it publishes no authorization server metadata (RFC 8414); to see the exchange: {doctor}";
+        "tell the operator of {origin}: it publishes no authorization server metadata (RFC 8414); if you know its endpoints, write them in [mcp_servers.{name}.oauth.endpoints]; to see the exchange: {doctor}";
     /// Metadata could not be fetched for now.
     MetadataUnavailable = "metadata-unavailable", 6,
         "try again";
@@ -212,13 +212,13 @@ codes! {
         "tell the operator of {origin}: its resource metadata names another resource than this server; to see the exchange: {doctor}";
     /// The metadata is that of another authorization server.
     IssuerMismatch = "issuer-mismatch", 1,
-        "tell the operator of {origin}: its metadata declares another issuer than the one it was found under; to see the exchange: {doctor}";
+        "tell the operator of {origin}: its metadata declares another issuer than the one it was found under; if you know that to be right, write trusted_issuer = \"URL\" in [mcp_servers.{name}]; to see the exchange: {doctor}";
     /// The resource metadata names no authorization server.
     NoAuthorizationServer = "no-authorization-server", 1,
         "if the operator names one, write issuer = \"URL\" in [mcp_servers.{name}.oauth]; to see the exchange: {doctor}";
     /// Every authorization server that is named is one that the configuration rules out.
     AuthorizationServerNotAllowed = "authorization-server-not-allowed", 1,
-        "add the authorization server to what [mcp_servers.{name}.oauth] allows, if it is the right one";
+        "correct issuer in [mcp_servers.{name}.oauth], if one of those that are named is the right one";
     /// The server takes no token in a header.
     HeaderNotAccepted = "header-not-accepted", 1,
         "tell the operator of {origin}: it takes no token in the Authorization header; to see the exchange: {doctor}";

@@ -152,13 +152,18 @@ impl Answer {
             String::from("the body is empty")
         } else if self.status.is_success() {
             // A success may hold a token in a form we do not know; nothing of it is shown.
-            String::from("the body is not JSON")
+            String::from(match self.body.trim_ascii_start() {
+                [b'<', ..] => "the body is a web page, not JSON",
+                [b'{' | b'[', ..] if cause.is_eof() => "the body is JSON that breaks off",
+                _ => "the body is not JSON",
+            })
         } else {
             self.excerpt()
         };
-        // Where nothing or no JSON was to be expected, the parser's complaint is noise.
-        let expected = self.status.is_success() && !self.body.is_empty();
-        self.error(text, expected.then(|| Shared::new(cause)))
+        // Only of what was meant to be JSON does the parser's complaint say where it is wrong.
+        let is_meant = self.body.trim_ascii_start().starts_with(b"{");
+        let is_source = self.status.is_success() && is_meant && !cause.is_eof();
+        self.error(text, is_source.then(|| Shared::new(cause)))
     }
 
     fn error(&self, excerpt: String, source: Option<Shared<serde_json::Error>>) -> Error {
@@ -340,9 +345,12 @@ mod tests {
     }
 
     #[test]
-    fn the_parser_is_a_cause_only_where_json_was_to_be_expected_err_11() {
+    fn the_parser_is_a_cause_only_where_json_was_meant_err_11() {
         for (status, body, expected) in [
-            (200, "<html>Sign in</html>", true),
+            (200, "{\"access_token\":secret}", true),
+            (200, "{\"access_token\":\"secret", false),
+            (200, "access_token=secret", false),
+            (200, "<html>Sign in</html>", false),
             (200, "", false),
             (400, "<html>Bad Request</html>", false),
             (403, "not json", false),
@@ -351,6 +359,24 @@ mod tests {
             let error = answer(status, body, &[]).object().unwrap_err();
             let cause = std::error::Error::source(&error);
             assert_eq!(cause.is_some(), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_success_that_is_no_json_is_told_by_what_it_looks_like_and_quoted_nowhere() {
+        for (body, told) in [
+            ("<html>secret</html>", "the body is a web page, not JSON"),
+            (
+                "{\"access_token\":\"secret",
+                "the body is JSON that breaks off",
+            ),
+            ("access_token=secret", "the body is not JSON"),
+        ] {
+            let error = answer(200, body, &[]).object().unwrap_err().to_string();
+            assert!(
+                error.ends_with(told) && !error.contains("secret"),
+                "{error}"
+            );
         }
     }
 }

@@ -253,7 +253,10 @@ mod programs {
             ..script(&folder, "true")
         };
         let error = missing.run(LIMIT).await.expect_err("no program");
-        assert!(matches!(error, SourceError::Run { .. }), "{error:?}");
+        assert!(
+            matches!(error, SourceError::Program(ProgramError::Run { .. })),
+            "{error:?}"
+        );
     }
 
     #[tokio::test]
@@ -262,7 +265,10 @@ mod programs {
         let source = script(&folder, "exec sleep 600");
         let error = source.run(Duration::from_millis(200)).await;
         let error = error.expect_err("it hangs");
-        assert!(matches!(error, SourceError::TimedOut { .. }), "{error:?}");
+        assert!(
+            matches!(error, SourceError::Program(ProgramError::TimedOut { .. })),
+            "{error:?}"
+        );
         assert!(error.is_transient());
     }
 

@@ -86,3 +86,28 @@ fn explained(failure: &Failure, target: Option<Target<'_>>) -> Explained {
 pub(crate) fn causes(error: &Error) -> Vec<String> {
     error.explain(None).lines().map(str::to_owned).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use clap::error::ErrorKind;
+    use doorkey::ErrorCode;
+
+    use super::*;
+    use crate::cli::Arguments;
+
+    #[test]
+    fn every_command_that_an_error_names_is_one_that_the_program_takes() {
+        let target = Target::new("work").with_account("ada@example.com");
+        for code in ErrorCode::ALL {
+            let told = Explained::new(*code, "it failed", target);
+            let Some(command) = told.next.command else {
+                continue;
+            };
+            let parsed = Arguments::try_parse_from(command.split_whitespace());
+            let refused = parsed.err().map(|error| error.kind());
+            let is_taken = matches!(refused, None | Some(ErrorKind::DisplayHelp));
+            assert!(is_taken, "{code}: {command}: {refused:?}");
+        }
+    }
+}

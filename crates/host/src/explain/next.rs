@@ -129,6 +129,13 @@ fn specific(error: &Error, asked: Asked<'_>) -> Option<NextAction> {
         return Some(NextAction::command(&asked.command("tools")));
     }
     if let Some(authorization) = error.authorization() {
+        if authorization
+            .http()
+            .is_some_and(doorkey_http::Error::is_tls)
+        {
+            // Trying again does not help, even where one of several places may get another certificate.
+            return None;
+        }
         return by_cause(authorization, asked)
             .or_else(|| {
                 authorization
@@ -191,9 +198,6 @@ fn by_cause(error: &doorkey_oauth::Error, asked: Asked<'_>) -> Option<NextAction
         return Some(NextAction::advice(&format!(
             "if a bearer token will do, write dpop = \"prefer\" in [mcp_servers.{name}.oauth]"
         )));
-    }
-    if error.http().is_some_and(doorkey_http::Error::is_tls) {
-        return None;
     }
     let first: &(dyn StdError + 'static) = error;
     let mut causes = std::iter::successors(Some(first), |&error| error.source());
@@ -268,7 +272,7 @@ fn word(step: &NextStep, asked: Asked<'_>) -> Option<NextAction> {
         NextStep::Retry { after: Some(after) } => {
             NextAction::advice(&format!("try again in {} s", after.as_secs().max(1)))
         }
-        NextStep::Retry { after: None } => NextAction::advice("try again"),
+        // Whom to tell what, and whether more helps than to try again, is said by the code.
         _ => return None,
     })
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use doorkey_discovery::Challenges;
-use doorkey_http::AddressRefused;
+use doorkey_http::{AddressRefused, clean_text};
 use http::StatusCode;
 
 use super::{Error, InvalidResponse, LoginReason, NextStep};
@@ -103,8 +103,53 @@ impl Error {
                 Some(NextStep::CheckResource)
             }
             Self::Configuration { setting, .. } => Some(NextStep::CheckSetting(setting)),
-            _ => None,
+            Self::RedirectUri(_) => Some(NextStep::CheckSetting("redirect_uri")),
+            Self::TokenEndpoint { error, .. } if error.is("invalid_grant") => Some(NextStep::Login),
+            Self::Denied(_) => Some(NextStep::Login),
+            Self::Http(error) if error.is_tls() => None,
+            _ => self.operator(),
         }
+    }
+
+    /// Whoever runs the server that is at fault, where no setting and no person here is.
+    fn operator(&self) -> Option<NextStep> {
+        let is_at_fault = match self {
+            Self::TokenEndpoint { .. }
+            | Self::RevocationEndpoint { .. }
+            | Self::DeregistrationRefused { .. }
+            | Self::UnreadableResponse { .. }
+            | Self::PkceUnsupported { .. }
+            | Self::UnsupportedServer { .. }
+            | Self::PageRefused { .. }
+            | Self::TooManyScopes { .. }
+            | Self::Endpoint { .. }
+            | Self::Redirect { .. }
+            | Self::InvalidIdToken { .. }
+            | Self::TokenNotBound { .. }
+            | Self::AuthorizationResponse(_)
+            | Self::InvalidAuthorizationResponse(_)
+            | Self::IssuerMismatch { .. }
+            | Self::Discovery(_) => true,
+            _ => matches!(
+                self.http(),
+                Some(
+                    doorkey_http::Error::RedirectRefused { .. }
+                        | doorkey_http::Error::HeadersTooLarge { .. }
+                        | doorkey_http::Error::BodyTooLarge { .. }
+                        | doorkey_http::Error::Endpoint { .. }
+                )
+            ),
+        };
+        let place = self.place().filter(|_| is_at_fault)?;
+        let origin = url::Url::parse(&place)
+            .ok()
+            .map(|url| url.origin())
+            .filter(url::Origin::is_tuple)
+            .map_or_else(
+                || clean_text(&place, SHOWN_PLACE),
+                |it| it.ascii_serialization(),
+            );
+        Some(NextStep::TellOperator { origin })
     }
 
     /// Whether the MCP server is refused because it has moved closer since the login (SEC-05).
@@ -146,6 +191,9 @@ impl Error {
         }
     }
 }
+
+/// Characters of a server's name that is no URL.
+const SHOWN_PLACE: usize = 200;
 
 fn in_chain<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a doorkey_http::Error> {
     std::iter::successors(error.source(), |cause| cause.source())

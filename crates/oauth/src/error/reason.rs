@@ -156,6 +156,11 @@ pub enum NextStep {
     CheckAssertion,
     /// Correct this setting.
     CheckSetting(&'static str),
+    /// Tell whoever runs this server what the error says: nobody else can mend it.
+    TellOperator {
+        /// The origin of the server, or its name where that is all that is known.
+        origin: String,
+    },
     /// Try again, at the earliest after the given time.
     Retry {
         /// How long the server asked to wait.

@@ -107,7 +107,7 @@ const REFUSALS: &[(u16, &str, usize, bool, &str)] = &[
     ),
     (201, "", 1, false, "empty"),
     (201, "<html>Welcome</html>", 1, false, "not JSON"),
-    (201, r#"{"client_id":"sentinel"#, 1, false, "not JSON"),
+    (201, r#"{"client_id":"sentinel"#, 1, false, "breaks off"),
     (201, r#"["sentinel"]"#, 1, false, "not an object"),
     (201, "{}", 1, false, "client_id"),
     (201, r#"{"client_id":""}"#, 1, false, "client_id"),

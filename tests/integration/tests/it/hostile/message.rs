@@ -16,8 +16,11 @@ impl Failure {
 
     /// What a person reads.
     pub(super) fn told(&self) -> String {
-        let next = self.next.as_deref().unwrap_or("(no next step)");
-        format!("  {}\n  next: {next}", self.lines.join("\n  caused by: "))
+        format!(
+            "  {}\n  next: {}",
+            self.lines.join("\n  caused by: "),
+            self.next
+        )
     }
 }
 
@@ -34,9 +37,11 @@ pub(super) fn judge(leg: Leg, failure: &Failure, objections: &mut Vec<String>) {
     if !is_by_name && !text.contains("://") {
         object("the message names no URL");
     }
-    let is_final = failure.verdict() == Verdict::Refused;
-    if !is_final && failure.next.is_none() && !HINTS.iter().any(|hint| text.contains(hint)) {
+    if failure.next.trim().is_empty() {
         object("the message names no next step");
+    }
+    if failure.next.chars().any(is_unfit) || failure.next.chars().count() > LINE {
+        object("the next step is not fit to be shown");
     }
     for line in &failure.lines {
         if line.chars().any(is_unfit) {
@@ -64,13 +69,6 @@ const NAMED: &[&str] = &[
     "of the challenge cannot be used",
     // An entry that is no URL stands there as it is.
     "\"javascript:alert(1)\": ",
-];
-/// Who has to do something, or which setting it is.
-const HINTS: &[&str] = &[
-    "(setting `",
-    "the setting `",
-    "configure ",
-    "the operator of",
 ];
 const LINE: usize = 1500;
 const WHOLE: usize = 6000;
