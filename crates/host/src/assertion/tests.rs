@@ -236,7 +236,7 @@ mod programs {
         let folder = tempfile::tempdir().expect("a folder");
         for (text, expected) in [
             ("echo s3cret >&2; echo s3cret; exit 3", "exit status: 3"),
-            ("yes s3cret", "longer than 256 KiB"),
+            ("yes s3cret", "more than 256 KiB"),
             ("true", "empty"),
         ] {
             let source = script(&folder, text);

@@ -44,11 +44,14 @@ impl NextAction {
     /// Something to do; a command in it goes from the name of this program to the end of the clause.
     #[must_use]
     pub fn in_words(text: &str) -> Self {
-        let command = text.find("doorkey ").map(|start| {
-            let rest = text.get(start..).unwrap_or_default();
-            let end = rest.find([',', ';', ')', '`']).unwrap_or(rest.len());
-            rest.get(..end).unwrap_or_default().trim_end()
+        let starts = text.match_indices("doorkey ").map(|(start, _)| start);
+        let mut commands = starts.filter_map(|start| {
+            let (before, rest) = text.split_at_checked(start)?;
+            let is_start = before.is_empty() || LEADS.iter().any(|lead| before.ends_with(lead));
+            let end = rest.find([',', ';', ')']).unwrap_or(rest.len());
+            is_start.then(|| rest.get(..end).unwrap_or_default().trim_end())
         });
+        let command = commands.next();
         match command {
             Some(command) => Self::with_command(text, command),
             None => Self::advice(text),
@@ -277,4 +280,6 @@ fn word(step: &NextStep, asked: Asked<'_>) -> Option<NextAction> {
     })
 }
 
+/// What a command stands behind; elsewhere the name of the program is a word like others.
+const LEADS: &[&str] = &[": ", ", ", "; ", " or ", " then "];
 const SHOWN_SCOPES: usize = 1_000;

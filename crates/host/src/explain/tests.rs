@@ -82,3 +82,26 @@ fn whatever_stands_in_an_error_is_one_line_that_no_terminal_obeys() {
         assert!(!text.contains(char::is_control), "{text:?}");
     }
 }
+
+#[test]
+fn the_command_in_a_text_is_found_where_one_begins_and_nowhere_else() {
+    for (text, command) in [
+        ("doorkey login one", Some("doorkey login one")),
+        ("set x, then doorkey login one", Some("doorkey login one")),
+        (
+            "doorkey list, or doorkey add one --url URL",
+            Some("doorkey list"),
+        ),
+        (
+            "see resource in doorkey get one, compare it, then doorkey login one",
+            Some("doorkey login one"),
+        ),
+        ("install doorkey with --features postgres", None),
+        ("update doorkey, then try again", None),
+        ("try again", None),
+    ] {
+        let next = NextAction::in_words(text);
+        assert_eq!(next.command.as_deref(), command, "{text}");
+        assert_eq!(next.text, text);
+    }
+}

@@ -8,6 +8,7 @@ mod client_metadata;
 mod configuration;
 mod contents;
 mod errors;
+mod field_notes;
 mod import;
 mod manner;
 mod network;

@@ -60,10 +60,10 @@ async fn network_and_server_failures_are_temporary() {
         .await
         .expect(6, &["error[mcp-server-unavailable]: ", "503"]);
     let refused = Scene::new("[mcp_servers.one]\nurl = \"http://127.0.0.1:9/mcp\"\n");
-    let ran = refused
-        .run_async(&["tools", "one"])
-        .await
-        .expect(6, &["next: try again"]);
+    let ran = refused.run_async(&["tools", "one"]).await.expect(
+        6,
+        &["next: see whether http://127.0.0.1:9 is the right address"],
+    );
     assert!(ran.err.contains("127.0.0.1:9"), "{}", ran.err);
 }
 
