@@ -234,34 +234,42 @@ fn a_planted_mark_of_what_is_mended_is_found() {
 
 #[test]
 fn each_fault_of_a_message_is_found() {
-    let good = "token request POST https://as.test/token: refused (setting `x`)";
+    let good = "token request POST https://as.test/token: refused";
     let long = format!("{good}{}", "x".repeat(2000));
     let longer: Vec<String> = (0..100).map(|at| format!("{good}{at}")).collect();
     let one = |line: &str| vec![line.to_owned()];
-    for (lines, fault) in [
-        (one(good), None),
+    let next = "try again";
+    for (lines, next, fault) in [
+        (one(good), next, None),
         (
-            one("request to https://as.test (setting `x`)"),
+            one("request to https://as.test"),
+            next,
             Some("the message does not name the leg"),
         ),
+        (one("token request"), next, Some("the message names no URL")),
+        (one(good), " ", Some("the message names no next step")),
         (
-            one("token request (setting `x`)"),
-            Some("the message names no URL"),
+            one(good),
+            "try\u{202e} again",
+            Some("the next step is not fit to be shown"),
         ),
         (
-            one("token request POST https://as.test/token"),
-            Some("the message names no next step"),
+            one(good),
+            &long,
+            Some("the next step is not fit to be shown"),
         ),
         (
             one(&format!("{good}\u{1b}[31m")),
+            next,
             Some("the message has characters"),
         ),
         (
             one(&format!("{good}\u{202e}")),
+            next,
             Some("the message has characters"),
         ),
-        (one(&long), Some("a line of the message is too long")),
-        (longer, Some("the message is too long")),
+        (one(&long), next, Some("a line of the message is too long")),
+        (longer, next, Some("the message is too long")),
     ] {
         let mut objections = Vec::new();
         let failure = Failure {
@@ -269,7 +277,7 @@ fn each_fault_of_a_message_is_found() {
             evidence: Vec::new(),
             is_transient: true,
             needs_login: false,
-            next: None,
+            next: next.to_owned(),
         };
         message::judge(Leg::Token, &failure, &mut objections);
         match fault {

@@ -77,8 +77,7 @@ async fn objections(attack: &Attack) -> Vec<String> {
             object(format!("a line with what a terminal obeys: {line:?}"));
         }
     }
-    let needs_advice = [3, 4, 6, 9].contains(&run.code);
-    if needs_advice && !run.stderr.contains("\nnext: ") {
+    if run.code != 0 && !run.stderr.contains("\nnext: ") {
         object(format!("no next step\n{}", told(&run)));
     }
     if !trap.seen().is_empty() {
