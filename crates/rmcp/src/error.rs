@@ -265,6 +265,12 @@ impl fmt::Display for TransportError {
             (Some(Cause::Authorization(error)), _) => error.fmt(formatter),
             (Some(Cause::Answer(error)), _) => error.fmt(formatter),
             (None, StreamableHttpError::Client(error)) => error.fmt(formatter),
+            (None, StreamableHttpError::Deserialize(_)) => {
+                formatter.write_str("an event of the answer is no message of MCP")
+            }
+            (None, StreamableHttpError::Sse(_)) => {
+                formatter.write_str("the events of the answer cannot be read")
+            }
             (None, answer) => answer.fmt(formatter),
         }
     }

@@ -27,7 +27,6 @@ pub(super) struct Place {
 pub(super) fn of(error: &Error) -> Told {
     let mut told = Told::default();
     told.tell(error);
-    told.lines.dedup();
     told
 }
 
@@ -43,6 +42,12 @@ impl Told {
             let (message, code) = (&answer.message, answer.code.0);
             self.say(&format!("the server answered: {message} ({code})"));
         } else if let Some(transport) = error.transport() {
+            if let Error::Connect { source, .. } = error
+                && transport.place().is_none()
+            {
+                // What rmcp says of an answer names no address.
+                self.say(&source.to_string());
+            }
             self.chain(Some(transport));
         } else {
             self.chain(error.source());
@@ -68,8 +73,13 @@ impl Told {
         self.also_tried.extend(others.map(|other| line(&other)));
     }
 
+    /// Says it, unless it was said by the end of the line before.
     fn say(&mut self, text: &str) {
-        self.lines.push(line(text));
+        let text = line(text);
+        let is_said = |last: &String| last.ends_with(&text);
+        if !self.lines.last().is_some_and(is_said) {
+            self.lines.push(text);
+        }
     }
 }
 
@@ -86,7 +96,6 @@ fn says_nothing(error: &(dyn StdError + 'static)) -> bool {
 pub fn causes(error: &(dyn StdError + 'static)) -> Vec<String> {
     let mut told = Told::default();
     told.chain(Some(error));
-    told.lines.dedup();
     told.lines
 }
 

@@ -161,7 +161,7 @@ impl Leg {
     /// How a message calls it: one of these words has to be there.
     pub(super) fn words(self) -> &'static [&'static str] {
         match self {
-            Self::Initialize => &["initialize", "MCP"],
+            Self::Initialize => &["initialize", "MCP", "cannot connect to"],
             Self::ToolsList => &["tools/list"],
             Self::ToolsCall => &["tools/call"],
             Self::Stream => &["stream"],
@@ -169,6 +169,7 @@ impl Leg {
             Self::Challenge => &[
                 "MCP",
                 "initialize",
+                "cannot connect to",
                 "first request",
                 "challenge",
                 "metadata",

@@ -236,7 +236,7 @@ fn a_planted_mark_of_what_is_mended_is_found() {
 fn each_fault_of_a_message_is_found() {
     let good = "token request POST https://as.test/token: refused";
     let long = format!("{good}{}", "x".repeat(2000));
-    let longer: Vec<String> = (0..100).map(|at| format!("{good}{at}")).collect();
+    let longer: Vec<String> = (0..200).map(|at| format!("{good}{at}")).collect();
     let one = |line: &str| vec![line.to_owned()];
     let next = "try again";
     for (lines, next, fault) in [
