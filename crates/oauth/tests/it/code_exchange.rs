@@ -148,8 +148,15 @@ fn meaning(error: &Error) -> Option<Meaning> {
         Some(NextStep::CheckResource) => Some(Meaning::Mend(Mend::Resource)),
         Some(NextStep::CheckClock) => Some(Meaning::Mend(Mend::Clock)),
         Some(NextStep::Retry { .. }) => Some(Meaning::Passing),
-        None if matches!(error, Error::TokenEndpoint { .. }) => Some(Meaning::Refused),
-        None if matches!(error, Error::UnreadableResponse { .. }) => Some(Meaning::Unreadable),
+        Some(NextStep::Login) if error.kind() == "grant-refused" => Some(Meaning::Refused),
+        Some(NextStep::TellOperator { origin }) => {
+            assert!(origin.starts_with("https://"), "{origin}");
+            match error {
+                Error::TokenEndpoint { .. } => Some(Meaning::Refused),
+                Error::UnreadableResponse { .. } => Some(Meaning::Unreadable),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
