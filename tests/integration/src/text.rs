@@ -2,12 +2,7 @@
 
 /// `text` with the parameters of authorization pages, client ids and the operating system's own words taken out.
 pub(crate) fn settled(text: &str) -> String {
-    // What is said of a container is not said elsewhere.
-    let text: String = text
-        .split_inclusive('\n')
-        .filter(|line| !line.starts_with("A browser outside does not get back into a container"))
-        .collect();
-    let text = replace_runs(&text, "/authorize?", "…", |next| !next.is_whitespace());
+    let text = replace_runs(text, "/authorize?", "…", |next| !next.is_whitespace());
     let text = replace_runs(&text, "client-", "ID", |next| {
         next.is_ascii_alphanumeric() || "-_".contains(next)
     });

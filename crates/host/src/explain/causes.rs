@@ -85,10 +85,11 @@ impl Told {
 
 /// Whether the cause below says all of it, and more.
 fn says_nothing(error: &(dyn StdError + 'static)) -> bool {
+    use doorkey_oauth::{Error as Authorization, InteractionError};
     matches!(
         error.downcast_ref(),
-        Some(doorkey_oauth::Error::Discovery(_))
-    )
+        Some(Authorization::Discovery(_) | Authorization::Interaction(_))
+    ) || matches!(error.downcast_ref(), Some(InteractionError::Other(_)))
 }
 
 /// A failure of one of the libraries with its causes, each as one line, as people read them.

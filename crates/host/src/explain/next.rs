@@ -49,7 +49,10 @@ impl NextAction {
             let (before, rest) = text.split_at_checked(start)?;
             let is_start = before.is_empty() || LEADS.iter().any(|lead| before.ends_with(lead));
             let end = rest.find([',', ';', ')']).unwrap_or(rest.len());
-            is_start.then(|| rest.get(..end).unwrap_or_default().trim_end())
+            let command = rest.get(..end)?.trim_end();
+            // What is to be filled in first cannot be typed as it stands.
+            let is_whole = !command.split(' ').any(is_to_be_filled_in);
+            (is_start && is_whole).then_some(command)
         });
         let command = commands.next();
         match command {
@@ -278,6 +281,11 @@ fn word(step: &NextStep, asked: Asked<'_>) -> Option<NextAction> {
         // Whom to tell what, and whether more helps than to try again, is said by the code.
         _ => return None,
     })
+}
+
+/// Whether a word of a command is one such as `PORT`; `NAME` is the server, which nobody named.
+fn is_to_be_filled_in(word: &str) -> bool {
+    word.len() > 2 && word != "NAME" && word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// What a command stands behind; elsewhere the name of the program is a word like others.

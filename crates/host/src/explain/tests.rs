@@ -96,6 +96,13 @@ fn the_command_in_a_text_is_found_where_one_begins_and_nowhere_else() {
             "see resource in doorkey get one, compare it, then doorkey login one",
             Some("doorkey login one"),
         ),
+        ("choose one: doorkey login one --callback-port PORT", None),
+        ("doorkey call one TOOL, which makes the proof", None),
+        ("delete all items of doorkey but one, then try again", None),
+        (
+            "move /home/ada/doorkey away, then doorkey login NAME",
+            Some("doorkey login NAME"),
+        ),
         ("install doorkey with --features postgres", None),
         ("update doorkey, then try again", None),
         ("try again", None),
