@@ -86,7 +86,8 @@ impl Doctor {
         if self.json {
             output.json(diagnosis)?;
         } else {
-            for line in words::page(diagnosis) {
+            let width = output.width().map_or(PAPER, usize::from);
+            for line in words::page(diagnosis, width) {
                 output.data(&line)?;
             }
         }
@@ -126,3 +127,6 @@ fn exit(class: Class) -> Exit {
         _ => Exit::Other,
     }
 }
+
+/// How wide a page is that no terminal shows.
+const PAPER: usize = 100;

@@ -53,7 +53,7 @@ impl Lines {
 
 /// Lines of at most so many characters, broken between words; a word that is longer stays whole, for it may be something to
 /// copy.
-fn wrapped(text: &str, room: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut length = 0;
     for word in text.split(' ') {

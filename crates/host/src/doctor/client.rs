@@ -65,7 +65,7 @@ impl Doctor<'_> {
             }
             Ok(None) => {}
             Err(error) => {
-                detail.push_str(&format!("; whether the server knows it: {}", told(&error)))
+                detail.push_str(&format!("; whether the server knows it: {}", told(&error)));
             }
         }
         self.notes.ok(detail);

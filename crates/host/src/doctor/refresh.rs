@@ -22,6 +22,16 @@ pub(super) enum Sent {
     Token(AccessToken),
 }
 
+/// What follows from what the store has.
+enum Next {
+    /// The token source is asked.
+    Ask,
+    /// Requests are sent with that.
+    Go(Sent),
+    /// There is nothing to go on with.
+    End,
+}
+
 impl Doctor<'_> {
     /// The token to go on with, refreshed if it is due.
     pub(super) async fn refresh(
@@ -30,38 +40,10 @@ impl Doctor<'_> {
         asked: &Asked,
         login: Login,
     ) -> Option<Sent> {
-        if patient.server.bearer_key().is_some() {
-            self.notes
-                .skip(Step::Refresh, "a configured token is not refreshed");
-            return Some(Sent::Configured);
-        }
-        match login {
-            Login::NotNeeded => {
-                self.notes
-                    .skip(Step::Refresh, "the server asks for no login");
-                return Some(Sent::Nothing);
-            }
-            Login::BySelf => {
-                let because = "no token was obtained yet, and the doctor obtains none";
-                for step in [Step::Refresh, Step::Initialize, Step::Tools] {
-                    self.notes.skip(step, because);
-                }
-                return None;
-            }
-            Login::Unusable if asked.challenges.is_none() => {
-                self.notes
-                    .skip(Step::Refresh, "the server asks for no login");
-                return Some(Sent::Nothing);
-            }
-            Login::Unusable => return None,
-            Login::Due if !self.options.refresh => {
-                let because = "a refresh is due, and --no-refresh was given";
-                for step in [Step::Refresh, Step::Initialize, Step::Tools] {
-                    self.notes.skip(step, because);
-                }
-                return None;
-            }
-            Login::Due | Login::Fresh => {}
+        match self.without_refresh(patient, asked, login) {
+            Next::Ask => {}
+            Next::Go(sent) => return Some(sent),
+            Next::End => return None,
         }
         self.notes.begin(Step::Refresh);
         if login == Login::Fresh && !self.options.refresh {
@@ -100,6 +82,42 @@ impl Doctor<'_> {
                 self.refresh_failed(patient, &error, request);
                 None
             }
+        }
+    }
+
+    fn without_refresh(&mut self, patient: &Patient, asked: &Asked, login: Login) -> Next {
+        if patient.server.bearer_key().is_some() {
+            self.notes
+                .skip(Step::Refresh, "a configured token is not refreshed");
+            return Next::Go(Sent::Configured);
+        }
+        match login {
+            Login::NotNeeded => {
+                self.notes
+                    .skip(Step::Refresh, "the server asks for no login");
+                Next::Go(Sent::Nothing)
+            }
+            Login::Unusable if asked.challenges.is_none() => {
+                self.notes
+                    .skip(Step::Refresh, "the server asks for no login");
+                Next::Go(Sent::Nothing)
+            }
+            Login::BySelf => {
+                self.skip_the_rest("no token was obtained yet, and the doctor obtains none");
+                Next::End
+            }
+            Login::Due if !self.options.refresh => {
+                self.skip_the_rest("a refresh is due, and --no-refresh was given");
+                Next::End
+            }
+            Login::Unusable => Next::End,
+            Login::Due | Login::Fresh => Next::Ask,
+        }
+    }
+
+    fn skip_the_rest(&mut self, because: &str) {
+        for step in [Step::Refresh, Step::Initialize, Step::Tools] {
+            self.notes.skip(step, because);
         }
     }
 

@@ -1,111 +1,173 @@
 //! A diagnosis for people: the steps in short, then what is wrong and what to do.
 
-use doorkey::doctor::{Diagnosis, Evidence, Finding, Severity, Status, StepReport};
+use doorkey::doctor::{Diagnosis, Evidence, Finding, Mend, Severity, Status, StepReport};
 
-/// The lines of a diagnosis.
-pub(crate) fn page(diagnosis: &Diagnosis) -> Vec<String> {
+use crate::cli::lines::wrapped;
+use crate::cli::output::clean;
+
+/// The lines of a diagnosis, at most so many characters wide where words allow it.
+pub(crate) fn page(diagnosis: &Diagnosis, width: usize) -> Vec<String> {
     let mut lines = vec![head(diagnosis), String::new()];
-    lines.extend(diagnosis.steps.iter().flat_map(step));
+    lines.extend(steps(&diagnosis.steps, width));
     lines.push(String::new());
-    match diagnosis.findings.len() {
-        0 if diagnosis.steps.iter().any(|it| it.status == Status::Failed) => {}
-        0 => lines.push("Nothing is wrong.".to_owned()),
-        1 => lines.push("One thing is wrong:".to_owned()),
-        more => lines.push(format!(
-            "{more} things are wrong, the most likely cause first:"
-        )),
-    }
+    lines.push(match diagnosis.findings.len() {
+        0 => "Nothing is wrong.".to_owned(),
+        1 => "One thing is not as it should be:".to_owned(),
+        more => format!("{more} things are not as they should be, the most likely cause first:"),
+    });
     for (index, finding) in diagnosis.findings.iter().enumerate() {
         lines.push(String::new());
-        lines.extend(self::finding(index + 1, finding));
+        lines.extend(self::finding(index + 1, finding, width));
+    }
+    let on = diagnosis.quirks.iter().filter(|quirk| quirk.state == "on");
+    for quirk in on {
+        lines.push(String::new());
+        let text = format!(
+            "Known of this server ({}): {} ({})",
+            quirk.id, quirk.what, quirk.because
+        );
+        lines.extend(wrapped(&clean(&text), width));
     }
     lines
 }
 
 fn head(diagnosis: &Diagnosis) -> String {
-    let url = diagnosis
-        .url
-        .as_deref()
-        .filter(|url| *url != diagnosis.server);
-    let mut head = diagnosis.server.clone();
-    if let Some(url) = url {
-        head.push_str(&format!("  {url}"));
+    let mut head = clean(&diagnosis.server);
+    if let Some(url) = diagnosis.url.as_deref().filter(|url| *url != head) {
+        head.push_str(&format!("  {}", clean(url)));
     }
     if let Some(account) = &diagnosis.account {
-        head.push_str(&format!("  as {account}"));
+        head.push_str(&format!("  as {}", clean(account)));
     }
     head
 }
 
-fn step(step: &StepReport) -> Vec<String> {
-    let mark = match step.status {
-        Status::Ok => "ok  ",
+/// One line for each step, and one for all in a row that were skipped for the same reason.
+fn steps(steps: &[StepReport], width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = steps;
+    while let Some(first) = rest.first() {
+        let is_like = |it: &&StepReport| it.status == first.status && it.detail == first.detail;
+        let alike = match first.status {
+            Status::Skipped => rest.iter().take_while(is_like).count(),
+            _ => 1,
+        };
+        let (row, after) = rest.split_at(alike);
+        lines.extend(step(row, width));
+        rest = after;
+    }
+    lines
+}
+
+fn step(row: &[StepReport], width: usize) -> Vec<String> {
+    let Some(first) = row.first() else {
+        return Vec::new();
+    };
+    let mark = match first.status {
+        Status::Ok => "ok",
         Status::Warning => "warn",
         Status::Failed => "FAIL",
-        _ => "-   ",
+        _ => "--",
     };
-    let took = step
+    let title = match row.len() {
+        1 => first.step.title().to_owned(),
+        many => format!("{} and {} more", first.step.title(), many - 1),
+    };
+    let took = first
         .took_ms
         .map_or_else(String::new, |took| format!("{took} ms"));
-    let title = step.step.title();
-    let detail = match step.status {
-        Status::Skipped => format!("skipped: {}", step.detail),
-        _ => step.detail.clone(),
+    let detail = match first.status {
+        Status::Skipped => format!("not done: {}", first.detail),
+        _ => first.detail.clone(),
     };
-    let mut lines = vec![format!("{mark}  {title:<30} {took:>8}  {detail}")];
-    if step.status == Status::Failed && step.places.len() > 1 {
-        lines.extend(step.places.iter().map(|place| format!("      {place}")));
+    let mut beside = format!("{mark:<4}  {title:<29} {took:>8}");
+    let mut lines = Vec::new();
+    let room = width.saturating_sub(DETAILS_AT).max(LEAST_ROOM);
+    for part in wrapped(&clean(&detail), room) {
+        lines.push(format!("{beside:<44}  {part}").trim_end().to_owned());
+        beside.clear();
+    }
+    if first.status == Status::Failed && first.places.len() > 1 {
+        lines.extend(
+            first
+                .places
+                .iter()
+                .map(|place| format!("      {}", clean(place))),
+        );
     }
     lines
 }
 
-fn finding(number: usize, finding: &Finding) -> Vec<String> {
-    let severity = match finding.severity {
-        Severity::Error => "",
-        _ => "warning: ",
+fn finding(number: usize, finding: &Finding, width: usize) -> Vec<String> {
+    let title = match finding.severity {
+        Severity::Error => finding.title.clone(),
+        _ => format!("{} (it may work all the same)", finding.title),
     };
-    let mut lines = vec![
-        format!("{number}. {severity}{} [{}]", finding.title, finding.id),
-        format!("   {}", finding.means),
+    let mut lines = wrapped(&clean(&format!("{number}. {title}")), width);
+    let means = wrapped(&clean(&finding.means), width.saturating_sub(3));
+    lines.extend(means.into_iter().map(|line| format!("   {line}")));
+    let seen = finding.evidence.as_ref().and_then(evidence);
+    lines.extend(labelled("seen", seen.as_deref(), width));
+    lines.extend(labelled("do", Some(&finding.mend.text), width));
+    lines.extend(mend(&finding.mend, width));
+    let mut sources = vec![
+        format!("docs/doctor.md#{}", finding.id),
+        finding.rule.clone(),
     ];
-    lines.extend(finding.evidence.as_ref().map(evidence));
-    let mut sources = vec![format!("rule {}", finding.rule)];
     sources.extend(finding.section.clone());
-    sources.extend(
-        finding
-            .quirk
-            .as_ref()
-            .map(|quirk| format!("known quirk {quirk}")),
-    );
-    lines.push(format!("   by: {}", sources.join("; ")));
-    lines.push(format!("   do: {}", finding.mend.text));
-    if let Some(command) = &finding.mend.command {
-        lines.push(format!("       $ {command}"));
+    sources.extend(finding.quirk.as_ref().map(|quirk| format!("quirk {quirk}")));
+    lines.extend(labelled("see", Some(&sources.join(", ")), width));
+    lines
+}
+
+fn mend(mend: &Mend, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(command) = &mend.command {
+        lines.push(format!("{INDENT}  $ {command}"));
     }
-    if let Some(config) = &finding.mend.config {
-        lines.push("       in config.toml:".to_owned());
-        lines.extend(config.lines().map(|line| format!("         {line}")));
+    if let Some(config) = &mend.config {
+        lines.push(format!("{INDENT}in config.toml:"));
+        lines.extend(config.lines().map(|line| format!("{INDENT}  {line}")));
     }
-    if let (Some(operator), Some(message)) = (&finding.mend.operator, &finding.mend.message) {
-        lines.push(format!("       tell the operator of {operator}:"));
-        lines.push(format!("         {message}"));
+    if let (Some(operator), Some(message)) = (&mend.operator, &mend.message) {
+        lines.push(format!("{INDENT}to tell the operator of {operator}:"));
+        let room = width.saturating_sub(INDENT.len() + 2).max(LEAST_ROOM);
+        let message = wrapped(&clean(message), room);
+        lines.extend(message.into_iter().map(|line| format!("{INDENT}  {line}")));
     }
     lines
 }
 
-fn evidence(evidence: &Evidence) -> String {
-    let mut parts = Vec::new();
-    if let Some(leg) = &evidence.leg {
-        parts.push(format!("{leg}:"));
+fn labelled(label: &str, text: Option<&str>, width: usize) -> Vec<String> {
+    let Some(text) = text else {
+        return Vec::new();
+    };
+    let room = width.saturating_sub(INDENT.len()).max(LEAST_ROOM);
+    let mut label = label.to_owned();
+    let mut lines = Vec::new();
+    for part in wrapped(&clean(text), room) {
+        lines.push(format!("   {label:<5} {part}"));
+        label.clear();
     }
+    lines
+}
+
+fn evidence(evidence: &Evidence) -> Option<String> {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(evidence.leg.as_ref().map(|leg| format!("{leg} request")));
     parts.extend(evidence.method.clone());
     parts.extend(evidence.url.clone());
-    let mut line = format!("   seen: {}", parts.join(" "));
+    let mut line = parts.join(" ");
     if let Some(status) = evidence.status {
         line.push_str(&format!(" answered {status}"));
     }
     if let Some(excerpt) = &evidence.excerpt {
-        line.push_str(&format!(", {excerpt:?}"));
+        line.push_str(&format!(": {excerpt}"));
     }
-    line
+    (!line.is_empty()).then_some(line)
 }
+
+/// Where the second column of the steps begins.
+const DETAILS_AT: usize = 46;
+const LEAST_ROOM: usize = 24;
+const INDENT: &str = "         ";

@@ -18,6 +18,8 @@ pub(crate) struct Bench {
     target: String,
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
+    /// Where [`socket`](Self::socket) listens.
+    address: Option<String>,
     /// Whatever has to live as long as the run.
     kept: Vec<Box<dyn Send>>,
 }
@@ -60,6 +62,7 @@ impl Bench {
             target: Home::SERVER.to_owned(),
             arguments: Vec::new(),
             variables: Vec::new(),
+            address: None,
             kept: Vec::new(),
         }
     }
@@ -85,6 +88,7 @@ impl Bench {
         });
         let mut bench = Self::new().await;
         bench.kept.push(Box::new(Serving(serving)));
+        bench.address = Some(address.to_string());
         let table = format!(
             "[mcp_servers.{}]\nurl = \"http://{address}/mcp\"\n",
             Home::SERVER
@@ -126,6 +130,14 @@ impl Bench {
     pub(crate) fn keeping(mut self, kept: impl Send + 'static) -> Self {
         self.kept.push(Box::new(kept));
         self
+    }
+
+    /// `text` with a name in place of the address of the [`socket`](Self::socket).
+    pub(crate) fn anonymous(&self, text: &str) -> String {
+        match &self.address {
+            Some(address) => text.replace(address, "mcp.test"),
+            None => text.to_owned(),
+        }
     }
 
     /// Runs `doorkey doctor` with further arguments.

@@ -41,6 +41,8 @@ mod discovery;
 mod first;
 mod healthy;
 mod network;
+mod pages;
+mod record;
 mod server;
 mod session;
 mod settings;
