@@ -3,9 +3,12 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection};
 use tokio::net::TcpStream;
 use url::{Host, Url};
@@ -227,13 +230,22 @@ async fn handshake(
 
 fn shake(
     mut stream: std::net::TcpStream,
-    config: ClientConfig,
+    mut config: ClientConfig,
     name: ServerName<'static>,
 ) -> io::Result<TlsFacts> {
+    let asked = Arc::new(Asked {
+        resolver: Arc::clone(&config.client_auth_cert_resolver),
+        was: AtomicBool::new(false),
+    });
+    config.client_auth_cert_resolver = Arc::clone(&asked) as _;
     let connection = ClientConnection::new(Arc::new(config), name);
     let mut connection = connection.map_err(io::Error::other)?;
     while connection.is_handshaking() {
         connection.complete_io(&mut stream)?;
+    }
+    if asked.was.load(Ordering::Acquire) {
+        // In TLS 1.3 the server judges the client's certificate after the client is done.
+        await_verdict(&mut connection, &mut stream)?;
     }
     let facts = TlsFacts {
         version: connection
@@ -249,6 +261,46 @@ fn shake(
     drop(connection.write_tls(&mut stream));
     Ok(facts)
 }
+
+/// Whoever says nothing for a while has no objection.
+fn await_verdict(
+    connection: &mut ClientConnection,
+    stream: &mut std::net::TcpStream,
+) -> io::Result<()> {
+    stream.set_read_timeout(Some(VERDICT))?;
+    for _ in 0..MOST_RECORDS {
+        match connection.read_tls(stream) {
+            Ok(0) | Err(_) => break,
+            Ok(_) => connection.process_new_packets().map_err(io::Error::other)?,
+        };
+    }
+    Ok(())
+}
+
+/// Whether the server asked for a certificate.
+#[derive(Debug)]
+struct Asked {
+    resolver: Arc<dyn ResolvesClientCert>,
+    was: AtomicBool,
+}
+
+impl ResolvesClientCert for Asked {
+    fn resolve(
+        &self,
+        hints: &[&[u8]],
+        schemes: &[rustls::SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        self.was.store(true, Ordering::Release);
+        self.resolver.resolve(hints, schemes)
+    }
+
+    fn has_certs(&self) -> bool {
+        self.resolver.has_certs()
+    }
+}
+
+const VERDICT: Duration = Duration::from_millis(500);
+const MOST_RECORDS: usize = 8;
 
 /// A name with more of them is tried no further.
 const MOST_ADDRESSES: usize = 4;

@@ -79,6 +79,17 @@ impl CertificateAuthority {
         self.issue(&params)
     }
 
+    /// A server certificate for `names` whose validity begins in 2200.
+    ///
+    /// # Errors
+    /// [`Error::Certificate`] if a name is not a DNS name.
+    pub fn issue_future_server(&self, names: &[&str]) -> Result<Identity, Error> {
+        let mut params = server_params(names)?;
+        params.not_before = date_time_ymd(2200, 1, 1);
+        params.not_after = date_time_ymd(2201, 1, 1);
+        self.issue(&params)
+    }
+
     /// A client certificate with the common name `name`.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod words;
 
 use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use doorkey::doctor::{Class, Diagnosis, ExamineOptions, Record, RecordError};
@@ -26,6 +27,9 @@ pub(crate) struct Doctor {
     /// Leave a token alone that is due for a refresh
     #[arg(long)]
     no_refresh: bool,
+    /// Give up after so many seconds in all
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
     /// Keep what was seen in a file, without secrets, for a report
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     record: Option<PathBuf>,
@@ -45,7 +49,8 @@ impl Doctor {
         }
         let options = ExamineOptions::default()
             .with_account(self.account.clone())
-            .with_refresh(!self.no_refresh);
+            .with_refresh(!self.no_refresh)
+            .with_limit(Duration::from_secs(self.limit));
         let examined = host.examine(self.server(), &options);
         let what = format!("examining {}", clean(self.server()));
         let record = output.while_waiting(&what, examined).await;

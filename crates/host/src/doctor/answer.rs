@@ -81,7 +81,7 @@ fn is_wall(recorded: &Recorded) -> bool {
 }
 
 /// Whether the body is a message of JSON-RPC: then the MCP server itself answered.
-fn is_rpc(recorded: &Recorded) -> bool {
+pub(super) fn is_rpc(recorded: &Recorded) -> bool {
     let value = serde_json::from_slice::<serde_json::Value>(seen::body(recorded));
     value.is_ok_and(|value| value.get("jsonrpc").is_some())
 }

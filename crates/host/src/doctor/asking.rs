@@ -6,7 +6,7 @@ use doorkey_http::{Body, Leg, Recorded, Trouble};
 use doorkey_oauth::Challenges;
 use doorkey_rmcp::{ConnectError, ProbeOutcome, authorization_error};
 use http::header::{ACCEPT, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 
 use super::answer::{self, Judged};
@@ -14,7 +14,7 @@ use super::diagnosis::Status;
 use super::engine::{Doctor, Patient, told};
 use super::fault::Step;
 use super::seen;
-use super::table::first;
+use super::table::{first, session};
 
 /// What the server said to somebody without a token.
 pub(super) struct Asked {
@@ -87,7 +87,8 @@ impl Doctor<'_> {
             .iter()
             .find_map(|it| answer::judge(it, &self.notes.secrets).map(|judged| (it, judged)));
         let Some((exchange, judged)) = judged else {
-            let exchange = exchanges.last();
+            let mut posts = exchanges.iter().rev();
+            let exchange = posts.find(|it| it.method == Method::POST);
             let judged = of_message(error, exchange);
             let evidence = exchange.map(|it| self.notes.evidence(it));
             self.notes
@@ -214,8 +215,14 @@ fn of_message(error: &ConnectError, exchange: Option<&Recorded>) -> Judged {
     if let Some(http) = authorization_error(error).and_then(doorkey_oauth::Error::http) {
         return Judged::new(answer::of_resource(http.trouble()), told(http));
     }
+    if let ConnectError::WireRefused { .. } = error {
+        if !exchange.is_some_and(answer::is_rpc) {
+            return Judged::new(&first::NOT_MCP, error.to_string());
+        }
+        return Judged::new(&session::VERSION_UNSUPPORTED, error.to_string());
+    }
     let rpc = match error {
-        ConnectError::Rejected { .. } | ConnectError::WireRefused { .. } => true,
+        ConnectError::Rejected { .. } => true,
         _ => exchange.is_some_and(|it| seen::trouble(it) == Some(Trouble::Broken)),
     };
     let fault = match error {

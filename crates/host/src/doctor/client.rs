@@ -11,7 +11,7 @@ use super::seen;
 use super::table::server as table;
 
 impl Doctor<'_> {
-    pub(super) fn capabilities(&mut self, patient: &Patient, found: &Discovered) {
+    pub(super) async fn capabilities(&mut self, patient: &Patient, found: &Discovered) {
         self.notes.begin(Step::Capabilities);
         let Some(config) = patient.tokens().config() else {
             return;
@@ -20,6 +20,17 @@ impl Doctor<'_> {
         if let Err(error) = config.check_server(found) {
             let (fault, value) = of_capability(&error, found);
             self.notes.find(fault, evidence, &[("value", value)]);
+        }
+        if let Some(page) = &found.server.authorization_endpoint {
+            let leg = Leg::AuthorizationServerMetadata;
+            let judged = patient.session.http.judge(leg, page).await;
+            if let Err(error) = judged {
+                let refused = error.refused_address().map(ToString::to_string);
+                let value = refused.unwrap_or_else(|| told(&error));
+                let evidence = self.metadata();
+                self.notes
+                    .find(&table::PAGE_REFUSED, evidence, &[("value", value)]);
+            }
         }
         self.notes.ok(can(&found.server));
     }
@@ -79,7 +90,11 @@ impl Doctor<'_> {
         };
         let all = self.since(0);
         let document = all.iter().rev().find(is_document)?;
-        Some(self.notes.evidence(document))
+        Some(Evidence {
+            // The whole document is no excerpt of what is wrong with it.
+            excerpt: None,
+            ..self.notes.evidence(document)
+        })
     }
 }
 

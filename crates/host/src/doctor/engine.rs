@@ -91,6 +91,10 @@ impl<'a> Doctor<'a> {
             return;
         };
         self.tokens = Some(patient.tokens().clone());
+        // Before anybody answers who might repeat them; what keeps the record from being read is told later.
+        if let Ok(Some(stored)) = patient.tokens().grant().await {
+            self.keep_secrets(&stored.value);
+        }
         self.go(&patient).await;
         self.clock();
     }
@@ -106,7 +110,7 @@ impl<'a> Doctor<'a> {
             None => None,
         };
         if let Some(found) = &found {
-            self.capabilities(patient, found);
+            self.capabilities(patient, found).await;
             self.client(patient, found).await;
         }
         self.quirks(patient, found.as_ref()).await;
@@ -207,8 +211,13 @@ impl Notes {
             (Status::Ok | Status::Warning, Some(Severity::Error)) => Status::Failed,
             (status, _) => status,
         };
+        let mut of_step = self.diagnosis.findings.iter().filter(|it| it.step == step);
+        let detail = match (detail.into(), of_step.next()) {
+            (detail, Some(first)) if detail.is_empty() => first.title.clone(),
+            (detail, _) => detail,
+        };
         let took = (status != Status::Skipped).then(|| millis(began.elapsed()));
-        self.report(step, status, detail.into(), took);
+        self.report(step, status, detail, took);
     }
 
     pub(super) fn ok(&mut self, detail: impl Into<String>) {
@@ -252,7 +261,7 @@ impl Notes {
     ) {
         self.find(fault, evidence, values);
         let step = self.step.map_or(fault.step, |(step, _)| step);
-        self.stopped_by = Some(step);
+        self.stopped_by.get_or_insert(step);
         if self.step.is_none() {
             self.begin(step);
         }
@@ -270,10 +279,8 @@ impl Notes {
         let values: Vec<_> = values
             .iter()
             .map(|(name, value)| {
-                (
-                    *name,
-                    self.secrets.cleaned(value, &SentSecrets::default(), TOLD),
-                )
+                let value = self.secrets.cleaned(value, &SentSecrets::default(), TOLD);
+                (*name, value.trim_end_matches('.').to_owned())
             })
             .collect();
         let values = self.values(evidence.as_ref(), &values);
@@ -293,16 +300,31 @@ impl Notes {
             mend: Mend {
                 text: fill(fault.mend),
                 command: some(fault.command),
-                config: some(fault.setting),
+                config: some(fault.setting).filter(|text| !self.is_so_already(text)),
                 operator: operator.cloned(),
                 message: some(fault.tell),
             },
             quirk: None,
             code: (!fault.code.is_empty()).then(|| fault.code.to_owned()),
         };
+        if fault.severity == Severity::Error {
+            self.stopped_by.get_or_insert(step);
+        }
         if !self.diagnosis.findings.iter().any(|it| it.id == finding.id) {
             self.diagnosis.findings.push(finding);
         }
+    }
+
+    /// Whether a setting that is suggested is the URL that is configured.
+    fn is_so_already(&self, setting: &str) -> bool {
+        let url = self.diagnosis.url.as_deref().unwrap_or_default();
+        setting.contains(&format!("url = {url:?}"))
+    }
+
+    /// Whether something was found that keeps the server from being used.
+    pub(super) fn is_stopped(&self) -> bool {
+        let mut findings = self.diagnosis.findings.iter();
+        findings.any(|it| it.severity == Severity::Error)
     }
 
     /// Names the quirk that explains a fault which was found.

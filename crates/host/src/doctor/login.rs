@@ -47,7 +47,7 @@ impl Doctor<'_> {
             Err(error) => {
                 let fault = match &error {
                     doorkey_oauth::Error::Store(cause) if cause.is_transient() => {
-                        &settings::STORE_BUSY
+                        &settings::STORE_UNUSABLE
                     }
                     _ => &table::RECORD_UNREADABLE,
                 };
@@ -57,10 +57,7 @@ impl Doctor<'_> {
         };
         let is_open = asked.is_some_and(|asked| asked.challenges.is_none());
         match grant {
-            Some(grant) => {
-                self.keep_secret(&grant);
-                self.judge_grant(patient, &grant, found)
-            }
+            Some(grant) => self.judge_grant(patient, &grant, found),
             None if is_open => {
                 self.notes
                     .done(Status::Skipped, "the server asks for no login");
@@ -84,6 +81,19 @@ impl Doctor<'_> {
     }
 
     async fn no_grant(&mut self, patient: &Patient) {
+        // A login would come to what was found before it.
+        if self.notes.is_stopped() {
+            self.notes.done(Status::Skipped, "nobody has signed in yet");
+            return;
+        }
+        // A record that could not be used counts as none, and is told.
+        let problems = self.host.store().problems();
+        if let Some(problem) = problems.first() {
+            let value = problem.to_string();
+            self.notes
+                .fail(&table::RECORD_UNREADABLE, None, &[("value", value)]);
+            return;
+        }
         let pending = patient.tokens().pending_login().await.ok().flatten();
         let evidence = None;
         match pending {
@@ -96,7 +106,8 @@ impl Doctor<'_> {
         }
     }
 
-    fn keep_secret(&mut self, grant: &Grant) {
+    /// What a server may repeat and nobody is to see.
+    pub(super) fn keep_secrets(&mut self, grant: &Grant) {
         for secret in [
             &grant.access_token,
             &grant.refresh_token,

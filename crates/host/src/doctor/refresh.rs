@@ -52,8 +52,7 @@ impl Doctor<'_> {
         let mark = self.recorder.len();
         let outcome = patient.tokens().token().await;
         if let Ok(Some(stored)) = patient.tokens().grant().await {
-            self.notes.secrets.add(stored.value.access_token.as_ref());
-            self.notes.secrets.add(stored.value.refresh_token.as_ref());
+            self.keep_secrets(&stored.value);
         }
         let exchanges = self.since(mark);
         let request = exchanges.iter().rev().find(|it| it.leg == Leg::Token);
@@ -167,7 +166,6 @@ fn of_refresh(error: &OAuthError, request: Option<&Recorded>) -> (&'static Fault
         OAuthError::TooManyAttempts { .. } | OAuthError::RefreshDelayed { .. } => {
             (&table::BRAKE_ON, error.to_string())
         }
-        OAuthError::Store(cause) if cause.is_transient() => (&settings::STORE_BUSY, told(error)),
         OAuthError::Store(_) => (&settings::STORE_UNUSABLE, told(error)),
         OAuthError::LoginRequired { reason, .. } => match reason {
             LoginReason::RefreshTokenMissing => (&table::TOKEN_EXPIRED, reason.to_string()),

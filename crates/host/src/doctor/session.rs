@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use doorkey_http::{Outcome, Recorded};
 use doorkey_oauth::{Challenges, Error as OAuthError, TokenSource};
 use doorkey_rmcp::rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
-use doorkey_rmcp::{AuthorizedClient, ClientOptions, ConnectOptions};
+use doorkey_rmcp::{AuthorizedClient, ClientOptions, ConnectError, ConnectOptions};
 use http::StatusCode;
 use http::header::DATE;
 use time::OffsetDateTime;
@@ -157,6 +157,11 @@ fn of_session(
     } else {
         &table::SESSION_REFUSED
     };
+    if let Error::Connect { source, .. } = error
+        && let ConnectError::WireRefused { .. } = &**source
+    {
+        return (&table::VERSION_UNSUPPORTED, source.to_string());
+    }
     match error.authorization() {
         Some(E::InsufficientScope {
             required,

@@ -48,11 +48,7 @@ impl Doctor<'_> {
             self.notes.find(&settings::SERVER_DISABLED, None, &[]);
         }
         self.notes.ok(match is_configured {
-            true => format!(
-                "[mcp_servers.{}], signed in to by {}",
-                server.name,
-                flow(&server)
-            ),
+            true => format!("[mcp_servers.{}], {}", server.name, flow(&server)),
             false => "the URL is in no table of config.toml; nothing about it is kept".to_owned(),
         });
         self.notes.begin(Step::Network);
@@ -179,7 +175,11 @@ impl Doctor<'_> {
             .take(4)
             .map(|address| format!("{address} ({})", AddressClass::of(*address)))
             .collect();
-        self.notes.ok(format!("{host} is {}", all.join(", ")));
+        let all = all.join(", ");
+        self.notes.ok(match all.starts_with(host.as_str()) {
+            true => all,
+            false => format!("{host} is {all}"),
+        });
         true
     }
 
@@ -342,12 +342,12 @@ fn bare(url: &str, home: &crate::Home) -> Result<ServerConfig, (&'static Fault, 
 
 fn flow(server: &ServerConfig) -> &'static str {
     match (server.bearer_key(), server.oauth.flow.as_str()) {
-        (Some(_), _) => "the token that the configuration names",
-        (None, "authorization_code") => "a person in a browser",
-        (None, "device") => "a person on another device",
-        (None, "client_credentials") => "its client credentials",
-        (None, "workload_identity") => "the identity of the workload",
-        (None, _) => "the identity provider",
+        (Some(_), _) => "with the token that it names",
+        (None, "authorization_code") => "login in a browser",
+        (None, "device") => "login on another device",
+        (None, "client_credentials") => "login by client credentials",
+        (None, "workload_identity") => "login by the identity of the workload",
+        (None, _) => "login by the identity provider",
     }
 }
 
@@ -355,6 +355,7 @@ fn summary(network: &NetworkInForce) -> String {
     let mut parts = Vec::new();
     match network.roots.bundles.len() {
         0 => parts.push("the system's certificates".to_owned()),
+        1 => parts.push("certificates of one configured place".to_owned()),
         more => parts.push(format!("certificates of {more} configured places")),
     }
     if network.client_certificate.is_some() {

@@ -69,9 +69,9 @@ fn step(row: &[StepReport], width: usize) -> Vec<String> {
         Status::Failed => "FAIL",
         _ => "--",
     };
-    let title = match row.len() {
-        1 => first.step.title().to_owned(),
-        many => format!("{} and {} more", first.step.title(), many - 1),
+    let title = match row {
+        [.., last] if row.len() > 1 => format!("{} to {}", first.step.title(), last.step.title()),
+        _ => first.step.title().to_owned(),
     };
     let took = first
         .took_ms

@@ -38,17 +38,20 @@ rows! {
         .means("The host answers, and with {status}: the path of the URL is most likely wrong. Usual ones are /mcp and /.")
         .by("ERR-05", "MCP 2025-11-25, Streamable HTTP")
         .mend("Take the URL from the server's documentation.")
-        .set("[mcp_servers.{name}]\nurl = \"{origin}/mcp\"");
+        .set("[mcp_servers.{name}]\nurl = \"{origin}/mcp\"")
+        .run("doorkey get {name}");
     METHOD_REFUSED = Fault::new("method-refused", Step::FirstRequest, Configuration, "that path takes no POST")
         .means("The host answers with {status}: the URL is that of a page or of another service.")
         .by("ERR-03", "MCP 2025-11-25, Streamable HTTP")
         .mend("Take the URL of the MCP endpoint from the server's documentation.")
-        .set("[mcp_servers.{name}]\nurl = \"{origin}/mcp\"");
+        .set("[mcp_servers.{name}]\nurl = \"{origin}/mcp\"")
+        .run("doorkey get {name}");
     WEB_PAGE = Fault::new("web-page", Step::FirstRequest, Configuration, "a web page answers in place of an MCP server")
         .means("The answer is {status} and HTML: the URL is that of a web site, or a login page stands in front of the server.")
         .by("ERR-02", "MCP 2025-11-25, Streamable HTTP")
         .mend("Take the URL of the MCP endpoint from the server's documentation.")
-        .set("[mcp_servers.{name}]\nurl = \"{origin}/mcp\"");
+        .set("[mcp_servers.{name}]\nurl = \"{origin}/mcp\"")
+        .run("doorkey get {name}");
     REDIRECTED = Fault::new("redirected", Step::FirstRequest, Configuration, "the server sends requests elsewhere")
         .means("{value}. A request that will carry a token is not taken to another origin.")
         .by("USE-05", "RFC 9110 §15.4")
@@ -60,6 +63,7 @@ rows! {
         .by("ERR-03", "MCP 2025-11-25, Streamable HTTP: Backwards Compatibility")
         .mend("See whether the server has a newer URL, often /mcp in place of /sse.")
         .set("[mcp_servers.{name}]\nurl = \"{origin}/mcp\"")
+        .run("doorkey get {name}")
         .tell("{at} speaks only the HTTP+SSE transport of 2024-11-05. Please offer streamable HTTP as well.");
     SERVER_ERROR = Fault::new("server-error", Step::FirstRequest, Temporary, "the server is out of order")
         .means("It answered {status}.")

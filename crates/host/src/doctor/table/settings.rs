@@ -1,7 +1,7 @@
 //! What can be wrong with what the user wrote, and with the store.
 
 use super::rows;
-use crate::doctor::fault::Class::{Configuration, Temporary};
+use crate::doctor::fault::Class::Configuration;
 use crate::doctor::fault::{Fault, Step};
 
 rows! {
@@ -70,14 +70,8 @@ rows! {
         .mend("Correct the setting.")
         .run("doorkey get {name}");
     STORE_UNUSABLE = Fault::new("store-unusable", Step::Configuration, Configuration, "the store of logins cannot be used")
-        .means("Logins are kept in a place that cannot be opened, read or trusted: {value}.")
+        .means("Logins are kept in a place that cannot be opened, read, locked or trusted: {value}.")
         .by("ST-07", "")
         .mend("Look at where the logins are and what is wrong there.")
         .run("doorkey store show");
-    STORE_BUSY = Fault::new("store-busy", Step::Token, Temporary, "another process holds the lock of this login")
-        .means("The lock was not to be had in time: another doorkey is refreshing or signing in, or hangs: {value}.")
-        .by("ST-06", "")
-        .code("store-busy")
-        .mend("Wait for it, or end the process that hangs; then try again.")
-        .run("doorkey doctor {login}");
 }

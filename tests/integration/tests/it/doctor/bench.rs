@@ -132,6 +132,11 @@ impl Bench {
         self
     }
 
+    /// Where the [`socket`](Self::socket) listens.
+    pub(crate) fn address(&self) -> &str {
+        self.address.as_deref().expect("a socket")
+    }
+
     /// `text` with a name in place of the address of the [`socket`](Self::socket).
     pub(crate) fn anonymous(&self, text: &str) -> String {
         match &self.address {

@@ -1,19 +1,50 @@
 //! The first answer, and the challenge in it.
 
+use std::time::Duration;
+
 use doorkey_testkit::{Fault, FaultRule, Leg};
+use serde_json::json;
 
 use super::bench::Bench;
 
+/// Servers of which the MCP server answers like this.
+async fn answering(fault: Fault) -> Bench {
+    let bench = Bench::new().await;
+    bench
+        .world
+        .mcp
+        .fault(FaultRule::on(Leg::Resource).respond(fault));
+    bench
+}
+
+fn with_headers(status: u16, headers: &[(&str, &str)], body: &str) -> Fault {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Fault::Status(status, headers.collect(), body.to_owned())
+}
+
 cases! {
-    not_found: Some("resource"), async || {
+    answer_too_slow: Some("resource"), async || {
+        answering(Fault::Slow(Duration::from_secs(20))).await.settings("startup_timeout_sec = 1")
+    };
+    answer_broken: Some("resource"), async || answering(Fault::Refuse).await;
+    answer_too_large: Some("resource metadata"), async || {
         let bench = Bench::new().await;
-        bench.world.mcp.fault(FaultRule::on(Leg::Resource).respond(Fault::status(404)));
+        let fault = Fault::Oversized(8 * 1024 * 1024);
+        bench.world.mcp.fault(FaultRule::on(Leg::ResourceMetadata).respond(fault));
         bench
     };
-    server_error: Some("resource"), async || {
-        let bench = Bench::new().await;
-        bench.world.mcp.fault(FaultRule::on(Leg::Resource).respond(Fault::status(503)));
-        bench
+    bot_wall: Some("resource"), async || {
+        let headers = [("content-type", "text/html"), ("cf-mitigated", "challenge")];
+        answering(with_headers(403, &headers, "<!doctype html><title>Just a moment…</title>")).await
+    };
+    forbidden: Some("resource"), async || answering(Fault::status(403)).await;
+    not_found: Some("resource"), async || answering(Fault::status(404)).await;
+    method_refused: Some("resource"), async || answering(Fault::status(405)).await;
+    web_page: Some("resource"), async || answering(Fault::Html).await;
+    redirected: Some("resource"), async || {
+        answering(Fault::Redirect("https://other.example/mcp".to_owned())).await
     };
     retired_transport: Some("resource"), async || {
         Bench::socket(|head| match head.starts_with("GET ") {
@@ -22,5 +53,28 @@ cases! {
             false => b"HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec(),
         })
         .await
+    };
+    server_error: Some("resource"), async || answering(Fault::status(503)).await;
+    too_many_requests: Some("resource"), async || {
+        answering(with_headers(429, &[("retry-after", "30")], "")).await
+    };
+    not_mcp: Some("resource"), async || answering(Fault::json(200, &json!({"hello": "world"}))).await;
+    mcp_error: Some("resource"), async || {
+        let error = json!({"jsonrpc": "2.0", "id": 0, "error": {"code": -32603, "message": "out of paper"}});
+        answering(Fault::json(200, &error)).await
+    };
+    request_refused: Some("resource"), async || answering(Fault::status(400)).await;
+    challenge_missing: Some("resource"), async || {
+        Bench::signed_in_with(|auth| auth, |mcp| mcp.challenges([""; 0])).await
+    };
+    challenge_other_scheme: Some("resource"), async || {
+        Bench::with(|auth| auth, |mcp| mcp.challenges(["Basic realm=\"intranet\""])).await
+    };
+    challenge_unreadable: Some("resource"), async || {
+        Bench::signed_in_with(|auth| auth, |mcp| mcp.challenges(["=,\"broken"])).await
+    };
+    metadata_url_refused: Some("resource"), async || {
+        let line = "Bearer resource_metadata=\"http://mcp.example/metadata\"";
+        Bench::with(|auth| auth, |mcp| mcp.challenges([line])).await
     };
 }

@@ -14,7 +14,7 @@ use super::bench::Bench;
 /// Somebody signed in with a client that has a secret, headers that are secret, and servers that repeat in their
 /// refusals whatever they were sent.
 async fn echoing() -> Bench {
-    let method = ClientAuthMethod::ClientSecretPost;
+    let method = ClientAuthMethod::Post;
     let client = StaticClient::confidential("app", "client-secret-sentinel-1", method)
         .redirect_uri("http://127.0.0.1/callback");
     let auth =
