@@ -57,9 +57,8 @@ pub(super) fn judge(recorded: &Recorded, secrets: &Secrets) -> Option<Judged> {
 /// Why the MCP server gave no answer.
 pub(super) fn of_resource(trouble: Trouble) -> &'static Fault {
     match trouble {
-        Trouble::NobodyListens => &net::CONNECTION_REFUSED,
+        Trouble::NobodyListens | Trouble::NoConnection => &net::CONNECTION_REFUSED,
         Trouble::ConnectTimeout => &net::CONNECTION_TIMEOUT,
-        Trouble::NoConnection => &net::CONNECTION_FAILED,
         Trouble::Silence => &first::ANSWER_TOO_SLOW,
         Trouble::TooLarge => &first::ANSWER_TOO_LARGE,
         Trouble::Redirect => &first::REDIRECTED,

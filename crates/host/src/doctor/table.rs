@@ -69,4 +69,44 @@ mod tests {
             assert!(requirements.contains(&format!("| {rule} |")), "{rule}");
         }
     }
+
+    #[test]
+    fn the_page_shows_every_fault_and_no_other() {
+        let page = include_str!("../../../../docs/doctor.md");
+        let on_page: Vec<_> = page
+            .lines()
+            .filter(|line| line.starts_with("| <a id="))
+            .collect();
+        let expected: Vec<_> = faults().map(row).collect();
+        for row in &expected {
+            assert!(
+                on_page.contains(&row.as_str()),
+                "docs/doctor.md lacks: {row}"
+            );
+        }
+        assert_eq!(on_page.len(), expected.len());
+    }
+
+    /// The row of a fault on the page.
+    fn row(fault: &Fault) -> String {
+        let (id, step) = (fault.id, fault.step.title());
+        let (title, means, mend) = (plain(fault.title), plain(fault.means), plain(fault.mend));
+        format!("| <a id=\"{id}\"></a>`{id}` | {step} | {title}. {means} | {mend} |")
+    }
+
+    fn plain(text: &str) -> String {
+        let words = [
+            ("{name}", "NAME"),
+            ("{login}", "NAME"),
+            ("{origin}", "the server"),
+            ("{at}", "the place"),
+            ("{url}", "URL"),
+            ("{status}", "STATUS"),
+            ("{issuer}", "ISSUER"),
+            ("{value}", "…"),
+            ("|", "\\|"),
+        ];
+        let replaced = |text: String, (hole, word)| str::replace(&text, hole, word);
+        words.into_iter().fold(text.to_owned(), replaced)
+    }
 }

@@ -197,9 +197,8 @@ impl Doctor<'_> {
             }
             Err(error) => {
                 let fault = match error.kind() {
-                    std::io::ErrorKind::ConnectionRefused => &net::CONNECTION_REFUSED,
                     std::io::ErrorKind::TimedOut => &net::CONNECTION_TIMEOUT,
-                    _ => &net::CONNECTION_FAILED,
+                    _ => &net::CONNECTION_REFUSED,
                 };
                 let url = self.notes.diagnosis.url.clone().unwrap_or_default();
                 let evidence = Evidence {
@@ -208,10 +207,7 @@ impl Doctor<'_> {
                     excerpt: Some(told(error)),
                     ..Evidence::default()
                 };
-                let value = match fault.id {
-                    "connection-refused" => url,
-                    _ => told(error),
-                };
+                let value = format!("{url}: {}", told(error));
                 self.notes.fail(fault, Some(evidence), &[("value", value)]);
                 false
             }

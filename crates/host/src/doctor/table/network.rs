@@ -17,8 +17,8 @@ rows! {
         .code("address-refused")
         .mend("If that address is meant, allow its network or its origin.")
         .set("[mcp_servers.{name}.network]\nallow_origins = [\"{origin}\"]");
-    CONNECTION_REFUSED = Fault::new("connection-refused", Step::Connection, Temporary, "nobody listens there")
-        .means("{value} refused the connection: the server is down, or the port in the URL is another.")
+    CONNECTION_REFUSED = Fault::new("connection-refused", Step::Connection, Temporary, "there is no connection to the server")
+        .means("{value}. The server is down, the port in the URL is another, or there is no way there from this network.")
         .by("ERR-10", "")
         .code("connection-failed")
         .mend("Start the server or correct the port, then try again.")
@@ -29,12 +29,6 @@ rows! {
         .code("timed-out")
         .mend("Check the VPN and firewall. Only for a line that really is that slow: raise the limit.")
         .set("[network]\nconnect_timeout_sec = 30");
-    CONNECTION_FAILED = Fault::new("connection-failed", Step::Connection, Temporary, "no connection to the server")
-        .means("{value}.")
-        .by("ERR-10", "")
-        .code("connection-failed")
-        .mend("Check the network and the VPN, then try again.")
-        .run("doorkey doctor {login}");
     PROXY_UNREACHABLE = Fault::new("proxy-unreachable", Step::Connection, Temporary, "the proxy cannot be reached")
         .means("Requests to this server go through a proxy, and there is no connection to it: {value}.")
         .by("SEC-15", "")

@@ -19,7 +19,8 @@
 //!    - `.settings("…")` rewrites the server's table in `config.toml`, `.config("…")` the whole file.
 //!      `.variable(name, value)`, `.argument("--no-refresh")`, `.target("https://…")`.
 //!    - `.world.mcp.fault(…)`, `.world.auth.set_field(…)`, `.home.expire().await`, `.home.change(…)` as everywhere.
-//! 3. The id leaves `TO_COME` in `table.rs`. A row of the table without a case, and a case without a row, fail there.
+//! 3. A row of the table without a case, and a case without a row, fail in `table.rs`; the page `docs/doctor.md` gets its
+//!    row too, or `crates/host/src/doctor/table.rs` says which is missing.
 //!
 //! `cargo build -p doorkey -p integration`, then `cargo test -p integration --test it -- doctor::`.
 
