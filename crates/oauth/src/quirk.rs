@@ -67,7 +67,7 @@ impl Quirk {
     pub fn reason(&self, server: &Url, issuer: Option<&str>) -> Option<&QuirkMatch> {
         self.matches.iter().find(|matched| match matched {
             QuirkMatch::Issuer(pattern) => issuer.is_some_and(|issuer| pattern.matches(issuer)),
-            QuirkMatch::Server(pattern) => pattern.matches(server.as_str()),
+            QuirkMatch::Server(pattern) => pattern.matches_server(server),
             QuirkMatch::Always => true,
         })
     }

@@ -186,6 +186,7 @@ pub(crate) async fn sign_in(
     settled
         .quirks(parts)
         .note_shape(&settled.shape, &obtained.exchanged);
+    check_flaw(&obtained.exchanged, &settled.found.server.listed)?;
     let Obtained {
         client,
         redirect_uri,
@@ -217,6 +218,17 @@ async fn by_page_or_code(
     }
     let obtained = redirect::run(parts, wish, settled, gone).await?;
     Ok((obtained, &Flow::AuthorizationCode))
+}
+
+/// Whether the answer has what the MCP server wants to see.
+pub(crate) fn check_flaw(exchanged: &Exchanged, issuer: &Issuer) -> Result<(), Error> {
+    match exchanged.tokens.flaw {
+        None => Ok(()),
+        Some(why) => Err(Error::InvalidIdToken {
+            issuer: issuer.clone(),
+            why,
+        }),
+    }
 }
 
 impl Settled {

@@ -31,6 +31,8 @@ pub(crate) struct TokenResponse {
     pub(crate) received_at: SystemTime,
     /// Whether a quirk was needed to read it.
     pub(crate) is_odd: bool,
+    /// Why its identity token cannot be presented, where that is wanted.
+    pub(crate) flaw: Option<&'static str>,
 }
 
 impl TokenResponse {
@@ -64,27 +66,31 @@ impl TokenResponse {
             scope: granted(answer, &object)?,
             received_at,
             is_odd,
+            flaw: None,
         };
         match shape {
-            Some(shape) if shape.presents_id_token => tokens.presenting_id_token(answer),
+            Some(shape) if shape.presents_id_token => Ok(tokens.presenting_id_token()),
             _ => Ok(tokens),
         }
     }
 
-    /// The same with the identity token in place of the access token, for as long as it says of itself.
-    fn presenting_id_token(mut self, answer: &Answer) -> Result<Self, Error> {
-        let token = self
-            .id_token
-            .clone()
-            .filter(|token| is_legal(token.expose_secret(), Alphabet::Token68))
-            .ok_or_else(|| {
-                answer.unreadable("there is no `id_token` in it, which the MCP server wants")
-            })?;
-        let left = |end: SystemTime| end.duration_since(self.received_at).unwrap_or_default();
-        self.expires_in = expiry(&token).map(left).or(self.expires_in);
-        self.token_type = TokenType::Bearer;
-        self.access_token = token;
-        Ok(self)
+    /// The same with the identity token in place of the access token, for as long as it says of itself. One that is
+    /// not there is a flaw, and no reason to lose the refresh token beside it.
+    fn presenting_id_token(mut self) -> Self {
+        let is_usable = |token: &SecretString| is_legal(token.expose_secret(), Alphabet::Token68);
+        match self.id_token.clone().filter(is_usable) {
+            None => self.flaw = Some("there is none in the answer, and the MCP server wants it"),
+            Some(_) if self.token_type == TokenType::Dpop => {
+                self.flaw = Some("it stands beside a token that is bound to a key, and is not");
+            }
+            Some(token) => {
+                let left = |end: SystemTime| end.duration_since(self.received_at);
+                let left = expiry(&token).map(|end| left(end).unwrap_or_default());
+                self.expires_in = left.or(self.expires_in);
+                self.access_token = token;
+            }
+        }
+        self
     }
 
     /// When the access token expires, if the server said so (TOK-15).

@@ -75,10 +75,22 @@ fn no_quirk_that_comes_with_the_program_weakens_a_check_for_more_than_one_vendor
                     let names = |matched: &QuirkMatch| matches!(matched, QuirkMatch::Issuer(pattern) if pattern.as_str() == listed.as_str());
                     assert!(quirk.matches.iter().any(names), "{}", quirk.id);
                 }
-                Effect::AssumePkce | Effect::AuthorizationServer(_) | Effect::Endpoints { .. } => {
-                    assert!(!is_wide, "{}", quirk.id);
-                }
-                _ => {}
+                Effect::AuthorizeParameter { .. }
+                | Effect::OfflineParameter { .. }
+                | Effect::TokenParameter { .. }
+                | Effect::AudienceIsResource
+                | Effect::RepeatScopes
+                | Effect::NeedsScopes
+                | Effect::ScopeParameter(_)
+                | Effect::Redirect(_)
+                | Effect::FormAnswer
+                | Effect::NestedTokens(_)
+                | Effect::CommaScopes
+                | Effect::NeedsClient
+                | Effect::NoMetadataDocument
+                | Effect::Explain(_) => {}
+                // Whatever else there is, or comes to be, is about one vendor, or a person chose it.
+                _ => assert!(!is_wide || rule.by_choice, "{}: {effect:?}", quirk.id),
             }
         }
     }

@@ -58,9 +58,12 @@ fn collect(error: &Error, said: &mut Vec<String>) {
             said.push(TOKEN_REJECTED.to_owned());
             said.push(challenges.shown().to_lowercase());
         }
+        Error::LoginTimedOut { .. } => said.push(TIMED_OUT.to_owned()),
         _ => {}
     }
 }
 
+/// What an explanation names that is about a login which nobody completed: what a server says in the browser alone.
+const TIMED_OUT: &str = "login timed out";
 /// What an explanation names that is about a token which the MCP server does not take.
 const TOKEN_REJECTED: &str = "token rejected";

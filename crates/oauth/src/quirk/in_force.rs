@@ -236,10 +236,14 @@ impl<'a> InForce<'a> {
 /// Adds to the options of discovery what quirks know of the authorization server of `server`.
 pub(crate) fn discover_with(config: &AuthorizationConfig, options: &mut DiscoveryOptions) {
     let (quirks, server) = (&config.quirks, &config.server);
-    for effect in quirks.iter().flat_map(|quirk| &quirk.effects) {
-        if let Effect::TrustIssuer { listed, published } = effect {
-            let pair = (listed.clone(), published.clone());
-            options.trusted_pairs.push(pair);
+    for quirk in quirks.iter() {
+        for effect in &quirk.effects {
+            if let Effect::TrustIssuer { listed, published } = effect
+                && quirk.reason(server, Some(listed.as_str())).is_some()
+            {
+                let pair = (listed.clone(), published.clone());
+                options.trusted_pairs.push(pair);
+            }
         }
     }
     if options.authorization_server.is_some() {

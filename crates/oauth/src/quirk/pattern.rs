@@ -69,7 +69,7 @@ impl Pattern {
         Ok(Self { text, kind })
     }
 
-    /// Whether an issuer, or the URL of an MCP server, is one of those.
+    /// Whether an issuer is one of those.
     #[must_use]
     pub fn matches(&self, issuer: &str) -> bool {
         let Kind::Like { host, port, path } = &self.kind else {
@@ -83,6 +83,16 @@ impl Pattern {
             && is_right_port
             && url.host().is_some_and(|found| is_host(host, &found))
             && path.as_ref().is_none_or(|path| is_path(path, url.path()))
+    }
+
+    /// Whether the URL of an MCP server is one of those. Unlike an issuer it is no mere string: a slash after the host, its
+    /// letters and the default port make no difference.
+    #[must_use]
+    pub fn matches_server(&self, server: &Url) -> bool {
+        match self.kind {
+            Kind::Exact => Url::parse(&self.text).is_ok_and(|own| own == *server),
+            Kind::Like { .. } => self.matches(server.as_str()),
+        }
     }
 
     /// The text it was read from.

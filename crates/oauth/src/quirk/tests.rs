@@ -96,6 +96,49 @@ fn a_pattern_matches_whom_it_names_and_nobody_else() {
 }
 
 #[test]
+fn a_server_is_the_same_however_its_url_is_spelt_and_an_issuer_is_not() {
+    let server = Url::parse("https://mcp.example").unwrap();
+    for text in [
+        "https://mcp.example",
+        "https://MCP.example/",
+        "https://mcp.example:443",
+    ] {
+        let pattern = Pattern::parse(text).unwrap();
+        assert!(pattern.matches_server(&server), "{text}");
+        assert_eq!(
+            pattern.matches("https://mcp.example"),
+            text == "https://mcp.example"
+        );
+    }
+    let other = Pattern::parse("https://mcp.example/mcp").unwrap();
+    assert!(!other.matches_server(&server));
+}
+
+#[test]
+fn a_pair_of_issuers_is_trusted_where_its_rule_holds_and_nowhere_else() {
+    let pairs = |matched: QuirkMatch, server: &str| {
+        let mut quirk = Quirk::new("pair");
+        quirk.matches = vec![matched];
+        quirk.effects = vec![Effect::TrustIssuer {
+            listed: crate::Issuer::new("https://as.example"),
+            published: crate::Issuer::new("https://other.example"),
+        }];
+        let mut config = crate::AuthorizationConfig::new(Url::parse(server).unwrap());
+        config.quirks = [quirk].into_iter().collect();
+        config.discovery_options().trusted_pairs.len()
+    };
+    let server = |text| QuirkMatch::Server(Pattern::parse(text).unwrap());
+    let issuer = |text| QuirkMatch::Issuer(Pattern::parse(text).unwrap());
+    assert_eq!(pairs(server("mcp.example"), "https://mcp.example/mcp"), 1);
+    assert_eq!(
+        pairs(server("mcp.example"), "https://elsewhere.example/mcp"),
+        0
+    );
+    assert_eq!(pairs(issuer("as.example"), "https://mcp.example/mcp"), 1);
+    assert_eq!(pairs(issuer("third.example"), "https://mcp.example/mcp"), 0);
+}
+
+#[test]
 fn a_pattern_that_says_too_little_is_none() {
     for (text, error) in [
         ("*", PatternError::Everywhere),

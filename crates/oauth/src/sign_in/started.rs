@@ -184,6 +184,7 @@ pub(crate) async fn finish(
     let form = redirect::form(&record(&pending), code).extended(added);
     let exchanged = exchange(endpoint, form).await?;
     quirks.note_shape(&shape, &exchanged);
+    super::check_flaw(&exchanged, &Issuer::new(pending.grant.issuer.as_str()))?;
     let binding = match &key {
         Some(_) if pending.binding_required => Binding::Required,
         Some(_) => Binding::Preferred,

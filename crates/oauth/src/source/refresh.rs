@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use doorkey_discovery::Issuer;
 use doorkey_http::Leg;
 use doorkey_store::{Generation, Grant, LockGuard, Stored};
 use secrecy::SecretString;
@@ -28,6 +29,7 @@ use crate::form::Form;
 use crate::learned;
 use crate::person::Person;
 use crate::quirk::InForce;
+use crate::sign_in::check_flaw;
 use crate::sign_in::unattended::{self, Asked};
 
 /// The token to send now; see [`TokenSource::token`](crate::TokenSource::token).
@@ -196,21 +198,28 @@ async fn once(inner: &Inner, held: &Arc<Held>, lock: &LockGuard) -> Result<After
         held: Arc::clone(&held),
         refresh_token: refresh_token.clone(),
     };
-    match exchange(endpoint, form).await {
-        Ok(exchanged) if !is_bound(inner, &held, &exchanged) => {
-            let error = not_bound(&url);
-            Err(refusal::unbound(inner, attempt, &exchanged, error).await)
-        }
-        Ok(exchanged) => {
-            quirks.note_shape(&shape, &exchanged);
-            let after = complete(inner, &held, Some(&refresh_token), &exchanged, since).await;
-            let (store, issuer) = (&inner.store, &held.grant.issuer);
-            // After the save: nothing comes between an answer and that.
-            learned::remember(store, issuer, client.method, exchanged.method).await;
-            after
-        }
-        Err(error) => refusal::settle(inner, attempt, error).await,
+    let exchanged = match exchange(endpoint, form).await {
+        Ok(exchanged) => exchanged,
+        Err(error) => return refusal::settle(inner, attempt, error).await,
+    };
+    if let Some(error) = unfit(inner, &held, &url, &exchanged) {
+        return Err(refusal::unbound(inner, attempt, &exchanged, error).await);
     }
+    quirks.note_shape(&shape, &exchanged);
+    let after = complete(inner, &held, Some(&refresh_token), &exchanged, since).await;
+    let (store, issuer) = (&inner.store, &held.grant.issuer);
+    // After the save: nothing comes between an answer and that.
+    learned::remember(store, issuer, client.method, exchanged.method).await;
+    after
+}
+
+/// Why what a refresh brought cannot be used.
+fn unfit(inner: &Inner, held: &Held, url: &Url, exchanged: &Exchanged) -> Option<Error> {
+    if !is_bound(inner, held, exchanged) {
+        return Some(not_bound(url));
+    }
+    let issuer = Issuer::new(held.grant.issuer.as_str());
+    check_flaw(exchanged, &issuer).err()
 }
 
 /// The request that a refresh is.

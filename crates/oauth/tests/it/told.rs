@@ -153,7 +153,7 @@ async fn a_login_and_a_refresh_are_told_with_who_and_where_and_nothing_secret() 
     let source = signed_in(&world, &Store::memory()).await;
     let finished = ear.the("login.finished");
     assert_eq!(finished.value("account"), "default");
-    assert_eq!(finished.value("issuer"), crate::world::ISSUER);
+    assert_eq!(finished.value("issuer"), ISSUER);
     assert_eq!(finished.value("registered"), "true");
     assert_eq!(ear.the("login.started").value("cause"), "asked");
     assert_eq!(ear.names(), ["login.started", "login.finished"]);

@@ -1,10 +1,11 @@
 //! Parameters, scopes, tokens and clients as Google, Auth0, Slack, GitHub and others have them.
 
 use doorkey_testkit::{
-    AuthorizationServer, CertificateAuthority, Leg, McpServer, Oddity, Recorder, RefreshTokens,
-    ResourceParameter, SigningAlgorithm, SigningKey,
+    AuthorizationServer, CertificateAuthority, Document, Leg, McpServer, Oddity, Recorder,
+    RefreshTokens, ResourceParameter, SigningAlgorithm, SigningKey,
 };
 use integration::{Home, World};
+use secrecy::ExposeSecret as _;
 
 use super::{Odd, told};
 use crate::support::tools;
@@ -224,4 +225,15 @@ async fn the_identity_token_is_presented_and_refreshed_by_its_own_end() {
     );
     home.expire().await;
     tools(&home).await.expect("a refresh");
+    // A refresh may bring no other one (OpenID Connect Core §12.2); the rotated refresh token is kept all the same.
+    let null = serde_json::Value::Null;
+    odd.world.auth.set_field(Document::Token, "id_token", null);
+    let before = home.grant().await.expect("a grant").value.refresh_token;
+    home.expire().await;
+    let error = tools(&home).await.expect_err("no identity token");
+    assert!(told(&error).contains("identity token"), "{error}");
+    let after = home.grant().await.expect("a grant").value.refresh_token;
+    let (before, after) = (before.expect("one"), after.expect("another"));
+    assert_ne!(before.expose_secret(), after.expose_secret());
+    assert!(odd.world.auth.honours(after.expose_secret()));
 }

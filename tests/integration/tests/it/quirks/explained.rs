@@ -1,9 +1,12 @@
 //! Refusals in a vendor's own words.
 
-use doorkey::Error;
-use doorkey_oauth::{Effect, Explanation};
+use std::{sync::Arc, time::Duration};
+
+use doorkey::{Browser, Error, LoopbackInteraction, Silent};
+use doorkey_oauth::{Challenges, Effect, Explanation, QuirkMatch};
+use doorkey_store::Store;
 use doorkey_testkit::{Fault, FaultRule, Leg, Oddity};
-use integration::Home;
+use integration::{Home, World};
 use serde_json::json;
 
 use super::{Odd, rule};
@@ -22,7 +25,7 @@ fn explanations(id: &str) -> Vec<Explanation> {
 async fn known(odd: &Odd, home: &Home) -> (Error, Option<(String, String)>) {
     let host = home.host();
     let person = odd.world.person.interaction();
-    let outcome = host.login(Home::SERVER, person, &doorkey::Silent).await;
+    let outcome = host.login(Home::SERVER, person, &Silent).await;
     let error = outcome.expect_err("a refusal");
     let known = host.explanation(Home::SERVER, &error);
     (error, known.map(|known| (known.quirk, known.means)))
@@ -39,12 +42,7 @@ async fn check(odd: &Odd, expected: &Explanation) {
 
 #[tokio::test]
 async fn what_a_token_endpoint_says_is_explained() {
-    for id in [
-        "entra-refusals",
-        "github-answers",
-        "keycloak-refusals",
-        "supabase-client",
-    ] {
+    for id in ["entra-refusals", "github-answers", "keycloak-refusals"] {
         for expected in explanations(id) {
             if expected.text == "Trusted Hosts" {
                 continue;
@@ -116,6 +114,24 @@ async fn a_token_that_the_server_does_not_take_is_explained() {
     )
     .await;
     check(&odd, &explanations("supabase-auth")[0]).await;
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_completes_is_explained_where_the_server_says_why_in_the_browser_alone()
+{
+    let mut quirk = rule("supabase-client");
+    quirk.matches = vec![QuirkMatch::Always];
+    let world = World::new().await;
+    let tokens = world.tokens(&Store::memory(), |config| {
+        config.quirks = [quirk].into_iter().collect();
+        config.interaction_limit = Duration::from_secs(1);
+    });
+    let tokens = tokens.build();
+    let nobody = LoopbackInteraction::new(Browser::Manual, Arc::new(Silent));
+    let login = tokens.login(&Challenges::default(), Arc::new(nobody)).await;
+    let error = login.expect_err("nobody is there");
+    let known = tokens.explain(&error).expect("it is known");
+    assert_eq!(known.means, explanations("supabase-client")[0].means);
 }
 
 #[test]

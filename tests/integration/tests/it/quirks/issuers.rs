@@ -141,7 +141,8 @@ async fn endpoints_at_the_servers_own_origin_stand_in_for_metadata_that_nobody_p
         .await
         .with_settings("oauth.client_id = \"by-hand\"");
         // Where nothing is published, the page of MCP 2025-03-26 is a guess that nobody answers.
-        let host = odd.without().host();
+        let home = odd.without();
+        let host = home.host();
         match host.start_login(Home::SERVER, None, &Silent).await {
             Ok(started) => {
                 let page = started.expect("a login").url;
