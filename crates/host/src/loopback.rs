@@ -229,7 +229,8 @@ impl Interaction for LoopbackInteraction {
     }
 
     fn prefers_codes(&self) -> bool {
-        self.prefers_codes
+        // Nobody would read the code.
+        self.prefers_codes && !self.unattended
     }
 
     fn shows_codes(&self) -> Result<(), InteractionError> {
@@ -271,6 +272,10 @@ impl Channel for LoopbackChannel {
     ) -> BoxFuture<'a, Result<(), InteractionError>> {
         Box::pin(async move {
             may_be_shown(&prompt.url)?;
+            // What was typed before there was a page is no answer to it.
+            if let Some(lines) = &mut self.pasted {
+                while lines.try_recv().is_ok() {}
+            }
             self.progress.report(&LoginStep::Prompt {
                 url: prompt.url.clone(),
                 issuer: prompt.issuer.as_str().to_owned(),

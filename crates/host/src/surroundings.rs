@@ -110,7 +110,7 @@ impl Surroundings {
         });
         // Without names, a display is the desktop of this machine, where nobody sits who came over SSH.
         let has_display = match has_displays_by_name {
-            true => is_wsl || is_set(&["DISPLAY", "WAYLAND_DISPLAY"]),
+            true => (is_wsl && ssh.is_none()) || is_set(&["DISPLAY", "WAYLAND_DISPLAY"]),
             false => ssh.is_none(),
         };
         Self {
@@ -150,7 +150,10 @@ impl Surroundings {
                 Some(Advice::ForwardOverSsh { command })
             }
             (Some(Inside::Pod(name)), None) => {
-                let pod = name.as_deref().unwrap_or("POD");
+                let pod = name
+                    .as_deref()
+                    .filter(|name| is_plain(name))
+                    .unwrap_or("POD");
                 let command = format!("kubectl port-forward {pod} {port}:{port}");
                 Some(Advice::ForwardToPod { command })
             }

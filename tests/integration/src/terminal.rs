@@ -257,7 +257,7 @@ impl Terminal {
         };
         let status = status.expect("a program that can be waited for");
         // What a program that it started keeps open is none of its own.
-        drop(tokio::time::timeout(Duration::from_secs(1), &mut self.reader).await);
+        drop(tokio::time::timeout(Duration::from_secs(5), &mut self.reader).await);
         status.code().unwrap_or(-1)
     }
 

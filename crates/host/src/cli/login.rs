@@ -2,7 +2,7 @@
 
 mod halves;
 mod interrupted;
-mod keyboard;
+pub(super) mod keyboard;
 pub(super) mod qr;
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use doorkey::{
     Browser, CallbackHost, CallbackPorts, CallbackSettings, Environment, FlowSettings, Host,
-    LoginOutcome, LoopbackInteraction, OAuthSettings, Progress, Surroundings, Target,
+    Inside, LoginOutcome, LoopbackInteraction, OAuthSettings, Progress, Surroundings, Target,
 };
 use doorkey_discovery::Source;
 use doorkey_oauth::{LoginReport, TokenType};
@@ -120,26 +120,30 @@ impl Login {
         let environment = host.environment();
         let surroundings = Surroundings::of(environment);
         let keyboard = match output.is_interactive() {
-            true => keyboard::Keyboard::open(),
+            true => keyboard::Keyboard::new(),
             false => None,
         };
         let opening = self.opening(&surroundings);
         let (keyboard, lines) = keyboard.unzip();
+        let held = keyboard.clone().map(keyboard::Held);
+        let callback = self.callback(oauth, output);
+        let prefers_codes =
+            opening == Opening::NoBrowserHere && !self.has_way_back(oauth, &surroundings);
         let scene = Scene {
             qr: self.room_for_qr(environment, output),
             opening,
             again: format!("doorkey login {}", typed(target)),
-            typed: keyboard.as_ref().map(keyboard::Keyboard::typed),
-            is_unattended: !self.no_browser && is_unattended(output),
+            keyboard,
+            is_unattended: !self.no_browser && is_unattended(output, &surroundings),
             surroundings,
         };
         let (again, is_unattended) = (scene.again.clone(), scene.is_unattended);
         let narrator = Arc::new(Narrator::new(&self.name, output, scene));
         let progress: Arc<dyn Progress> = narrator.clone();
         let mut person = LoopbackInteraction::new(self.browser(environment, opening), progress)
-            .with_callback(self.callback(oauth, output))
+            .with_callback(callback)
             .with_again(again)
-            .preferring_codes(opening == Opening::NoBrowserHere)
+            .preferring_codes(prefers_codes)
             .unattended(is_unattended);
         if let Some(lines) = lines {
             person = person.with_pasted(lines);
@@ -147,7 +151,7 @@ impl Login {
         let person = Arc::new(person);
         let outcome = host.login(target, person.clone(), narrator.as_ref()).await;
         narrator.finish();
-        drop(keyboard);
+        drop(held);
         person.drain(PAGE_LIMIT).await;
         self.tell(&outcome?, host, output)
     }
@@ -200,6 +204,16 @@ impl Login {
         browser.withholding(environment)
     }
 
+    /// Whether the person, or what they work in, has seen to it that a browser elsewhere gets back here: a code would only
+    /// be a detour.
+    fn has_way_back(&self, oauth: &OAuthSettings, surroundings: &Surroundings) -> bool {
+        let is_hosted = |url: &url::Url| url.scheme() == "https";
+        self.callback_port.is_some()
+            || self.callback_host.is_some()
+            || oauth.callback_url.as_ref().is_some_and(is_hosted)
+            || surroundings.inside == Some(Inside::Editor)
+    }
+
     /// The way back, as configured but for what the arguments say.
     fn callback(&self, oauth: &OAuthSettings, output: &Output) -> CallbackSettings {
         let mut callback = oauth.callback();
@@ -223,11 +237,12 @@ impl Login {
     }
 }
 
-/// Nobody sees the page's address, so that waiting for somebody to open it is in vain (AZ-24): there is no terminal, or
-/// nobody is to be asked at it.
-fn is_unattended(output: &Output) -> bool {
+/// Nobody sees the page's address, so that waiting for somebody to open it is in vain (AZ-24): nobody reads messages, or
+/// nobody is to be asked.
+fn is_unattended(output: &Output, surroundings: &Surroundings) -> bool {
     let terminal = output.terminal();
-    !output.is_interactive() && terminal.stdin == terminal.stderr
+    let is_not_asked = terminal.stdin && !output.is_interactive();
+    !terminal.stderr || surroundings.is_automation || is_not_asked
 }
 
 /// Who signed in, where no person did.

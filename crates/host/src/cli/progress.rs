@@ -3,7 +3,6 @@
 mod line;
 mod words;
 
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use doorkey::{Advice, LoginStep, Progress, Surroundings};
 use doorkey_http::clean_text;
 use url::Url;
 
+use super::login::keyboard::Keyboard;
 use super::login::qr::{self, Room};
 use super::output::{Output, clean};
 use line::Line;
@@ -35,8 +35,8 @@ pub(crate) struct Scene {
     pub(crate) qr: Option<Room>,
     /// What starts the login again.
     pub(crate) again: String,
-    /// How much of a line the person has typed; `None` where nothing is read.
-    pub(crate) typed: Option<Arc<AtomicUsize>>,
+    /// What a person types is read from there, once there is something to answer.
+    pub(crate) keyboard: Option<Arc<Keyboard>>,
     /// Nobody sees this: where no browser opens, the login ends with an error that says all.
     pub(crate) is_unattended: bool,
 }
@@ -65,7 +65,11 @@ impl Narrator {
         let moves = output.manner().can_move && !output.manner().is_quiet;
         Self {
             server: server.to_owned(),
-            line: Line::new(output, moves, scene.typed.clone()),
+            line: Line::new(
+                output,
+                moves,
+                scene.keyboard.as_ref().map(|keyboard| keyboard.typed()),
+            ),
             scene,
             output: output.clone(),
             columns: Room::of_terminal().columns(),
@@ -96,6 +100,9 @@ impl Narrator {
     }
 
     fn page(&self, url: &Url, limit: Duration) {
+        if let Some(keyboard) = &self.scene.keyboard {
+            keyboard.listen();
+        }
         let Scene {
             opening,
             surroundings,
@@ -107,7 +114,7 @@ impl Narrator {
             self.qr(url, "Or scan this with a phone:");
         }
         self.way_back(*opening);
-        let text = words::waiting(*opening, self.scene.typed.is_some());
+        let text = words::waiting(*opening, self.scene.keyboard.is_some());
         self.state(text, Some(limit));
     }
 
@@ -126,7 +133,7 @@ impl Narrator {
                 );
                 is_apart || opening != Opening::Browser
             }),
-            can_paste: self.scene.typed.is_some(),
+            can_paste: self.scene.keyboard.is_some(),
         };
         for paragraph in back.paragraphs() {
             self.say(&paragraph);
@@ -165,7 +172,7 @@ impl Narrator {
             Some(filled_in) => self.qr(filled_in, "Or scan this, and compare the code:"),
             None => self.qr(page, "Or scan this to get to the page:"),
         }
-        if in_place_of_page && self.scene.typed.is_some() {
+        if in_place_of_page && self.scene.keyboard.is_some() {
             let again = &self.scene.again;
             self.say(&format!(
                 "To use a browser on any machine instead, and paste here what it ends at, press Ctrl-C and run\n\n  \

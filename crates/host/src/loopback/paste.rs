@@ -64,7 +64,14 @@ pub(super) fn callback(
 
 fn judge<'a>(line: &'a str, expected: Expected<'_>) -> Result<Pasted<'a>, PasteProblem> {
     let scheme_is_web = |url: &Url| matches!(url.scheme(), "http" | "https");
-    if let Some(address) = Url::parse(line).ok().filter(scheme_is_web) {
+    // Browsers show an address without its scheme, and some copy it so.
+    let whole = match expected.redirect_uri.split_once("://") {
+        Some((scheme, rest)) if line.starts_with(rest.split('/').next().unwrap_or(rest)) => {
+            Url::parse(&format!("{scheme}://{line}"))
+        }
+        _ => Url::parse(line),
+    };
+    if let Some(address) = whole.ok().filter(scheme_is_web) {
         where_it_ends(&address, expected)?;
         let query = line.split_once('?').map_or("", |(_, query)| query);
         let query = query.split('#').next().unwrap_or_default();
@@ -118,8 +125,9 @@ fn has(query: &str, names: &[&str]) -> bool {
     })
 }
 
-/// No server hands out codes that could be guessed; what is shorter was typed by mistake.
-const SHORTEST_CODE: usize = 6;
+/// No server hands out codes that could be guessed (RFC 6749 section 10.10): shorter ones have fewer bits than anybody
+/// does with. What is shorter was typed by mistake, and goes nowhere.
+const SHORTEST_CODE: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -148,15 +156,16 @@ mod tests {
                 "http://127.0.0.1:4000/callback?code=a&state=b#x",
                 "code=a&state=b",
             ),
+            ("127.0.0.1:4000/callback?code=a&state=b", "code=a&state=b"),
             ("?code=a&state=b", "code=a&state=b"),
             ("error=access_denied&state=b", "error=access_denied&state=b"),
         ] {
             assert_eq!(judged(line), Ok(Pasted::Response(query)), "{line}");
         }
         for (line, code, state) in [
-            ("4/0AX4XfWh-code", "4/0AX4XfWh-code", None),
-            ("abcdefgh#st=te", "abcdefgh", Some("st=te")),
-            ("abcdefgh==", "abcdefgh==", None),
+            ("4/0AX4XfWh-code-it-is", "4/0AX4XfWh-code-it-is", None),
+            ("abcdefghabcdefgh#st=te", "abcdefghabcdefgh", Some("st=te")),
+            ("abcdefghabcdef==", "abcdefghabcdef==", None),
         ] {
             assert_eq!(judged(line), Ok(Pasted::Code(code, state)), "{line}");
         }
@@ -186,7 +195,10 @@ mod tests {
             ("http://localhost:4000/callback?code=a", P::OtherAddress),
             (PAGE, P::StillThere),
             ("https://as.example/error?code=500", P::StillThere),
+            ("127.0.0.1:4000/callback", P::Incomplete),
             ("yes", P::NotTheAddress),
+            ("git-status", P::NotTheAddress),
+            ("cancel", P::NotTheAddress),
             ("where do I find it", P::NotTheAddress),
             ("c\u{f6}de-c\u{f6}de", P::NotTheAddress),
         ] {

@@ -613,3 +613,12 @@ async fn a_page_that_may_not_be_opened_ends_the_login_and_is_not_shown_either() 
         );
     }
 }
+
+#[tokio::test]
+async fn nobody_is_offered_a_code_where_nobody_reads_it_az_24() {
+    for (unattended, prefers) in [(false, true), (true, false)] {
+        let interaction = LoopbackInteraction::new(Browser::Manual, Arc::new(Silent));
+        let interaction = interaction.preferring_codes(true).unattended(unattended);
+        assert_eq!(interaction.prefers_codes(), prefers);
+    }
+}

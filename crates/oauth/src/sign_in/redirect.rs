@@ -270,9 +270,12 @@ impl Asking<'_> {
     }
 }
 
-/// Whether the server does not take that code (RFC 6749 §5.2).
+/// Whether the server refuses a code that was typed, in whatever words (RFC 6749 §5.2 has `invalid_grant`); a client that
+/// it does not know is another matter.
 fn is_refused_code(error: &Error) -> bool {
-    matches!(error, Error::TokenEndpoint { error, .. } if error.is("invalid_grant"))
+    matches!(error, Error::TokenEndpoint { error: said, .. }
+        if !said.is("invalid_client") && !said.is("unauthorized_client"))
+        && !error.is_transient()
 }
 
 /// The exchange of `code` for the request that it answers (OAuth 2.1 §4.1.3, RFC 8707 §2.2).

@@ -9,8 +9,8 @@ use doorkey_oauth::{
     InteractionError, InteractionRequest, Prompt,
 };
 use doorkey_testkit::{
-    AuthorizationServer, AuthorizationServerBuilder, DeviceGrant, IssParameter, Leg, McpServer,
-    StaticClient,
+    AuthorizationServer, AuthorizationServerBuilder, DeviceGrant, Fault, FaultRule, IssParameter,
+    Leg, McpServer, StaticClient,
 };
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
@@ -174,6 +174,24 @@ async fn a_code_that_the_server_does_not_take_may_be_typed_again() {
         2,
         "one for each code that was of use"
     );
+}
+
+#[tokio::test]
+async fn a_typed_code_may_be_refused_in_whatever_words_and_is_asked_for_again() {
+    for error in ["invalid_request", "bad_verification_code"] {
+        let referee = Referee::with(without_iss(), McpServer::builder()).await;
+        let rule = FaultRule::on(Leg::Token).times(1);
+        let refusal = Fault::oauth_error(400, error, "no such code");
+        referee.auth.fault(rule.respond(refusal));
+        let person = Typist::typing(&["mistyped", "C"]);
+        let tokens = referee.source(referee.config());
+        login(&referee, &tokens, &person).await.unwrap();
+        let verdicts = person.verdicts();
+        assert!(
+            matches!(verdicts[..], [CallbackVerdict::Refused { .. }]),
+            "{verdicts:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -34,10 +34,15 @@ impl<'a> Before<'a> {
                 ),
                 format!("doorkey tools {}", typed(target)),
             ),
-            (Some(_), _) => (
+            (Some(_), Some(_)) => (
                 "interrupted; nothing was changed, and the login that you had is still there"
                     .to_owned(),
                 format!("doorkey login {}", typed(target)),
+            ),
+            (Some(_), None) => (
+                "interrupted, and the login that was there before can no longer be found"
+                    .to_owned(),
+                format!("doorkey status {}", typed(target)),
             ),
             (None, _) => (
                 "interrupted; nothing was changed, and you are not signed in".to_owned(),

@@ -4,31 +4,51 @@
 //! says what is waited for stays whole; and an address may be longer than the line of a terminal.
 
 use std::io::{self, Read as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
-/// The keyboard, until it is dropped: the terminal is then as it was.
+/// The keyboard. It is nobody's until [`Keyboard::listen`], so that what is typed before goes where it would have gone.
 #[derive(Debug)]
-pub(super) struct Keyboard {
+pub(crate) struct Keyboard {
     typed: Arc<AtomicUsize>,
-    _mode: Option<mode::KeyByKey>,
+    state: Mutex<State>,
 }
 
+#[derive(Debug)]
+enum State {
+    Waiting(mpsc::Sender<String>),
+    Listening(#[expect(dead_code, reason = "set back when dropped")] Option<mode::KeyByKey>),
+    Closed,
+}
+
+/// Lets go of the keyboard when dropped, whoever else still has it: the terminal is then as it was.
+#[derive(Debug)]
+pub(super) struct Held(pub(super) Arc<Keyboard>);
+
 impl Keyboard {
-    /// Begins to read, and hands out the lines; `None` where it is not ours to read from. The thread that reads ends
-    /// with the program.
-    pub(super) fn open() -> Option<(Self, mpsc::Receiver<String>)> {
+    /// A keyboard and where its lines will come; `None` where it is not ours to read from.
+    pub(super) fn new() -> Option<(Arc<Self>, mpsc::Receiver<String>)> {
         if !mode::is_ours() {
             return None;
         }
         let (sender, lines) = mpsc::channel(1);
-        let typed = Arc::<AtomicUsize>::default();
         let keyboard = Self {
-            typed: Arc::clone(&typed),
-            _mode: mode::KeyByKey::begin(),
+            typed: Arc::default(),
+            state: Mutex::new(State::Waiting(sender)),
         };
+        Some((Arc::new(keyboard), lines))
+    }
+
+    /// Begins to read. The thread that reads ends with the program.
+    pub(crate) fn listen(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State::Waiting(sender) = &*state else {
+            return;
+        };
+        let (sender, typed) = (sender.clone(), Arc::clone(&self.typed));
+        *state = State::Listening(mode::KeyByKey::begin());
         std::thread::spawn(move || {
             let mut line = Line::default();
             for byte in io::stdin().lock().bytes().map_while(Result::ok) {
@@ -40,12 +60,18 @@ impl Keyboard {
                 typed.store(line.length(), Ordering::Relaxed);
             }
         });
-        Some((keyboard, lines))
     }
 
     /// How many characters of a line were typed so far.
-    pub(super) fn typed(&self) -> Arc<AtomicUsize> {
+    pub(crate) fn typed(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.typed)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let state = &self.0.state;
+        *state.lock().unwrap_or_else(PoisonError::into_inner) = State::Closed;
     }
 }
 
@@ -126,6 +152,13 @@ mod mode {
         LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
     };
 
+    /// `_POSIX_VDISABLE`.
+    const NO_KEY: u8 = if cfg!(any(target_os = "linux", target_os = "android")) {
+        0
+    } else {
+        0xff
+    };
+
     /// Set back when dropped.
     #[derive(Debug)]
     pub(super) struct KeyByKey(Termios);
@@ -144,9 +177,14 @@ mod mode {
             changed
                 .local_modes
                 .remove(LocalModes::ICANON | LocalModes::ECHO);
+            // A program that is stopped or ended by a key would leave the terminal so.
+            for key in [SpecialCodeIndex::VSUSP, SpecialCodeIndex::VQUIT] {
+                changed.special_codes[key] = NO_KEY;
+            }
             changed.special_codes[SpecialCodeIndex::VMIN] = 1;
             changed.special_codes[SpecialCodeIndex::VTIME] = 0;
-            tcsetattr(io::stdin(), OptionalActions::Now, &changed).ok()?;
+            // What was typed before anybody asked is no answer.
+            tcsetattr(io::stdin(), OptionalActions::Flush, &changed).ok()?;
             Some(Self(before))
         }
     }

@@ -55,7 +55,7 @@ async fn a_program_gets_the_page_the_time_and_the_next_command_as_json() {
     assert!(
         told["expires_in"]
             .as_u64()
-            .is_some_and(|left| (590..=600).contains(&left))
+            .is_some_and(|left| (500..=600).contains(&left))
     );
     assert!(
         told["expires_at"]

@@ -52,6 +52,9 @@ async fn ctrl_c_at_the_prompt_closes_the_port_and_changes_nothing() {
             .is_ok()
     );
     terminal.type_text("http://half").await;
+    // These would stop or end it with the terminal as it is now.
+    terminal.type_text("\u{1a}\u{1c}").await;
+    terminal.wait_for("11 characters").await;
     terminal.interrupt().await;
     assert_eq!(terminal.ended().await, 4, "{}", terminal.text());
     assert!(is_as_before(&terminal), "{}", terminal.text());
@@ -100,7 +103,7 @@ async fn in_exchange(world: &World, home: &Home, slow: Duration) -> Terminal {
 async fn ctrl_c_while_the_code_is_exchanged_loses_no_token_and_says_so() {
     let world = World::new().await;
     let home = Home::new(&world, "");
-    let mut terminal = in_exchange(&world, &home, Duration::from_secs(2)).await;
+    let mut terminal = in_exchange(&world, &home, Duration::from_secs(5)).await;
     terminal.interrupt().await;
     assert_eq!(terminal.ended().await, 4, "{}", terminal.text());
     assert!(is_as_before(&terminal), "{}", terminal.text());

@@ -1,19 +1,20 @@
 //! The port that a browser comes back to: ranges, names of this machine, and ports that are taken.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::atomic::{AtomicU16, Ordering},
+};
 
 use integration::{Home, World};
 
-/// Ports in a row that were free a moment ago.
+/// Ports in a row, below those that the system lends to connections and listeners which name none.
 fn free_ports() -> (u16, Vec<TcpListener>) {
-    for _ in 0..100 {
-        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = first.local_addr().expect("an address").port();
-        let others = (1..3)
-            .map(|more| TcpListener::bind((Ipv4Addr::LOCALHOST, port.checked_add(more)?)).ok());
-        if let Some(others) = others.collect::<Option<Vec<_>>>() {
-            let mut all = vec![first];
-            all.extend(others);
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 1_000).expect("a small number") * 10;
+    for _ in 0..1_000 {
+        let port = 20_000 + (start + 3 * TRIED.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        let all = (port..port + 3).map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+        if let Some(all) = all.collect() {
             return (port, all);
         }
     }
