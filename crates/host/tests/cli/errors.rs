@@ -40,6 +40,7 @@ async fn with_json_a_failure_is_one_document_on_standard_output_beside_the_words
         "leg": "resource",
         "url": url,
         "status": 503,
+        "quirk": null,
         "next": { "text": "try again in 7 s", "command": null },
         "exit_code": 6,
         "help": "docs/errors.md#mcp-server-unavailable",
