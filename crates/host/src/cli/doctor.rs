@@ -75,7 +75,7 @@ impl Doctor {
                 .write(path, self.force)
                 .map_err(|error| refused(&error, path))?;
             output.note(&format!(
-                "written to {}; no secret is in it",
+                "written to {}; look through it before you hand it on: known secrets are struck",
                 path.display()
             ));
         }

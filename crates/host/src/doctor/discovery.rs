@@ -149,7 +149,7 @@ fn places(exchanges: &[Recorded]) -> Vec<String> {
     exchanges
         .iter()
         .map(|it| {
-            let url = RedactedUrl::from(&it.url);
+            let url = seen::shown(&it.url);
             match (seen::status(it), seen::first_cause(it)) {
                 (Some(status), _) => format!("{url}: {}", status.as_u16()),
                 (None, Some(cause)) => format!("{url}: {}", doorkey_http::clean_text(cause, 100)),

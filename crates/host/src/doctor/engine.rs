@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use doorkey_discovery::Discovered;
-use doorkey_http::{Origin, Recorded, Recorder, RedactedUrl, SentSecrets};
+use doorkey_http::{Origin, Recorded, Recorder, SentSecrets};
 use doorkey_oauth::TokenSource;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -49,6 +49,8 @@ pub(super) fn of_host_failure(server: &str, error: &Error) -> Diagnosis {
 
 /// One server on the couch.
 pub(super) struct Doctor<'a> {
+    /// The server as it was named, secrets included.
+    pub(super) named: String,
     pub(super) host: &'a Host,
     pub(super) options: &'a ExamineOptions,
     pub(super) recorder: Recorder,
@@ -77,6 +79,7 @@ impl<'a> Doctor<'a> {
         let mut notes = Notes::new(server);
         notes.diagnosis.account.clone_from(&options.account);
         Self {
+            named: server.to_owned(),
             host,
             options,
             recorder: Recorder::new(),
@@ -166,6 +169,8 @@ pub(super) struct Notes {
 
 impl Notes {
     fn new(server: &str) -> Self {
+        // A URL may hold a user, a password or a key; it is shown without, whatever becomes of it.
+        let server = &shown_server(server);
         let now = OffsetDateTime::from(SystemTime::now());
         Self {
             diagnosis: Diagnosis {
@@ -189,7 +194,7 @@ impl Notes {
 
     /// Names the server as it is typed.
     pub(super) fn named(&mut self, target: Target<'_>, url: &Url) {
-        self.diagnosis.url = Some(RedactedUrl::from(url).to_string());
+        self.diagnosis.url = Some(seen::shown(url));
         target.server.clone_into(&mut self.diagnosis.server);
         self.login = match target.account {
             Some(account) => format!("{} --account {account}", target.server),
@@ -384,6 +389,15 @@ impl Notes {
         diagnosis.findings.sort_by_key(|it| (it.severity, it.step));
         diagnosis.took_ms = millis(self.began.elapsed());
         diagnosis
+    }
+}
+
+/// A server as it was named: a name as it is, a URL without its secrets.
+fn shown_server(server: &str) -> String {
+    match Url::parse(server) {
+        _ if !server.contains("://") => server.to_owned(),
+        Ok(url) => seen::shown(&url),
+        Err(_) => "a URL that cannot be read".to_owned(),
     }
 }
 

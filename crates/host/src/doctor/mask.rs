@@ -19,7 +19,9 @@ fn mask_members(value: &mut Value, depth: usize) {
         _ if depth == 0 => *value = Value::from(STRUCK),
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
-                if is_secret_name(name) && !member.is_null() {
+                let is_plain = member.is_null() || member.is_boolean() || member.is_number();
+                let is_code = is_code(name) && member.is_string();
+                if is_code || (is_secret_name(name) && !is_plain) {
                     *member = Value::from(STRUCK);
                 } else {
                     mask_members(member, depth - 1);
@@ -34,55 +36,85 @@ fn mask_members(value: &mut Value, depth: usize) {
 
 /// Parameters, header lines and signed tokens in a text that is no JSON.
 fn mask_words(text: &str) -> String {
-    let mut masked = String::with_capacity(text.len());
-    let mut after_secret = false;
-    for word in text.split_inclusive(is_between) {
-        let (own, end) = match word.char_indices().next_back() {
-            Some((at, last)) if is_between(last) => word.split_at(at),
-            _ => (word, ""),
+    text.split_inclusive('\n').map(mask_line).collect()
+}
+
+fn mask_line(line: &str) -> String {
+    let mut masked = String::with_capacity(line.len());
+    let mut rest = line;
+    let mut next = Next::Shown;
+    while !rest.is_empty() {
+        let at = rest.find(is_between).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(at);
+        let (end, after) = after.split_at(after.chars().next().map_or(0, char::len_utf8));
+        let is_struck = match next {
+            // A challenge has parameters after its scheme, and no credentials.
+            Next::Credentials => end != "=" || after.starts_with('='),
+            Next::Value | Next::Line => true,
+            Next::Shown => is_signed(word),
         };
-        if !own.is_empty() && (after_secret || is_signed(own)) {
-            masked.push_str(STRUCK);
-        } else {
-            masked.push_str(own);
-        }
+        let is_struck = is_struck && !word.is_empty();
+        masked.push_str(if is_struck { STRUCK } else { word });
         masked.push_str(end);
-        // A name stands before its value, with `=` or `:` and perhaps quotes and blanks between.
-        if !own.is_empty() {
-            after_secret = is_secret_name(own) && matches!(end, "=" | ":" | "\"" | "'");
-            after_secret |= own.eq_ignore_ascii_case("bearer") || own.eq_ignore_ascii_case("dpop");
-        } else if matches!(end, "&" | ";" | ",") {
-            after_secret = false;
-        }
+        next = next.after(word, end);
+        rest = after;
     }
     masked
+}
+
+/// What becomes of the next word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// It is shown.
+    Shown,
+    /// It follows `Bearer`.
+    Credentials,
+    /// It follows the name of a secret.
+    Value,
+    /// It follows the name of a header of credentials, of which all is struck.
+    Line,
+}
+
+impl Next {
+    fn after(self, word: &str, end: &str) -> Self {
+        let name = plain_name(word);
+        let names = matches!(end, "=" | ":" | "\"" | "'");
+        match self {
+            Self::Line => Self::Line,
+            _ if names && HEADERS.contains(&name.as_str()) => Self::Line,
+            _ if is_code(word) && end == "=" => Self::Value,
+            _ if names && is_secret_name(word) => Self::Value,
+            // Between a name and its value stand blanks and quotes.
+            Self::Value if word.is_empty() && !matches!(end, "&" | ";" | ",") => Self::Value,
+            Self::Credentials if word.is_empty() => Self::Credentials,
+            _ if SCHEMES.contains(&name.as_str()) && end == " " => Self::Credentials,
+            _ => Self::Shown,
+        }
+    }
 }
 
 fn is_between(letter: char) -> bool {
     letter.is_whitespace() || "&;,=:\"'<>(){}[]?#".contains(letter)
 }
 
+/// A name in small letters without what joins its words.
+fn plain_name(name: &str) -> String {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    letters.collect::<String>().to_ascii_lowercase()
+}
+
 fn is_secret_name(name: &str) -> bool {
-    let name = name.trim_matches(|letter: char| !letter.is_ascii_alphanumeric());
-    let name = name.to_ascii_lowercase().replace('-', "_");
+    let name = plain_name(name);
     // What publishes no secret though it is named so.
-    if PUBLIC.contains(&name.as_str())
-        || name.ends_with("_supported")
-        || name.ends_with("_endpoint")
-    {
-        return false;
-    }
-    SECRET.contains(&name.as_str())
-        || [
-            "_token",
-            "_secret",
-            "_password",
-            "_assertion",
-            "_key",
-            "_cookie",
-        ]
-        .iter()
-        .any(|end| name.ends_with(end))
+    let is_public = PUBLIC.contains(&name.as_str())
+        || name.ends_with("supported")
+        || name.ends_with("endpoint");
+    !is_public && (SECRET.contains(&name.as_str()) || ENDINGS.iter().any(|end| name.ends_with(end)))
+}
+
+/// Parameters of an authorization response. As numbers, and in a text, they are something else.
+fn is_code(name: &str) -> bool {
+    matches!(name, "code" | "state" | "nonce")
 }
 
 /// Whether a word is a JWT by its looks: its header begins as the base64 of `{"`.
@@ -90,26 +122,27 @@ fn is_signed(word: &str) -> bool {
     word.len() > 20 && word.contains('.') && word.starts_with("eyJ")
 }
 
-const PUBLIC: [&str; 3] = ["invalid_token", "public_key", "missing_token"];
-const SECRET: [&str; 18] = [
-    "access_token",
-    "refresh_token",
-    "id_token",
+const HEADERS: [&str; 4] = ["cookie", "setcookie", "authorization", "proxyauthorization"];
+const SCHEMES: [&str; 3] = ["bearer", "dpop", "basic"];
+const PUBLIC: [&str; 3] = ["invalidtoken", "missingtoken", "publickey"];
+const SECRET: [&str; 7] = [
+    "devicecode",
+    "usercode",
+    "requesturi",
+    "codeverifier",
+    "sid",
+    "jwt",
+    "pwd",
+];
+const ENDINGS: [&str; 8] = [
     "token",
-    "code",
-    "device_code",
-    "user_code",
-    "request_uri",
-    "state",
-    "nonce",
-    "code_verifier",
-    "client_secret",
     "secret",
     "password",
     "assertion",
-    "authorization",
+    "apikey",
+    "key",
     "cookie",
-    "set_cookie",
+    "session",
 ];
 const STRUCK: &str = "…";
 const DEPTH: usize = 32;
@@ -119,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_secret_by_its_name_or_its_looks_is_struck_and_the_rest_stays() {
+    fn what_is_secret_by_its_name_or_its_looks_is_struck() {
         for (text, shown) in [
             (
                 r#"{"access_token":"abc","scope":"a b"}"#,
@@ -129,14 +162,7 @@ mod tests {
                 r#"{"a":[{"client_secret":{"x":1}}]}"#,
                 r#"{"a":[{"client_secret":"…"}]}"#,
             ),
-            (
-                r#"{"error":"invalid_token"}"#,
-                r#"{"error":"invalid_token"}"#,
-            ),
-            (
-                r#"{"token_endpoint":"https://as.example/token"}"#,
-                r#"{"token_endpoint":"https://as.example/token"}"#,
-            ),
+            (r#"{"code":"abc"}"#, r#"{"code":"…"}"#),
             (
                 r#"{"said":"Bearer abc is wrong"}"#,
                 r#"{"said":"Bearer … is wrong"}"#,
@@ -146,14 +172,32 @@ mod tests {
                 "grant=x&refresh_token=…&scope=s",
             ),
             (
-                "<input name=state value=\"abc\">",
-                "<input name=state value=\"abc\">",
+                "Cookie: sid=abc; b=c\nServer: x",
+                "Cookie: …=…; …=…\nServer: x",
             ),
-            ("Cookie: abc; path=/", "Cookie: …; path=/"),
+            ("Authorization: Basic YmFzaWM=", "Authorization: … …="),
+            ("apiKey=abc accessToken=def", "apiKey=… accessToken=…"),
+            (
+                "at https://h/cb?code=abc&state=def",
+                "at https://h/cb?code=…&state=…",
+            ),
             ("got eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln!", "got …"),
-            ("no secret here: code 12", "no secret here: code 12"),
         ] {
             assert_eq!(masked(text), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_explains_a_fault_stays_to_the_letter() {
+        for text in [
+            r#"{"error":"invalid_token"}"#,
+            r#"{"token_endpoint":"https://as.example/token"}"#,
+            r#"{"error":{"code":-32601,"message":"no"},"jsonrpc":"2.0"}"#,
+            "Bearer resource_metadata=\"https://h/.well-known/x\", error=\"invalid_token\"",
+            "code: 17, state: closed",
+            "<html lang=en><title>Not here</title>",
+        ] {
+            assert_eq!(masked(text), text);
         }
     }
 }

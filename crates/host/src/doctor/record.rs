@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use doorkey_http::{Outcome, Recorded, RedactedUrl};
+use doorkey_http::{Outcome, Recorded, SentSecrets};
 use http::HeaderMap;
 use http::header::LOCATION;
 use serde::{Deserialize, Serialize};
@@ -189,7 +189,7 @@ fn exchange(recorded: &Recorded, secrets: &Secrets) -> RecordedExchange {
     let mut exchange = RecordedExchange {
         leg: recorded.leg.as_str().to_owned(),
         method: recorded.method.to_string(),
-        url: RedactedUrl::from(&recorded.url).to_string(),
+        url: super::seen::shown(&recorded.url),
         request: request_headers(&recorded.headers),
         took_ms: millis(recorded.took),
         ..RecordedExchange::default()
@@ -208,7 +208,7 @@ fn exchange(recorded: &Recorded, secrets: &Secrets) -> RecordedExchange {
             };
             exchange.status = Some(status.as_u16());
             if url != &recorded.url {
-                exchange.answered_by = Some(RedactedUrl::of_target(url).to_string());
+                exchange.answered_by = Some(super::seen::shown(url));
             }
             for name in ANSWER_HEADERS {
                 let values = headers.get_all(name).into_iter();
@@ -226,7 +226,11 @@ fn exchange(recorded: &Recorded, secrets: &Secrets) -> RecordedExchange {
             let text = String::from_utf8_lossy(body);
             exchange.body = Some(clean(&text, BODY)).filter(|text| !text.is_empty());
         }
-        Outcome::Failed { causes, .. } => exchange.failure.clone_from(causes),
+        Outcome::Failed { causes, .. } => {
+            let none = SentSecrets::default();
+            let clean = |text: &String| secrets.cleaned(text, &none, HEADER);
+            exchange.failure = causes.iter().map(clean).collect();
+        }
         _ => {}
     }
     exchange
@@ -234,10 +238,7 @@ fn exchange(recorded: &Recorded, secrets: &Secrets) -> RecordedExchange {
 
 fn target(from: &Url, location: &str) -> String {
     let target = from.join(location);
-    target.map_or_else(
-        |_| "no URL".to_owned(),
-        |it| RedactedUrl::of_target(&it).to_string(),
-    )
+    target.map_or_else(|_| "no URL".to_owned(), |it| super::seen::shown(&it))
 }
 
 fn request_headers(headers: &HeaderMap) -> BTreeMap<String, String> {

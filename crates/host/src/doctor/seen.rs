@@ -30,6 +30,24 @@ impl Secrets {
     }
 }
 
+/// A URL as it may be shown: without user, query and fragment, and without long parts of its path, which may be a key.
+pub(super) fn shown(url: &Url) -> String {
+    let text = RedactedUrl::from(url).to_string();
+    let parts = text.split('/').enumerate().map(|(at, part)| {
+        let is_known = at < 3 || part.len() <= PART || WELL_KNOWN.contains(&part);
+        if is_known { part } else { "…" }
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// Longer than any word, shorter than any key.
+const PART: usize = 16;
+const WELL_KNOWN: [&str; 3] = [
+    "oauth-protected-resource",
+    "oauth-authorization-server",
+    "openid-configuration",
+];
+
 /// The status of an answer.
 pub(super) fn status(recorded: &Recorded) -> Option<StatusCode> {
     match &recorded.outcome {
@@ -105,7 +123,7 @@ pub(super) fn evidence(recorded: &Recorded, secrets: &Secrets) -> Evidence {
     Evidence {
         leg: Some(recorded.leg.as_str().to_owned()),
         method: Some(recorded.method.to_string()),
-        url: Some(RedactedUrl::from(place(recorded)).to_string()),
+        url: Some(shown(place(recorded))),
         status: status(recorded).map(|status| status.as_u16()),
         excerpt: excerpt(recorded, secrets, EXCERPT),
     }

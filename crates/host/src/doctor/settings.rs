@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use doorkey_http::RedactedUrl;
 use doorkey_oauth::ResourceChoice;
 
 use crate::config::ServerConfig;
@@ -19,7 +18,7 @@ fn of_server(server: &ServerConfig) -> BTreeMap<String, String> {
     let mut shown = BTreeMap::new();
     let mut put = |name: &str, value: String| shown.insert(name.to_owned(), value);
     let oauth = &server.oauth;
-    put("url", RedactedUrl::from(&server.url).to_string());
+    put("url", super::seen::shown(&server.url));
     put("enabled", server.enabled.to_string());
     put("account", server.account.clone());
     put("scopes", server.scopes.join(" "));

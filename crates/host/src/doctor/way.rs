@@ -64,7 +64,7 @@ impl Doctor<'_> {
 
     /// The server that is meant, and whether the configuration knows it.
     fn server(&self) -> Result<(ServerConfig, bool), (&'static Fault, String)> {
-        let name = self.notes.diagnosis.server.clone();
+        let name = self.named.clone();
         let config = self.host.config();
         let name = match name.contains("://") {
             false => name,
@@ -244,7 +244,7 @@ impl Doctor<'_> {
     fn of_way(&self, url: &url::Url, why: &str) -> Option<Evidence> {
         Some(Evidence {
             leg: Some(Leg::Resource.as_str().to_owned()),
-            url: Some(doorkey_http::RedactedUrl::from(url).to_string()),
+            url: Some(super::seen::shown(url)),
             excerpt: Some(doorkey_http::clean_text(why, 200)),
             ..Evidence::default()
         })

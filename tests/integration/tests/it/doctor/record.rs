@@ -169,3 +169,20 @@ async fn a_record_says_the_same_again_without_a_request() {
     let none = shown(&json!({"format": 1})).await.ended_with(1);
     assert!(none.stderr.contains("no record"), "{none}");
 }
+
+#[tokio::test]
+async fn what_a_url_holds_beside_host_and_path_is_in_no_record() {
+    let secrets = [
+        "hunter2-sentinel",
+        "query-sentinel",
+        "path-sentinel-0123456789abcdef",
+    ];
+    for url in [
+        "http://ada:hunter2-sentinel@127.0.0.1:1/mcp?api_key=query-sentinel",
+        "https://127.0.0.1:1/path-sentinel-0123456789abcdef/mcp?api_key=query-sentinel",
+        "http://mcp.example/mcp?api_key=query-sentinel",
+    ] {
+        let bench = Bench::new().await.target(url);
+        recorded(&bench, &secrets).await;
+    }
+}
