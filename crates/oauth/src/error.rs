@@ -464,3 +464,6 @@ shared_cause! {
     Signing: SigningError,
     Assertion: AssertionError,
 }
+
+#[cfg(test)]
+mod tests;

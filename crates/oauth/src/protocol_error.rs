@@ -93,6 +93,24 @@ impl ProtocolError {
         self.code == code
     }
 
+    /// Whether it is the client that is refused, at whichever endpoint (RFC 6749 sections 4.1.2.1 and 5.2).
+    pub(crate) fn is_about_client(&self) -> bool {
+        ["invalid_client", "unauthorized_client"].contains(&self.code.as_str())
+    }
+
+    /// Whether it is the person who is refused, or has something to do in the browser first (RFC 6749 section 4.1.2.1,
+    /// OpenID Connect Core section 3.1.2.6).
+    pub(crate) fn is_about_person(&self) -> bool {
+        [
+            "access_denied",
+            "login_required",
+            "consent_required",
+            "interaction_required",
+            "account_selection_required",
+        ]
+        .contains(&self.code.as_str())
+    }
+
     /// Whether trying again later may help: `server_error`, `temporarily_unavailable`, `slow_down`.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use doorkey_discovery::Challenges;
+use doorkey_discovery::{Challenges, Scopes};
 use doorkey_http::{AddressRefused, clean_text};
 use http::StatusCode;
 
 use super::{Error, InvalidResponse, LoginReason, NextStep};
+use crate::protocol_error::ProtocolError;
 
 impl Error {
     /// Whether the same call may succeed later without anybody doing anything.
@@ -94,13 +95,10 @@ impl Error {
             }
             Self::Assertion(_) | Self::AssertionExpired => Some(NextStep::CheckAssertion),
             Self::InvalidKey { setting, .. } => Some(NextStep::CheckSetting(setting)),
-            Self::TokenEndpoint { error, .. } if error.is("invalid_client") => {
-                Some(NextStep::CheckClient)
-            }
             Self::TokenEndpoint { error, .. } | Self::AuthorizationResponse(error)
-                if error.is("invalid_target") =>
+                if of_refusal(error).is_some() =>
             {
-                Some(NextStep::CheckResource)
+                of_refusal(error)
             }
             Self::Configuration { setting, .. } => Some(NextStep::CheckSetting(setting)),
             Self::RedirectUri(_) => Some(NextStep::CheckSetting("redirect_uri")),
@@ -189,6 +187,19 @@ impl Error {
             Self::Discovery(cause) => cause.retry_after(),
             _ => None,
         }
+    }
+}
+
+/// What a refusal calls for that means the same at the authorization and at the token endpoint.
+fn of_refusal(error: &ProtocolError) -> Option<NextStep> {
+    match error.code.as_str() {
+        _ if error.is_about_client() => Some(NextStep::CheckClient),
+        _ if error.is_about_person() => Some(NextStep::Login),
+        "invalid_scope" => Some(NextStep::CheckScope {
+            required: Scopes::default(),
+        }),
+        "invalid_target" => Some(NextStep::CheckResource),
+        _ => None,
     }
 }
 

@@ -23,19 +23,24 @@ doorkey_http::failure_kinds! {
         ) => "callback-invalid",
         Self::IssuerMismatch { .. } => "callback-issuer-mismatch",
         Self::AuthorizationResponse(error) if error.is_transient() => "authorization-server-unavailable",
-        Self::AuthorizationResponse(_) => "authorization-refused",
         Self::TokenEndpoint { status, error, .. } | Self::RevocationEndpoint { status, error, .. }
             if error.is_transient() || is_transient_status(*status) => "authorization-server-unavailable",
         Self::RegistrationRefused { status, .. }
         | Self::DeregistrationRefused { status, .. }
         | Self::UnreadableResponse { status, .. }
             if is_transient_status(*status) => "authorization-server-unavailable",
-        Self::TokenEndpoint { error, .. } if error.is("invalid_client") => "client-refused",
+        Self::TokenEndpoint { error, .. } | Self::AuthorizationResponse(error)
+            if error.is_about_client() => "client-refused",
+        Self::TokenEndpoint { error, .. } | Self::AuthorizationResponse(error)
+            if error.is("invalid_scope") => "scope-refused",
+        Self::TokenEndpoint { error, .. } | Self::AuthorizationResponse(error)
+            if error.is("invalid_target") => "resource-refused",
+        Self::TokenEndpoint { error, .. } | Self::AuthorizationResponse(error)
+            if error.is_about_person() => "login-denied",
         Self::TokenEndpoint { error, .. } if error.is("invalid_grant") => "grant-refused",
-        Self::TokenEndpoint { error, .. } if error.is("invalid_scope") => "scope-refused",
-        Self::TokenEndpoint { error, .. } if error.is("invalid_target") => "resource-refused",
         Self::TokenEndpoint { error, .. } if error.is("invalid_dpop_proof") => "dpop-proof-rejected",
         Self::TokenEndpoint { .. } => "token-request-refused",
+        Self::AuthorizationResponse(_) => "authorization-refused",
         Self::RevocationEndpoint { .. } => "revocation-refused",
         Self::RegistrationRefused { .. } => "registration-refused",
         Self::DeregistrationRefused { .. } => "deregistration-refused",

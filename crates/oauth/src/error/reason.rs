@@ -134,7 +134,7 @@ pub enum NextStep {
     CheckClient,
     /// Ask for these scopes, or for an account that may have them.
     CheckScope {
-        /// The scopes the resource asked for.
+        /// The scopes the resource asked for; none where the authorization server refuses the configured ones.
         required: Scopes,
     },
     /// Compare the `resource` setting with the audience the resource expects, then sign in again.
