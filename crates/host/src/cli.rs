@@ -41,6 +41,7 @@ mod tools;
 mod trace;
 #[cfg(unix)]
 mod unseen;
+mod usage;
 mod waiting;
 mod when;
 
@@ -130,18 +131,13 @@ pub(crate) fn run(
         Ok(arguments) => arguments,
         Err(error) => {
             let wishes = Wishes::about_colors(&given);
-            Output::new(wishes.in_surroundings(&environment)).usage(&error);
-            return if error.use_stderr() {
-                Exit::Usage.into()
-            } else {
-                Exit::Done.into()
-            };
+            let output = Output::new(wishes.in_surroundings(&environment));
+            return usage::told(&error, &given, &output).into();
         }
     };
     let output = Output::new(arguments.wishes.in_surroundings(&environment));
     if let Err((kind, refusal)) = arguments.command.prepare(&output) {
-        output.usage(&command().error(kind, refusal));
-        return Exit::Usage.into();
+        return usage::told(&command().error(kind, refusal), &given, &output).into();
     }
     trace::start(arguments.wishes.verbose, &environment, &output);
     let runtime = match tokio::runtime::Builder::new_multi_thread()

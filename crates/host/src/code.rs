@@ -295,7 +295,7 @@ codes! {
         "{login}, with an account that may use it";
     /// The authorization server refused the login.
     AuthorizationRefused = "authorization-refused", 4,
-        "{login}, with an account that may use it; to see the exchange: {doctor}";
+        "tell the operator of {origin}: it refuses the login; to see the exchange: {doctor}";
     /// The login could not be shown to a person.
     LoginNotShown = "login-not-shown", 1,
         "{login}, at a terminal";

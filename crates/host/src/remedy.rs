@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::loopback::LoopbackError;
 use crate::network::{HeaderProblem, NetworkError};
 use crate::program::ProgramError;
+use crate::target::Target;
 
 impl Error {
     /// What to do about it: a line to write, a file to see to, a variable to set. `None` where the
@@ -22,13 +23,16 @@ impl Error {
             Self::Network(error) => of_network(error),
             Self::StoreOpen(error) => Some(error.remedy()),
             Self::Store(error) => of_store(error),
-            Self::Disabled { server } => Some(format!("doorkey enable {server}")),
+            Self::Disabled { server } => Some(Target::new(server).command("enable")),
             Self::BearerConfigured { server, key } => Some(format!(
-                "doorkey tools {server}; to sign in instead take {key} out of \
-                 [mcp_servers.{server}]"
+                "{}; to sign in instead take {key} out of [{}]",
+                Target::new(server).command("tools"),
+                Target::new(server).table()
             )),
             Self::BearerHasNoAccounts { server, key, .. } => Some(format!(
-                "doorkey tools {server}; to use accounts take {key} out of [mcp_servers.{server}]"
+                "{}; to use accounts take {key} out of [{}]",
+                Target::new(server).command("tools"),
+                Target::new(server).table()
             )),
             Self::Authorization { .. } | Self::Connect { .. } | Self::Request { .. } => {
                 let transport = || self.transport().and_then(|error| of_causes(error));
@@ -107,14 +111,16 @@ fn of_network(error: &NetworkError) -> Option<String> {
             key,
             variable,
         } => format!(
-            "set the environment variable {variable}, or correct {key} in [mcp_servers.{server}]"
+            "set the environment variable {variable}, or correct {key} in [{}]",
+            Target::new(server).table()
         ),
         NetworkError::Header { what, .. } => {
             format!("put a value of visible characters into {what}")
         }
         NetworkError::Client(_) => "correct [network] and the files that it names".to_owned(),
         NetworkError::Scheme { server, key } => format!(
-            "let {key} of [mcp_servers.{server}] begin with `Bearer `, or use bearer_token_env_var"
+            "let {key} of [{}] begin with `Bearer `, or use bearer_token_env_var",
+            Target::new(server).table()
         ),
     })
 }

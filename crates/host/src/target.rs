@@ -31,6 +31,49 @@ impl<'a> Target<'a> {
             ..self
         }
     }
+
+    /// The command line that does this for the server and the account, to be typed as it stands: for `login --finish`
+    /// that is `doorkey login work --account ada@example.com --finish`. Names are quoted as a POSIX shell wants it.
+    #[must_use]
+    pub fn command(self, command: &str) -> String {
+        let (verb, options) = command.split_once(' ').unwrap_or((command, ""));
+        format!("doorkey {verb} {}", self.arguments(options))
+    }
+
+    /// The server and the account as they stand in a command line, with further options.
+    pub(crate) fn arguments(self, options: &str) -> String {
+        let mut words = Vec::new();
+        if let Some(account) = self.account {
+            words.push(format!("--account {}", word(account)));
+        }
+        if !options.is_empty() {
+            words.push(options.to_owned());
+        }
+        let name = word(self.server);
+        if name.starts_with('-') {
+            // Else it would be taken for an option.
+            words.push(format!("-- {name}"));
+        } else {
+            words.insert(0, name);
+        }
+        words.join(" ")
+    }
+
+    /// The table of the server in `config.toml`, quoted as TOML wants it: `mcp_servers.work`, `mcp_servers."a b"`.
+    #[must_use]
+    pub fn table(self) -> String {
+        format!("mcp_servers.{}", toml_edit::Key::new(self.server))
+    }
+}
+
+/// A word as a POSIX shell takes it for one.
+fn word(word: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "-_.@+/:".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 impl<'a> From<&'a str> for Target<'a> {
@@ -64,6 +107,59 @@ const MAX_CHARACTERS: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_names_server_and_account_as_a_shell_takes_them() {
+        let ada = Target::new("work").with_account("ada@example.com");
+        for (target, command, typed) in [
+            (Target::new("work"), "login", "doorkey login work"),
+            (
+                Target::new("work"),
+                "login --finish",
+                "doorkey login work --finish",
+            ),
+            (ada, "login", "doorkey login work --account ada@example.com"),
+            (
+                ada,
+                "login --finish",
+                "doorkey login work --account ada@example.com --finish",
+            ),
+            (Target::new("a b"), "login", "doorkey login 'a b'"),
+            (Target::new("it's"), "get", "doorkey get 'it'\\''s'"),
+            (Target::new(""), "get", "doorkey get ''"),
+            (Target::new("$(id)"), "get", "doorkey get '$(id)'"),
+            (
+                Target::new("-v"),
+                "login --finish",
+                "doorkey login --finish -- -v",
+            ),
+        ] {
+            assert_eq!(target.command(command), typed);
+        }
+    }
+
+    #[test]
+    fn a_table_names_the_server_as_toml_reads_it() {
+        for name in [
+            "work",
+            "a-b_c",
+            "a.b",
+            "a b",
+            "it's",
+            "say \"x\"",
+            "",
+            "büro",
+            "a\\b",
+            "a\nb",
+        ] {
+            let text = format!("[{}]\nurl = \"x\"", Target::new(name).table());
+            let read: toml_edit::DocumentMut = text.parse().expect("TOML");
+            let servers = read["mcp_servers"].as_table().expect("a table");
+            let names: Vec<_> = servers.iter().map(|(name, _)| name).collect();
+            assert_eq!(names, [name], "{text}");
+        }
+        assert_eq!(Target::new("work").table(), "mcp_servers.work");
+    }
 
     #[test]
     fn names_and_addresses_are_accounts_and_nothing_that_could_mislead_is() {

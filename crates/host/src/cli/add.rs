@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command};
-use doorkey::{Config, Environment, Home, NewServer, SecretSource};
+use doorkey::{Config, Environment, Home, NewServer, SecretSource, Target};
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
@@ -77,8 +77,14 @@ impl Add {
         ));
         self.tell_unset(environment, output);
         match &self.bearer_token_env_var {
-            Some(_) => output.note(&format!("next: doorkey tools {}", self.name)),
-            None => output.note(&format!("next: doorkey login {}", self.name)),
+            Some(_) => output.note(&format!(
+                "next: {}",
+                Target::new(&self.name).command("tools")
+            )),
+            None => output.note(&format!(
+                "next: {}",
+                Target::new(&self.name).command("login")
+            )),
         }
         Ok(Exit::Done)
     }

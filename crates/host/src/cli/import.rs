@@ -9,7 +9,7 @@ mod text;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum as _};
-use doorkey::{Config, Environment, Host};
+use doorkey::{Config, Environment, Host, Target};
 use serde::Serialize;
 
 use super::ask::{Enter, is_yes};
@@ -257,7 +257,7 @@ impl Found {
             let is_login = server.enabled
                 && server.bearer_token_env_var.is_none()
                 && self.added.contains(&server.name);
-            is_login.then(|| format!("doorkey login {}", server.name))
+            is_login.then(|| Target::new(&server.name).command("login"))
         });
         let logins: Vec<_> = logins.collect();
         if !logins.is_empty() {

@@ -21,7 +21,7 @@ use super::exit::{Exit, Failure};
 use super::list::note_plain;
 use super::output::{Output, clean};
 use super::progress::{Narrator, Opening, Scene};
-use super::subject::{Account, shown, typed};
+use super::subject::{Account, shown};
 
 #[derive(Args, Debug)]
 pub(crate) struct Login {
@@ -132,7 +132,7 @@ impl Login {
         let scene = Scene {
             qr: self.room_for_qr(environment, output),
             opening,
-            again: format!("doorkey login {}", typed(target)),
+            again: target.command("login"),
             keyboard,
             is_unattended: !self.no_browser && is_unattended(output, &surroundings),
             surroundings,

@@ -27,11 +27,15 @@ pub(crate) fn failure(
     }
     let told = explained(failure, target);
     if json && !matches!(failure, Failure::Output(_)) {
-        // What cannot be written is told in words all the same.
-        drop(output.json(&Document { error: &told }));
+        document(output, &told);
     }
     tell(output, &told);
     exit
+}
+
+/// The failure as data, on standard output. What cannot be written is told in words all the same.
+pub(super) fn document(output: &Output, told: &Explained) {
+    drop(output.json(&Document { error: told }));
 }
 
 /// The failure in words, on standard error.
@@ -63,8 +67,8 @@ fn explained(failure: &Failure, target: Option<Target<'_>>) -> Explained {
             .explain(target)
             .with_quirk(QuirkExplanation::clone(known), target),
         Failure::Bearer { error, key } => {
-            let name = target.map_or("NAME", |target| target.server);
-            let next = format!("put a valid token where {key} of [mcp_servers.{name}] says");
+            let table = target.unwrap_or(Target::new("NAME")).table();
+            let next = format!("put a valid token where {key} of [{table}] says");
             with_next(error.explain(target), &next)
         }
         Failure::Refused {

@@ -11,7 +11,6 @@ use super::lines::Lines;
 use super::list;
 use super::output::Output;
 use super::paint;
-use super::subject::typed;
 use super::when;
 
 #[derive(Args, Debug)]
@@ -126,7 +125,7 @@ fn about(status: &ServerStatus, auth: &AuthStatus, lines: &mut Lines) {
         lines.add("quirk", format!("{}{state}", quirk.id));
     }
     if let Some(until) = &auth.started_until {
-        let finish = format!("doorkey login {} --finish", typed(target(status, auth)));
+        let finish = target(status, auth).command("login --finish");
         lines.add(
             "login started",
             format!("until {until}; to finish it: {finish}"),
@@ -170,11 +169,11 @@ fn until(auth: &AuthStatus) -> Option<String> {
 
 /// What to type about a login.
 fn next(status: &ServerStatus, auth: &AuthStatus) -> Option<String> {
-    let words = typed(target(status, auth));
+    let target = target(status, auth);
     match auth.status {
-        _ if !status.enabled => Some(format!("doorkey enable {}", status.name)),
-        LoginState::LoginRequired => Some(format!("doorkey login {words}")),
-        LoginState::Unknown if auth.reason.is_none() => Some(format!("doorkey login {words}")),
+        _ if !status.enabled => Some(Target::new(&status.name).command("enable")),
+        LoginState::LoginRequired => Some(target.command("login")),
+        LoginState::Unknown if auth.reason.is_none() => Some(target.command("login")),
         _ => None,
     }
 }

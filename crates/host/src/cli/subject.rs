@@ -48,14 +48,6 @@ pub(crate) fn shown(target: Target<'_>) -> String {
     }
 }
 
-/// The arguments that name a target on the command line.
-pub(crate) fn typed(target: Target<'_>) -> String {
-    match target.account {
-        Some(account) => format!("{} --account {account}", target.server),
-        None => target.server.to_owned(),
-    }
-}
-
 fn account(text: &str) -> Result<String, String> {
     if is_account_name(text) {
         Ok(text.to_owned())

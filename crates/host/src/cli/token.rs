@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::subject::{Account, shown, typed};
+use super::subject::{Account, shown};
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -49,8 +49,8 @@ impl Token {
             return Err(Failure::Refused {
                 text: "a token would stay on the screen and in what the terminal keeps".to_owned(),
                 next: Some(format!(
-                    "doorkey token {} | COMMAND, or with --show if you mean to see it",
-                    typed(target)
+                    "{} | COMMAND, or with --show if you mean to see it",
+                    target.command("token")
                 )),
                 code: ErrorCode::Usage,
             });
@@ -99,7 +99,7 @@ impl Token {
                     "{} takes requests without a login: there is no token",
                     self.name
                 ),
-                next: Some(format!("doorkey tools {}", typed(target))),
+                next: Some(target.command("tools")),
             });
         }
         let source = AuthorizationError::LoginRequired {
@@ -126,10 +126,10 @@ impl Token {
                     shown(target)
                 ),
                 next: Some(format!(
-                    "doorkey call {} TOOL; if a bearer token will do, write dpop = \"off\" in \
-                     [mcp_servers.{}.oauth] and sign in again",
-                    typed(target),
-                    self.name
+                    "{} TOOL; if a bearer token will do, write dpop = \"off\" in \
+                     [{}.oauth] and sign in again",
+                    target.command("call"),
+                    target.table()
                 )),
                 code: ErrorCode::TokenBound,
             });

@@ -86,6 +86,26 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// The server that was likely meant, where the one that was asked for is not there.
+    #[must_use]
+    pub fn meant(&self) -> Option<&str> {
+        match self {
+            Self::UnknownServer { name, known, .. } => nearest(known, name),
+            _ => None,
+        }
+    }
+
+    /// Whether the file is sound, and it is the server that was asked for that does not suit.
+    pub(crate) fn is_about_a_name(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownServer { .. }
+                | Self::ServerExists { .. }
+                | Self::NotRemote { .. }
+                | Self::ServerName { .. }
+        )
+    }
+
     /// What to type into the file, where one line would mend it.
     #[must_use]
     pub fn example(&self) -> Option<&str> {

@@ -196,10 +196,7 @@ impl Notes {
     pub(super) fn named(&mut self, target: Target<'_>, url: &Url) {
         self.diagnosis.url = Some(seen::shown(url));
         target.server.clone_into(&mut self.diagnosis.server);
-        self.login = match target.account {
-            Some(account) => format!("{} --account {account}", target.server),
-            None => target.server.to_owned(),
-        };
+        self.login = target.arguments("");
     }
 
     pub(super) fn begin(&mut self, step: Step) {

@@ -32,7 +32,11 @@ pub(super) fn of(error: &Error) -> Told {
 
 impl Told {
     fn tell(&mut self, error: &Error) {
-        self.say(&error.to_string());
+        match error {
+            // The file can be used: it is the name that does not suit.
+            Error::Config(config) if config.is_about_a_name() => {}
+            _ => self.say(&error.to_string()),
+        }
         if let Error::Rejected { source, .. } | Error::Unproven { source, .. } = error {
             self.tell(source);
         } else if let Some(authorization) = error.authorization() {

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use doorkey_discovery::Scopes;
 use doorkey_http::clean_text;
 use doorkey_oauth::NextStep;
 use doorkey_rmcp::TransportError;
@@ -83,26 +84,22 @@ impl<'a> Asked<'a> {
         Self { target }
     }
 
-    /// The server, as it is typed and as it stands in `[mcp_servers.…]`.
-    fn name(self) -> String {
-        typed(self.target.server)
-    }
-
-    /// A command for the server and the account, where one was named.
-    fn command(self, command: &str) -> String {
-        let name = self.name();
-        match self.target.account {
-            Some(account) => format!("doorkey {command} {name} --account {}", typed(account)),
-            None => format!("doorkey {command} {name}"),
-        }
+    /// A command for the server, whichever account it is about.
+    fn of_server(self, command: &str) -> String {
+        Target::new(self.target.server).command(command)
     }
 
     fn login(self) -> String {
-        self.command("login")
+        self.target.command("login")
     }
 
     fn doctor(self) -> String {
-        format!("doorkey doctor {}", self.name())
+        self.of_server("doctor")
+    }
+
+    /// The table of the server in `config.toml`.
+    fn table(self) -> String {
+        self.target.table()
     }
 }
 
@@ -110,16 +107,6 @@ impl<'a> Asked<'a> {
 pub(super) fn of_quirk(next: &str, target: Option<Target<'_>>) -> NextAction {
     let login = Asked::of(target).login();
     NextAction::with_command(&format!("{next}; then {login}"), &login)
-}
-
-/// A word as a shell takes it for one.
-pub(crate) fn typed(word: &str) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "-_.@+/:".contains(character);
-    if !word.is_empty() && !word.starts_with('-') && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 pub(super) fn of(error: &Error, target: Option<Target<'_>>) -> NextAction {
@@ -132,7 +119,7 @@ fn specific(error: &Error, asked: Asked<'_>) -> Option<NextAction> {
     if let Error::Unproven { source, .. } = error
         && source.is_transient()
     {
-        return Some(NextAction::command(&asked.command("tools")));
+        return Some(NextAction::command(&asked.target.command("tools")));
     }
     if let Some(authorization) = error.authorization() {
         if authorization
@@ -150,14 +137,13 @@ fn specific(error: &Error, asked: Asked<'_>) -> Option<NextAction> {
             })
             .or_else(|| of_remedy(error, asked));
     }
-    let name = asked.name();
     match error {
-        Error::Config(ConfigError::UnknownServer { .. }) => Some(NextAction::with_command(
-            &format!("doorkey list, or doorkey add {name} --url URL"),
-            "doorkey list",
-        )),
+        Error::Config(unknown @ ConfigError::UnknownServer { .. }) => {
+            let meant = unknown.meant().map(Target::new)?;
+            Some(NextAction::command(&meant.command("get")))
+        }
         Error::Config(ConfigError::ServerExists { .. }) => {
-            Some(NextAction::command(&format!("doorkey remove {name}")))
+            Some(NextAction::command(&asked.of_server("remove")))
         }
         _ if error.is_transient() => of_remedy(error, asked).or_else(|| {
             let after = error.transport().and_then(TransportError::retry_after);
@@ -183,26 +169,32 @@ pub(super) fn by_code(
 ) -> NextAction {
     let asked = Asked::of(target);
     let origin = origin.unwrap_or_else(|| "the server".to_owned());
+    let commands = COMMANDS.iter().map(|command| {
+        let of_name = format!("doorkey {command} {{name}}");
+        (of_name, asked.of_server(command))
+    });
     let words = [
-        ("{name}", asked.name()),
+        ("mcp_servers.{name}", asked.table()),
+        ("{name}", asked.target.server.to_owned()),
         ("{login}", asked.login()),
         ("{doctor}", asked.doctor()),
         ("{origin}", origin),
     ];
-    let text = words
-        .iter()
+    let words = words.map(|(word, meant)| (word.to_owned(), meant));
+    let text = commands
+        .chain(words)
         .fold(code.advice().to_owned(), |text, (word, meant)| {
-            text.replace(word, meant)
+            text.replace(&word, &meant)
         });
     NextAction::in_words(&text)
 }
 
 /// What a cause further down calls for.
 fn by_cause(error: &doorkey_oauth::Error, asked: Asked<'_>) -> Option<NextAction> {
-    let name = asked.name();
+    let table = asked.table();
     if matches!(error, doorkey_oauth::Error::TokenNotBound { .. }) {
         return Some(NextAction::advice(&format!(
-            "if a bearer token will do, write dpop = \"prefer\" in [mcp_servers.{name}.oauth]"
+            "if a bearer token will do, write dpop = \"prefer\" in [{table}.oauth]"
         )));
     }
     let first: &(dyn StdError + 'static) = error;
@@ -222,42 +214,35 @@ fn origin(error: &Error) -> Option<String> {
 }
 
 fn word(step: &NextStep, asked: Asked<'_>) -> Option<NextAction> {
-    let (name, login) = (asked.name(), asked.login());
+    let (table, login) = (asked.table(), asked.login());
     let then_login =
         |text: String| NextAction::with_command(&format!("{text}, then {login}"), &login);
     Some(match step {
         NextStep::Login => NextAction::command(&login),
-        NextStep::StartLogin => NextAction::command(&format!("{login} --start")),
-        NextStep::PasteAgain => NextAction::with_command(
-            &format!("{login} --finish, with the whole address at which the browser ended"),
-            &format!("{login} --finish"),
-        ),
+        NextStep::StartLogin => NextAction::command(&asked.target.command("login --start")),
+        NextStep::PasteAgain => {
+            let finish = asked.target.command("login --finish");
+            NextAction::with_command(
+                &format!("{finish}, with the whole address at which the browser ended"),
+                &finish,
+            )
+        }
         NextStep::ConfigureClientId => then_login(format!(
             "register a client with the authorization server and set client_id in \
-             [mcp_servers.{name}.oauth]"
+             [{table}.oauth]"
         )),
         NextStep::CheckClient => then_login(format!(
             "check client_id, client_secret and token_endpoint_auth_method in \
-             [mcp_servers.{name}.oauth]"
+             [{table}.oauth]"
         )),
-        NextStep::CheckScope { required } if required.is_empty() => {
-            then_login(format!("set scopes in [mcp_servers.{name}]"))
-        }
-        NextStep::CheckScope { required } => {
-            let list: Vec<_> = required.iter().map(|scope| format!("{scope:?}")).collect();
-            let list = clean_text(&list.join(", "), SHOWN_SCOPES);
-            let text = format!(
-                "{login}, with an account that may have it; to ask for it every time \
-                 write scopes = [{list}] in [mcp_servers.{name}]"
-            );
-            NextAction::with_command(&text, &login)
-        }
+        NextStep::CheckScope { required } => scopes(required, asked),
         NextStep::CheckResource => then_login(format!(
-            "see resource in doorkey get {name}, compare it with what the server expects, write \
-             oauth_resource = \"URI\" or \"omit\" in [mcp_servers.{name}]"
+            "see resource in {}, compare it with what the server expects, write \
+             oauth_resource = \"URI\" or \"omit\" in [{table}]",
+            asked.of_server("get")
         )),
         NextStep::NameIssuer { discovered } => NextAction::advice(&format!(
-            "if that is the right one, write issuer = {:?} in [mcp_servers.{name}.oauth]",
+            "if that is the right one, write issuer = {:?} in [{table}.oauth]",
             line(discovered.as_str())
         )),
         NextStep::CheckAddress => NextAction::with_command(
@@ -269,18 +254,33 @@ fn word(step: &NextStep, asked: Asked<'_>) -> Option<NextAction> {
         ),
         NextStep::CheckClock => NextAction::advice("set the clock of this machine, then try again"),
         NextStep::CheckAssertion => NextAction::advice(&format!(
-            "see to what [mcp_servers.{name}.oauth] names as its source, then try again"
+            "see to what [{table}.oauth] names as its source, then try again"
         )),
-        NextStep::CheckSetting(setting) => NextAction::advice(&format!(
-            "correct {} in [mcp_servers.{name}]",
-            key_of(setting)
-        )),
+        NextStep::CheckSetting(setting) => {
+            NextAction::advice(&format!("correct {} in [{table}]", key_of(setting)))
+        }
         NextStep::Retry { after: Some(after) } => {
             NextAction::advice(&format!("try again in {} s", after.as_secs().max(1)))
         }
         // Whom to tell what, and whether more helps than to try again, is said by the code.
         _ => return None,
     })
+}
+
+/// Scopes that a server wants; none where it refuses those that are asked for.
+fn scopes(required: &Scopes, asked: Asked<'_>) -> NextAction {
+    let (table, login) = (asked.table(), asked.login());
+    let text = if required.is_empty() {
+        format!("correct scopes in [{table}], then {login}")
+    } else {
+        let list: Vec<_> = required.iter().map(|scope| format!("{scope:?}")).collect();
+        let list = clean_text(&list.join(", "), SHOWN_SCOPES);
+        format!(
+            "{login}, with an account that may have it; to ask for it every time \
+             write scopes = [{list}] in [{table}]"
+        )
+    };
+    NextAction::with_command(&text, &login)
 }
 
 /// Whether a word of a command is one such as `PORT`; `NAME` is the server, which nobody named.
@@ -290,4 +290,6 @@ fn is_to_be_filled_in(word: &str) -> bool {
 
 /// What a command stands behind; elsewhere the name of the program is a word like others.
 const LEADS: &[&str] = &[": ", ", ", "; ", " or ", " then "];
+/// The commands of a server that stand in the advice of a code.
+const COMMANDS: &[&str] = &["add", "call", "enable", "get", "remove", "tools"];
 const SHOWN_SCOPES: usize = 1_000;

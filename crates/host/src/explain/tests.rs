@@ -46,7 +46,7 @@ fn the_command_names_the_server_and_the_account_as_a_shell_takes_them() {
             "doorkey login work --account ada@example.com",
         ),
         (Some(Target::new("a b")), "doorkey login 'a b'"),
-        (Some(Target::new("-v")), "doorkey login '-v'"),
+        (Some(Target::new("-v")), "doorkey login -- -v"),
     ] {
         let told = required("work").explain(target);
         assert_eq!(told.next.command.as_deref(), Some(command));

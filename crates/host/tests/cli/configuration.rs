@@ -136,7 +136,7 @@ fn servers_that_cannot_be_used_are_told() {
         .expect(9, &["no server named \"none\"", "doorkey add none"]);
     scene
         .run(&["tools", "off"])
-        .expect(9, &["disabled", "enabled = true"]);
+        .expect(9, &["disabled", "doorkey enable off"]);
     scene.run(&["login", "off"]).expect(9, &["disabled"]);
     scene.run(&["login", "local"]).expect(9, &["local program"]);
     scene

@@ -75,3 +75,67 @@ fn a_command_that_is_typed_as_printed_is_taken_whatever_the_name_of_the_server()
     let told = "next: doorkey list, or doorkey add 'it'\\''s; rm -rf *' --url URL";
     ran.expect(9, &[told]);
 }
+
+#[test]
+fn wrong_arguments_are_one_document_as_well_for_whoever_would_get_data() {
+    let scene = Scene::new("");
+    for given in [
+        &["list", "--nosuch", "--json"][..],
+        &["tools", "one", "--json", "--nosuch"],
+        &["call", "one", "echo", "--args", "[1]", "--json"],
+        // Into a pipe it writes JSON by itself.
+        &["get", "one", "--nosuch"],
+    ] {
+        let ran = scene.run(given).expect(2, &["error: ", "Usage:"]);
+        let document: Value = serde_json::from_str(&ran.out).expect("one document");
+        let error = &document["error"];
+        assert_eq!(error["code"], "usage", "{given:?}");
+        assert_eq!(error["exit_code"], 2, "{given:?}");
+        let message = error["message"].as_str().expect("a message");
+        assert!(
+            message.len() > 10 && !message.contains("Usage"),
+            "{given:?}: {message}"
+        );
+    }
+    for given in [&["tools", "--nosuch"][..], &["get", "--nosuch", "--table"]] {
+        let ran = scene.run(given).expect(2, &["error: "]);
+        assert_eq!(ran.out, "", "{given:?}");
+    }
+}
+
+#[test]
+fn a_mistyped_server_is_answered_with_the_one_that_is_meant_and_not_with_the_configuration() {
+    let scene = Scene::new("[mcp_servers.zap]\nurl = \"https://zap.example/mcp\"\n");
+    let ran = scene.run(&["tools", "zapp"]).expect(
+        9,
+        &[
+            "error[server-unknown]: no server named \"zapp\"",
+            "did you mean \"zap\"?",
+            "next: doorkey get zap\n",
+        ],
+    );
+    assert!(!ran.err.contains("cannot be used"), "{}", ran.err);
+    scene
+        .run(&["tools", "other"])
+        .expect(9, &["next: doorkey list, or doorkey add other --url URL\n"]);
+}
+
+#[test]
+fn a_server_with_an_odd_name_is_written_as_a_shell_and_as_toml_take_it() {
+    let scene = Scene::new(
+        "[mcp_servers.\"a b\"]\nurl = \"https://a.example/mcp\"\nbearer_token_env_var = \"A\"\n\
+         [mcp_servers.-v]\nurl = \"https://v.example/mcp\"\nenabled = false\n",
+    )
+    .with("A", "t0ken");
+    scene.run(&["login", "a b"]).expect(
+        9,
+        &[
+            "next: doorkey tools 'a b'; ",
+            "out of [mcp_servers.\"a b\"]",
+        ],
+    );
+    scene
+        .run(&["login", "--", "-v"])
+        .expect(9, &["next: doorkey enable -- -v\n"]);
+    scene.run(&["enable", "--", "-v"]).expect(0, &["enabled"]);
+}

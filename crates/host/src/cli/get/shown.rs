@@ -12,7 +12,6 @@ use super::credentials::Obtaining;
 use super::network;
 use crate::cli::lines::Lines;
 use crate::cli::list;
-use crate::cli::subject::typed;
 
 /// What is shown of the settings: names of headers and variables, never a value that may be secret.
 #[derive(Serialize)]
@@ -94,7 +93,7 @@ impl<'a> Shown<'a> {
             true => target,
             false => target.with_account(auth.account.as_str()),
         };
-        let finish = format!("doorkey login {} --finish", typed(target));
+        let finish = target.command("login --finish");
         Some(format!("until {until}; to finish it: {finish}"))
     }
 

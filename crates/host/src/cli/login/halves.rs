@@ -14,7 +14,7 @@ use super::qr;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, clean};
 use crate::cli::progress::{Narrator, Scene};
-use crate::cli::subject::{shown, typed};
+use crate::cli::subject::shown;
 
 /// The first half.
 pub(super) struct Start<'a> {
@@ -70,7 +70,7 @@ impl Start<'_> {
         narrator.lead_to(started.issuer.as_str());
         let left = started.expires_at.duration_since(SystemTime::now());
         let left = left.unwrap_or_default().as_secs();
-        let finish = format!("doorkey login {} --finish", typed(target));
+        let finish = target.command("login --finish");
         if self.is_json {
             output.json(&Told {
                 server: target.server,

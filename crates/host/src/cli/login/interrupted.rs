@@ -4,7 +4,7 @@ use doorkey::{ErrorCode, Host, Target};
 use doorkey_store::Generation;
 
 use crate::cli::exit::Failure;
-use crate::cli::subject::{shown, typed};
+use crate::cli::subject::shown;
 
 /// What was stored before a login. Whoever presses Ctrl-C while the code is being exchanged gets the tokens that come of
 /// it saved all the same, for nobody else could use them.
@@ -32,21 +32,21 @@ impl<'a> Before<'a> {
                      found out",
                     shown(target)
                 ),
-                format!("doorkey tools {}", typed(target)),
+                target.command("tools"),
             ),
             (Some(_), Some(_)) => (
                 "interrupted; nothing was changed, and the login that you had is still there"
                     .to_owned(),
-                format!("doorkey login {}", typed(target)),
+                target.command("login"),
             ),
             (Some(_), None) => (
                 "interrupted, and the login that was there before can no longer be found"
                     .to_owned(),
-                format!("doorkey status {}", typed(target)),
+                target.command("status"),
             ),
             (None, _) => (
                 "interrupted; nothing was changed, and you are not signed in".to_owned(),
-                format!("doorkey login {}", typed(target)),
+                target.command("login"),
             ),
         };
         Failure::Refused {
