@@ -14,6 +14,7 @@ mod doctor;
 mod enable;
 mod examples;
 mod exit;
+mod explain;
 mod format;
 mod get;
 mod import;
@@ -91,6 +92,8 @@ enum Command {
     Get(get::Get),
     /// Find out what is wrong with a server, and what mends it; changes nothing but a token that is due
     Doctor(doctor::Doctor),
+    /// Explain the code of an error: what it means and what to do
+    Explain(explain::Explain),
     /// Show the tools of a server
     Tools(tools::Tools),
     /// Call a tool of a server
@@ -292,7 +295,7 @@ async fn with_host(command: &Command, host: &Host, output: &Output) -> Result<Ex
         Command::Token(token) => token.run(host, output).await,
         Command::Store(store) => store.run(host, output).await,
         Command::ClientMetadata(metadata) => metadata.run(host, output),
-        Command::Add(_) | Command::Completions(_) | Command::Man(_) => {
+        Command::Add(_) | Command::Completions(_) | Command::Man(_) | Command::Explain(_) => {
             let outcome = command.without_host(host.environment(), output);
             outcome.unwrap_or(Ok(Exit::Done))
         }
@@ -312,6 +315,7 @@ impl Command {
             Self::Add(add) => Some(add.run(environment, output)),
             Self::Completions(completions) => Some(completions.run(command(), environment, output)),
             Self::Man(man) => Some(man.run(command(), output)),
+            Self::Explain(explain) => Some(explain.run(output)),
             _ => None,
         }
     }
@@ -380,6 +384,7 @@ impl Command {
             | Self::List(_)
             | Self::Status(_)
             | Self::Doctor(_)
+            | Self::Explain(_)
             | Self::Store(_)
             | Self::ClientMetadata(_)
             | Self::Completions(_)

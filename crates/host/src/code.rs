@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use crate::config::is_similar;
+
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $exit:literal, $advice:literal;)+) => {
         /// What kind of failure an [`Error`](crate::Error) is, under a name that stays the same when its text changes.
@@ -497,8 +499,17 @@ impl Serialize for ErrorCode {
 
 /// That is not the name of a code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not the code of an error")]
+#[error("{0:?} is not the code of an error; {hint}", hint = hint(.0))]
 pub struct UnknownErrorCode(pub String);
+
+/// The code that was meant or, where none is like it, where they all stand.
+fn hint(name: &str) -> String {
+    let mut names = ErrorCode::ALL.iter().map(|code| code.as_str());
+    match names.find(|known| is_similar(known, name)) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => "doorkey explain --list shows them all".to_owned(),
+    }
+}
 
 impl FromStr for ErrorCode {
     type Err = UnknownErrorCode;

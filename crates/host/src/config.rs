@@ -24,7 +24,7 @@ use toml_edit::Document;
 
 use crate::quirks::QuirkRules;
 use crate::{Home, bounded};
-pub(crate) use section::{Section, Source};
+pub(crate) use section::{Section, Source, is_similar};
 
 pub use assertion::{AssertionPlace, AssertionSettings};
 pub use credentials::ClientCredentials;

@@ -149,6 +149,16 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "explain",
+        &[
+            (
+                "doorkey explain login-required",
+                "what the word in brackets after `error` means, and what to do",
+            ),
+            ("doorkey explain --list", "every code there is"),
+        ],
+    ),
+    (
         "tools",
         &[
             ("doorkey tools work", "what it can do"),

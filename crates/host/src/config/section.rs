@@ -15,7 +15,7 @@ use super::{ConfigError, ConfigWarning, KeyProblem, WrongValue};
 use crate::Home;
 
 pub(super) use headers::is_framing;
-pub(super) use words::is_similar;
+pub(crate) use words::is_similar;
 use words::{describe, show};
 
 /// The text of the file, to turn positions into lines.

@@ -139,3 +139,28 @@ fn a_server_with_an_odd_name_is_written_as_a_shell_and_as_toml_take_it() {
         .expect(9, &["next: doorkey enable -- -v\n"]);
     scene.run(&["enable", "--", "-v"]).expect(0, &["enabled"]);
 }
+
+#[test]
+fn a_code_is_explained_without_a_configuration_that_is_sound() {
+    let scene = Scene::new("this is no TOML");
+    scene.run(&["explain", "login-required", "--table"]).expect(
+        0,
+        &[
+            "login-required\n\n",
+            "exit code: 3\nnext: doorkey login NAME",
+        ],
+    );
+    let data = scene
+        .run(&["explain", "login-required"])
+        .expect(0, &[])
+        .json();
+    assert_eq!(data["exit_code"], 3);
+    assert_eq!(data["next"]["text"], "doorkey login NAME");
+    let all = scene.run(&["explain", "--list"]).expect(0, &[]).json();
+    let codes: Vec<_> = all.as_array().expect("all").iter().collect();
+    assert!(codes.len() > 100, "{}", codes.len());
+    scene
+        .run(&["explain", "login-requird", "--table"])
+        .expect(2, &["did you mean login-required?"]);
+    scene.run(&["explain"]).expect(2, &["CODE"]);
+}

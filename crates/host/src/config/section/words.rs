@@ -27,7 +27,7 @@ pub(super) fn show(item: &Item) -> String {
 }
 
 /// One letter more, less or other, or only separators and case differ.
-pub(in crate::config) fn is_similar(known: &str, typed: &str) -> bool {
+pub(crate) fn is_similar(known: &str, typed: &str) -> bool {
     let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "");
     let (known, typed) = (plain(known), plain(typed));
     if known == typed {
