@@ -37,7 +37,7 @@ pub(super) fn judge(recorded: &Recorded, secrets: &Secrets) -> Option<Judged> {
     let excerpt = || seen::excerpt(recorded, secrets, 200).unwrap_or_else(|| "no body".to_owned());
     Some(match status {
         StatusCode::UNAUTHORIZED => return None,
-        StatusCode::FORBIDDEN if seen::is_page(recorded) || is_wall(recorded) => {
+        StatusCode::FORBIDDEN if seen::is_page(recorded) || is_mitigated(recorded) => {
             Judged::new(&first::BOT_WALL, excerpt())
         }
         StatusCode::FORBIDDEN => Judged::new(&first::FORBIDDEN, excerpt()),
@@ -66,15 +66,10 @@ pub(super) fn of_resource(trouble: Trouble) -> &'static Fault {
     }
 }
 
-/// Whether something that guards many sites says that it answered in place of the server.
-fn is_wall(recorded: &Recorded) -> bool {
-    let marks = [
-        "cf-mitigated",
-        "cf-ray",
-        "x-amzn-waf-action",
-        "x-sucuri-id",
-        "x-iinfo",
-    ];
+/// Whether something that guards many sites says that it answered in place of the server. That an answer came through
+/// one of those says nothing: all do.
+fn is_mitigated(recorded: &Recorded) -> bool {
+    let marks = ["cf-mitigated", "x-amzn-waf-action"];
     seen::headers(recorded)
         .is_some_and(|headers| marks.iter().any(|mark| headers.contains_key(*mark)))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use doorkey_http::{Body, Leg, Recorded, Trouble};
+use doorkey_http::{Body, Leg, Recorded, SentSecrets, Trouble};
 use doorkey_oauth::Challenges;
 use doorkey_rmcp::{ConnectError, ProbeOutcome, authorization_error};
 use http::header::{ACCEPT, CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -35,23 +35,7 @@ impl Doctor<'_> {
         let exchanges = self.since(mark);
         match outcome {
             Ok(Ok(ProbeOutcome::Challenged(challenges))) => {
-                let exchange = exchanges
-                    .iter()
-                    .rev()
-                    .find(|it| seen::status(it) == Some(StatusCode::UNAUTHORIZED));
-                let late = if exchanges.len() > 2 {
-                    ", after the opening"
-                } else {
-                    ""
-                };
-                self.notes
-                    .ok(format!("the server wants a login (401{late})"));
-                let exchange = exchange.cloned();
-                self.challenge(&challenges, exchange.as_ref());
-                Some(Asked {
-                    challenges: Some(challenges),
-                    exchange,
-                })
+                Some(self.challenged(challenges, &exchanges))
             }
             Ok(Ok(ProbeOutcome::Open { wire })) => {
                 self.notes
@@ -64,6 +48,9 @@ impl Doctor<'_> {
                 })
             }
             Ok(Err(error)) => {
+                if let Some(challenges) = exchanges.iter().find_map(challenge_of_403) {
+                    return Some(self.challenged(challenges, &exchanges));
+                }
                 self.refused(patient, &error, &exchanges).await;
                 None
             }
@@ -78,6 +65,31 @@ impl Doctor<'_> {
                     .fail(&first::ANSWER_TOO_SLOW, evidence, &[("value", value)]);
                 None
             }
+        }
+    }
+
+    /// The server wants a login.
+    fn challenged(&mut self, challenges: Challenges, exchanges: &[Recorded]) -> Asked {
+        let is_401 = |it: &&Recorded| seen::status(it) == Some(StatusCode::UNAUTHORIZED);
+        let is_403 = |it: &&Recorded| challenge_of_403(it).is_some();
+        let last = exchanges.iter().rev();
+        let exchange = last
+            .clone()
+            .find(is_401)
+            .or_else(|| last.clone().find(is_403));
+        let late = match exchanges.len() > 2 {
+            true => ", after the opening",
+            false => "",
+        };
+        let status = exchange.and_then(seen::status);
+        let status = status.unwrap_or(StatusCode::UNAUTHORIZED).as_u16();
+        self.notes
+            .ok(format!("the server wants a login ({status}{late})"));
+        let exchange = exchange.cloned();
+        self.challenge(&challenges, exchange.as_ref());
+        Asked {
+            challenges: Some(challenges),
+            exchange,
         }
     }
 
@@ -160,7 +172,19 @@ impl Doctor<'_> {
             .flatten()
             .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
             .collect();
-        let evidence = exchange.map(|it| self.notes.evidence(it));
+        let evidence = exchange.map(|it| {
+            let mut evidence = self.notes.evidence(it);
+            let none = SentSecrets::default();
+            if !lines.is_empty() {
+                let line = format!("WWW-Authenticate: {}", lines.join(", "));
+                evidence.excerpt = Some(self.notes.secrets.cleaned(&line, &none, 300));
+            }
+            evidence
+        });
+        if exchange.and_then(seen::status) == Some(StatusCode::FORBIDDEN) {
+            let evidence = evidence.clone();
+            self.notes.find(&first::FORBIDDEN_CHALLENGE, evidence, &[]);
+        }
         let schemes: Vec<_> = challenges.iter().map(|it| it.scheme().to_owned()).collect();
         let is_ours = challenges
             .iter()
@@ -202,6 +226,17 @@ impl Doctor<'_> {
         }
         self.notes.ok(parts.join(", "));
     }
+}
+
+/// The challenge of an answer that should have been a 401.
+fn challenge_of_403(recorded: &Recorded) -> Option<Challenges> {
+    if seen::status(recorded) != Some(StatusCode::FORBIDDEN) {
+        return None;
+    }
+    let challenges = Challenges::from_headers(seen::headers(recorded)?);
+    let is_ours =
+        |it: &doorkey_discovery::Challenge| it.is_scheme("Bearer") || it.is_scheme("DPoP");
+    challenges.iter().any(is_ours).then_some(challenges)
 }
 
 fn has_endpoint(start: &[u8]) -> bool {

@@ -55,19 +55,31 @@ impl Doctor<'_> {
                 return;
             }
         };
-        let mark = self.recorder.len();
-        let known = patient.tokens().client_is_known().await;
-        let asked = self.since(mark).into_iter().next();
-        let mut detail = match source {
+        let detail = match source {
             ClientSource::Configured => "the configured client id",
             ClientSource::Document => "the URL of its metadata document",
             ClientSource::NotNeeded => "none is needed",
             _ if previous.as_ref().is_some_and(|it| it.dynamic_registration) => {
-                "registered itself at an earlier login"
+                self.registration(patient).await;
+                return;
             }
             _ => "registers itself at the first login",
+        };
+        self.notes.ok(detail);
+    }
+
+    /// Whether the server still knows the client that registered itself. A server may give a new token for that
+    /// (RFC 7592 §3), which is saved before anything else is done; with `--no-refresh` it is not asked.
+    async fn registration(&mut self, patient: &Patient) {
+        let mut detail = "registered itself at an earlier login".to_owned();
+        if !self.options.refresh {
+            detail.push_str("; whether the server knows it was not asked: --no-refresh was given");
+            self.notes.ok(detail);
+            return;
         }
-        .to_owned();
+        let mark = self.recorder.len();
+        let known = patient.tokens().client_is_known().await;
+        let asked = self.since(mark).into_iter().next();
         match known {
             Ok(Some(true)) => detail.push_str("; the server still knows it"),
             Ok(Some(false)) => {
@@ -76,7 +88,8 @@ impl Doctor<'_> {
             }
             Ok(None) => {}
             Err(error) => {
-                detail.push_str(&format!("; whether the server knows it: {}", told(&error)));
+                detail.push_str("; whether the server knows it: ");
+                detail.push_str(&told(&error));
             }
         }
         self.notes.ok(detail);

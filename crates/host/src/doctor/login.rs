@@ -65,7 +65,7 @@ impl Doctor<'_> {
             }
             None if patient.server.oauth.flow.is_unattended() => {
                 self.notes
-                    .ok("there is none yet; the next request gets a token by itself");
+                    .ok("there is none yet; a request gets one by itself");
                 Login::BySelf
             }
             // Who cannot be asked is not known to want one.

@@ -50,7 +50,13 @@ impl Doctor<'_> {
             return self.as_it_is(patient).await;
         }
         let mark = self.recorder.len();
-        let outcome = patient.tokens().token().await;
+        let outcome = match login {
+            Login::BySelf => {
+                let challenges = asked.challenges.clone().unwrap_or_default();
+                patient.tokens().rejected(None, &challenges).await.map(Some)
+            }
+            _ => patient.tokens().token().await,
+        };
         if let Ok(Some(stored)) = patient.tokens().grant().await {
             self.keep_secrets(&stored.value);
         }
@@ -58,18 +64,12 @@ impl Doctor<'_> {
         let request = exchanges.iter().rev().find(|it| it.leg == Leg::Token);
         match outcome {
             Ok(Some(token)) => {
-                self.notes.done(
-                    if request.is_some() {
-                        Status::Ok
-                    } else {
-                        Status::Skipped
-                    },
-                    if request.is_some() {
-                        "done, and saved"
-                    } else {
-                        "none is due"
-                    },
-                );
+                let (status, detail) = match (request, login) {
+                    (Some(_), Login::BySelf) => (Status::Ok, "a token was obtained, and saved"),
+                    (Some(_), _) => (Status::Ok, "done, and saved"),
+                    (None, _) => (Status::Skipped, "none is due"),
+                };
+                self.notes.done(status, detail);
                 Some(Sent::Token(token))
             }
             Ok(None) => {
@@ -78,7 +78,11 @@ impl Doctor<'_> {
                 None
             }
             Err(error) => {
-                self.refresh_failed(patient, &error, request);
+                let fault = match login {
+                    Login::BySelf => of_first_token(&error, request),
+                    _ => of_refresh(&error, request),
+                };
+                self.refresh_failed(patient, &error, request, fault);
                 None
             }
         }
@@ -101,16 +105,18 @@ impl Doctor<'_> {
                     .skip(Step::Refresh, "the server asks for no login");
                 Next::Go(Sent::Nothing)
             }
-            Login::BySelf => {
-                self.skip_the_rest("no token was obtained yet, and the doctor obtains none");
+            Login::BySelf if !self.options.refresh => {
+                self.skip_the_rest("there is no token yet, and --no-refresh was given");
                 Next::End
             }
             Login::Due if !self.options.refresh => {
                 self.skip_the_rest("a refresh is due, and --no-refresh was given");
                 Next::End
             }
+            // It would come to what was found before it.
+            Login::BySelf if self.notes.is_stopped() => Next::End,
             Login::Unusable => Next::End,
-            Login::Due | Login::Fresh => Next::Ask,
+            Login::Due | Login::Fresh | Login::BySelf => Next::Ask,
         }
     }
 
@@ -122,11 +128,9 @@ impl Doctor<'_> {
 
     /// The stored token without a refresh, even where one is due early.
     async fn as_it_is(&mut self, patient: &Patient) -> Option<Sent> {
-        let stored = patient.tokens().grant().await.ok().flatten();
+        let token = patient.tokens().stored_token().await.ok().flatten();
         self.notes.done(Status::Skipped, "--no-refresh was given");
-        let secret = stored?.value.access_token?;
-        let fixed = doorkey_oauth::TokenSource::fixed(patient.server.url.clone(), secret);
-        fixed.token().await.ok().flatten().map(Sent::Token)
+        token.map(Sent::Token)
     }
 
     fn refresh_failed(
@@ -134,8 +138,8 @@ impl Doctor<'_> {
         patient: &Patient,
         error: &OAuthError,
         request: Option<&Recorded>,
+        (fault, value): (&'static Fault, String),
     ) {
-        let (fault, value) = of_refresh(error, request);
         let evidence = request.map(|it| {
             let mut evidence = self.notes.evidence(it);
             // The body of a good answer is not kept; what it said is in the error.
@@ -150,6 +154,38 @@ impl Doctor<'_> {
             .explain(&server.url, issuer, error)
             .map(|(quirk, _)| quirk.id.clone());
         self.notes.of_quirk(fault, quirk);
+    }
+}
+
+/// The fault behind a first token that was not given, where nobody has to sign in for it.
+fn of_first_token(error: &OAuthError, request: Option<&Recorded>) -> (&'static Fault, String) {
+    match error {
+        OAuthError::Assertion(cause) if cause.is_transient() => {
+            (&table::TOKEN_UNOBTAINABLE, told(error))
+        }
+        OAuthError::Assertion(_) | OAuthError::AssertionExpired => {
+            (&table::ASSERTION_MISSING, told(error))
+        }
+        OAuthError::TokenEndpoint { error: said, .. } if said.is("invalid_client") => {
+            (&table::CLIENT_REFUSED, said.to_string())
+        }
+        OAuthError::TokenEndpoint {
+            status,
+            error: said,
+            ..
+        } if !status.is_server_error() && !said.is_transient() => {
+            (&table::TOKEN_REFUSED, said.to_string())
+        }
+        OAuthError::Store(_) => (&settings::STORE_UNUSABLE, told(error)),
+        _ if error.is_transient() => {
+            let http = error.http();
+            let fault = http.and_then(|http| of_trouble(http.trouble()));
+            (fault.unwrap_or(&table::TOKEN_UNOBTAINABLE), told(error))
+        }
+        _ => match request.and_then(seen::status) {
+            Some(status) if status.is_server_error() => (&table::TOKEN_UNOBTAINABLE, told(error)),
+            _ => (&table::TOKEN_REFUSED, told(error)),
+        },
     }
 }
 

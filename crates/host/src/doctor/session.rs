@@ -6,6 +6,7 @@ use doorkey_http::{Outcome, Recorded};
 use doorkey_oauth::{Challenges, Error as OAuthError, TokenSource};
 use doorkey_rmcp::rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
 use doorkey_rmcp::{AuthorizedClient, ClientOptions, ConnectError, ConnectOptions};
+use doorkey_store::Store;
 use http::StatusCode;
 use http::header::DATE;
 use time::OffsetDateTime;
@@ -21,13 +22,13 @@ use super::seen;
 use super::table::{first, session as table};
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::host::Session;
+use crate::host::{Host, Session};
 
 impl Doctor<'_> {
     pub(super) async fn session(&mut self, patient: &Patient, asked: &Asked, sent: Sent) {
         self.notes.begin(Step::Initialize);
         let mark = self.recorder.len();
-        let session = with_token(patient, &sent);
+        let session = with_token(patient, &sent, self.host);
         let server = &patient.server;
         let options = ClientOptions::default().with_standalone_stream(false);
         let client = AuthorizedClient::new(session.http.clone(), session.tokens.clone(), options);
@@ -119,18 +120,22 @@ impl Doctor<'_> {
     }
 }
 
-/// The same session with a token that is not replaced when the server rejects it: what it said is what is to be
-/// known. A token that is bound to a key needs its source, which makes the proofs.
-fn with_token(patient: &Patient, sent: &Sent) -> Session {
+/// The same session with a token that is neither replaced nor judged when the server rejects it: what it said is what is
+/// to be known. Where the server wants none, no stored login is touched either.
+fn with_token(patient: &Patient, sent: &Sent, host: &Host) -> Session {
     let session = &patient.session;
-    let Sent::Token(token) = sent else {
-        return session.clone();
+    let tokens = match sent {
+        Sent::Token(token) => session.tokens.holding(token.clone()),
+        Sent::Configured => session.tokens.clone(),
+        Sent::Nothing => {
+            let Some(config) = host.authorization_config(&patient.server).ok() else {
+                return session.clone();
+            };
+            TokenSource::builder(config, session.http.clone(), Store::memory()).build()
+        }
     };
-    if token.token_type() != doorkey_oauth::TokenType::Bearer {
-        return session.clone();
-    }
     Session {
-        tokens: TokenSource::holding(patient.server.url.clone(), token.clone()),
+        tokens,
         ..session.clone()
     }
 }

@@ -63,6 +63,8 @@ enum Kind {
 struct Fixed {
     server: Url,
     token: AccessToken,
+    /// Who makes the proofs for a token that is bound to a key.
+    prover: Option<Arc<Inner>>,
 }
 
 impl TokenSource {
@@ -82,14 +84,37 @@ impl TokenSource {
         Self(Kind::Fixed(Arc::new(Fixed {
             server,
             token: AccessToken::configured(bearer),
+            prover: None,
         })))
     }
 
-    /// A source of this one bearer token, which neither replaces nor renews it: to see what a server says
-    /// of it. What is bound to a key has to be sent by the source it came from, which makes the proofs.
+    /// A source of this one token of this one, which neither replaces, renews nor judges it: to see what a server
+    /// says of it, while nothing is changed. A token that is bound to a key is sent with its proofs.
     #[must_use]
-    pub fn holding(server: Url, token: AccessToken) -> Self {
-        Self(Kind::Fixed(Arc::new(Fixed { server, token })))
+    pub fn holding(&self, token: AccessToken) -> Self {
+        let prover = match &self.0 {
+            Kind::Fixed(fixed) => fixed.prover.clone(),
+            Kind::Granted(inner) => Some(Arc::clone(inner)),
+        };
+        Self(Kind::Fixed(Arc::new(Fixed {
+            server: self.server().clone(),
+            token,
+            prover,
+        })))
+    }
+
+    /// The token that is stored, as it is: it is not refreshed, even where that is due.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what is wrong with the stored grant.
+    pub async fn stored_token(&self) -> Result<Option<AccessToken>, Error> {
+        match &self.0 {
+            Kind::Fixed(fixed) => Ok(Some(fixed.token.clone())),
+            Kind::Granted(inner) => {
+                let held = inner.current_or_stored().await?;
+                Ok(held.and_then(|held| held.token().cloned()))
+            }
+        }
     }
 
     /// The token to send now. `None`: nothing is stored, send the request without.
@@ -376,7 +401,7 @@ impl TokenSource {
     /// read from the store yet, it is read.
     pub async fn is_bound(&self) -> bool {
         match &self.0 {
-            Kind::Fixed(_) => false,
+            Kind::Fixed(fixed) => fixed.token.key().is_some(),
             // Trouble with the store is told to whoever asks for the token.
             Kind::Granted(inner) => matches!(inner.current_or_stored().await,
                 Ok(Some(held)) if held.is_bound()),
@@ -395,7 +420,10 @@ impl TokenSource {
         url: &Url,
     ) -> Result<Option<HeaderValue>, Error> {
         match &self.0 {
-            Kind::Fixed(_) => Ok(None),
+            Kind::Fixed(fixed) => match &fixed.prover {
+                Some(inner) => inner.proof(token, method, url),
+                None => Ok(None),
+            },
             Kind::Granted(inner) => inner.proof(token, method, url),
         }
     }
@@ -404,7 +432,10 @@ impl TokenSource {
     /// Whether there was one.
     pub fn note_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
         match &self.0 {
-            Kind::Fixed(_) => false,
+            Kind::Fixed(fixed) => {
+                let inner = fixed.prover.as_ref();
+                inner.is_some_and(|inner| inner.resource_nonces.note(url, headers))
+            }
             Kind::Granted(inner) => inner.resource_nonces.note(url, headers),
         }
     }

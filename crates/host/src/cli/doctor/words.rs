@@ -1,6 +1,6 @@
 //! A diagnosis for people: the steps in short, then what is wrong and what to do.
 
-use doorkey::doctor::{Diagnosis, Evidence, Finding, Mend, Severity, Status, StepReport};
+use doorkey::doctor::{Diagnosis, Evidence, Finding, Mend, Severity, Status, Step, StepReport};
 
 use crate::cli::lines::wrapped;
 use crate::cli::output::clean;
@@ -11,10 +11,14 @@ pub(crate) fn page(diagnosis: &Diagnosis, width: usize) -> Vec<String> {
     lines.extend(steps(&diagnosis.steps, width));
     lines.push(String::new());
     lines.push(match diagnosis.findings.len() {
+        0 if untried(diagnosis).is_some() => "Nothing is wrong as far as was looked at.".to_owned(),
         0 => "Nothing is wrong.".to_owned(),
         1 => "One thing is not as it should be:".to_owned(),
         more => format!("{more} things are not as they should be, the most likely cause first:"),
     });
+    if let Some(untried) = untried(diagnosis) {
+        lines.extend(wrapped(&clean(&untried), width));
+    }
     for (index, finding) in diagnosis.findings.iter().enumerate() {
         lines.push(String::new());
         lines.extend(self::finding(index + 1, finding, width));
@@ -29,6 +33,19 @@ pub(crate) fn page(diagnosis: &Diagnosis, width: usize) -> Vec<String> {
         lines.extend(wrapped(&clean(&text), width));
     }
     lines
+}
+
+/// What was left out although nothing is known to keep it from working.
+fn untried(diagnosis: &Diagnosis) -> Option<String> {
+    if diagnosis.class().is_some() {
+        return None;
+    }
+    let mut skipped = diagnosis.steps.iter();
+    let first = skipped.find(|it| it.step == Step::Initialize && it.status == Status::Skipped)?;
+    Some(format!(
+        "No session was opened and no tool was listed: {}.",
+        first.detail
+    ))
 }
 
 fn head(diagnosis: &Diagnosis) -> String {

@@ -24,16 +24,22 @@ rows! {
         .mend("The operator has to answer in fewer bytes.")
         .tell("The answer of {at} is larger than clients read ({value}).");
     BOT_WALL = Fault::new("bot-wall", Step::FirstRequest, Forbidden, "something in front of the server takes this client for a bot")
-        .means("The answer is {status} with a web page in place of a challenge: a firewall or CDN that never let the request through.")
+        .means("The answer is {status} in place of a challenge, and it is that of a firewall or CDN that never let the request through.")
         .by("CH-07", "MCP 2025-11-25, Authorization: Error Handling")
         .mend("The operator has to let clients of MCP through, or says which header opens the gate.")
         .set("[mcp_servers.{name}]\nhttp_headers = { X-Gateway-Key = \"…\" }")
-        .tell("{at} answers requests of an MCP client with {status} and a web page. Please exempt the MCP path and /.well-known/* from bot protection.");
+        .tell("{at} answers requests of an MCP client with {status}, before they reach the server. Please exempt the MCP path and /.well-known/* from bot protection.");
     FORBIDDEN = Fault::new("forbidden", Step::FirstRequest, Forbidden, "the server forbids the request and asks for no login")
         .means("{status} without a challenge: no login changes that. It may go by the network you are in, or by a header.")
         .by("CH-07", "RFC 6750 §3.1")
         .mend("Ask the operator who may use the server; a request without a token should be answered with 401.")
         .tell("{at} answers a request without a token with {status}. MCP wants 401 and a WWW-Authenticate header there, so that clients can sign in.");
+    FORBIDDEN_CHALLENGE = Fault::new("forbidden-challenge", Step::Challenge, Server, "the server asks for a login with the wrong status")
+        .means("{status} came with a challenge in place of 401. It is taken for the challenge; not every client does that.")
+        .by("CH-07", "RFC 6750 §3.1")
+        .mend("Nothing to do here; tell the operator.")
+        .tell("{at} answers a request without a token with {status} and a WWW-Authenticate header. RFC 6750 §3.1 wants 401 there.")
+        .warning();
     NOT_FOUND = Fault::new("not-found", Step::FirstRequest, Configuration, "there is no MCP server at that path")
         .means("The host answers, and with {status}: the path of the URL is most likely wrong. Usual ones are /mcp and /.")
         .by("ERR-05", "MCP 2025-11-25, Streamable HTTP")

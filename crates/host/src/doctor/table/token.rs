@@ -52,6 +52,30 @@ rows! {
         .by("ST-07", "")
         .mend("See what is wrong with the file; signing in again replaces it.")
         .run("doorkey login {login}");
+    CLIENT_REFUSED = Fault::new("client-refused", Step::Refresh, Configuration, "the authorization server refuses the configured client")
+        .means("A first token was asked for, and the answer is: {value}. The client id, its secret or key, or the way to authenticate is wrong.")
+        .by("CC-03", "RFC 6749 §5.2")
+        .code("client-refused")
+        .mend("Compare the client id and its secret or key with what the authorization server has; they may have been replaced there.")
+        .run("doorkey get {name}")
+        .set("[mcp_servers.{name}.oauth]\nclient_id = \"…\"\nclient_secret_env = \"…\"");
+    ASSERTION_MISSING = Fault::new("assertion-missing", Step::Refresh, Configuration, "the proof of who this program is cannot be had")
+        .means("A first token is asked for with the identity of this workload, or of its user, and there is none to show: {value}.")
+        .by("WIF-06", "RFC 7523 §2.1")
+        .code("assertion-missing")
+        .mend("Look at the place that the configuration takes it from.")
+        .run("doorkey get {name}");
+    TOKEN_REFUSED = Fault::new("token-refused", Step::Refresh, Server, "the authorization server gives no token to this client")
+        .means("A first token was asked for, and it came to this: {value}.")
+        .by("TOK-17", "RFC 6749 §5.2")
+        .mend("The operator has to allow this client the flow, the scopes and the resource that are configured.")
+        .run("doorkey get {name}")
+        .tell("{issuer} gives no token to a client that asks for one by itself: {value}.");
+    TOKEN_UNOBTAINABLE = Fault::new("token-unobtainable", Step::Refresh, Temporary, "a first token cannot be had for now")
+        .means("It was asked for, and it came to this: {value}.")
+        .by("REF-08", "RFC 6749 §5.2")
+        .mend("Try again in a while.")
+        .run("doorkey doctor {login}");
     BRAKE_ON = Fault::new("brake-on", Step::Refresh, Temporary, "the authorization server asked to be left alone for a while")
         .means("{value}. All processes obey that.")
         .by("REF-08", "RFC 9110 §10.2.3")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use doorkey_testkit::{Fault, FaultRule, Leg};
 use serde_json::json;
 
-use super::bench::Bench;
+use super::bench::{Bench, ids};
 
 /// Servers of which the MCP server answers like this.
 async fn answering(fault: Fault) -> Bench {
@@ -15,6 +15,41 @@ async fn answering(fault: Fault) -> Bench {
         .mcp
         .fault(FaultRule::on(Leg::Resource).respond(fault));
     bench
+}
+
+#[tokio::test]
+async fn a_403_that_came_through_a_cdn_is_no_bot_wall() {
+    let headers = [("content-type", "application/json"), ("cf-ray", "8c0ffee")];
+    let body = "{\"error\":\"ip_not_allowed\"}";
+    let bench = answering(with_headers(403, &headers, body)).await;
+    let run = bench.run(&["--json"]).await.ended_with(5);
+    assert_eq!(ids(&run.json()), ["forbidden"], "{run}");
+}
+
+#[tokio::test]
+async fn a_403_that_says_it_was_mitigated_is_one_without_a_page_too() {
+    for mark in ["cf-mitigated", "x-amzn-waf-action"] {
+        let bench = answering(with_headers(403, &[(mark, "challenge")], "")).await;
+        let run = bench.run(&["--json"]).await.ended_with(5);
+        assert_eq!(ids(&run.json()), ["bot-wall"], "{run}");
+    }
+}
+
+#[tokio::test]
+async fn a_403_with_a_challenge_is_told_as_what_it_is() {
+    for error in ["insufficient_scope", "invalid_token"] {
+        let line = format!("Bearer error=\"{error}\", scope=\"read\"");
+        let headers = [("www-authenticate", line.as_str())];
+        let bench = answering(with_headers(403, &headers, "")).await;
+        let run = bench.run(&["--json"]).await.ended_with(3);
+        let diagnosis = run.json();
+        assert_eq!(ids(&diagnosis), ["not-signed-in", "forbidden-challenge"]);
+        let evidence = &diagnosis["findings"][1]["evidence"];
+        assert_eq!(evidence["status"], 403, "{run}");
+        let excerpt = evidence["excerpt"].as_str().unwrap_or_default();
+        assert!(excerpt.contains(&line), "{run}");
+        assert!(!run.stdout.contains("401)"), "{run}");
+    }
 }
 
 fn with_headers(status: u16, headers: &[(&str, &str)], body: &str) -> Fault {
@@ -38,6 +73,13 @@ cases! {
     bot_wall: Some("resource"), async || {
         let headers = [("content-type", "text/html"), ("cf-mitigated", "challenge")];
         answering(with_headers(403, &headers, "<!doctype html><title>Just a moment…</title>")).await
+    };
+    forbidden_challenge: Some("resource"), async || {
+        let bench = Bench::signed_in().await;
+        let headers = [("www-authenticate", "Bearer error=\"insufficient_scope\", scope=\"read\"")];
+        let rule = FaultRule::on(Leg::Resource).times(1).respond(with_headers(403, &headers, ""));
+        bench.world.mcp.fault(rule);
+        bench
     };
     forbidden: Some("resource"), async || answering(Fault::status(403)).await;
     not_found: Some("resource"), async || answering(Fault::status(404)).await;

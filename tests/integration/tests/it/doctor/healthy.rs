@@ -1,6 +1,6 @@
 //! Where nothing is wrong nothing is found, whatever way one signs in.
 
-use doorkey_testkit::Leg;
+use doorkey_testkit::{Dpop, Leg};
 
 use super::bench::{Bench, ids};
 
@@ -65,12 +65,35 @@ async fn a_url_that_no_table_has_is_examined_and_nothing_is_kept() {
 #[tokio::test]
 async fn a_refresh_that_is_not_wanted_is_left_alone() {
     let bench = Bench::signed_in().await.argument("--no-refresh");
-    for is_expired in [false, true] {
-        if is_expired {
-            bench.home.expire().await;
-        }
-        let run = bench.run(&["--json"]).await.succeeded();
-        assert_eq!(ids(&run.json()), [""; 0], "{run}");
+    let before = bench.home.records();
+    bench.world.recorder.clear();
+    let run = bench.run(&[]).await.succeeded();
+    assert!(run.stdout.contains("Nothing is wrong."), "{run}");
+    assert_eq!(bench.home.records(), before, "nothing is changed");
+    assert_eq!(bench.world.recorder.count(Leg::Registration), 0, "{run}");
+    bench.home.expire().await;
+    let before = bench.home.records();
+    let run = bench.run(&[]).await.succeeded();
+    assert!(!run.stdout.contains("Nothing is wrong."), "{run}");
+    assert!(run.stdout.contains("a refresh is due"), "{run}");
+    assert_eq!(bench.home.records(), before, "nothing is changed");
+    assert_eq!(bench.world.auth.refreshes(), 0, "{run}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_bound_to_a_key_is_sent_with_its_proof_and_changed_by_no_rejection() {
+    let dpop = Dpop::Required;
+    for further in [&[][..], &["--no-refresh"]] {
+        let bench = Bench::signed_in_with(|auth| auth.dpop(dpop), |mcp| mcp.dpop(dpop)).await;
+        let run = bench.run(further).await.succeeded();
+        assert!(run.stdout.contains("Nothing is wrong."), "{run}");
+        bench.world.mcp.reject_tokens(true);
+        let before = bench.home.records();
+        let mut arguments = further.to_vec();
+        arguments.push("--json");
+        let run = bench.run(&arguments).await.ended_with(3);
+        assert_eq!(ids(&run.json()), ["token-rejected"], "{run}");
+        assert_eq!(bench.home.records(), before, "nothing is changed");
         assert_eq!(bench.world.auth.refreshes(), 0, "{run}");
     }
 }

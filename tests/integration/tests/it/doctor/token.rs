@@ -3,7 +3,10 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use doorkey_store::Proof;
-use doorkey_testkit::{Fault, FaultRule, Leg};
+use doorkey_testkit::{
+    AuthorizationServerBuilder, ClientAuthMethod, Fault, FaultRule, Leg, SigningAlgorithm,
+    SigningKey, StaticClient, TrustedIssuer,
+};
 
 use super::bench::Bench;
 
@@ -23,6 +26,42 @@ async fn changed(change: impl FnOnce(&mut doorkey_store::Grant)) -> Bench {
     let bench = Bench::signed_in().await;
     bench.home.change(change).await;
     bench
+}
+
+/// An authorization server that gives tokens to `app` by its secret.
+fn by_secret(auth: AuthorizationServerBuilder) -> AuthorizationServerBuilder {
+    let app = StaticClient::confidential("app", "s3cr3t-of-the-app", ClientAuthMethod::Basic)
+        .redirect_uri("http://127.0.0.1/callback")
+        .grant_types(["client_credentials"]);
+    auth.client_credentials(true).static_client(app)
+}
+
+fn with_secret(secret: &str) -> String {
+    format!(
+        "[mcp_servers.it.oauth]\nflow = \"client_credentials\"\nclient_id = \"app\"\n\
+         client_secret = \"{secret}\"\naccept_discovered_issuer = true"
+    )
+}
+
+/// A program signs in by itself, and its first request for a token is answered like this.
+async fn by_itself(fault: Fault) -> Bench {
+    let bench = Bench::with(by_secret, |mcp| mcp).await;
+    let rule = FaultRule::on(Leg::Token).respond(fault);
+    bench.world.auth.fault(rule);
+    bench.settings(&with_secret("s3cr3t-of-the-app"))
+}
+
+#[tokio::test]
+async fn who_signs_in_by_itself_gets_a_token_from_the_doctor_unless_told_not_to() {
+    let bench = Bench::with(by_secret, |mcp| mcp).await;
+    let bench = bench.settings(&with_secret("s3cr3t-of-the-app"));
+    let left = bench.run(&["--no-refresh"]).await.succeeded();
+    assert!(!left.stdout.contains("Nothing is wrong."), "{left}");
+    assert!(left.stdout.contains("No session was opened"), "{left}");
+    assert!(bench.home.grant().await.is_none(), "{left}");
+    let run = bench.run(&[]).await.succeeded();
+    assert!(run.stdout.contains("Nothing is wrong."), "{run}");
+    assert!(bench.home.grant().await.is_some(), "{run}");
 }
 
 fn in_an_hour() -> u64 {
@@ -77,6 +116,19 @@ cases! {
         from_the_future(&bench);
         bench
     };
+    client_refused: Some("token"), async || {
+        let bench = Bench::with(by_secret, |mcp| mcp).await;
+        bench.settings(&with_secret("not-the-secret"))
+    };
+    assertion_missing: None, async || {
+        let table = "[mcp_servers.it.oauth]\nflow = \"workload_identity\"\naccept_discovered_issuer = true\n\
+                     workload.env = \"NOT_SET_ANYWHERE\"";
+        let key = SigningKey::generate(SigningAlgorithm::Es256).expect("a key");
+        let platform = TrustedIssuer::workload("https://platform.test", key.public_key());
+        Bench::with(|auth| auth.jwt_bearer(platform), |mcp| mcp).await.settings(table)
+    };
+    token_refused: Some("token"), async || by_itself(Fault::oauth_error(400, "unauthorized_client", "not you")).await;
+    token_unobtainable: Some("token"), async || by_itself(Fault::status(503)).await;
     brake_on: None, async || {
         let later = in_an_hour();
         changed(|grant| (grant.expires_at, grant.refresh_not_before) = (Some(1), Some(later))).await
