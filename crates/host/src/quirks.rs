@@ -6,7 +6,7 @@ mod rules;
 
 use std::sync::OnceLock;
 
-use doorkey_oauth::{QuirkExplanation, QuirkMatch, Quirks};
+use doorkey_oauth::{Quirk, QuirkExplanation, QuirkMatch, Quirks};
 use serde::Serialize;
 
 use crate::config::ServerConfig;
@@ -107,6 +107,15 @@ impl Default for QuirkSwitches {
     }
 }
 
+impl QuirkSwitches {
+    /// The line of the configuration that chooses one more.
+    pub(crate) fn choosing(&self, id: &str) -> String {
+        let all = self.on.iter().map(String::as_str).chain([id]);
+        let all: Vec<_> = all.map(|id| format!("{id:?}")).collect();
+        format!("quirks_on = [{}]", all.join(", "))
+    }
+}
+
 impl Host {
     /// What is known of a server as odd, and whether that is used: by its URL, and by its authorization server as the
     /// configuration or the stored login names it. No request is made. What only explains the refusals of any
@@ -136,15 +145,45 @@ impl Host {
         Ok(self.quirks_at(&server, issuer.as_deref()))
     }
 
-    /// What is known of a refusal, if the words of the server are those that a quirk explains.
+    /// What is known of a failure: what the words of the server mean, if a quirk explains them, else which quirk
+    /// would have helped that a person has to choose, with the line to write.
     #[must_use]
     pub fn explanation<'a>(
         &self,
         target: impl Into<Target<'a>>,
         error: &Error,
     ) -> Option<QuirkExplanation> {
-        let session = self.session(target).ok()?;
-        session.tokens.explain(error.authorization()?)
+        let target = target.into();
+        let tokens = self.session(target).ok()?.tokens;
+        let error = error.authorization()?;
+        tokens.explain(error).or_else(|| {
+            let server = self.server(target).ok()?;
+            self.offer(&server, tokens.issuer().as_deref(), error)
+        })
+    }
+
+    /// The quirk that would have kept this error from happening, if there is one that is known of the server and not
+    /// used because nobody chose it.
+    pub(crate) fn offer(
+        &self,
+        server: &ServerConfig,
+        issuer: Option<&str>,
+        error: &doorkey_oauth::Error,
+    ) -> Option<QuirkExplanation> {
+        let rules = self.config().quirk_rules();
+        let rule = rules.rules.iter().find(|rule| {
+            let quirk = &rule.quirk;
+            rule.switch(&server.quirks) == Switch::ByChoice
+                && quirk.reason(&server.url, issuer).is_some()
+                && quirk.would_prevent(error)
+        })?;
+        let Quirk { id, what, .. } = &rule.quirk;
+        let line = server.quirks.choosing(id);
+        Some(QuirkExplanation::new(
+            id,
+            format!("{what} The rule about that is off until you choose it."),
+            format!("write {line} in [mcp_servers.{}]", server.name),
+        ))
     }
 
     /// The same as [`Host::quirks_of`] where the authorization server is known already.

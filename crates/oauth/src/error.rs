@@ -183,6 +183,8 @@ pub enum Error {
     PkceUnsupported {
         /// The authorization server.
         issuer: Issuer,
+        /// Whether its metadata do not say a word about PKCE, in place of listing other methods.
+        silent: bool,
     },
     /// The authorization server's metadata rules out this login (AS-16, AS-22).
     #[error("{issuer} cannot be used: `{member}` {why}")]

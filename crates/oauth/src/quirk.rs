@@ -85,6 +85,22 @@ pub struct QuirkExplanation {
     pub next: String,
 }
 
+impl QuirkExplanation {
+    /// What a quirk of that name knows.
+    #[must_use]
+    pub fn new(
+        quirk: impl Into<String>,
+        means: impl Into<String>,
+        next: impl Into<String>,
+    ) -> Self {
+        Self {
+            quirk: quirk.into(),
+            means: means.into(),
+            next: next.into(),
+        }
+    }
+}
+
 /// The quirks that may be used, in the order in which they are asked. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quirks(Arc<[Quirk]>);

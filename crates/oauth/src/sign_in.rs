@@ -440,6 +440,7 @@ fn check_metadata(flow: &Flow, found: &Discovered, quirks: &InForce<'_>) -> Resu
     if found.source != Source::LegacyDefaults && !is_promised {
         return Err(Error::PkceUnsupported {
             issuer: server.listed.clone(),
+            silent: is_silent,
         });
     }
     Ok(())

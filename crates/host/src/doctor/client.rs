@@ -20,6 +20,9 @@ impl Doctor<'_> {
         if let Err(error) = config.check_server(found) {
             let (fault, value) = of_capability(&error, found);
             self.notes.find(fault, evidence, &[("value", value)]);
+            let listed = Some(found.server.listed.as_str());
+            let offer = self.host.offer(&patient.server, listed, &error);
+            self.notes.offer(fault, offer, &patient.server);
         }
         if let Some(page) = &found.server.authorization_endpoint {
             let leg = Leg::AuthorizationServerMetadata;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use doorkey_discovery::Discovered;
 use doorkey_http::{Origin, Recorded, Recorder, SentSecrets};
-use doorkey_oauth::TokenSource;
+use doorkey_oauth::{QuirkExplanation, TokenSource};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::Url;
@@ -334,6 +334,22 @@ impl Notes {
         let mut all = self.diagnosis.findings.iter_mut();
         if let Some(finding) = all.find(|it| it.id == fault.id) {
             finding.quirk = quirk;
+        }
+    }
+
+    /// Names the quirk that a person may choose in place of what else would mend a fault which was found.
+    pub(super) fn offer(
+        &mut self,
+        fault: &Fault,
+        offer: Option<QuirkExplanation>,
+        server: &ServerConfig,
+    ) {
+        let mut all = self.diagnosis.findings.iter_mut();
+        if let (Some(offer), Some(finding)) = (offer, all.find(|it| it.id == fault.id)) {
+            let line = server.quirks.choosing(&offer.quirk);
+            finding.mend.config = Some(format!("[mcp_servers.{}]\n{line}", server.name));
+            finding.mend.text = offer.means;
+            finding.quirk = Some(offer.quirk);
         }
     }
 

@@ -153,6 +153,11 @@ impl Doctor<'_> {
         let quirk = quirks
             .explain(&server.url, issuer, error)
             .map(|(quirk, _)| quirk.id.clone());
+        if quirk.is_none() {
+            let offer = self.host.offer(server, issuer, error);
+            self.notes.offer(fault, offer, server);
+            return;
+        }
         self.notes.of_quirk(fault, quirk);
     }
 }

@@ -4,7 +4,7 @@ mod page;
 
 use std::fs;
 
-use doorkey_oauth::{Effect, Pattern};
+use doorkey_oauth::Effect;
 use doorkey_store::{Grant, Store};
 
 use super::*;
@@ -60,40 +60,85 @@ fn the_quirks_that_come_with_the_program_are_read_and_say_what_they_are() {
 }
 
 #[test]
-fn no_quirk_that_comes_with_the_program_weakens_a_check_for_more_than_one_vendor() {
+fn no_rule_that_is_on_by_itself_lifts_a_check_of_pkce_of_the_issuer_or_of_the_resource_as_20() {
     for rule in &QuirkRules::builtin().rules {
         let quirk = &rule.quirk;
-        let is_wide = |pattern: &Pattern| pattern.as_str().starts_with("*/");
-        let is_wide = quirk.matches.iter().any(|matched| match matched {
-            QuirkMatch::Issuer(pattern) | QuirkMatch::Server(pattern) => is_wide(pattern),
+        let is_about_anybody = quirk.matches.iter().any(|matched| match matched {
+            QuirkMatch::Issuer(pattern) | QuirkMatch::Server(pattern) => {
+                pattern.as_str().starts_with("*/")
+            }
             _ => true,
         });
         for effect in &quirk.effects {
+            // `lifts_a_check` decides for every effect that there is, without a default.
+            let is_chosen = rule.by_choice || !effect.lifts_a_check();
+            assert!(is_chosen, "{} is on by itself: {effect:?}", quirk.id);
             match effect {
                 // A pair is two exact strings, and is about whom it names.
                 Effect::TrustIssuer { listed, .. } => {
                     let names = |matched: &QuirkMatch| matches!(matched, QuirkMatch::Issuer(pattern) if pattern.as_str() == listed.as_str());
                     assert!(quirk.matches.iter().any(names), "{}", quirk.id);
                 }
-                Effect::AuthorizeParameter { .. }
-                | Effect::OfflineParameter { .. }
-                | Effect::TokenParameter { .. }
-                | Effect::AudienceIsResource
-                | Effect::RepeatScopes
-                | Effect::NeedsScopes
-                | Effect::ScopeParameter(_)
-                | Effect::Redirect(_)
-                | Effect::FormAnswer
-                | Effect::NestedTokens(_)
-                | Effect::CommaScopes
-                | Effect::NeedsClient
-                | Effect::NoMetadataDocument
-                | Effect::Explain(_) => {}
-                // Whatever else there is, or comes to be, is about one vendor, or a person chose it.
-                _ => assert!(!is_wide || rule.by_choice, "{}: {effect:?}", quirk.id),
+                // Where to ask is said for the servers of one vendor.
+                Effect::AuthorizationServer(_) | Effect::Endpoints { .. } => {
+                    assert!(!is_about_anybody, "{}", quirk.id);
+                    let is_server = |it: &QuirkMatch| matches!(it, QuirkMatch::Server(_));
+                    assert!(quirk.matches.iter().all(is_server), "{}", quirk.id);
+                }
+                _ => {}
             }
         }
     }
+}
+
+#[test]
+fn a_rule_that_has_to_be_chosen_is_offered_where_it_would_have_helped_and_nowhere_else() {
+    let pkce = |silent| doorkey_oauth::Error::PkceUnsupported {
+        issuer: doorkey_oauth::Issuer::new("https://as.example"),
+        silent,
+    };
+    let url = "https://mcp.example/mcp";
+    let offered = |settings: &str, issuer: &str, error: &doorkey_oauth::Error| {
+        let (_folder, host) = host("", url, settings);
+        let server = host.config().server("it").expect("a server");
+        let offer = host.offer(server, Some(issuer), error);
+        offer.map(|offer| (offer.quirk, offer.next))
+    };
+    for id in ["entra-pkce", "salesforce-pkce", "cognito-pkce"] {
+        let mut examples = EXAMPLES.iter().filter(|(rule, _)| *rule == id);
+        let (_, issuer) = examples.next().expect(id);
+        let next = format!("write quirks_on = [{id:?}] in [mcp_servers.it]");
+        let expected = Some((id.to_owned(), next));
+        assert_eq!(offered("", issuer, &pkce(true)), expected);
+        // One that lists other methods is refused whatever is chosen.
+        assert_eq!(offered("", issuer, &pkce(false)), None);
+        for settings in [
+            "quirks = false".to_owned(),
+            format!("quirks_off = [{id:?}]"),
+            format!("quirks_on = [{id:?}]"),
+        ] {
+            assert_eq!(offered(&settings, issuer, &pkce(true)), None, "{settings}");
+        }
+        assert_eq!(offered("", "https://as.example", &pkce(true)), None);
+    }
+    // What is chosen already stays chosen.
+    let cognito = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc";
+    let settings = "quirks_on = [\"localhost-redirect\"]";
+    let (_, next) = offered(settings, cognito, &pkce(true)).expect("an offer");
+    let line = "quirks_on = [\"localhost-redirect\", \"cognito-pkce\"]";
+    assert!(next.contains(line), "{next}");
+
+    let error = doorkey_oauth::ProtocolError::new("invalid_target", None::<&str>, None::<&str>);
+    let error = doorkey_oauth::Error::AuthorizationResponse(error);
+    let authentik = "https://sso.company.example/application/o/mcp/";
+    let (id, _) = offered("", authentik, &error).expect("an offer");
+    assert_eq!(id, "authentik-resource");
+    let error = doorkey_oauth::Error::TokenRejectedByResource {
+        server: url::Url::parse(url).expect("a URL"),
+        challenges: doorkey_oauth::Challenges::default(),
+    };
+    let (id, _) = offered("", cognito, &error).expect("an offer");
+    assert_eq!(id, "id-token-as-bearer");
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ impl Error {
             | Self::DpopProofRejected { server, .. }
             | Self::IdentityChanged { server } => Some(RedactedUrl::from(server).to_string()),
             Self::IssuerMismatch { expected, .. } => Some(expected.to_string()),
-            Self::PkceUnsupported { issuer }
+            Self::PkceUnsupported { issuer, .. }
             | Self::UnsupportedServer { issuer, .. }
             | Self::NoClient { issuer, .. }
             | Self::TooManyScopes { issuer, .. }

@@ -2,6 +2,9 @@
 
 use doorkey_discovery::Issuer;
 
+use super::Quirk;
+use crate::error::Error;
+
 /// One thing that a client does about a quirk. A setting of the host wins over each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -79,6 +82,62 @@ pub enum Effect {
     NoMetadataDocument,
     /// Says what a refusal means.
     Explain(Explanation),
+}
+
+impl Effect {
+    /// Whether it lifts a check of PKCE, of the issuer or of whom a token is for. What does holds only where a person
+    /// chose it for that server: a pattern of a vendor's hosts is nobody's word.
+    #[must_use]
+    pub fn lifts_a_check(&self) -> bool {
+        match self {
+            Self::AssumePkce | Self::OmitResource | Self::IdTokenAsBearer => true,
+            // Two exact issuers take the place of one: the comparison is as strict as before.
+            Self::TrustIssuer { .. }
+            // They say where to ask where a server says nothing, as the defaults of 2025-03-26 do (LEG-06).
+            | Self::AuthorizationServer(_)
+            | Self::Endpoints { .. } => false,
+            Self::AuthorizeParameter { .. }
+            | Self::OfflineParameter { .. }
+            | Self::TokenParameter { .. }
+            | Self::AudienceIsResource
+            | Self::RepeatScopes
+            | Self::DropScope(_)
+            | Self::NeedsScopes
+            | Self::ScopeParameter(_)
+            | Self::Redirect(_)
+            | Self::FormAnswer
+            | Self::NestedTokens(_)
+            | Self::BearerName(_)
+            | Self::CommaScopes
+            | Self::NeedsClient
+            | Self::NoMetadataDocument
+            | Self::Explain(_) => false,
+        }
+    }
+
+    /// Whether it would have kept this error from happening, so far as the error tells.
+    fn prevents(&self, error: &Error) -> bool {
+        match error {
+            Error::PkceUnsupported { silent, .. } => *self == Self::AssumePkce && *silent,
+            Error::TokenEndpoint { error, .. } | Error::AuthorizationResponse(error) => {
+                *self == Self::OmitResource && error.is("invalid_target")
+            }
+            Error::TokenRejectedByResource { .. } => *self == Self::IdTokenAsBearer,
+            Error::RefreshFailed(cause) => self.prevents(cause),
+            Error::LoginRequired {
+                cause: Some(cause), ..
+            } => self.prevents(cause),
+            _ => false,
+        }
+    }
+}
+
+impl Quirk {
+    /// Whether this error would not have happened, so far as it tells, had this quirk been used.
+    #[must_use]
+    pub fn would_prevent(&self, error: &Error) -> bool {
+        self.effects.iter().any(|effect| effect.prevents(error))
+    }
 }
 
 /// How scopes are sent to a server that does not take `scope`.

@@ -257,17 +257,25 @@ impl Inner {
     /// What a quirk knows of a refusal of the server that the last login went to, else of the one that the grant
     /// came from.
     pub(super) fn explain(&self, error: &Error) -> Option<QuirkExplanation> {
-        let current = self.current.load();
-        let last = lock(&self.last_issuer).clone();
-        let granted = current.as_ref().map(|held| held.grant.issuer.as_str());
-        let issuer = last.as_ref().map(Issuer::as_str).or(granted);
+        let issuer = self.issuer();
         let quirks = &self.config.quirks;
-        let (quirk, explanation) = quirks.explain(&self.config.server, issuer, error)?;
+        let (quirk, explanation) = quirks.explain(&self.config.server, issuer.as_deref(), error)?;
         Some(QuirkExplanation {
             quirk: quirk.id.clone(),
             means: explanation.means.clone(),
             next: explanation.next.clone(),
         })
+    }
+
+    /// The server that the last login went to, else the one that the grant came from.
+    pub(super) fn issuer(&self) -> Option<String> {
+        let last = lock(&self.last_issuer).clone();
+        let granted = || {
+            let current = self.current.load();
+            current.as_ref().map(|held| held.grant.issuer.clone())
+        };
+        last.map(|issuer| issuer.as_str().to_owned())
+            .or_else(granted)
     }
 
     pub(super) fn covers(&self, url: &Url) -> bool {

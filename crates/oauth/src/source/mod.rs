@@ -145,6 +145,16 @@ impl TokenSource {
         }
     }
 
+    /// The authorization server that the last login of this process went to, else the one that the tokens in use
+    /// came from. `None` as long as neither is known.
+    #[must_use]
+    pub fn issuer(&self) -> Option<String> {
+        match &self.0 {
+            Kind::Fixed(_) => None,
+            Kind::Granted(inner) => inner.issuer(),
+        }
+    }
+
     /// Whether the token may be sent to `url`: the origin of the MCP server, at or under its path
     /// or that of the granted resource (USE-03).
     #[must_use]

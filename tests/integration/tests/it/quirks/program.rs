@@ -1,7 +1,8 @@
 //! Rules through the program: what it shows, what switches them, and a rule of the user's own.
 
-use doorkey_testkit::{Fault, FaultRule, Leg, Oddity};
+use doorkey_testkit::{AuthorizationServerBuilder, Document, Fault, FaultRule, Leg, Oddity};
 use integration::{Home, World};
+use serde_json::json;
 
 use super::Odd;
 
@@ -103,6 +104,44 @@ async fn a_refusal_that_is_known_is_explained_with_what_to_do() {
     home.configure("quirks = false");
     let run = home.run(&["login", Home::SERVER]).await;
     assert!(!run.stderr.contains("known:"), "{run}");
+}
+
+#[tokio::test]
+async fn a_rule_that_has_to_be_chosen_is_offered_by_name_where_it_would_have_helped_as_20() {
+    let member = "code_challenge_methods_supported";
+    for (methods, offered) in [(json!(null), true), (json!(["plain"]), false)] {
+        let silent = |auth: AuthorizationServerBuilder| {
+            auth.field(Document::Metadata, member, methods.clone())
+        };
+        let world = World::with(silent, |mcp| mcp).await;
+        let home = Home::new(&world, "");
+        let rule = own(&world, "by_choice = true\nassume_pkce = true");
+        let rule = rule.replace("quirk.mine", "quirk.entra-pkce");
+        home.write("quirks.toml", rule.as_bytes());
+        let run = home.run(&["login", Home::SERVER]).await;
+        assert_ne!(run.code, 0, "{run}");
+        assert!(run.stderr.contains("error[pkce-unsupported]"), "{run}");
+        let next =
+            "next: write quirks_on = [\"entra-pkce\"] in [mcp_servers.it]; then doorkey login it";
+        assert_eq!(run.stderr.contains(next), offered, "{run}");
+        let known = "The rule about that is off until you choose it. (quirk entra-pkce)";
+        assert_eq!(run.stderr.contains(known), offered, "{run}");
+        assert_eq!(world.person.pages_opened(), 0);
+
+        let doctor = home.run(&["doctor", Home::SERVER, "--json"]).await.json();
+        let findings = doctor["findings"].as_array().expect("findings");
+        let finding = findings.iter().find(|it| it["id"] == "no-pkce");
+        let finding = finding.expect("the fault");
+        let line = "[mcp_servers.it]\nquirks_on = [\"entra-pkce\"]";
+        assert_eq!(finding["quirk"] == "entra-pkce", offered, "{finding}");
+        assert_eq!(finding["mend"]["config"] == line, offered, "{finding}");
+
+        home.configure("quirks_on = [\"entra-pkce\"]");
+        let run = home.run(&["login", Home::SERVER]).await;
+        assert_eq!(run.code == 0, offered, "{run}");
+        // Nothing more is offered where choosing it was not enough.
+        assert!(!run.stderr.contains("quirks_on"), "{run}");
+    }
 }
 
 #[tokio::test]
