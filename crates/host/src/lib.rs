@@ -113,7 +113,7 @@ pub use network::{
 pub use program::ProgramError;
 pub use progress::{LoginStep, PasteProblem, Progress, Silent};
 pub use quirks::{QuirkInForce, QuirkState, builtin_quirks, quirks_by_choice};
-pub use status::{AuthStatus, LoginState, QuirkStatus, ServerStatus, StoreStatus};
+pub use status::{AuthStatus, LoginState, ServerStatus, StoreStatus};
 pub use stores::{
     LoginsAnywhere, Moved, OtherStore, StoreChoice, StoreKind, StoreOpenError, StoreReason,
 };

@@ -20,7 +20,7 @@ use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::facts;
 use crate::host::{Host, grant_key};
-use crate::quirks::{QuirkInForce, QuirkState};
+use crate::quirks::QuirkInForce;
 use crate::stores::StoreReason;
 use crate::target::Target;
 
@@ -44,17 +44,7 @@ pub struct ServerStatus {
     /// The logins of other accounts, by name.
     pub other_accounts: Vec<AuthStatus>,
     /// What is known of the server as odd, and whether that is used.
-    pub quirks: Vec<QuirkStatus>,
-}
-
-/// A quirk of one server; [`Host::quirks_of`] says more of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct QuirkStatus {
-    /// Its name.
-    pub id: String,
-    /// Whether it is used.
-    pub state: QuirkState,
+    pub quirks: Vec<QuirkInForce>,
 }
 
 /// The login of one server.
@@ -118,15 +108,6 @@ pub struct StoreStatus {
     pub reason: &'static str,
 }
 
-impl From<QuirkInForce> for QuirkStatus {
-    fn from(quirk: QuirkInForce) -> Self {
-        Self {
-            id: quirk.id,
-            state: quirk.state,
-        }
-    }
-}
-
 impl ServerStatus {
     /// Whether a login of any account is stored for it.
     #[must_use]
@@ -143,7 +124,7 @@ impl Host {
     /// # Errors
     /// The store as a whole cannot be read.
     pub async fn list(&self) -> Result<Vec<ServerStatus>, Error> {
-        let shelf = Shelf::read(self.store()).await?;
+        let shelf = Shelf::read(self.store()).await?.with_facts().await;
         let store = self.store_status();
         let mut statuses = Vec::new();
         for server in self.config().servers() {
@@ -220,7 +201,6 @@ impl Host {
             Some(_) => Vec::new(),
             None => self.quirks_at(server, issuer.or(auth.issuer.as_deref())),
         };
-        let quirks = quirks.into_iter().map(QuirkStatus::from).collect();
         Ok(ServerStatus {
             name: server.name.clone(),
             url: server.url.to_string(),
@@ -263,8 +243,7 @@ impl Host {
         if let Some(grant) = shelf.grant(&grant_key(server)).await? {
             return Ok(Known::of_grant(server, grant, renewal, now));
         }
-        let facts = self.store().facts(&facts::server_key(server)).await?;
-        let needs_login = facts.and_then(|stored| stored.value.needs_login);
+        let needs_login = shelf.needs_login(&facts::server_key(server)).await?;
         Ok(Known::of_state(match (needs_login, renewal) {
             (Some(false), _) => LoginState::NotRequired,
             (_, Renewal::Itself) => LoginState::Unattended,

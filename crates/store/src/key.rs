@@ -140,3 +140,11 @@ pub(crate) fn issuer_id(issuer: &str) -> RecordId {
 pub(crate) fn facts_id(server: &str) -> RecordId {
     RecordId::new(RecordKind::Facts, [server])
 }
+
+/// The server of a record of facts; `None` for a record of another kind or shape.
+pub(crate) fn facts_server(id: &RecordId) -> Option<String> {
+    match (id.kind(), id.parts()) {
+        (RecordKind::Facts, [server]) => Some(server.clone()),
+        _ => None,
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::key::facts_id;
+use crate::key::{facts_id, facts_server};
 use crate::problem::Problems;
 use crate::{
     Backend, Defect, Error, Generation, Grant, GrantKey, Listing, LockGuard, MemoryBackend,
@@ -247,6 +247,15 @@ impl Store {
     /// If the store cannot be reached or trusted.
     pub async fn facts(&self, server: &str) -> Result<Option<Stored<ServerFacts>>, Error> {
         self.load(&facts_id(server), codec::decode_facts).await
+    }
+
+    /// What is remembered of every server, by its URL, read at once: asking for each of many takes a multiple of the time.
+    ///
+    /// # Errors
+    /// If the store as a whole cannot be reached or trusted; a record that cannot be used is among the problems.
+    pub async fn all_facts(&self) -> Result<Listing<(String, Stored<ServerFacts>)>, Error> {
+        self.list(RecordKind::Facts, facts_server, codec::decode_facts)
+            .await
     }
 
     /// Saves what is to be remembered of a server over the generation `expected` (`None`: where there is nothing).

@@ -5,7 +5,7 @@ mod network;
 mod shown;
 
 use clap::Args;
-use doorkey::{Host, QuirkInForce, ServerStatus};
+use doorkey::{Host, ServerStatus};
 
 use super::exit::{Exit, Failure};
 use super::format::Format;
@@ -29,24 +29,17 @@ impl Get {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let status = host.status(self.account.at(&self.name)).await?;
         list::warn_if_unreadable(&status, output);
-        let quirks = host.quirks_of(self.account.at(&self.name)).await?;
-        self.show(host, &status, &quirks, output)?;
+        self.show(host, &status, output)?;
         if !self.format.is_json(output) && status.has_login() {
             list::note_plain(host, output);
         }
         Ok(Exit::Done)
     }
 
-    fn show(
-        &self,
-        host: &Host,
-        status: &ServerStatus,
-        quirks: &[QuirkInForce],
-        output: &Output,
-    ) -> Result<(), Failure> {
+    fn show(&self, host: &Host, status: &ServerStatus, output: &Output) -> Result<(), Failure> {
         let server = host.config().server(&self.name)?;
         let network = host.network_of(&self.name)?;
-        let shown = Shown::new(server, status, &network, host.environment()).with_quirks(quirks);
+        let shown = Shown::new(server, status, &network, host.environment());
         if self.format.is_json(output) {
             return output.json(&shown);
         }

@@ -16,6 +16,8 @@ use crate::home::Home;
 pub(crate) struct QuirkRules {
     pub(crate) rules: Vec<Rule>,
     pub(crate) warnings: Vec<ConfigWarning>,
+    /// Those that are used where nothing is switched, as nearly everywhere.
+    usual: OnceLock<Quirks>,
 }
 
 /// A quirk and what files say of its use.
@@ -67,6 +69,7 @@ impl QuirkRules {
             Self {
                 rules: rules.collect(),
                 warnings: Vec::new(),
+                usual: OnceLock::new(),
             }
         })
     }
@@ -89,6 +92,7 @@ impl QuirkRules {
         let (written, warnings) = read::rules(&path, text, &from)?;
         let mut rules = Self::builtin().clone();
         rules.warnings = warnings;
+        rules.usual = OnceLock::new();
         for (id, written) in written {
             rules.take(&id, written);
         }
@@ -115,6 +119,14 @@ impl QuirkRules {
 
     /// The quirks that are used for a server, wherever its tokens come from.
     pub(crate) fn used(&self, switches: &QuirkSwitches) -> Quirks {
+        let is_usual = switches.all && switches.on.is_empty() && switches.off.is_empty();
+        match is_usual {
+            true => self.usual.get_or_init(|| self.switched(switches)).clone(),
+            false => self.switched(switches),
+        }
+    }
+
+    fn switched(&self, switches: &QuirkSwitches) -> Quirks {
         let used = self.rules.iter().filter_map(|rule| {
             let mut quirk = rule.quirk.clone();
             match rule.switch(switches) {

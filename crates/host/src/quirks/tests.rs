@@ -167,6 +167,10 @@ async fn a_quirk_is_known_by_the_server_the_configured_issuer_and_the_stored_log
     let status = bare.status("it").await.expect("a status");
     assert_eq!(status.quirks[0].id, "auth0-audience");
     assert_eq!(status.quirks[0].state, QuirkState::On);
+    let shown = serde_json::to_value(&status.quirks[0]).expect("JSON");
+    for field in ["id", "state", "what", "because", "source", "date", "from"] {
+        assert!(!shown[field].is_null(), "{field} in {shown}");
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,7 @@
 //! What is shown of a server: its settings, and what is known of its login.
 
 use doorkey::{
-    AuthStatus, Environment, NetworkInForce, QuirkInForce, QuirkState, ServerConfig, ServerStatus,
-    Target,
+    AuthStatus, Environment, NetworkInForce, QuirkState, ServerConfig, ServerStatus, Target,
 };
 use doorkey_oauth::{Issuer, ResourceChoice};
 use serde::Serialize;
@@ -36,8 +35,6 @@ pub(super) struct Shown<'a> {
     in_force: &'a NetworkInForce,
     #[serde(skip)]
     environment: &'a Environment,
-    #[serde(skip)]
-    quirks: &'a [QuirkInForce],
 }
 
 impl<'a> Shown<'a> {
@@ -75,14 +72,7 @@ impl<'a> Shown<'a> {
             bearer_key: server.bearer_key(),
             in_force,
             environment,
-            quirks: &[],
         }
-    }
-
-    /// The same with what is known of the server as odd.
-    pub(super) fn with_quirks(mut self, quirks: &'a [QuirkInForce]) -> Self {
-        self.quirks = quirks;
-        self
     }
 
     fn started(&self) -> Option<String> {
@@ -160,17 +150,26 @@ impl<'a> Shown<'a> {
         lines
     }
 
-    /// One line for each; what is not used says so first.
+    /// What each is about, and how it is switched; what is not used says so first.
     fn of_quirks(&self) -> Lines {
         let mut lines = Lines::default();
-        for quirk in self.quirks {
+        let mut used = Vec::new();
+        for quirk in &self.status.quirks {
             let state = match quirk.state {
                 QuirkState::Off => "(off) ",
                 QuirkState::ByChoice => "(not used unless quirks_on names it) ",
                 _ => "",
             };
+            if quirk.state == QuirkState::On {
+                used.push(quirk.id.as_str());
+            }
             let said = format!("{state}{} ({})", quirk.what, quirk.because);
             lines.add(&quirk.id, said);
+        }
+        if !used.is_empty() {
+            let name = &self.status.name;
+            let text = format!("quirks_off = {used:?} in [mcp_servers.{name}]");
+            lines.add("to switch off", text);
         }
         lines
     }
