@@ -6,6 +6,7 @@ mod ask;
 mod call;
 mod check;
 mod client_metadata;
+mod columns;
 mod completions;
 mod content;
 #[cfg(feature = "demo")]
@@ -413,7 +414,7 @@ async fn drain(outcome: &Result<Exit, Failure>, is_login: bool, host: &Host, out
     let drained = tokio::select! {
         drained = host.drain(DRAIN_LIMIT) => drained,
         () = interrupted() => false,
-        () = remark(outcome, output) => false,
+        () = remark(outcome, is_login, output) => false,
     };
     match (drained, is_login) {
         (true, _) => {}
@@ -425,11 +426,18 @@ async fn drain(outcome: &Result<Exit, Failure>, is_login: bool, host: &Host, out
     }
 }
 
-/// Tells whoever pressed Ctrl-C why the program goes on, if it does; never ends.
-async fn remark(outcome: &Result<Exit, Failure>, output: &Output) {
-    if matches!(outcome, Err(Failure::Interrupted { .. })) {
-        tokio::time::sleep(REMARK_AFTER).await;
-        output.insist("A request is under way, and its answer is waited for. Press Ctrl-C again to end at once.");
+/// Tells why the program goes on, if it does, although all seems said; never ends.
+async fn remark(outcome: &Result<Exit, Failure>, is_login: bool, output: &Output) {
+    tokio::time::sleep(REMARK_AFTER).await;
+    match (outcome, is_login) {
+        (Err(Failure::Interrupted { .. }), _) => output.insist(
+            "A request is under way, and its answer is waited for. Press Ctrl-C again to end at once.",
+        ),
+        (_, false) => output.note(&format!(
+            "a refresh is still under way; waiting at most {} s so that its new token is not lost",
+            DRAIN_LIMIT.as_secs()
+        )),
+        (_, true) => {}
     }
     std::future::pending::<()>().await;
 }

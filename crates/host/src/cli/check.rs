@@ -16,7 +16,8 @@ pub(crate) struct Checking {
     /// Also try every enabled server: connect, and list its tools
     #[arg(long)]
     pub(crate) check: bool,
-    /// How long each server has with --check, in seconds
+    /// How long each server has with --check, in seconds; a refresh that has begun by then is waited for, at most 30 s
+    /// more, so that its new token is not lost
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     check_limit: Duration,
 }

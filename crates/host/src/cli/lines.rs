@@ -1,5 +1,6 @@
 //! What a person reads of a server: groups of lines, each with a label.
 
+use super::columns::{padded, wrapped};
 use super::output::clean;
 
 /// Lines of one group.
@@ -24,7 +25,7 @@ impl Lines {
         }
     }
 
-    /// The group under its heading, at most so many characters wide where that is known; nothing if it is empty. A
+    /// The group under its heading, at most so many columns wide where that is known; nothing if it is empty. A
     /// label that says the same as the one above is left out.
     pub(crate) fn under(&self, heading: &str, width: Option<u16>) -> Vec<String> {
         let room = width.map_or(usize::MAX, |width| {
@@ -39,7 +40,7 @@ impl Lines {
                 clean(label)
             };
             for part in wrapped(&clean(value), room.max(LEAST_ROOM)) {
-                shown.push(format!("  {beside:<22} {part}"));
+                shown.push(format!("  {} {part}", padded(&beside, LABEL)));
                 beside.clear();
             }
             above = label;
@@ -51,46 +52,9 @@ impl Lines {
     }
 }
 
-/// Lines of at most so many characters, broken between words; a word that is longer stays whole, for it may be something to
-/// copy.
-pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut length = 0;
-    for word in text.split(' ') {
-        let letters = word.chars().count();
-        if let Some(line) = lines.last_mut()
-            && (line.is_empty() || length + 1 + letters <= room)
-        {
-            if !line.is_empty() {
-                line.push(' ');
-                length += 1;
-            }
-            line.push_str(word);
-            length += letters;
-        } else {
-            lines.push(word.to_owned());
-            length = letters;
-        }
-    }
-    lines
-}
-
+/// Columns of a label.
+const LABEL: usize = 22;
 /// Where values begin.
-const VALUES_AT: usize = 25;
-/// Characters that a value has in any case.
+const VALUES_AT: usize = LABEL + 3;
+/// Columns that a value has in any case.
 const LEAST_ROOM: usize = 20;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_is_broken_between_words_and_a_long_word_stays_whole() {
-        assert_eq!(wrapped("", 10), [""]);
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(
-            wrapped("a https://mcp.example.com/mcp b", 10),
-            ["a", "https://mcp.example.com/mcp", "b"]
-        );
-    }
-}

@@ -1,5 +1,8 @@
 //! What is said of a login: `status`, and `list` in words.
 
+use std::time::{Duration, Instant};
+
+use doorkey_testkit::{Fault, FaultRule, Leg};
 use serde_json::Value;
 
 use crate::world::{ONE, World};
@@ -71,4 +74,52 @@ async fn a_check_of_named_servers_ends_with_the_code_of_what_failed() {
     ran.expect(6, &["ok (", "could not connect"]);
     let ran = world.run(&["list", "--check", "--table"]).await;
     ran.expect(0, &["CHECK", "TIME", " ms", "could not connect"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_a_server_that_hangs_ends_the_program_soon_after_its_limit() {
+    let world = World::start(ONE).await;
+    world.login(&[]).await.expect(0, &[]);
+    world
+        .mcp
+        .fault(FaultRule::on(Leg::Resource).respond(Fault::Slow(Duration::from_secs(40))));
+    let since = Instant::now();
+    let check = ["status", "--table", "--check", "--check-limit", "1"];
+    let ran = world.run(&check).await;
+    let took = since.elapsed();
+    let ran = ran.expect(6, &["no answer within 1 s"]);
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(!ran.err.contains("waiting"), "{}", ran.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_that_a_check_began_is_waited_for_and_that_is_said_and_its_token_is_kept() {
+    let world = World::start(ONE).await;
+    world.login(&[]).await.expect(0, &[]);
+    world.authorization.expire_access_tokens();
+    let answers_after = Duration::from_secs(5);
+    world.authorization.fault(
+        FaultRule::on(Leg::Token)
+            .grant("refresh_token")
+            .respond(Fault::Slow(answers_after)),
+    );
+    let since = Instant::now();
+    let ran = world
+        .run(&["list", "--check", "--check-limit", "1"])
+        .await
+        .expect(0, &[]);
+    let took = since.elapsed();
+    let rows: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(rows[0]["check"]["error"]["code"], "timed-out", "{rows}");
+    let said =
+        "a refresh is still under way; waiting at most 30 s so that its new token is not lost";
+    assert!(ran.err.contains(said), "{}", ran.err);
+    assert!(
+        (answers_after..Duration::from_secs(20)).contains(&took),
+        "{took:?}"
+    );
+    world.authorization.clear_faults();
+    world.run(&["tools", "one"]).await.expect(0, &[]);
+    let refreshes = world.authorization.counters().refreshes;
+    assert_eq!(refreshes, 1, "what came late is what is used");
 }

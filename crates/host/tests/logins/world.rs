@@ -20,7 +20,7 @@ pub(crate) struct World {
     authority: CertificateAuthority,
     recorder: Recorder,
     pub(crate) authorization: AuthorizationServer,
-    mcp: McpServer,
+    pub(crate) mcp: McpServer,
     variables: Vec<(String, String)>,
 }
 

@@ -2,7 +2,7 @@
 
 use doorkey::doctor::{Diagnosis, Evidence, Finding, Mend, Severity, Status, Step, StepReport};
 
-use crate::cli::lines::wrapped;
+use crate::cli::columns::wrapped;
 use crate::cli::output::clean;
 
 /// The lines of a diagnosis, at most so many characters wide where words allow it.

@@ -122,7 +122,7 @@ pub(super) fn filled(text: &str, columns: usize) -> String {
         }
         let (mut filled, mut width) = (String::new(), 0);
         for word in line.split(' ') {
-            let length = word.chars().count();
+            let length = crate::cli::columns::columns(word);
             if width > 0 && width + 1 + length > columns {
                 filled.push('\n');
                 width = 0;
