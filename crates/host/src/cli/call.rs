@@ -5,7 +5,7 @@ use doorkey::{Connection, Host};
 use doorkey_rmcp::rmcp::model::CallToolResult;
 
 use super::arguments::Given;
-use super::content::{Binary, Place, shown};
+use super::content::{Binary, Place, shown, text};
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean};
 use super::subject::{Account, Patience};
@@ -22,7 +22,7 @@ pub(crate) struct Call {
     #[command(flatten)]
     pub(crate) given: Given,
     /// The whole result as JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "output")]
     json: bool,
     #[command(flatten)]
     place: Place,
@@ -32,20 +32,22 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
+        self.place.is_free(output)?;
         let call = async |connection: &Connection<_>| {
             connection.call_tool(&self.tool, self.given.object()).await
         };
         let result = host.with_connection(self.account.at(&self.name), call);
         let what = format!("waiting for {} of {}", self.tool, self.name);
         let result = output.while_waiting(&what, result).await?;
+        let is_error = result.is_error == Some(true);
         if self.json {
             output.json(&result)?;
+        } else if self.place.is_given() && !is_error {
+            self.keep(&result, output)?;
         } else {
-            self.show(&result, output)?;
+            show(&result, output)?;
         }
-        let binaries: Vec<_> = result.content.iter().filter_map(Binary::in_block).collect();
-        self.place.save(&binaries, output)?;
-        if result.is_error == Some(true) {
+        if is_error {
             // However quiet: it is what went wrong.
             output.insist(&format!(
                 "the tool {} of {} answered an error",
@@ -57,20 +59,40 @@ impl Call {
         Ok(Exit::Done)
     }
 
-    /// Text with its lines, other content named unless it is kept; structured content where there is nothing else.
-    fn show(&self, result: &CallToolResult, output: &Output) -> Result<(), Failure> {
-        for block in &result.content {
-            if !self.place.is_given() || Binary::in_block(block).is_none() {
+    /// What is no text goes into files, and the text is shown; where there is nothing but text, that goes into the file.
+    fn keep(&self, result: &CallToolResult, output: &Output) -> Result<(), Failure> {
+        let (binaries, others): (Vec<_>, Vec<_>) = result
+            .content
+            .iter()
+            .partition(|block| Binary::in_block(block).is_some());
+        if !binaries.is_empty() {
+            for block in others {
                 output.data(&shown(block))?;
             }
+            let binaries: Vec<_> = binaries.into_iter().filter_map(Binary::in_block).collect();
+            return self.place.save(&binaries, output);
         }
+        let texts: Vec<_> = others.into_iter().filter_map(text).collect();
         match &result.structured_content {
-            Some(value) if result.content.is_empty() => output.json(value),
-            _ => Ok(()),
+            _ if !texts.is_empty() => self.place.save_text(&texts.join("\n"), output),
+            Some(value) => self.place.save_text(&format!("{value:#}\n"), output),
+            None => self.place.nothing("the result"),
         }
     }
 }
 
+/// Text with its lines, other content named; structured content where there is nothing else.
+fn show(result: &CallToolResult, output: &Output) -> Result<(), Failure> {
+    for block in &result.content {
+        output.data(&shown(block))?;
+    }
+    match &result.structured_content {
+        Some(value) if result.content.is_empty() => output.json(value),
+        _ => Ok(()),
+    }
+}
+
 const CLEANED: &str = "\
-The text of a result is written without control characters and escape sequences, also into a pipe
-or a file; lines, tabs and indentation stay. --json writes all of it, with those characters escaped.";
+The text of a result is shown without control characters and escape sequences, also in a pipe; lines,
+tabs and indentation stay. --json shows all of it, with those characters escaped, and --output keeps
+it as it came. Files that are there already are left as they are, unless --force is given.";

@@ -1,6 +1,8 @@
 //! `doorkey completions`: what a shell needs to complete commands, options and the names of servers.
 
-use clap::{Args, Command};
+use std::collections::BTreeSet;
+
+use clap::{Arg, Args, Command};
 use clap_complete::{Shell, generate};
 use doorkey::{Config, Environment, Home};
 
@@ -54,14 +56,14 @@ fn is_plain(name: &str) -> bool {
 
 fn script(shell: Shell, mut command: Command) -> String {
     let name = command.get_name().to_owned();
-    let takers = takers(&command, "");
+    let (in_bash, in_fish) = (bash(&command), fish(&command));
     let mut script = Vec::new();
     generate(shell, &mut command, name, &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     match shell {
-        Shell::Bash => format!("{script}\n{}", bash(&takers)),
+        Shell::Bash => format!("{script}\n{in_bash}"),
         Shell::Zsh => zsh(&script),
-        Shell::Fish => format!("{script}\n{}", fish(&takers)),
+        Shell::Fish => format!("{script}\n{in_fish}"),
         _ => script,
     }
 }
@@ -72,8 +74,7 @@ fn takers(command: &Command, path: &str) -> Vec<String> {
     for command in command.get_subcommands().filter(|it| !it.is_hide_set()) {
         let path = format!("{path}{}", command.get_name());
         let first = command.get_positionals().next();
-        let names_server = first.and_then(|it| it.get_help());
-        if names_server.is_some_and(|help| help.to_string().starts_with(SERVER)) {
+        if first.is_some_and(names_server) && command.get_name() != "add" {
             found.push(path.clone());
         }
         found.extend(takers(command, &format!("{path} ")));
@@ -81,12 +82,47 @@ fn takers(command: &Command, path: &str) -> Vec<String> {
     found
 }
 
-fn bash(takers: &[String]) -> String {
-    let cases: Vec<_> = takers.iter().map(|it| format!("\"{it} \"")).collect();
-    BASH.replace("CASES", &cases.join("|"))
+/// Arguments that name servers are all called so; that of `add` names one that is not there yet.
+fn names_server(argument: &Arg) -> bool {
+    matches!(argument.get_id().as_str(), "name" | "names" | "server")
 }
 
-fn fish(takers: &[String]) -> String {
+/// The options of all commands that are followed by a value, as they are typed.
+fn valued(command: &Command) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for argument in command.get_opts().filter(|it| takes_value(it)) {
+        found.extend(argument.get_long().map(|long| format!("--{long}")));
+        found.extend(argument.get_short().map(|short| format!("-{short}")));
+    }
+    for command in command.get_subcommands() {
+        found.extend(valued(command));
+    }
+    found
+}
+
+fn takes_value(option: &Arg) -> bool {
+    option.get_action().takes_values() && !option.is_require_equals_set()
+}
+
+fn bash(command: &Command) -> String {
+    let takers = takers(command, "");
+    let several = takers.iter().filter(|path| takes_several(command, path));
+    let mut cases: Vec<_> = takers.iter().map(|it| format!("\"{it} \"")).collect();
+    cases.extend(several.map(|it| format!("\"{it} \"*")));
+    let valued: Vec<_> = valued(command).into_iter().collect();
+    BASH.replace("CASES", &cases.join("|"))
+        .replace("VALUED", &valued.join("|"))
+}
+
+/// Whether more than one server may be named.
+fn takes_several(command: &Command, path: &str) -> bool {
+    let command = command.find_subcommand(path);
+    let first = command.and_then(|it| it.get_positionals().next());
+    first.is_some_and(|it| it.get_id() == "names")
+}
+
+fn fish(command: &Command) -> String {
+    let takers = takers(command, "");
     let lines = takers.iter().map(|path| {
         let words: Vec<_> = path.split(' ').collect();
         let seen: Vec<_> = words
@@ -104,8 +140,20 @@ fn fish(takers: &[String]) -> String {
 /// The generated script completes a server as a file.
 fn zsh(script: &str) -> String {
     let mut lines: Vec<_> = script.lines().map(str::to_owned).collect();
+    // `add` has a name of its own, and comes first.
+    let mut is_of_add = false;
     for line in &mut lines {
-        if line.contains(&format!(" -- {SERVER}")) {
+        let start = line.trim_start();
+        if let Some(case) = start.strip_prefix('(').and_then(|it| it.strip_suffix(')')) {
+            is_of_add = case == "add";
+        }
+        let names_server = [
+            "':name -- ",
+            "'::name -- ",
+            "'*::names -- ",
+            "'::server -- ",
+        ];
+        if !is_of_add && names_server.iter().any(|it| start.starts_with(it)) {
             *line = line.replace(":_default'", ":_doorkey_servers'");
         }
     }
@@ -114,15 +162,20 @@ fn zsh(script: &str) -> String {
     lines.join("\n")
 }
 
-/// How the help of every argument begins that names a server of the configuration.
-const SERVER: &str = "The server, as named in the configuration";
-
 const BASH: &str = r#"_doorkey_servers() {
     _doorkey "$@"
-    local word="${COMP_WORDS[COMP_CWORD]}" before="" typed
+    local word="${COMP_WORDS[COMP_CWORD]}" before="" typed is_value=""
     for typed in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        [[ $typed == -* ]] || before+="$typed "
+        # bash makes a word of the sign in --account=work.
+        if [[ $typed == "=" ]]; then is_value=1; continue; fi
+        if [[ $is_value ]]; then is_value=""; continue; fi
+        case "$typed" in
+            VALUED) is_value=1 ;;
+            -*) ;;
+            *) before+="$typed " ;;
+        esac
     done
+    [[ $is_value ]] && return
     case "$before" in
         CASES)
             [[ $word == -* ]] || COMPREPLY+=( $(compgen -W "$(doorkey completions --names 2>/dev/null)" -- "$word") )
@@ -161,6 +214,11 @@ mod tests {
             "resources",
             "resources read",
             "prompts get",
+            "enable",
+            "disable",
+            "status",
+            "logout",
+            "doctor",
         ] {
             assert!(takers.iter().any(|it| it == path), "{path} in {takers:?}");
         }

@@ -1,6 +1,6 @@
 //! What a server hands over: text to be read, and bytes to be kept in a file.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,13 @@ use super::output::{Output, clean};
 /// `--output`, for commands that may get bytes.
 #[derive(Args, Debug)]
 pub(crate) struct Place {
-    /// Write what is no text (images, audio, files) to FILE, further ones beside it with a number; - is standard output
+    /// Write what is no text (images, audio, files) to FILE, further ones beside it with a number, and text where there is
+    /// nothing else; - is standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// With --output: replace files that are there
+    #[arg(long, requires = "output")]
+    force: bool,
 }
 
 /// Something that is no text.
@@ -35,73 +39,150 @@ impl Place {
         self.output.is_some()
     }
 
-    /// Writes all of it, and says where.
+    /// Whether something can be put there: to be asked before a server is, which may change something by what it is
+    /// asked for.
+    pub(crate) fn is_free(&self, output: &Output) -> Result<(), Failure> {
+        match &self.output {
+            Some(path) if is_stdout(path) => fits_stdout(output),
+            Some(path) => self.must_be_free(path),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes all of it, or nothing, and says where.
     pub(crate) fn save(&self, binaries: &[Binary<'_>], output: &Output) -> Result<(), Failure> {
         let Some(path) = &self.output else {
             return Ok(());
         };
-        if binaries.is_empty() {
-            output.warn(&format!(
-                "{} was not written: there is nothing but text",
-                clean(&path.to_string_lossy())
-            ));
-        }
-        for (index, binary) in binaries.iter().enumerate() {
+        let mut parts = Vec::new();
+        for binary in binaries {
             let bytes = binary.bytes()?;
-            self.write(path, index, &bytes, &binary.told(bytes.len()), output)?;
+            let told = binary.told(bytes.len());
+            parts.push((bytes, told));
         }
-        Ok(())
+        self.write(path, &parts, output)
     }
 
     /// Writes text as it came, which on a terminal or in a pipe is cleaned.
     pub(crate) fn save_text(&self, text: &str, output: &Output) -> Result<(), Failure> {
-        match &self.output {
-            Some(path) => self.write(
-                path,
-                0,
-                text.as_bytes(),
-                &format!("text, {} bytes", text.len()),
-                output,
+        let Some(path) = &self.output else {
+            return output.data(text);
+        };
+        let told = format!("text, {} bytes", text.len());
+        self.write(path, &[(text.as_bytes().to_vec(), told)], output)
+    }
+
+    /// For a file that was asked for, and there is nothing to be in it.
+    pub(crate) fn nothing(&self, what: &str) -> Result<(), Failure> {
+        let Some(path) = &self.output else {
+            return Ok(());
+        };
+        Err(Failure::Unfit {
+            why: format!(
+                "{} was not written: {what} has nothing that goes into a file",
+                clean(&path.to_string_lossy())
             ),
-            None => output.data(text),
-        }
+            next: "the same with --json in place of --output, which shows all that came".to_owned(),
+        })
     }
 
     fn write(
         &self,
         path: &Path,
-        index: usize,
-        bytes: &[u8],
-        told: &str,
+        parts: &[(Vec<u8>, String)],
         output: &Output,
     ) -> Result<(), Failure> {
-        if path.as_os_str() == "-" {
-            return to_stdout(bytes, index, output);
+        if is_stdout(path) {
+            return to_stdout(parts, output);
         }
-        let path = numbered(path, index);
-        let shown = clean(&path.to_string_lossy());
-        let written = fs::write(&path, bytes);
-        written.map_err(|error| {
-            Failure::Output(io::Error::new(error.kind(), format!("{shown}: {error}")))
-        })?;
-        output.note(&format!("wrote {shown}: {told}"));
+        // How many there are is said by the server.
+        if parts.len() > MOST_FILES {
+            return Err(Failure::Unfit {
+                why: format!(
+                    "there are {} parts, and at most {MOST_FILES} files are written",
+                    parts.len()
+                ),
+                next: "the same with --json in place of --output".to_owned(),
+            });
+        }
+        let paths: Vec<_> = (0..parts.len())
+            .map(|index| numbered(path, index))
+            .collect();
+        for path in &paths {
+            self.must_be_free(path)?;
+        }
+        for (path, (bytes, told)) in paths.iter().zip(parts) {
+            let shown = clean(&path.to_string_lossy());
+            let written = self.open(path).and_then(|mut file| file.write_all(bytes));
+            written.map_err(|error| match error.kind() {
+                // Somebody else was faster.
+                io::ErrorKind::AlreadyExists => in_the_way(path),
+                kind => Failure::Output(io::Error::new(kind, format!("{shown}: {error}"))),
+            })?;
+            output.note(&format!("wrote {shown}: {told}"));
+        }
         Ok(())
+    }
+
+    fn must_be_free(&self, path: &Path) -> Result<(), Failure> {
+        let is_there = fs::symlink_metadata(path).is_ok();
+        match is_there && !self.force && !is_device(path) {
+            true => Err(in_the_way(path)),
+            false => Ok(()),
+        }
+    }
+
+    fn open(&self, path: &Path) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        if is_device(path) {
+            return options.open(path);
+        }
+        match self.force {
+            true => options.create(true).truncate(true),
+            false => options.create_new(true),
+        };
+        options.open(path)
     }
 }
 
-fn to_stdout(bytes: &[u8], index: usize, output: &Output) -> Result<(), Failure> {
-    if output.terminal().stdout {
-        return Err(Failure::Unfit {
+fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Whether it is something that keeps nothing, such as `/dev/null` or a pipe with a name.
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+fn in_the_way(path: &Path) -> Failure {
+    Failure::Unfit {
+        why: format!(
+            "{} is there already, and was left as it is",
+            clean(&path.to_string_lossy())
+        ),
+        next: "the same with --force, which replaces it, or with another FILE".to_owned(),
+    }
+}
+
+fn fits_stdout(output: &Output) -> Result<(), Failure> {
+    match output.terminal().stdout {
+        true => Err(Failure::Unfit {
             why: "bytes are not written to a terminal, which would obey some of them".to_owned(),
             next: "--output FILE, or a pipe behind --output -".to_owned(),
-        });
+        }),
+        false => Ok(()),
     }
-    if index > 0 {
+}
+
+fn to_stdout(parts: &[(Vec<u8>, String)], output: &Output) -> Result<(), Failure> {
+    fits_stdout(output)?;
+    let [(bytes, _)] = parts else {
         return Err(Failure::Unfit {
             why: "there is more than one part, and standard output takes one".to_owned(),
             next: "--output FILE".to_owned(),
         });
-    }
+    };
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
     written.map_err(Failure::Output)
@@ -179,20 +260,28 @@ impl<'a> Binary<'a> {
 
 /// One block, as text on lines of its own; what is no text is named.
 pub(crate) fn shown(block: &ContentBlock) -> String {
-    if let Some(binary) = Binary::in_block(block) {
-        return binary.shown();
-    }
-    match block {
-        ContentBlock::Text(text) => text.text.clone(),
-        ContentBlock::Resource(embedded) => match &embedded.resource {
-            ResourceContents::TextResourceContents { text, .. } => text.clone(),
-            _ => "[resource]".to_owned(),
-        },
-        ContentBlock::ResourceLink(link) => clean(&link.uri),
-        _ => "[content of a kind that is not known here; see --json]".to_owned(),
+    match (Binary::in_block(block), text(block)) {
+        (Some(binary), _) => binary.shown(),
+        (None, Some(text)) => text,
+        (None, None) => "[content of a kind that is not known here; see --json]".to_owned(),
     }
 }
 
+/// What of a block is text.
+pub(crate) fn text(block: &ContentBlock) -> Option<String> {
+    match block {
+        ContentBlock::Text(text) => Some(text.text.clone()),
+        ContentBlock::Resource(embedded) => match &embedded.resource {
+            ResourceContents::TextResourceContents { text, .. } => Some(text.clone()),
+            _ => None,
+        },
+        ContentBlock::ResourceLink(link) => Some(clean(&link.uri)),
+        _ => None,
+    }
+}
+
+/// How many files one answer may make.
+const MOST_FILES: usize = 100;
 /// Servers are lax about the end.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,

@@ -1,9 +1,23 @@
 //! Things of a server with what is said about each: columns on a terminal, tabs elsewhere.
 
 use comfy_table::{ContentArrangement, Table, presets};
+use doorkey::Error;
+use doorkey_rmcp::rmcp::model::ErrorCode;
 
 use super::exit::Failure;
 use super::output::{Output, clean};
+
+/// What a server lists; one that does not know how it is asked for has nothing of the kind, which is no failure.
+pub(crate) fn or_none<T>(listed: Result<Vec<T>, Error>) -> Result<Vec<T>, Error> {
+    let is_unknown = |error: &Error| {
+        let answered = error.protocol_error();
+        answered.is_some_and(|answered| answered.code == ErrorCode::METHOD_NOT_FOUND)
+    };
+    match listed {
+        Err(error) if is_unknown(&error) => Ok(Vec::new()),
+        listed => listed,
+    }
+}
 
 /// A list to be shown, one thing a row.
 pub(crate) struct Listing {
@@ -61,6 +75,7 @@ impl Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::columns::columns;
 
     #[test]
     fn a_table_fits_the_terminal_however_much_is_said_and_however_wide_its_characters_are() {
@@ -70,19 +85,12 @@ mod tests {
         let text = listing.table(60).trim_fmt();
         assert!(text.lines().count() > 6, "{text}");
         for line in text.lines() {
-            assert!(console_width(line) <= 60, "{line}");
+            assert!(columns(line) <= 60, "{line}");
         }
         assert!(
             text.contains("echo") && text.contains("Says it again."),
             "{text}"
         );
         assert!(!text.contains("And more"), "{text}");
-    }
-
-    /// Such characters take two columns.
-    fn console_width(line: &str) -> usize {
-        line.chars()
-            .map(|c| if ('\u{1100}'..).contains(&c) { 2 } else { 1 })
-            .sum()
     }
 }

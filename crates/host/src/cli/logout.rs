@@ -14,6 +14,7 @@ use super::subject::{Account, shown};
 pub(crate) use steps::{Done, done};
 
 #[derive(Args, Debug)]
+#[command(after_help = REVOKING)]
 pub(crate) struct Logout {
     /// The server, as named in the configuration
     #[arg(required_unless_present = "all")]
@@ -72,3 +73,7 @@ fn tell_unattended(host: &Host, name: &str, output: &Output) -> Result<(), Failu
     }
     Ok(())
 }
+
+const REVOKING: &str = "\
+The exit code is 0 when nothing of the login is left on this machine, also where the server could not be asked to
+take the tokens back: a second try would find none. That is a warning, and \"revoked\": false in JSON.";

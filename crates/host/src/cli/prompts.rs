@@ -7,7 +7,7 @@ use doorkey_rmcp::rmcp::model::{GetPromptResult, Prompt, Role};
 use super::arguments::Given;
 use super::content::shown;
 use super::exit::{Exit, Failure};
-use super::listing::Listing;
+use super::listing::{Listing, or_none};
 use super::output::{Output, clean};
 use super::subject::{Account, Patience};
 
@@ -98,7 +98,7 @@ impl List {
 
     async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let name = self.target().server;
-        let list = async |connection: &Connection<_>| connection.list_prompts().await;
+        let list = async |connection: &Connection<_>| or_none(connection.list_prompts().await);
         let prompts = host.with_connection(self.target(), list);
         let what = format!("asking {name} for its prompts");
         let prompts = output.while_waiting(&what, prompts).await?;

@@ -6,7 +6,7 @@ use doorkey_rmcp::rmcp::model::ResourceContents;
 
 use super::content::{Binary, Place};
 use super::exit::{Exit, Failure};
-use super::listing::Listing;
+use super::listing::{Listing, or_none};
 use super::output::{Output, clean};
 use super::subject::{Account, Patience};
 
@@ -100,7 +100,7 @@ impl List {
 
     async fn list_resources(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let name = self.target().server;
-        let list = async |connection: &Connection<_>| connection.list_resources().await;
+        let list = async |connection: &Connection<_>| or_none(connection.list_resources().await);
         let resources = host.with_connection(self.target(), list);
         let what = format!("asking {name} for its resources");
         let resources = output.while_waiting(&what, resources).await?;
@@ -117,14 +117,15 @@ impl List {
         }
         listing.show(output)?;
         if resources.is_empty() {
-            output.note(&format!("{name} lists no resources; it may have templates: doorkey resources {name} --templates"));
+            output.note(&format!("{name} lists no resources; it may make them from templates: doorkey resources {name} --templates"));
         }
         Ok(Exit::Done)
     }
 
     async fn list_templates(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
         let name = self.target().server;
-        let list = async |connection: &Connection<_>| connection.list_resource_templates().await;
+        let list =
+            async |connection: &Connection<_>| or_none(connection.list_resource_templates().await);
         let templates = host.with_connection(self.target(), list);
         let what = format!("asking {name} for its resource templates");
         let templates = output.while_waiting(&what, templates).await?;
@@ -159,6 +160,7 @@ fn described(name: &str, description: Option<&str>) -> String {
 
 impl Read {
     async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
+        self.place.is_free(output)?;
         let read = async |connection: &Connection<_>| connection.read_resource(&self.uri).await;
         let result = host.with_connection(self.account.at(&self.name), read);
         let what = format!("reading {} of {}", clean(&self.uri), self.name);
@@ -187,7 +189,10 @@ impl Read {
         }
         let texts: Vec<_> = result.contents.iter().filter_map(text).collect();
         match (texts.is_empty(), binaries.is_empty()) {
-            (true, true) => output.note("the resource is empty"),
+            (true, true) => {
+                self.place.nothing("the resource")?;
+                output.note("the resource is empty");
+            }
             (true, false) => {}
             (false, true) => self.place.save_text(&texts.join("\n"), output)?,
             (false, false) => output.data(&texts.join("\n"))?,

@@ -67,20 +67,69 @@ fn bash_offers_commands_options_and_servers_where_they_belong() {
         "{ONE}[mcp_servers.other]\nurl = \"https://two.example\"\n"
     ));
     for (words, there, not_there) in [
-        (&["doorkey", "to"][..], "tools", "one"),
-        (&["doorkey", "tools", "o"], "one other", "tools"),
+        (&["doorkey", "to"][..], &["tools"][..], "one"),
+        (&["doorkey", "tools", "o"], &["one", "other"], "tools"),
         (
             &["doorkey", "-q", "resources", "read", "on"],
-            "one",
+            &["one"],
             "other",
         ),
-        (&["doorkey", "call", "one", ""], "", "other"),
-        (&["doorkey", "login", "--dev"], "--device", "one"),
+        (&["doorkey", "call", "one", ""], &["--args"], "other"),
+        (&["doorkey", "login", "--dev"], &["--device"], "one"),
+        (
+            &["doorkey", "login", "--account", "work", "o"],
+            &["one", "other"],
+            "work",
+        ),
+        (
+            &["doorkey", "login", "--account", "=", "work", ""],
+            &["one"],
+            "work",
+        ),
+        (&["doorkey", "login", "--account", "o"], &[], "one"),
+        (
+            &["doorkey", "--color", "never", "doctor", "o"],
+            &["one", "other"],
+            "never",
+        ),
+        (&["doorkey", "enable", ""], &["one", "other"], "tools"),
+        (
+            &["doorkey", "disable", "one", "o"],
+            &["one", "other"],
+            "tools",
+        ),
+        (&["doorkey", "status", "--check", "ot"], &["other"], "one"),
+        (&["doorkey", "logout", "o"], &["one"], "tools"),
+        (&["doorkey", "add", "o"], &[], "one"),
+        (&["doorkey", "import", ""], &["claude", "codex"], "one"),
     ] {
         let offered = offered(&scene, words);
-        assert!(offered.contains(there), "{words:?}: {offered}");
-        assert!(!offered.contains(not_there), "{words:?}: {offered}");
+        let offered: Vec<_> = offered.split_whitespace().collect();
+        for word in there {
+            assert!(offered.contains(word), "{words:?}: {offered:?}");
+        }
+        assert!(!offered.contains(&not_there), "{words:?}: {offered:?}");
     }
+}
+
+#[test]
+fn zsh_and_fish_offer_servers_for_every_command_that_takes_one() {
+    let scene = Scene::new(ONE);
+    let zsh = scene.run(&["completions", "zsh"]).expect(0, &[]).out;
+    let fish = scene.run(&["completions", "fish"]).expect(0, &[]).out;
+    for command in [
+        "login", "enable", "disable", "status", "doctor", "call", "remove",
+    ] {
+        let (_, own) = zsh.split_once(&format!("\n({command})\n")).unwrap();
+        let (own, _) = own.split_once("\n;;").unwrap();
+        assert!(own.contains(":_doorkey_servers'"), "{command}: {own}");
+        let line =
+            format!("-n \"__fish_seen_subcommand_from {command}\" -f -a \"(doorkey completions");
+        assert!(fish.contains(&line), "{command}");
+    }
+    let (_, add) = zsh.split_once("(add)\n").unwrap();
+    let (add, _) = add.split_once("\n;;").unwrap();
+    assert!(!add.contains("_doorkey_servers"), "{add}");
 }
 
 #[test]

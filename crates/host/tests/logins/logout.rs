@@ -39,6 +39,7 @@ async fn each_step_of_a_logout_is_data_whatever_the_server_did() {
         (&done["server"], &done["found"], &done["exit_code"]),
         (&"one".into(), &true.into(), &0.into())
     );
+    assert_eq!(done["revoked"], true);
 
     world.login(&[]).await.expect(0, &[]);
     world
@@ -54,9 +55,18 @@ async fn each_step_of_a_logout_is_data_whatever_the_server_did() {
         steps(&done),
         json!({"refresh_token": "failed", "access_token": "failed", "login": "ok"})
     );
+    assert_eq!(done["revoked"], false);
     let ran = world.run(&["logout", "one", "--json"]).await;
     let done = data(&ran.expect(0, &[]));
     assert_eq!((&done["found"], steps(&done)), (&false.into(), json!({})));
+    assert_eq!(done["revoked"], Value::Null);
+    world.login(&[]).await.expect(0, &[]);
+    let said = "warning: one: a token could not be revoked";
+    world.run(&["logout", "one"]).await.expect(0, &[said]);
+    world
+        .run(&["logout", "--help"])
+        .await
+        .expect(0, &["\"revoked\": false"]);
     world
         .run(&["logout", "one"])
         .await

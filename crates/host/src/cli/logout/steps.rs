@@ -32,6 +32,9 @@ pub(crate) struct Done {
 struct Steps {
     /// Whether there was a login.
     found: bool,
+    /// Whether the server took every token back; where it did not, one is good there until it expires. None where there was
+    /// no token.
+    revoked: Option<bool>,
     steps: Vec<Step>,
     /// Why nothing was tried, or not all: what failed, then each cause.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -160,6 +163,7 @@ impl Steps {
             LogoutOutcome::Complete(report) => Self::of_report(report),
             LogoutOutcome::LocalOnly { removed, cause } => Self {
                 found: *removed,
+                revoked: removed.then_some(false),
                 told: vec![
                     match removed {
                         true => "removed the login",
@@ -173,6 +177,7 @@ impl Steps {
             },
             LogoutOutcome::LinkRemoved { link } => Self {
                 found: true,
+                revoked: Some(false),
                 told: vec![format!("removed the link {}", link.display())],
                 warning: Some(
                     "nothing was revoked, and what the link pointed to is as it was".to_owned(),
@@ -203,8 +208,22 @@ impl Steps {
             }
         });
         let failed = matches!(report.removed_local, StepOutcome::Failed(_));
+        let tokens = [&report.revoked_refresh, &report.revoked_access];
+        let is = |which: fn(&StepOutcome) -> bool| tokens.iter().any(|outcome| which(outcome));
+        let is_left = is(|outcome| {
+            matches!(
+                outcome,
+                StepOutcome::Failed(_) | StepOutcome::LocalOnly(_) | StepOutcome::Unsupported
+            )
+        });
+        let was_refused = is(|outcome| matches!(outcome, StepOutcome::Failed(_)));
         Self {
             found,
+            revoked: match is_left {
+                true => Some(false),
+                false => is(|outcome| matches!(outcome, StepOutcome::Done)).then_some(true),
+            },
+            warning: was_refused.then(|| STILL_GOOD.to_owned()),
             steps: steps.collect(),
             told: match found {
                 true => Vec::new(),
@@ -306,6 +325,8 @@ pub(crate) fn done(
     Ok(Done::new(target, &Ok(outcome?), also))
 }
 
+const STILL_GOOD: &str =
+    "a token could not be revoked: it is gone here, and good at the server until it expires";
 const REFRESH: &str = "refresh_token";
 const ACCESS: &str = "access_token";
 const LOGIN: &str = "login";
