@@ -203,7 +203,7 @@ async fn a_login_is_proven_kept_refreshed_and_revoked() {
     world
         .run(&["resources", "one"])
         .await
-        .expect(7, &["Method not found"]);
+        .expect(0, &["one lists no resources"]);
 
     world.run(&["logout", "one"]).await.expect(0, &["removed"]);
     assert_eq!(world.recorder.count(Leg::Revocation), 2);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use doorkey_store::{
     Backend, BoxFuture, Defect, Error, Generation, Grant, GrantKey, Listing, LockGuard,
-    MemoryBackend, Problem, RawRecord, RecordId, RecordKind, Store, StoreDescription,
+    MemoryBackend, Problem, RawRecord, RecordId, RecordKind, ServerFacts, Store, StoreDescription,
 };
 use secrecy::zeroize::Zeroizing;
 
@@ -94,18 +94,30 @@ async fn a_list_of_many_servers_reads_each_record_once() {
             saved.expect("a store in memory");
         }
     }
+    for number in 0..SERVERS {
+        let url = format!("https://new-{number}.example/mcp");
+        text.push_str(&format!("[mcp_servers.t{number}]\nurl = {url:?}\n"));
+    }
+    let mut facts = ServerFacts::default();
+    facts.needs_login = Some(false);
+    let saved = store.save_facts("https://new-0.example/mcp", &facts, None);
+    saved.await.expect("a store in memory");
     let home = Home::at("unused");
     let config = Config::parse(&home, &text).expect("a configuration");
     let host = Host::new(Environment::default(), home, config, store);
     reads.store(0, Ordering::SeqCst);
     let listed = host.list().await.expect("a list");
-    assert_eq!(listed.len(), SERVERS);
-    for status in &listed {
+    assert_eq!(listed.len(), 2 * SERVERS);
+    let (signed_in, others) = listed.split_at(SERVERS);
+    for status in signed_in {
         assert_eq!(status.auth.status, LoginState::LoggedIn, "{status:?}");
         assert_eq!(status.other_accounts.len(), 1, "{status:?}");
     }
-    assert_eq!(reads.load(Ordering::SeqCst), 2 * SERVERS);
-    assert_eq!(listings.load(Ordering::SeqCst), 2, "grants and logins");
+    assert_eq!(others[0].auth.status, LoginState::NotRequired);
+    assert_eq!(others[1].auth.status, LoginState::Unknown);
+    assert_eq!(reads.load(Ordering::SeqCst), 2 * SERVERS + 1);
+    let listings = listings.load(Ordering::SeqCst);
+    assert_eq!(listings, 3, "grants, logins and what is remembered");
 }
 
 #[test]

@@ -128,7 +128,8 @@ async fn mount_open(server: &MockServer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn method_not_found_is_shown_as_that() {
     let server = open_server().await;
-    let ran = scene_at(&server).run_async(&["resources", "one"]).await;
+    let read = &["resources", "read", "one", "file:///text"];
+    let ran = scene_at(&server).run_async(read).await;
     let ran = ran.expect(7, &["Method not found", "-32601"]);
     assert!(!ran.err.contains("login"), "{}", ran.err);
 }

@@ -17,7 +17,7 @@ async fn use_as(world: &World, account: &[&str]) -> BTreeSet<String> {
             0,
         ),
         // The testkit's server has none, and says so to whoever is signed in.
-        (&["resources", "one"], 7),
+        (&["resources", "one"], 0),
     ] {
         world
             .run(&[command, account].concat())

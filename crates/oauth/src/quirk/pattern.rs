@@ -72,17 +72,10 @@ impl Pattern {
     /// Whether an issuer is one of those.
     #[must_use]
     pub fn matches(&self, issuer: &str) -> bool {
-        let Kind::Like { host, port, path } = &self.kind else {
-            return self.text == issuer;
-        };
-        let Ok(url) = Url::parse(issuer) else {
-            return false;
-        };
-        let is_right_port = url.port_or_known_default() == Some(port.unwrap_or(HTTPS));
-        doorkey_http::check_endpoint(&url).is_ok()
-            && is_right_port
-            && url.host().is_some_and(|found| is_host(host, &found))
-            && path.as_ref().is_none_or(|path| is_path(path, url.path()))
+        match self.kind {
+            Kind::Exact => self.text == issuer,
+            Kind::Like { .. } => Url::parse(issuer).is_ok_and(|issuer| self.is_like(&issuer)),
+        }
     }
 
     /// Whether the URL of an MCP server is one of those. Unlike an issuer it is no mere string: a slash after the host, its
@@ -91,8 +84,19 @@ impl Pattern {
     pub fn matches_server(&self, server: &Url) -> bool {
         match self.kind {
             Kind::Exact => Url::parse(&self.text).is_ok_and(|own| own == *server),
-            Kind::Like { .. } => self.matches(server.as_str()),
+            Kind::Like { .. } => self.is_like(server),
         }
+    }
+
+    fn is_like(&self, url: &Url) -> bool {
+        let Kind::Like { host, port, path } = &self.kind else {
+            return false;
+        };
+        let is_right_port = url.port_or_known_default() == Some(port.unwrap_or(HTTPS));
+        is_right_port
+            && url.host().is_some_and(|found| is_host(host, &found))
+            && path.as_ref().is_none_or(|path| is_path(path, url.path()))
+            && doorkey_http::check_endpoint(url).is_ok()
     }
 
     /// The text it was read from.
