@@ -95,11 +95,17 @@ impl Surroundings {
         };
         let text = |name: &str| environment.text(name).ok().flatten();
         let is_wsl = is_set(&["WSL_DISTRO_NAME", "WSL_INTEROP"]);
+        // Container managers name themselves in this variable. Where it says `none`, as for a container that shares the
+        // network and the desktop of its machine, the files that they leave say nothing.
+        let is_container = match environment.variable("container") {
+            Some(named) => named != "none",
+            None => CONTAINER_FILES.iter().any(|path| exists(path)),
+        };
         let inside = if is_set(&["CODESPACES", "REMOTE_CONTAINERS", "GITPOD_WORKSPACE_ID"]) {
             Some(Inside::Editor)
         } else if is_set(&["KUBERNETES_SERVICE_HOST"]) {
             Some(Inside::Pod(text("HOSTNAME").map(str::to_owned)))
-        } else if is_set(&["container"]) || CONTAINER_FILES.iter().any(|path| exists(path)) {
+        } else if is_container {
             Some(Inside::Container)
         } else {
             is_wsl.then_some(Inside::Wsl)

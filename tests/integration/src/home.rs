@@ -78,6 +78,8 @@ impl Home {
             ("DOORKEY_HOME", self.path().display().to_string()),
             // The private authority alone: the machine's own certificates have no part in a test.
             ("SSL_CERT_FILE", path("ca.pem")),
+            // What is said does not depend on where the tests run.
+            ("container", "none".to_owned()),
         ]
     }
 

@@ -58,6 +58,7 @@ const PLACES: &[Place] = &[
         "this is a container",
         "--network=host",
     ),
+    (&[("container", "none")], &["/.dockerenv"], "", ""),
     (
         &[SSH],
         &["/run/.containerenv"],

@@ -44,11 +44,6 @@ async fn told(leg: Leg) -> String {
     let cells = Condition::ALL.map(|condition| {
         Box::pin(async move {
             let told = Ground::new(leg).await.cell(condition).await;
-            // What is said in a container is not said elsewhere.
-            let told: String = told
-                .split_inclusive('\n')
-                .filter(|line| !line.starts_with("A browser outside does not get back into"))
-                .collect();
             format!("\n== {condition}\n{told}")
         })
     });

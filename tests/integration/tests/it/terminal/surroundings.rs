@@ -41,3 +41,15 @@ async fn in_a_pod_the_command_that_forwards_the_port_is_shown() {
 async fn in_a_workspace_of_an_editor_its_forwarding_is_told() {
     insta::assert_snapshot!(told(&[("CODESPACES", "true")]).await);
 }
+
+#[tokio::test]
+async fn in_a_container_it_is_said_that_a_browser_outside_does_not_get_in() {
+    let told = told(&[("container", "docker")]).await;
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        "this is a container",
+        "A browser outside does not get back into a container",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+}
