@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::flow::Flow;
 use crate::learned;
 use crate::registration::kept::{Kept, at_issuer, free_key, serves_others};
-use crate::registration::manage::{extend, is_manageable};
+use crate::registration::manage::{delete, extend, is_manageable};
 use crate::registration::{
     RegistrationRequest, is_reusable, is_worn_out, preferred_method, register,
 };
@@ -86,6 +86,33 @@ pub(super) async fn obtain(
     }
     let issuer = settled.found.server.listed.as_str();
     Ok(learned::apply(parts.store, issuer, client).await)
+}
+
+/// Forgets a client that this login registered in vain, here and where the server lets its clients be deleted, so that
+/// the one that is registered in its place is the only one.
+pub(super) async fn discard(parts: Parts<'_>, settled: &Settled, client: &Client) {
+    let ClientOrigin::Registered(kept) = &client.origin else {
+        return;
+    };
+    let issuer = settled.found.server.listed.as_str();
+    let discarded = async {
+        let shared = RegistrationKey::shared(issuer);
+        let limit = parts.config.refresh_lock_limit;
+        let _lock = parts.store.lock_registration(&shared, limit).await?;
+        let Some(stored) = parts.store.registration(&kept.key).await? else {
+            return Ok(false);
+        };
+        let generation = kept.generation;
+        parts
+            .store
+            .remove_registration(&kept.key, generation)
+            .await?;
+        delete(parts.http, &stored.value, parts.clock.now()).await
+    };
+    let discarded: Result<bool, Error> = discarded.await;
+    if let Err(error) = discarded {
+        tracing::warn!(%error, "a client that was registered in vain could not be deleted");
+    }
 }
 
 /// The client of a flow without a person: one that is known already, never one that registers

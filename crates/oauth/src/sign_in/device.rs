@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use doorkey_discovery::{UrlError, url_of_server};
 use doorkey_http::{Leg, clean_text};
+use http::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -52,7 +53,7 @@ pub(super) async fn run(
 }
 
 /// The same in place of a page. `None`: the server, or the client it knows, has no codes after all. Nobody was asked
-/// anything then, and a page will do.
+/// anything then, and a page will do. Any other failure is one of the login: a page would only hide it.
 pub(super) async fn run_in_place_of_page(
     parts: Parts<'_>,
     wish: &Wish,
@@ -61,14 +62,38 @@ pub(super) async fn run_in_place_of_page(
 ) -> Result<Option<Obtained>, Failed> {
     let (client, started) = match begin(parts, wish, settled, gone.as_mut()).await {
         Ok(begun) => begun,
-        Err(failed) if matches!(failed.error, Error::LoginAbandoned) => return Err(failed),
-        Err(Failed { error, .. }) => {
+        Err(Failed { error, client, .. }) if is_without_codes(&error) => {
             tracing::info!(%error, "no code for another device is to be had, a page is shown");
+            if let Some(client) = client {
+                client::discard(parts, settled, &client).await;
+            }
             return Ok(None);
         }
+        Err(failed) => return Err(failed),
     };
     let obtained = go_on(parts, wish, settled, (client, started, true), gone).await?;
     Ok(Some(obtained))
+}
+
+/// Whether the server says that codes are not for this client, or has none in spite of its metadata.
+fn is_without_codes(error: &Error) -> bool {
+    match error {
+        Error::TokenEndpoint { error: said, .. } => {
+            WITHOUT_CODES.iter().any(|code| said.is(code)) && !error.is_transient()
+        }
+        Error::UnreadableResponse { leg, status, .. } => {
+            *leg == Leg::Device
+                && matches!(
+                    *status,
+                    StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+                )
+        }
+        // It registers no client of this kind, or the secret of this one may go nowhere before a person has seen whose
+        // page it is.
+        Error::RegistrationRefused { .. } => !error.is_transient(),
+        Error::UnboundCredentials { .. } => true,
+        _ => false,
+    }
 }
 
 /// Everything before a person is asked.
@@ -306,6 +331,13 @@ fn next(error: Error, interval: Duration, limit: Duration) -> Result<Duration, E
     }
 }
 
+/// What servers answer to a client that may not use codes (RFC 6749 §5.2).
+const WITHOUT_CODES: [&str; 4] = [
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_client",
+    "invalid_request",
+];
 /// RFC 8628 §3.2, §3.5.
 const USUAL_INTERVAL: Duration = Duration::from_secs(5);
 const SLOWER: Duration = Duration::from_secs(5);
@@ -329,7 +361,7 @@ mod tests {
         Error::TokenEndpoint {
             leg: Leg::Token,
             url: RedactedUrl::from(&Url::parse("https://as.example/token").unwrap()),
-            status: http::StatusCode::from_u16(status).unwrap(),
+            status: StatusCode::from_u16(status).unwrap(),
             error: ProtocolError::new(code, None, None),
             retry_after: None,
         }

@@ -10,7 +10,7 @@ use doorkey_oauth::{
 };
 use doorkey_testkit::{
     AuthorizationServer, AuthorizationServerBuilder, DeviceGrant, Fault, FaultRule, IssParameter,
-    Leg, McpServer, StaticClient,
+    Leg, McpServer, RegistrationUpdates, StaticClient,
 };
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
@@ -268,4 +268,71 @@ async fn a_client_that_may_not_use_codes_is_shown_the_page_after_all() {
     login(&referee, &tokens, &Arc::new(person)).await.unwrap();
     assert_eq!(referee.recorder.count(Leg::DeviceAuthorization), 1);
     assert!(shown.try_recv().is_err(), "nobody was shown a code");
+}
+
+#[tokio::test]
+async fn the_page_follows_where_the_server_has_no_codes_for_this_client_and_one_client_stays() {
+    let refusal = |error| Fault::oauth_error(400, error, "not for you");
+    for fault in [
+        refusal("unauthorized_client"),
+        refusal("unsupported_grant_type"),
+        refusal("invalid_request"),
+        Fault::oauth_error(401, "invalid_client", "not for you"),
+        Fault::status(404),
+        Fault::status(405),
+    ] {
+        let auth = with_codes().iss_parameter(IssParameter::Absent);
+        let auth = auth.registration_updates(RegistrationUpdates::Allowed);
+        let referee = Referee::with(auth, McpServer::builder()).await;
+        let told = format!("{fault:?}");
+        referee
+            .auth
+            .fault(FaultRule::on(Leg::DeviceAuthorization).respond(fault));
+        let (person, mut shown) = Typist::new(&["C"], true);
+        let tokens = referee.source(referee.config());
+        login(&referee, &tokens, &Arc::new(person)).await.unwrap();
+        assert!(shown.try_recv().is_err(), "{told}");
+        referee.calls(&tokens).await;
+        let stored = referee.store.registrations().await.unwrap().entries;
+        assert_eq!(stored.len(), 1, "{told}");
+        let managed = referee.recorder.of(Leg::ClientConfiguration);
+        let methods: Vec<_> = managed.iter().map(|it| it.method.as_str()).collect();
+        assert_eq!(methods, ["DELETE"], "{told}: the one for codes is gone");
+    }
+}
+
+#[tokio::test]
+async fn any_other_failure_of_a_code_is_told_and_hidden_by_no_page() {
+    for fault in [
+        Fault::status(500),
+        Fault::oauth_error(429, "slow_down", "wait"),
+        Fault::oauth_error(503, "invalid_request", "later"),
+        Fault::oauth_error(400, "access_denied", "no"),
+        Fault::oauth_error(400, "invalid_scope", "no such scope"),
+        Fault::Html,
+        Fault::json(
+            200,
+            &serde_json::json!({
+                "device_code": "d", "user_code": "u", "verification_uri": "http://192.0.2.1/device"
+            }),
+        ),
+    ] {
+        let auth = with_codes().iss_parameter(IssParameter::Absent);
+        let referee = Referee::with(auth, McpServer::builder()).await;
+        let told = format!("{fault:?}");
+        referee
+            .auth
+            .fault(FaultRule::on(Leg::DeviceAuthorization).respond(fault));
+        let (person, mut shown) = Typist::new(&["C"], true);
+        let tokens = referee.source(referee.config());
+        let error = login(&referee, &tokens, &Arc::new(person)).await;
+        let error = error.expect_err(&told);
+        assert!(
+            !matches!(error, Error::LoginAbandoned | Error::Interaction(_)),
+            "{told}: {error}"
+        );
+        assert!(shown.try_recv().is_err(), "{told}");
+        assert_eq!(referee.recorder.count(Leg::Authorization), 0, "{told}");
+        assert_eq!(referee.auth.registrations(), 1, "{told}");
+    }
 }
