@@ -1,8 +1,9 @@
 //! `requirements`: every rule that has to hold names its tests, and so do every promise and every symptom, and they ran.
 //!
-//! `docs/requirements.md` has one row a rule, `SECURITY.md` one a promise, `docs/troubleshooting.md` one for what people meet. The
-//! steps that run tests leave a record of them; here both are compared.
+//! `docs/requirements.md` has one row a rule, `SECURITY.md` one a promise, `docs/troubleshooting.md` one for what people meet,
+//! `docs/quirks.md` one for what many servers do and needs no rule about them. The steps that run tests leave a record of them; here both are compared.
 
+mod customs;
 mod judge;
 mod names;
 mod page;
@@ -27,6 +28,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     broken.extend(unread);
     let (symptoms, unread) = symptoms::read(&workspace.read(symptoms::PAGE)?);
     page.symptoms = symptoms;
+    broken.extend(unread);
+    let (customs, unread) = customs::read(&workspace.read(customs::PAGE)?);
+    page.customs = customs;
     broken.extend(unread);
     let sources = names::sources(workspace)?;
     broken.extend(names::unknown_ids(&sources, &page));
@@ -64,13 +68,14 @@ fn records(
 fn notes(page: &Page, evidence: &Evidence) -> Vec<String> {
     let rows = |level| page.rows.iter().filter(move |row| row.level == level);
     let mut notes = vec![format!(
-        "{} MUST, {} SHOULD, {} MAY, {} decisions, {} promises, {} symptoms; {} tests and scenarios are named",
+        "{} MUST, {} SHOULD, {} MAY, {} decisions, {} promises, {} symptoms, {} customs; {} tests and scenarios are named",
         rows(Level::Must).count(),
         rows(Level::Should).count(),
         rows(Level::May).count(),
         rows(Level::Decision).count(),
         page.promises.len(),
         page.symptoms.len(),
+        page.customs.len(),
         page.proofs().count(),
     )];
     let untested = |row: &&Row| matches!(row.level, Level::Should | Level::May) && !row.is_tested();

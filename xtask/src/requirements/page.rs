@@ -12,6 +12,8 @@ pub(super) struct Page {
     pub(super) promises: Vec<Row>,
     /// What people meet, with what is done about it, on another one.
     pub(super) symptoms: Vec<Row>,
+    /// What many servers do, which needs no rule about them.
+    pub(super) customs: Vec<Row>,
 }
 
 /// One rule.
@@ -43,9 +45,10 @@ pub(super) enum Proof {
 }
 
 impl Page {
-    /// The rules, the promises and the symptoms.
+    /// The rules, the promises, the symptoms and the customs.
     pub(super) fn all(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().chain(&self.promises).chain(&self.symptoms)
+        let more = self.symptoms.iter().chain(&self.customs);
+        self.rows.iter().chain(&self.promises).chain(more)
     }
 
     pub(super) fn proofs(&self) -> impl Iterator<Item = &Proof> {

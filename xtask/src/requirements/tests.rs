@@ -15,6 +15,9 @@ const PROMISES: &str = "# Security\n\n## What we promise\n\n\
 const SYMPTOMS: &str = "# Troubleshooting\n\n\
      | no. | what you meet | what happens | held by |\n|---|---|---|---|\n| 1–106 | It fails. | It works. | `http::tests::holds` |\n";
 
+const CUSTOMS: &str = "# Quirks\n\n## What needs no rule\n\n\
+     | what | held by |\n|---|---|\n| They do. | `http::tests::holds` |\n";
+
 /// What each step of the fixture ran.
 const RAN: [(&str, &str); 3] = [
     (
@@ -35,6 +38,7 @@ fn fixture() -> Fixture {
     fixture.write(PAGE, PAGE_TEXT);
     fixture.write(promises::PAGE, PROMISES);
     fixture.write(symptoms::PAGE, SYMPTOMS);
+    fixture.write(customs::PAGE, CUSTOMS);
     for (step, verdicts) in RAN {
         record(&fixture, step, verdicts);
     }
@@ -57,7 +61,7 @@ fn a_page_whose_tests_ran_passes_and_says_what_it_looked_at() {
     assert_eq!(
         notes,
         [
-            "1 MUST, 1 SHOULD, 0 MAY, 1 decisions, 1 promises, 1 symptoms; 5 tests and scenarios are named",
+            "1 MUST, 1 SHOULD, 0 MAY, 1 decisions, 1 promises, 1 symptoms, 1 customs; 6 tests and scenarios are named",
             "without a test: AS-08",
             "conformance: 2 ran",
             "integration: 1 ran",
