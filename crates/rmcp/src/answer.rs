@@ -243,12 +243,19 @@ fn not_a_message(
     body: &[u8],
     quoting: &Quoting,
 ) -> Unusable {
-    let text = match body.trim_ascii() {
-        [] => "an empty body".to_owned(),
-        _ => quoting.quote(body),
-    };
+    if body.trim_ascii().is_empty() {
+        return unexpected(
+            status,
+            url,
+            "the body is empty, where a JSON-RPC message belongs",
+        );
+    }
     // The parser quotes too.
     let error = quoting.quote(error.to_string().as_bytes());
-    let text = format!("no JSON-RPC message ({error}): {text}");
-    unexpected(status, url, &text)
+    let text = quoting.quote(body);
+    unexpected(
+        status,
+        url,
+        &format!("no JSON-RPC message ({error}): {text}"),
+    )
 }

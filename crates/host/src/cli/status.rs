@@ -1,7 +1,7 @@
 //! `doorkey status`: who is signed in where, until when, with what, and what to do where nobody is.
 
 use clap::Args;
-use doorkey::{AuthStatus, Host, LoginState, QuirkState, ServerStatus, Target};
+use doorkey::{AuthStatus, Host, LoginState, NextAction, QuirkState, ServerStatus, Target};
 use serde::Serialize;
 
 use super::check::{Check, Checking};
@@ -31,8 +31,8 @@ struct Row {
     status: ServerStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<Check>,
-    /// What to type where somebody has to.
-    next: Option<String>,
+    /// What to do where somebody has to, as errors tell it.
+    next: Option<NextAction>,
 }
 
 impl Status {
@@ -100,7 +100,8 @@ impl Row {
             }
             let by_check = self.check.as_ref().filter(|_| auth.is_default);
             let by_check = by_check.and_then(Check::next).map(str::to_owned);
-            lines.add_some("next", by_check.or_else(|| next(status, auth)));
+            let of_login = || next(status, auth).map(|next| next.text);
+            lines.add_some("next", by_check.or_else(of_login));
             page.extend(lines.under(&heading, width));
         }
         page
@@ -168,14 +169,15 @@ fn until(auth: &AuthStatus) -> Option<String> {
 }
 
 /// What to type about a login.
-fn next(status: &ServerStatus, auth: &AuthStatus) -> Option<String> {
+fn next(status: &ServerStatus, auth: &AuthStatus) -> Option<NextAction> {
     let target = target(status, auth);
-    match auth.status {
-        _ if !status.enabled => Some(Target::new(&status.name).command("enable")),
-        LoginState::LoginRequired => Some(target.command("login")),
-        LoginState::Unknown if auth.reason.is_none() => Some(target.command("login")),
-        _ => None,
-    }
+    let command = match auth.status {
+        _ if !status.enabled => Target::new(&status.name).command("enable"),
+        LoginState::LoginRequired => target.command("login"),
+        LoginState::Unknown if auth.reason.is_none() => target.command("login"),
+        _ => return None,
+    };
+    Some(NextAction::command(&command))
 }
 
 fn target<'a>(status: &'a ServerStatus, auth: &'a AuthStatus) -> Target<'a> {

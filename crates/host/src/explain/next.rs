@@ -49,7 +49,7 @@ impl NextAction {
         let mut commands = starts.filter_map(|start| {
             let (before, rest) = text.split_at_checked(start)?;
             let is_start = before.is_empty() || LEADS.iter().any(|lead| before.ends_with(lead));
-            let end = rest.find([',', ';', ')']).unwrap_or(rest.len());
+            let end = end_of_clause(rest);
             let command = rest.get(..end)?.trim_end();
             // What is to be filled in first cannot be typed as it stands.
             let is_whole = !command.split(' ').any(is_to_be_filled_in);
@@ -176,6 +176,8 @@ pub(super) fn by_code(
     let words = [
         ("mcp_servers.{name}", asked.table()),
         ("{name}", asked.target.server.to_owned()),
+        ("{login} --start", asked.target.command("login --start")),
+        ("{login} --finish", asked.target.command("login --finish")),
         ("{login}", asked.login()),
         ("{doctor}", asked.doctor()),
         ("{origin}", origin),
@@ -281,6 +283,20 @@ fn scopes(required: &Scopes, asked: Asked<'_>) -> NextAction {
         )
     };
     NextAction::with_command(&text, &login)
+}
+
+/// Where a command ends that more words follow; what is quoted in it belongs to it.
+fn end_of_clause(text: &str) -> usize {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let end = text.find(|character| {
+        if std::mem::take(&mut is_escaped) {
+            return false;
+        }
+        is_escaped = character == '\\' && !is_quoted;
+        is_quoted ^= character == '\'';
+        !is_quoted && [',', ';', ')'].contains(&character)
+    });
+    end.unwrap_or(text.len())
 }
 
 /// Whether a word of a command is one such as `PORT`; `NAME` is the server, which nobody named.

@@ -49,7 +49,7 @@ async fn status_says_who_until_when_with_what_where_and_what_to_type() {
     let rows = world.run(&["status", "one"]).await.expect(0, &[]);
     let rows: Value = serde_json::from_str(&rows.out).unwrap();
     assert_eq!(rows[0]["auth"]["code"], "login-required", "{rows}");
-    assert_eq!(rows[0]["next"], "doorkey login one", "{rows}");
+    assert_eq!(rows[0]["next"]["command"], "doorkey login one", "{rows}");
     world
         .run(&["status", "one", "--table"])
         .await

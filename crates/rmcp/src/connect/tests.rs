@@ -238,6 +238,12 @@ fn failing_answers() -> [(Failing, &'static str, &'static str, Option<u64>); 8] 
             None,
         ),
         (
+            || body(200, "application/json", " \n".to_owned()),
+            OF_NO_USE,
+            "the body is empty, where a JSON-RPC message belongs",
+            None,
+        ),
+        (
             || body(200, "application/json", "x".repeat(17 << 20)),
             OF_NO_USE,
             "it is longer than 16777216 bytes",
