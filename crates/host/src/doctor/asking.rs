@@ -204,12 +204,9 @@ impl Doctor<'_> {
             return;
         }
         if !is_ours {
-            let value = schemes.join(", ");
-            self.notes.find(
-                &first::CHALLENGE_OTHER_SCHEME,
-                evidence,
-                &[("value", value)],
-            );
+            let said = [("value", schemes.join(", "))];
+            self.notes
+                .find(&first::CHALLENGE_OTHER_SCHEME, evidence, &said);
             self.notes
                 .done(Status::Warning, format!("asks for {}", schemes.join(", ")));
             return;
