@@ -260,7 +260,18 @@ fn cannot_sign_in(session: &Session, source: doorkey_oauth::Error) -> Error {
 fn way_back(callback: &CallbackSettings) -> Option<String> {
     let uris = callback.redirect_uris();
     let is_any = *callback == CallbackSettings::default();
-    uris.into_iter().next().filter(|_| !is_any)
+    let uri = uris.into_iter().next().filter(|_| !is_any)?;
+    // A URL leaves out the port of its scheme, and an address without one would stand for any port.
+    match (
+        callback.ports.map(crate::CallbackPorts::first),
+        url::Url::parse(&uri),
+    ) {
+        (Some(80), Ok(url)) if url.scheme() == "http" => {
+            let host = url.host_str().unwrap_or_default();
+            Some(format!("http://{host}:80{}", url.path()))
+        }
+        _ => Some(uri),
+    }
 }
 
 /// Keeps the grant, marks it by what the server did, and says so.

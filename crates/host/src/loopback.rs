@@ -52,13 +52,11 @@ pub struct LoopbackInteraction {
     connections: Arc<Connections>,
 }
 
-/// The URL could not be shown to anybody.
+/// The page could not be shown to anybody. Its address is not told: the login that it belongs to has ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-#[error("no browser could be opened and nobody is at a terminal; the page to open is {url}")]
+#[error("no browser could be opened, and nobody is at a terminal to open the page")]
 pub struct Unattended {
-    /// The page that waits to be opened.
-    pub url: Url,
     /// Why no browser was opened, unless none was to be.
     #[source]
     pub source: Option<BrowserError>,
@@ -104,7 +102,7 @@ impl LoopbackInteraction {
     }
 
     /// The same for a place where nobody reads messages: when no browser opens, the login ends with
-    /// the URL in the error instead of waiting for nobody (AZ-24).
+    /// [`Unattended`] instead of waiting for nobody (AZ-24).
     #[must_use]
     pub fn unattended(mut self, unattended: bool) -> Self {
         self.unattended = unattended;
@@ -167,7 +165,9 @@ impl LoopbackInteraction {
         rule: Option<&RedirectRule>,
         server: Option<&Url>,
     ) -> Result<LoopbackChannel, LoopbackError> {
-        let bound = address::bind(&self.callback.within(rule), hints).await?;
+        // A redirect URI that somebody fixed is known to the server, and no other is.
+        let may_move = self.callback.url.is_none() && rule.is_none_or(|rule| rule.port.is_none());
+        let bound = address::bind(&self.callback.within(rule), hints, may_move).await?;
         self.progress.report(&LoginStep::Listening {
             redirect_uri: bound.redirect_uri.clone(),
         });
@@ -333,17 +333,12 @@ impl LoopbackChannel {
         if let Some(error @ BrowserError::Refused(_)) = source {
             return Err(InteractionError::other(error));
         }
-        match (&self.url, self.unattended) {
-            (Some(url), true) => Err(InteractionError::other(Unattended {
-                url: url.clone(),
-                source,
-            })),
-            _ => {
-                self.progress
-                    .report(&LoginStep::NoBrowser { cause: source });
-                Ok(())
-            }
+        if self.unattended {
+            return Err(InteractionError::other(Unattended { source }));
         }
+        self.progress
+            .report(&LoginStep::NoBrowser { cause: source });
+        Ok(())
     }
 }
 

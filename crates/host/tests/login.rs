@@ -325,7 +325,7 @@ async fn an_untrusted_certificate_is_told_with_what_to_set() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_nobody_can_see_ends_at_once_with_the_page_in_the_error() {
+async fn a_login_that_nobody_can_see_ends_at_once_and_says_how_it_is_done_in_two_halves() {
     let world = World::start().await;
     let mut command = world.command(&["login", "one"]);
     command.env("BROWSER", "/nonexistent/browser");
@@ -336,7 +336,9 @@ async fn a_login_that_nobody_can_see_ends_at_once_with_the_page_in_the_error() {
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{err}");
     assert!(
-        err.contains("error[nobody-to-ask]: ") && err.contains("/authorize?"),
+        err.contains("error[nobody-to-ask]: ")
+            && err.contains("next: doorkey login one --start, ")
+            && !err.contains("/authorize?"),
         "{err}"
     );
 }
@@ -355,11 +357,12 @@ async fn a_fixed_port_that_is_taken_is_named_before_anybody_is_asked() {
     .unwrap();
     let (ran, visit) = world.login(world.person()).await;
     // Who holds it is known where the system tells its users.
-    let next = match cfg!(target_os = "linux") {
-        true => format!("next: end process {}", std::process::id()),
-        false => format!("next: end the program that listens on port {port}"),
+    let holder = match cfg!(target_os = "linux") {
+        true => format!("(process {})", std::process::id()),
+        false => "another program".to_owned(),
     };
-    ran.expect(9, &[&port.to_string(), "in use", &next]);
+    let next = "next: doorkey login one --callback-port ";
+    ran.expect(9, &[&port.to_string(), "in use", &holder, next]);
     assert!(visit.is_none());
 
     fs::write(

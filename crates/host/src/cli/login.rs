@@ -44,7 +44,7 @@ pub(crate) struct Login {
     /// Show no QR code
     #[arg(long)]
     no_qr: bool,
-    /// The port that the browser comes back to, or a range such as 3118-3127, whatever the configuration says
+    /// The port that the browser comes back to, a range such as 3118-3127, or 0 for any, whatever the configuration says
     #[arg(long, value_name = "PORT")]
     callback_port: Option<CallbackPorts>,
     /// What the redirect URI calls this machine: 127.0.0.1, localhost or ::1
@@ -208,7 +208,7 @@ impl Login {
     /// be a detour.
     fn has_way_back(&self, oauth: &OAuthSettings, surroundings: &Surroundings) -> bool {
         let is_hosted = |url: &url::Url| url.scheme() == "https";
-        self.callback_port.is_some()
+        self.callback_port.is_some_and(|ports| !ports.is_any())
             || self.callback_host.is_some()
             || oauth.callback_url.as_ref().is_some_and(is_hosted)
             || surroundings.inside == Some(Inside::Editor)

@@ -89,8 +89,13 @@ impl Narrator {
         self.seen().issuer = host;
     }
 
+    /// The page of a login that comes back to `redirect_uri`, to be read by a camera.
+    pub(crate) fn qr_of_page(&self, url: &Url, redirect_uri: &str) {
+        self.qr(url, words::scan(redirect_uri));
+    }
+
     /// The same address to be read by a camera, where there is room for it.
-    pub(crate) fn qr(&self, url: &Url, caption: &str) {
+    fn qr(&self, url: &Url, caption: &str) {
         let rows = self.scene.qr.and_then(|room| qr::drawn(url.as_str(), room));
         if let Some(rows) = rows {
             self.say(caption);
@@ -111,7 +116,8 @@ impl Narrator {
         let before = words::before_page(*opening, surroundings.why_no_browser());
         self.say(&format!("{before}\n\n  {}\n", clean_url(url)));
         if *opening != Opening::Browser {
-            self.qr(url, "Or scan this with a phone:");
+            let redirect_uri = self.seen().redirect_uri.clone();
+            self.qr_of_page(url, &redirect_uri);
         }
         self.way_back(*opening);
         let text = words::waiting(*opening, self.scene.keyboard.is_some());

@@ -142,11 +142,11 @@ impl OAuthSettings {
                 ports.to_string(),
                 &format!("callback_port = {other}"),
             )),
-            ("https", _) if ports.single().is_none() => Err(section.wrong(
+            ("https", _) if ports.single().is_none() || ports.is_any() => Err(section.wrong(
                 "callback_port",
                 "the one port that callback_url is forwarded to",
                 ports.to_string(),
-                &format!("callback_port = {}", ports.first()),
+                &format!("callback_port = {}", ports.first().max(1)),
             )),
             _ => Ok(()),
         }
@@ -217,7 +217,7 @@ fn read_ports(section: &Section<'_>) -> Result<Option<CallbackPorts>, ConfigErro
         return Ok(section.port(key)?.map(CallbackPorts::from));
     }
     let example = "callback_port = \"3118-3127\"";
-    let expected = "a port number, or a range of at most 100 ports";
+    let expected = "a port number, 0 for any, or a range of at most 100 ports";
     let text = section.text(key, expected, example)?.unwrap_or_default();
     text.parse()
         .map(Some)

@@ -184,10 +184,15 @@ impl<'a> Section<'a> {
         };
         let port = item.as_integer().and_then(|port| u16::try_from(port).ok());
         match port {
-            Some(port) if port > 0 => Ok(Some(port)),
-            _ => {
+            Some(port) => Ok(Some(port)),
+            None => {
                 let example = format!("{key} = 3118");
-                Err(self.wrong(key, "a port number from 1 to 65535", show(item), &example))
+                Err(self.wrong(
+                    key,
+                    "a port number up to 65535, or 0 for any that is free",
+                    show(item),
+                    &example,
+                ))
             }
         }
     }

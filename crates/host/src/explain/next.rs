@@ -202,9 +202,12 @@ fn by_cause(error: &doorkey_oauth::Error, asked: Asked<'_>) -> Option<NextAction
     let first: &(dyn StdError + 'static) = error;
     let mut causes = std::iter::successors(Some(first), |&error| error.source());
     causes.any(<dyn StdError>::is::<Unattended>).then(|| {
-        let login = asked.login();
-        let text = format!("{login} at a terminal, or with BROWSER set");
-        NextAction::with_command(&text, &login)
+        let start = asked.target.command("login --start");
+        let device = asked.target.command("login --device");
+        let text = format!(
+            "{start}, which prints the page and what finishes the login; or {device}, where the server offers it"
+        );
+        NextAction::with_command(&text, &start)
     })
 }
 

@@ -38,6 +38,45 @@ impl LoopbackError {
             || source.raw_os_error() == Some(ADDRESS_FAMILY_UNSUPPORTED)
     }
 
+    /// Whether another port may be had all the same: this one is taken, or the system keeps it to itself, as some do with
+    /// single ports.
+    fn is_of_this_port(&self) -> bool {
+        match self {
+            Self::PortInUse { .. } => true,
+            Self::Listen { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+            _ => false,
+        }
+    }
+
+    /// Of two failures the first, but that somebody has a port says more.
+    fn or_what_says_more(self, other: Self) -> Self {
+        match (&self, &other) {
+            (Self::Listen { .. }, Self::PortInUse { .. }) => other,
+            _ => self,
+        }
+    }
+
+    /// The failure as one of all of these ports.
+    fn of_all(self, ports: CallbackPorts) -> Self {
+        match self {
+            Self::PortInUse {
+                port,
+                address,
+                holder,
+                free,
+                source,
+            } if ports.single().is_none() => Self::PortsInUse {
+                ports,
+                address,
+                port,
+                holder,
+                free,
+                source,
+            },
+            error => error,
+        }
+    }
+
     /// The same failure; a port that no configuration asked for is no configured one that is busy.
     fn of_choice(self, configured: Option<u16>) -> Self {
         match self {
@@ -56,10 +95,12 @@ impl LoopbackError {
 }
 
 /// Opens the listener: where the configuration says so, else where a registered redirect URI of
-/// `hints` points if that port is free, else on a free port.
+/// `hints` points if that port is free, else on a free port. Whether the login `may_move` to a port that nobody named
+/// matters for what is advised where the port is taken.
 pub(super) async fn bind(
     settings: &CallbackSettings,
     hints: &[String],
+    may_move: bool,
 ) -> Result<Bound, LoopbackError> {
     let bound = match &settings.url {
         Some(url) if !is_loopback(url) => bind_forwarded(url, settings.ports).await,
@@ -70,7 +111,7 @@ pub(super) async fn bind(
         None => bind_chosen(settings, hints).await,
     };
     match bound {
-        Err(error) => Err(error.with_holder().await),
+        Err(error) => Err(error.with_holder(may_move).await),
         bound => bound,
     }
 }
@@ -110,8 +151,8 @@ async fn bind_chosen(
     .await
 }
 
-/// Listens on the first of these ports that is free, for the redirect URI that `at` says. Any failure but a busy port
-/// is one of all of them.
+/// Listens on the first of these ports that can be had, for the redirect URI that `at` says. Any failure that is not one
+/// of a single port is one of all of them.
 async fn bind_one_of<'a>(
     ports: CallbackPorts,
     at: impl Fn(u16) -> (Url, Option<&'a str>),
@@ -122,25 +163,16 @@ async fn bind_one_of<'a>(
     };
     let mut outcome = listen_at(ports.first()).await;
     for port in ports.iter().skip(1) {
-        if !matches!(outcome, Err(LoopbackError::PortInUse { .. })) {
-            break;
-        }
-        outcome = listen_at(port).await;
+        let failure = match outcome {
+            Err(failure) if failure.is_of_this_port() => failure,
+            outcome => return outcome,
+        };
+        outcome = match listen_at(port).await {
+            Err(error) if error.is_of_this_port() => Err(failure.or_what_says_more(error)),
+            outcome => outcome,
+        };
     }
-    match outcome {
-        Err(LoopbackError::PortInUse {
-            address,
-            holder,
-            source,
-            ..
-        }) if ports.single().is_none() => Err(LoopbackError::PortsInUse {
-            ports,
-            address,
-            holder,
-            source,
-        }),
-        outcome => outcome,
-    }
+    outcome.map_err(|failure| failure.of_all(ports))
 }
 
 fn loopback_hints(hints: &[String]) -> impl Iterator<Item = (&str, Url)> {
@@ -233,6 +265,7 @@ async fn listen(address: IpAddr, port: Option<u16>) -> Result<(TcpListener, u16)
             port,
             address,
             holder: PortHolder::Unknown,
+            free: None,
             source,
         },
         _ => LoopbackError::Listen {

@@ -21,23 +21,28 @@ pub enum LoopbackError {
         address: IpAddr,
         /// Who has it.
         holder: PortHolder,
+        /// Another port, which was free just now; `None` where this login can come back to no other.
+        free: Option<u16>,
         /// What the operating system said.
         #[source]
         source: io::Error,
     },
-    /// Every port of the range is taken.
+    /// No port of the range can be had, and one at least is taken.
     #[error(
-        "the login has to come back to one of the ports {ports} of {address}, and all are in use; {} by {holder}",
-        ports.first()
+        "the login has to come back to one of the ports {ports} of {address}, and none is free; {port} is in use by {holder}"
     )]
     PortsInUse {
         /// The ports.
         ports: CallbackPorts,
         /// The loopback address.
         address: IpAddr,
-        /// Who has the first of them.
+        /// The first of them that is taken.
+        port: u16,
+        /// Who has it.
         holder: PortHolder,
-        /// What the operating system said of the last.
+        /// Another port, as for [`PortInUse`](Self::PortInUse).
+        free: Option<u16>,
+        /// What the operating system said of that port.
         #[source]
         source: io::Error,
     },
@@ -65,8 +70,12 @@ impl LoopbackError {
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Self::PortInUse { port, holder, .. } => Some(of_busy(*port, holder)),
-            Self::PortsInUse { ports, holder, .. } => Some(of_busy(ports.first(), holder)),
+            Self::PortInUse {
+                port, holder, free, ..
+            }
+            | Self::PortsInUse {
+                port, holder, free, ..
+            } => Some(of_busy(*port, holder, *free)),
             Self::NoPort { .. } => Some(
                 "write callback_port = 3118, or the port that the URL is forwarded to, beside \
                  callback_url"
@@ -79,30 +88,65 @@ impl LoopbackError {
         }
     }
 
-    /// The same, with who holds the port. It asks the operating system.
-    pub(super) async fn with_holder(mut self) -> Self {
-        let (wanted, holder) = match &mut self {
-            Self::PortInUse { port, holder, .. } => (*port, holder),
-            Self::PortsInUse { ports, holder, .. } => (ports.first(), holder),
-            _ => return self,
+    /// The same, with who holds the port and, where the login `may_move` to another one, which is free. It asks the
+    /// operating system.
+    pub(super) async fn with_holder(mut self, may_move: bool) -> Self {
+        let (Self::PortInUse {
+            port,
+            address,
+            holder,
+            free,
+            ..
+        }
+        | Self::PortsInUse {
+            port,
+            address,
+            holder,
+            free,
+            ..
+        }) = &mut self
+        else {
+            return self;
         };
-        let found = tokio::task::spawn_blocking(move || PortHolder::of(wanted)).await;
+        let (wanted, address) = (*port, *address);
+        let looked = tokio::task::spawn_blocking(move || {
+            let free = may_move.then(|| a_free_port(address)).flatten();
+            (PortHolder::of(wanted), free)
+        });
         // Nothing is lost where nobody could look: the port is named all the same.
-        *holder = found.unwrap_or_default();
+        (*holder, *free) = looked.await.unwrap_or_default();
         self
     }
 }
 
-fn of_busy(port: u16, holder: &PortHolder) -> String {
-    match holder {
-        PortHolder::ThisProcess | PortHolder::Process { is_login: true, .. } => {
-            format!("wait until that login is over, or choose another port: {CHOOSE}")
+/// A port that nobody has just now.
+fn a_free_port(address: IpAddr) -> Option<u16> {
+    let socket = std::net::TcpListener::bind((address, 0)).ok()?;
+    Some(socket.local_addr().ok()?.port())
+}
+
+fn of_busy(port: u16, holder: &PortHolder, free: Option<u16>) -> String {
+    // Whoever holds it may have good reason to: nobody is told to end what is no login.
+    let elsewhere = free.map(|free| format!("doorkey login NAME --callback-port {free}"));
+    match (holder, elsewhere) {
+        (PortHolder::ThisProcess | PortHolder::Process { is_login: true, .. }, Some(elsewhere)) => {
+            format!("wait until that login is over, or {elsewhere}")
         }
-        PortHolder::Process { id, .. } => {
-            format!("end process {id}, or choose another port: {CHOOSE}")
+        (PortHolder::ThisProcess | PortHolder::Process { is_login: true, .. }, None) => {
+            "wait until that login is over: this one can come back to no other port".to_owned()
         }
-        PortHolder::Unknown => format!(
-            "end the program that listens on port {port} ({} shows it), or choose another port: {CHOOSE}",
+        (PortHolder::Process { .. }, Some(elsewhere)) => {
+            format!("{elsewhere}, a port that is free now")
+        }
+        (PortHolder::Unknown, Some(elsewhere)) => format!(
+            "{elsewhere}, a port that is free now; {} shows who has the other",
+            lister(port)
+        ),
+        (PortHolder::Process { .. }, None) => {
+            format!("wait until port {port} is free: the login can come back to no other")
+        }
+        (PortHolder::Unknown, None) => format!(
+            "wait until port {port} is free ({} shows who has it): the login can come back to no other",
             lister(port)
         ),
     }

@@ -21,7 +21,7 @@ pub struct CallbackSettings {
     pub url: Option<Url>,
 }
 
-/// One port, or a range of them, of which the first that is free is taken.
+/// One port, or a range of them, of which the first that is free is taken; or any port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallbackPorts {
     first: u16,
@@ -43,7 +43,9 @@ pub enum CallbackHost {
 
 /// A text that is neither a port nor a range of ports.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("neither a port from 1 to 65535 nor a range of at most {MOST_PORTS} such as 3118-3127")]
+#[error(
+    "neither a port up to 65535, nor a range of at most {MOST_PORTS} such as 3118-3127, nor 0 for any that is free"
+)]
 #[non_exhaustive]
 pub struct NoPorts;
 
@@ -58,16 +60,24 @@ impl CallbackSettings {
     #[must_use]
     pub fn new(ports: Option<CallbackPorts>, url: Option<Url>) -> Self {
         Self {
-            ports,
+            ports: ports.filter(|ports| !ports.is_any()),
             host: None,
             url,
         }
     }
 
     /// The same at other ports. A redirect URI on loopback gets the port; one elsewhere stays, and is forwarded there.
+    /// [`CallbackPorts::ANY`] takes back a port that was fixed.
     #[must_use]
     pub fn at_ports(mut self, ports: CallbackPorts) -> Self {
-        self.ports = Some(ports);
+        self.ports = Some(ports).filter(|ports| !ports.is_any());
+        if let Some(url) = &mut self.url
+            && ports.is_any()
+            && super::address::is_loopback(url)
+        {
+            // Cannot fail: the URL is http and has a host.
+            let _unchanged = url.set_port(None);
+        }
         self
     }
 
@@ -127,6 +137,15 @@ impl CallbackSettings {
 }
 
 impl CallbackPorts {
+    /// Any port that is free, chosen anew for each login; written `0`.
+    pub const ANY: Self = Self { first: 0, last: 0 };
+
+    /// Whether any port will do.
+    #[must_use]
+    pub fn is_any(self) -> bool {
+        self == Self::ANY
+    }
+
     /// A range of ports, from the first to the last of them; `None` where it is empty, longer than a hundred, or has port 0
     /// in it.
     #[must_use]
@@ -174,6 +193,9 @@ impl FromStr for CallbackPorts {
     fn from_str(text: &str) -> Result<Self, NoPorts> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         let port = |text: &str| text.trim().parse::<u16>().map_err(|_| NoPorts);
+        if port(text) == Ok(0) {
+            return Ok(Self::ANY);
+        }
         Self::range(port(first)?..=port(last)?).ok_or(NoPorts)
     }
 }
@@ -281,8 +303,8 @@ mod tests {
         assert!(range.contains(3120) && !range.contains(3121));
         for text in [
             "",
-            "0",
             "0-5",
+            "0-0",
             "70000",
             "3120-3118",
             "3118-",
@@ -295,6 +317,19 @@ mod tests {
             assert_eq!(text.parse::<CallbackPorts>(), Err(NoPorts), "{text}");
         }
         assert!("1-100".parse::<CallbackPorts>().is_ok());
+    }
+
+    #[test]
+    fn port_0_is_any_port_and_takes_back_a_fixed_one() {
+        assert_eq!(ports("0"), CallbackPorts::ANY);
+        assert_eq!(CallbackPorts::from(0), CallbackPorts::ANY);
+        let any = CallbackSettings::new(Some(ports("0")), None);
+        assert_eq!(any, CallbackSettings::default());
+        let fixed = CallbackSettings::new(Some(ports("3118")), None);
+        assert_eq!(fixed.at_ports(ports("0")), CallbackSettings::default());
+        let url = Url::parse("http://localhost:3118/back").ok();
+        let fixed = CallbackSettings::new(None, url).at_ports(CallbackPorts::ANY);
+        assert_eq!(fixed.redirect_uris(), ["http://localhost/back"]);
     }
 
     #[test]

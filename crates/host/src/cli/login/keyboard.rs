@@ -3,11 +3,11 @@
 //! On Unix it is read key by key: what a code is pasted in is not shown, so that it stays in no scrollback; the line that
 //! says what is waited for stays whole; and an address may be longer than the line of a terminal.
 
-use std::io::{self, Read as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 /// The keyboard. It is nobody's until [`Keyboard::listen`], so that what is typed before goes where it would have gone.
 #[derive(Debug)]
@@ -19,11 +19,15 @@ pub(crate) struct Keyboard {
 #[derive(Debug)]
 enum State {
     Waiting(mpsc::Sender<String>),
-    Listening(#[expect(dead_code, reason = "set back when dropped")] Option<mode::KeyByKey>),
+    Listening {
+        mode: Option<mode::KeyByKey>,
+        reading: Option<mode::Reading>,
+    },
     Closed,
 }
 
-/// Lets go of the keyboard when dropped, whoever else still has it: the terminal is then as it was.
+/// Lets go of the keyboard when dropped, whoever else still has it: the terminal is then as it was, and nobody reads
+/// from it any more.
 #[derive(Debug)]
 pub(super) struct Held(pub(super) Arc<Keyboard>);
 
@@ -33,7 +37,7 @@ impl Keyboard {
         if !mode::is_ours() {
             return None;
         }
-        let (sender, lines) = mpsc::channel(1);
+        let (sender, lines) = mpsc::channel(LINES);
         let keyboard = Self {
             typed: Arc::default(),
             state: Mutex::new(State::Waiting(sender)),
@@ -41,25 +45,21 @@ impl Keyboard {
         Some((Arc::new(keyboard), lines))
     }
 
-    /// Begins to read. The thread that reads ends with the program.
+    /// Begins to read.
     pub(crate) fn listen(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State::Waiting(sender) = &*state else {
             return;
         };
-        let (sender, typed) = (sender.clone(), Arc::clone(&self.typed));
-        *state = State::Listening(mode::KeyByKey::begin());
-        std::thread::spawn(move || {
-            let mut line = Line::default();
-            for byte in io::stdin().lock().bytes().map_while(Result::ok) {
-                if let Some(line) = line.take(byte)
-                    && sender.blocking_send(line).is_err()
-                {
-                    return;
-                }
-                typed.store(line.length(), Ordering::Relaxed);
-            }
-        });
+        let lines = Lines {
+            line: Line::default(),
+            typed: Arc::clone(&self.typed),
+            sender: sender.clone(),
+        };
+        *state = State::Listening {
+            mode: mode::KeyByKey::begin(),
+            reading: mode::Reading::begin(lines),
+        };
     }
 
     /// How many characters of a line were typed so far.
@@ -71,7 +71,37 @@ impl Keyboard {
 impl Drop for Held {
     fn drop(&mut self) {
         let state = &self.0.state;
-        *state.lock().unwrap_or_else(PoisonError::into_inner) = State::Closed;
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Listening { mode, reading } = std::mem::replace(&mut *state, State::Closed) {
+            // Nobody reads any more when the terminal has its lines back.
+            drop(reading);
+            drop(mode);
+        }
+    }
+}
+
+/// Makes lines of what is read.
+#[derive(Debug)]
+struct Lines {
+    line: Line,
+    typed: Arc<AtomicUsize>,
+    sender: mpsc::Sender<String>,
+}
+
+impl Lines {
+    /// Takes what was read. `false`: nobody wants more.
+    fn take(&mut self, bytes: &[u8]) -> bool {
+        for byte in bytes {
+            if let Some(line) = self.line.take(*byte) {
+                match self.sender.try_send(line) {
+                    // Whoever pastes a whole text here gets told about its first lines.
+                    Ok(()) | Err(TrySendError::Full(_)) => {}
+                    Err(TrySendError::Closed(_)) => return false,
+                }
+            }
+        }
+        self.typed.store(self.line.length(), Ordering::Relaxed);
+        true
     }
 }
 
@@ -147,7 +177,11 @@ mod mode {
     //! The terminal without lines and without echo.
 
     use std::io;
+    use std::os::fd::{AsFd, OwnedFd};
+    use std::thread::JoinHandle;
 
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::io::Errno;
     use rustix::termios::{
         LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
     };
@@ -162,6 +196,69 @@ mod mode {
     /// Set back when dropped.
     #[derive(Debug)]
     pub(super) struct KeyByKey(Termios);
+
+    /// A thread that reads; it has ended when this is dropped.
+    #[derive(Debug)]
+    pub(super) struct Reading {
+        /// Its other end hears of it when this one is closed.
+        end: Option<OwnedFd>,
+        thread: Option<JoinHandle<()>>,
+    }
+
+    impl Reading {
+        /// Reads standard input. `None`: this process has no more to spare for it.
+        pub(super) fn begin(lines: super::Lines) -> Option<Self> {
+            Self::of(io::stdin(), lines)
+        }
+
+        pub(super) fn of(
+            input: impl AsFd + Send + 'static,
+            mut lines: super::Lines,
+        ) -> Option<Self> {
+            let (over, end) = rustix::pipe::pipe().ok()?;
+            let read = move || {
+                let mut bytes = [0; 1024];
+                while is_there_more(&input, &over) {
+                    match rustix::io::read(&input, &mut bytes) {
+                        Ok(0) => return,
+                        Ok(count) if !lines.take(bytes.get(..count).unwrap_or_default()) => return,
+                        Ok(_) | Err(Errno::INTR | Errno::AGAIN) => {}
+                        Err(_) => return,
+                    }
+                }
+            };
+            Some(Self {
+                end: Some(end),
+                thread: std::thread::Builder::new().spawn(read).ok(),
+            })
+        }
+    }
+
+    /// Waits until there is something to be read; `false` where nobody wants it any more, or there never will be.
+    fn is_there_more(input: &impl AsFd, over: &OwnedFd) -> bool {
+        loop {
+            let mut watched = [
+                PollFd::new(over, PollFlags::IN),
+                PollFd::new(input, PollFlags::IN),
+            ];
+            match poll(&mut watched, None) {
+                Ok(_) if !watched[0].revents().is_empty() => return false,
+                Ok(_) if !watched[1].revents().is_empty() => return true,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    impl Drop for Reading {
+        fn drop(&mut self) {
+            drop(self.end.take());
+            if let Some(thread) = self.thread.take() {
+                // It has no result, and its own panic was told.
+                let _ended = thread.join();
+            }
+        }
+    }
 
     /// Whether reading is ours: a program in the background would be stopped.
     pub(super) fn is_ours() -> bool {
@@ -201,8 +298,27 @@ mod mode {
 mod mode {
     //! The terminal as it is.
 
+    use std::io::{self, BufRead as _};
+
     #[derive(Debug)]
     pub(super) struct KeyByKey;
+
+    /// A thread that reads, until the line after the one that nobody wants any more.
+    #[derive(Debug)]
+    pub(super) struct Reading;
+
+    impl Reading {
+        pub(super) fn begin(mut lines: super::Lines) -> Option<Self> {
+            std::thread::spawn(move || {
+                for line in io::stdin().lines().map_while(Result::ok) {
+                    if !lines.take(line.as_bytes()) || !lines.take(b"\n") {
+                        return;
+                    }
+                }
+            });
+            Some(Self)
+        }
+    }
 
     pub(super) fn is_ours() -> bool {
         true
@@ -220,6 +336,8 @@ const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
 const KILL_LINE: u8 = 0x15;
 const KILL_WORD: u8 = 0x17;
+/// How many lines wait for somebody to look at them.
+const LINES: usize = 16;
 /// Far more than an address has.
 const LONGEST: usize = 64 * 1024;
 
@@ -261,5 +379,31 @@ mod tests {
         }
         let long = "x".repeat(LONGEST + 9);
         assert_eq!(typed(&long).1, LONGEST);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn whoever_reads_has_ended_when_the_keyboard_is_let_go_and_leaves_the_rest() {
+        use std::io::Write as _;
+
+        let (read, write) = rustix::pipe::pipe().expect("a pipe");
+        let mut keys = std::fs::File::from(write);
+        let (sender, mut lines) = mpsc::channel(LINES);
+        let reading = mode::Reading::of(
+            read.try_clone().expect("the same pipe"),
+            Lines {
+                line: Line::default(),
+                typed: Arc::default(),
+                sender,
+            },
+        );
+        keys.write_all(b"for the login\n").expect("a reader");
+        assert_eq!(lines.blocking_recv().as_deref(), Some("for the login"));
+        drop(reading);
+        keys.write_all(b"y").expect("a reader");
+        let mut left = [0; 8];
+        let count = rustix::io::read(&read, &mut left).expect("what is left");
+        assert_eq!(&left[..count], b"y");
+        assert_eq!(lines.blocking_recv(), None, "its thread has ended");
     }
 }

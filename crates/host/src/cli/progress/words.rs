@@ -23,6 +23,17 @@ pub(super) fn before_page(opening: Opening, why_no_browser: Option<&str>) -> Str
     }
 }
 
+/// Before a QR code of the page. A phone has a loopback of its own.
+pub(super) fn scan(redirect_uri: &str) -> &'static str {
+    match redirect_uri.starts_with("http://") {
+        true => {
+            "Or scan this with a phone. The phone cannot get back here: you have to bring the address that it ends at \
+             here, and paste it."
+        }
+        false => "Or scan this with a phone:",
+    }
+}
+
 /// How the browser's answer gets here.
 pub(super) struct Back {
     pub(super) opening: Opening,
@@ -48,7 +59,8 @@ impl Back {
             paragraphs.push(format!(
                 "When you have signed in, the browser goes to an address that begins with\n\n  {begins}\n\nIf the browser \
                  is on this machine, that is all. On another machine the page does not load, and need not: copy its \
-                 whole address and paste it here. If you are shown a code instead, paste the code.\n"
+                 whole address and paste it here. If you are shown a code instead, paste the code: only a code that you saw \
+                 yourself, never one that somebody sent you.\n"
             ));
         } else if can_paste {
             paragraphs.push(

@@ -13,6 +13,7 @@ fn failure(address: IpAddr, port: Option<u16>, source: io::Error) -> LoopbackErr
             port,
             address,
             holder: PortHolder::Unknown,
+            free: None,
             source,
         },
         _ => LoopbackError::Listen {
@@ -102,7 +103,7 @@ async fn a_configured_port_that_another_program_has_on_ipv6_is_busy_az_17() {
         CallbackSettings::new(None, Some(url.clone())),
         CallbackSettings::new(Some(port.into()), Url::parse("http://localhost/cb").ok()),
     ] {
-        match bind(&settings, &[]).await {
+        match bind(&settings, &[], true).await {
             Err(LoopbackError::PortInUse {
                 port: busy,
                 address,
@@ -112,7 +113,7 @@ async fn a_configured_port_that_another_program_has_on_ipv6_is_busy_az_17() {
         }
     }
     // A registered redirect URI is only a hint: it is passed over.
-    let bound = bind(&CallbackSettings::default(), &[url.to_string()])
+    let bound = bind(&CallbackSettings::default(), &[url.to_string()], true)
         .await
         .expect("another port");
     assert_ne!(bound.redirect_uri, url.as_str());
@@ -121,7 +122,7 @@ async fn a_configured_port_that_another_program_has_on_ipv6_is_busy_az_17() {
 #[tokio::test]
 async fn localhost_is_listened_on_wherever_it_may_lead_az_17() {
     let url = Url::parse("http://localhost/callback").ok();
-    let bound = bind(&CallbackSettings::new(None, url), &[])
+    let bound = bind(&CallbackSettings::new(None, url), &[], true)
         .await
         .expect("a listener");
     let port = bound.sockets[0].local_addr().expect("an address").port();
@@ -132,4 +133,58 @@ async fn localhost_is_listened_on_wherever_it_may_lead_az_17() {
             Err(_) => assert_eq!(address, V6, "this machine has no IPv6"),
         }
     }
+}
+
+#[test]
+fn of_a_range_what_is_taken_or_kept_by_the_system_is_passed_over_and_nothing_else() {
+    use io::ErrorKind::{AddrInUse, Other, PermissionDenied};
+    let at = |port, kind: io::ErrorKind| failure(V4, Some(port), kind.into());
+    for (kind, is_passed) in [(AddrInUse, true), (PermissionDenied, true), (Other, false)] {
+        assert_eq!(at(4000, kind).is_of_this_port(), is_passed, "{kind:?}");
+    }
+    let range = CallbackPorts::range(4000..=4002).expect("a range");
+    let told = |first, second| {
+        let failure = at(4000, first).or_what_says_more(at(4001, second));
+        failure.of_all(range)
+    };
+    for (first, second, taken) in [
+        (AddrInUse, PermissionDenied, 4000),
+        (AddrInUse, AddrInUse, 4000),
+        (PermissionDenied, AddrInUse, 4001),
+    ] {
+        let told = told(first, second);
+        assert!(
+            matches!(told, LoopbackError::PortsInUse { port, .. } if port == taken),
+            "{told:?}"
+        );
+    }
+    let kept = told(PermissionDenied, PermissionDenied);
+    assert!(
+        matches!(&kept, LoopbackError::Listen { address, .. } if address.port() == 4000),
+        "{kept:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_range_beside_a_redirect_uri_gives_its_port_or_is_where_it_is_forwarded_to() {
+    let taken = TcpListener::bind((V4, 0)).await.expect("a port");
+    let first = taken.local_addr().expect("an address").port();
+    let range = CallbackPorts::range(first..=first.saturating_add(20)).expect("a range");
+    let at = |text: &str| CallbackSettings::new(Some(range), Url::parse(text).ok());
+    let bound = bind(&at("http://127.0.0.1/back"), &[], false).await;
+    let bound = bound.expect("another port of the range");
+    let port = bound.sockets[0].local_addr().expect("an address").port();
+    assert!(port != first && range.contains(port), "{port}");
+    let redirect_uri = format!("http://127.0.0.1:{port}/back");
+    assert_eq!(bound.redirect_uri, redirect_uri);
+    // Whatever forwards there knows one port.
+    let forwarded = bind(&at("https://dev.example/back"), &[], false).await;
+    assert!(
+        matches!(forwarded, Err(LoopbackError::PortInUse { port, free: None, .. }) if port == first),
+        "{forwarded:?}"
+    );
+    drop(taken);
+    let forwarded = bind(&at("https://dev.example/back"), &[], false).await;
+    let forwarded = forwarded.expect("a listener");
+    assert_eq!(forwarded.redirect_uri, "https://dev.example/back");
 }

@@ -41,7 +41,12 @@ async fn a_port_that_another_login_has_is_named_with_what_to_do() {
     assert_eq!(second.ended().await, 9, "{}", second.text());
     let told = second.told(&world, &other);
     assert!(second.text().contains(&flag), "{told}");
-    insta::assert_snapshot!(told.replace(&flag, "PORT"));
+    // The way out that is offered is free.
+    let told = told.replace(&flag, "PORT");
+    let (before, free) = told.rsplit_once(' ').expect("a port at the end");
+    let free: u16 = free.trim().parse().expect("a port at the end");
+    assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, free)).is_ok());
+    insta::assert_snapshot!(format!("{before} FREE"));
 }
 
 #[tokio::test]
@@ -94,4 +99,74 @@ async fn of_a_range_the_first_free_port_is_taken_and_a_registered_one_before_tha
     let told = home.run(&login).await.ended_with(9).stderr;
     assert!(told.contains(&format!("{port}-{}", port + 2)), "{told}");
     assert_eq!(world.person.pages_opened(), 3);
+}
+
+#[tokio::test]
+async fn port_0_takes_back_a_fixed_port_for_one_login() {
+    let world = World::new().await;
+    let (port, taken) = free_ports();
+    let settings = format!(
+        "[mcp_servers.{}.oauth]\ncallback_port = {port}",
+        Home::SERVER
+    );
+    let home = Home::new(&world, &settings);
+    let login = ["login", Home::SERVER];
+    let told = home.run(&login).await.ended_with(9).stderr;
+    assert!(told.contains(&port.to_string()), "{told}");
+    let any = ["login", Home::SERVER, "--callback-port", "0"];
+    home.run(&any).await.succeeded();
+    drop(taken);
+    assert!(home.grant().await.is_some());
+}
+
+#[tokio::test]
+async fn a_browser_comes_back_over_ipv6_where_the_settings_say_so() {
+    if TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, 0)).is_err() {
+        return; // This machine has no IPv6.
+    }
+    let world = World::new().await;
+    let settings = format!(
+        "[mcp_servers.{}.oauth]\ncallback_host = \"::1\"\ncallback_port = 0",
+        Home::SERVER
+    );
+    let home = Home::new(&world, &settings);
+    home.run(&["login", Home::SERVER]).await.succeeded();
+    let page = world.person.urls().pop().expect("a page");
+    assert!(page.contains("%5B%3A%3A1%5D%3A"), "{page}");
+}
+
+#[tokio::test]
+async fn a_hosted_redirect_uri_is_forwarded_to_the_port_and_signs_in() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let world = World::new().await;
+    let (port, free) = free_ports();
+    drop(free);
+    let settings = format!(
+        "[mcp_servers.{}.oauth]\ncallback_url = \"https://relay.example/back\"\ncallback_port = {port}",
+        Home::SERVER
+    );
+    let home = Home::new(&world, &settings);
+    let login = home.at_terminal(&["login", Home::SERVER, "--no-browser"]);
+    let mut terminal = login.sized(100, 40).start();
+    let text = terminal.wait_for(" left)").await;
+    let visit = super::elsewhere(&world, &super::page(&text)).await;
+    let asked = visit.callback.strip_prefix("https://relay.example");
+    let asked = asked.expect("the hosted address");
+    // What a server there sends on, with the name that it was asked by.
+    let request = format!(
+        "GET {asked} HTTP/1.1\r\nHost: relay.example\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+    );
+    let address = (Ipv4Addr::LOCALHOST, port);
+    let stream = tokio::net::TcpStream::connect(address).await;
+    let mut stream = stream.expect("a listener on the port");
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("a reader");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("a page");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(terminal.ended().await, 0, "{}", terminal.text());
+    assert!(home.grant().await.is_some());
 }
