@@ -10,6 +10,7 @@ mod diagnosis;
 mod discovery;
 mod engine;
 mod fault;
+mod known;
 mod login;
 mod mask;
 mod record;

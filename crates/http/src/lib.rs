@@ -116,7 +116,7 @@ pub use limits::Limits;
 pub use network::{Network, NetworkError};
 pub use origin::{Origin, OriginError};
 #[cfg(feature = "client")]
-pub use path::{Path, Timed, TlsFacts, TlsProblem};
+pub use path::{CertificateDate, Path, Timed, TlsFacts, TlsProblem};
 pub use pem::PemError;
 pub use profile::HttpProfile;
 pub use proxy::{NoProxy, ProxyRules, ProxyUrl, ProxyUrlError};

@@ -26,7 +26,7 @@ pub struct Path {
     pub proxy: Option<String>,
     /// The addresses of its host, best first.
     pub lookup: Option<Timed<io::Result<Vec<IpAddr>>>>,
-    /// The first address that was connected to, or the last failure.
+    /// The first address that was connected to, or the last failure; where there is a proxy, one of the proxy.
     pub connection: Option<Timed<io::Result<SocketAddr>>>,
     /// What the TLS handshake agreed on.
     pub tls: Option<Timed<io::Result<TlsFacts>>>,
@@ -46,7 +46,7 @@ pub struct Timed<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsFacts {
-    /// The version, such as `TLSv1_3`.
+    /// The version, such as `TLS 1.3`.
     pub version: String,
     /// The protocol within it (ALPN), such as `h2`; `None` when the server named none.
     pub alpn: Option<String>,
@@ -57,15 +57,18 @@ impl HttpClient {
     /// closed. Rules for addresses are those of [`judge`](Self::judge), which the caller asks first: what may not be contacted
     /// is not connected to here either, so an address literal that is refused gives an empty path.
     ///
-    /// Each step has the time of `timeouts.connect`.
+    /// Each step has the time of `timeouts.connect`. Through a proxy the way ends at the proxy: what lies behind it, TLS
+    /// included, shows in a request.
     pub async fn path(&self, url: &Url) -> Path {
         let profile = self.profile();
         let mut path = Path::default();
+        let limit = profile.timeouts.connect;
         if let Some(proxy) = profile.proxy.route(url) {
             path.proxy = Some(proxy.to_string());
+            let (outcome, took) = timed(connect_to(proxy.url(), limit)).await;
+            path.connection = Some(Timed { outcome, took });
             return path;
         }
-        let limit = profile.timeouts.connect;
         let (addresses, took) = timed(lookup(url, limit)).await;
         let found = addresses.as_ref().map(Vec::clone).unwrap_or_default();
         path.lookup = Some(Timed {
@@ -98,8 +101,38 @@ impl Path {
     #[must_use]
     pub fn tls_problem(&self) -> Option<TlsProblem> {
         let error = self.tls.as_ref()?.outcome.as_ref().err()?;
-        let tls = crate::cause::find::<rustls::Error>(error)?;
-        Some(TlsProblem::of(tls))
+        Some(TlsProblem::below(error))
+    }
+}
+
+/// The date in a certificate that it was refused for, and the time of the clock here that it was held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CertificateDate {
+    /// When it ends, or begins, to be valid (seconds since 1970).
+    pub limit: u64,
+    /// What the clock here said (seconds since 1970).
+    pub here: u64,
+}
+
+impl CertificateDate {
+    /// That of an error or of a cause of it; `None` where no date is at fault.
+    #[must_use]
+    pub fn of(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        use rustls::CertificateError as Bad;
+        let (time, limit) = match crate::cause::find::<rustls::Error>(error)? {
+            rustls::Error::InvalidCertificate(Bad::ExpiredContext { time, not_after }) => {
+                (time, not_after)
+            }
+            rustls::Error::InvalidCertificate(Bad::NotValidYetContext { time, not_before }) => {
+                (time, not_before)
+            }
+            _ => return None,
+        };
+        Some(Self {
+            limit: limit.as_secs(),
+            here: time.as_secs(),
+        })
     }
 }
 
@@ -121,6 +154,8 @@ pub enum TlsProblem {
     ClientCertificate,
     /// What answered does not speak TLS.
     NotTls,
+    /// The connection was cut, or nothing came for too long, before the handshake was over. It may go better next time.
+    BrokenOff,
     /// There is no version or cipher that both sides speak.
     NothingInCommon,
     /// Anything else.
@@ -128,6 +163,24 @@ pub enum TlsProblem {
 }
 
 impl TlsProblem {
+    fn below(error: &(dyn std::error::Error + 'static)) -> Self {
+        use io::ErrorKind as Kind;
+        if let Some(tls) = crate::cause::find::<rustls::Error>(error) {
+            return Self::of(tls);
+        }
+        let kind = crate::cause::find::<io::Error>(error).map(io::Error::kind);
+        match kind {
+            Some(
+                Kind::TimedOut
+                | Kind::ConnectionReset
+                | Kind::ConnectionAborted
+                | Kind::BrokenPipe
+                | Kind::UnexpectedEof,
+            ) => Self::BrokenOff,
+            _ => Self::Handshake,
+        }
+    }
+
     fn of(error: &rustls::Error) -> Self {
         use rustls::{AlertDescription as Alert, CertificateError as Bad, Error as E};
         match error {
@@ -158,8 +211,7 @@ impl Error {
         let Self::Tls { source, .. } = self else {
             return None;
         };
-        let tls = source.downcast_ref::<rustls::Error>();
-        Some(tls.map_or(TlsProblem::Handshake, TlsProblem::of))
+        Some(TlsProblem::below(&**source))
     }
 }
 
@@ -208,6 +260,13 @@ async fn connect(
     Err(last)
 }
 
+async fn connect_to(url: &Url, limit: Duration) -> io::Result<SocketAddr> {
+    let addresses = lookup(url, limit).await?;
+    let port = url.port_or_known_default().unwrap_or(SOCKS);
+    let (_closed, address) = connect(&addresses, port, limit).await?;
+    Ok(address)
+}
+
 async fn handshake(
     stream: TcpStream,
     config: ClientConfig,
@@ -222,14 +281,57 @@ async fn handshake(
     let name = ServerName::try_from(name).map_err(io::Error::other)?;
     let stream = stream.into_std()?;
     stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(limit))?;
-    stream.set_write_timeout(Some(limit))?;
+    let stream = Until {
+        stream,
+        end: Instant::now() + limit,
+    };
     let shaking = tokio::task::spawn_blocking(move || shake(stream, config, name));
     within(limit, async { shaking.await.map_err(io::Error::other)? }).await
 }
 
+/// A stream on which nothing is waited for after a moment, however often a little comes.
+struct Until {
+    stream: std::net::TcpStream,
+    end: Instant,
+}
+
+impl Until {
+    fn left(&self) -> io::Result<Option<Duration>> {
+        match self.end.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+            left => Ok(Some(left)),
+        }
+    }
+}
+
+impl io::Read for Until {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(self.left()?)?;
+        self.stream.read(buffer).map_err(late)
+    }
+}
+
+impl io::Write for Until {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write(bytes).map_err(late)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// Some systems say that a blocking read would block where its time was over.
+fn late(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
+        _ => error,
+    }
+}
+
 fn shake(
-    mut stream: std::net::TcpStream,
+    mut stream: Until,
     mut config: ClientConfig,
     name: ServerName<'static>,
 ) -> io::Result<TlsFacts> {
@@ -250,7 +352,7 @@ fn shake(
     let facts = TlsFacts {
         version: connection
             .protocol_version()
-            .map(|version| format!("{version:?}"))
+            .map(version)
             .unwrap_or_default(),
         alpn: connection
             .alpn_protocol()
@@ -262,12 +364,17 @@ fn shake(
     Ok(facts)
 }
 
+fn version(version: rustls::ProtocolVersion) -> String {
+    match version {
+        rustls::ProtocolVersion::TLSv1_2 => "TLS 1.2".to_owned(),
+        rustls::ProtocolVersion::TLSv1_3 => "TLS 1.3".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
 /// Whoever says nothing for a while has no objection.
-fn await_verdict(
-    connection: &mut ClientConnection,
-    stream: &mut std::net::TcpStream,
-) -> io::Result<()> {
-    stream.set_read_timeout(Some(VERDICT))?;
+fn await_verdict(connection: &mut ClientConnection, stream: &mut Until) -> io::Result<()> {
+    stream.end = stream.end.min(Instant::now() + VERDICT);
     for _ in 0..MOST_RECORDS {
         match connection.read_tls(stream) {
             Ok(0) | Err(_) => break,
@@ -301,6 +408,9 @@ impl ResolvesClientCert for Asked {
 
 const VERDICT: Duration = Duration::from_millis(500);
 const MOST_RECORDS: usize = 8;
+
+/// The port of a SOCKS proxy that names none.
+const SOCKS: u16 = 1080;
 
 /// A name with more of them is tried no further.
 const MOST_ADDRESSES: usize = 4;

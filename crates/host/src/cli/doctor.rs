@@ -1,5 +1,7 @@
 //! `doorkey doctor`: what is wrong with a server, where, and what mends it.
 
+#[cfg(test)]
+mod typed;
 mod words;
 
 use std::error::Error as StdError;

@@ -2,6 +2,7 @@
 
 use doorkey_discovery::{
     Discovered, Discovery, DocumentError, Error as DiscoveryError, Failure, ResourceMatchKind,
+    authorization_server_candidates,
 };
 use doorkey_http::{Leg, Recorded, RedactedUrl, Trouble};
 use http::StatusCode;
@@ -72,12 +73,37 @@ impl Doctor<'_> {
         self.notes.ok(format!("resource {what} ({kind})"));
         self.notes.places(places(resource));
         self.notes.begin(Step::AuthorizationServer);
+        self.passed_over(found, servers);
         let source = found.source.as_str().replace('_', " ");
         self.notes.ok(format!(
             "{} (by {source})",
             clean(found.server.listed.as_str())
         ));
         self.notes.places(places(servers));
+    }
+
+    /// Authorization servers that are named before the one that is used, and had nothing to say.
+    fn passed_over(&mut self, found: &Discovered, servers: &[Recorded]) {
+        let listed = found.resource_metadata.iter();
+        let others = listed
+            .flat_map(|metadata| &metadata.authorization_servers)
+            .filter(|issuer| **issuer != found.server.listed);
+        let mut failed = Vec::new();
+        let mut shown = None;
+        for issuer in others {
+            let places = authorization_server_candidates(issuer).unwrap_or_default();
+            let asked = servers.iter().find(|it| places.contains(&it.url));
+            if let Some(asked) = asked {
+                failed.push(clean(issuer.as_str()));
+                shown.get_or_insert(asked);
+            }
+        }
+        if let Some(shown) = shown {
+            let evidence = self.notes.evidence(shown);
+            let values = [("value", failed.join(", "))];
+            self.notes
+                .find(&table::SERVER_PASSED_OVER, Some(evidence), &values);
+        }
     }
 
     fn not_found(
@@ -101,11 +127,13 @@ impl Doctor<'_> {
         }
         let exchanges = if is_of_server { servers } else { resource };
         if let DiscoveryError::IssuerMismatch {
-            published: Some(issuer),
-            ..
+            issuer, published, ..
         } = error
         {
-            self.notes.issuer = clean(issuer.as_str());
+            self.notes.listed = Some(issuer.as_str().to_owned());
+            if let Some(published) = published {
+                self.notes.issuer = clean(published.as_str());
+            }
         }
         let (judged, place) = judge(error);
         let exchange = match &place {
@@ -256,7 +284,7 @@ fn of_failure(leg: Leg, failure: &Failure) -> Judged {
             });
             let why = match error.refused_address() {
                 Some(refused) if fault.id == net::ADDRESS_REFUSED.id => refused.to_string(),
-                _ => told(error),
+                _ => super::way::reason(error),
             };
             Judged::new(fault, why)
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use doorkey_discovery::Discovered;
 use doorkey_http::{Origin, Recorded, Recorder, SentSecrets};
 use doorkey_oauth::{QuirkExplanation, TokenSource};
 use time::OffsetDateTime;
@@ -100,6 +99,7 @@ impl<'a> Doctor<'a> {
         }
         self.go(&patient).await;
         self.clock();
+        self.link_quirks(&patient);
     }
 
     async fn go(&mut self, patient: &Patient) {
@@ -123,19 +123,6 @@ impl<'a> Doctor<'a> {
             return;
         };
         self.session(patient, &asked, token).await;
-    }
-
-    /// What is known of the servers as odd.
-    async fn quirks(&mut self, patient: &Patient, found: Option<&Discovered>) {
-        let issuer = match found {
-            Some(found) => Some(found.server.listed.as_str().to_owned()),
-            None => {
-                let stored = patient.tokens().grant().await.ok().flatten();
-                stored.map(|stored| stored.value.issuer)
-            }
-        };
-        let known = self.host.quirks_at(&patient.server, issuer.as_deref());
-        self.notes.diagnosis.quirks = known.into_iter().map(Into::into).collect();
     }
 
     fn out_of_time(&mut self, limit: Duration) {
@@ -162,6 +149,8 @@ pub(super) struct Notes {
     /// The name to type.
     pub(super) login: String,
     pub(super) issuer: String,
+    /// The authorization server as the MCP server names it.
+    pub(super) listed: Option<String>,
     began: Instant,
     step: Option<(Step, Instant)>,
     stopped_by: Option<Step>,
@@ -186,6 +175,7 @@ impl Notes {
             secrets: Secrets::default(),
             login: server.to_owned(),
             issuer: String::new(),
+            listed: None,
             began: Instant::now(),
             step: None,
             stopped_by: None,
@@ -201,6 +191,13 @@ impl Notes {
 
     pub(super) fn begin(&mut self, step: Step) {
         self.step = Some((step, Instant::now()));
+    }
+
+    /// The step under way took that long, whenever it was begun.
+    pub(super) fn took(&mut self, took: Duration) {
+        if let Some((_, began)) = &mut self.step {
+            *began = Instant::now().checked_sub(took).unwrap_or(*began);
+        }
     }
 
     /// Ends the step that began last.
@@ -398,8 +395,19 @@ impl Notes {
         }
         let mut diagnosis = self.diagnosis;
         diagnosis.steps.sort_by_key(|it| it.step);
-        // What comes first on the way is the cause of what comes later.
-        diagnosis.findings.sort_by_key(|it| (it.severity, it.step));
+        // What comes first on the way is the cause of what comes later; a wrong clock is that of what goes by it.
+        let by_clock = diagnosis.findings.iter().any(|it| {
+            let all = [
+                &table::network::TLS_EXPIRED,
+                &table::network::TLS_NOT_YET_VALID,
+                &table::session::DPOP_REJECTED,
+            ];
+            all.iter().any(|fault| fault.id == it.id)
+        });
+        let is_cause = |it: &Finding| by_clock && it.id == table::session::CLOCK_WRONG.id;
+        diagnosis
+            .findings
+            .sort_by_key(|it| (!is_cause(it), it.severity, it.step));
         diagnosis.took_ms = millis(self.began.elapsed());
         diagnosis
     }

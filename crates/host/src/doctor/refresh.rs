@@ -201,7 +201,7 @@ fn of_refresh(error: &OAuthError, request: Option<&Recorded>) -> (&'static Fault
     }
     if let Some(http) = error.http() {
         let fault = of_trouble(http.trouble()).unwrap_or(&table::REFRESH_UNREACHABLE);
-        return (fault, told(http));
+        return (fault, super::way::reason(http));
     }
     match error {
         OAuthError::TooManyAttempts { .. } | OAuthError::RefreshDelayed { .. } => {

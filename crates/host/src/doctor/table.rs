@@ -104,6 +104,7 @@ mod tests {
             ("{status}", "STATUS"),
             ("{issuer}", "ISSUER"),
             ("{value}", "…"),
+            ("{variable}", "VARIABLE"),
             ("|", "\\|"),
         ];
         let replaced = |text: String, (hole, word)| str::replace(&text, hole, word);

@@ -1,6 +1,8 @@
 //! The first steps: the settings, the network they describe, and the way to the server.
 
-use doorkey_http::{AddressClass, HttpClient, Leg, Path, TlsProblem, Trouble};
+use std::time::{Duration, SystemTime};
+
+use doorkey_http::{AddressClass, CertificateDate, HttpClient, Leg, Path, TlsProblem, Trouble};
 use doorkey_oauth::{ClientChoice, Error as OAuthError, TokenSource};
 use doorkey_store::Store;
 use secrecy::SecretString;
@@ -40,7 +42,9 @@ impl Doctor<'_> {
                     self.notes.ok("read");
                     self.notes.begin(Step::Network);
                 }
-                self.notes.fail(fault, None, &[("value", told(&error))]);
+                let variable = variable(&error).unwrap_or("VARIABLE").to_owned();
+                let values = [("value", told(&error)), ("variable", variable)];
+                self.notes.fail(fault, None, &values);
                 return None;
             }
         };
@@ -79,7 +83,12 @@ impl Doctor<'_> {
             .map(|server| (server, true))
             .map_err(|error| {
                 let fault = match &error {
-                    Error::Config(ConfigError::UnknownServer { .. }) => &settings::SERVER_UNKNOWN,
+                    Error::Config(ConfigError::UnknownServer { .. }) => {
+                        match name.contains(['/', ':', '.']) {
+                            true => &settings::URL_WITHOUT_SCHEME,
+                            false => &settings::SERVER_UNKNOWN,
+                        }
+                    }
                     Error::Config(ConfigError::NotRemote { .. }) => &settings::SERVER_LOCAL,
                     Error::AccountName { .. } => &settings::SETTING_WRONG,
                     _ => &settings::CONFIGURATION_WRONG,
@@ -135,11 +144,19 @@ impl Doctor<'_> {
         self.notes.begin(Step::Address);
         let path = http.path(url).await;
         if let Some(proxy) = &path.proxy {
-            let because = format!("the proxy {proxy} does it");
-            for step in [Step::Address, Step::Connection, Step::Tls] {
-                self.notes.skip(step, because.clone());
+            self.notes.skip(
+                Step::Address,
+                format!("the proxy {proxy} looks the name up"),
+            );
+            if !self.connection(&path) {
+                return false;
             }
+            let because = "it is made end to end through the proxy, in the first request";
+            self.notes.skip(Step::Tls, because);
             return true;
+        }
+        if let Some(lookup) = &path.lookup {
+            self.notes.took(lookup.took);
         }
         self.address(http, url, &path).await && self.connection(&path) && self.tls(url, &path)
     }
@@ -190,13 +207,18 @@ impl Doctor<'_> {
                 .done(Status::Skipped, "no address may be connected to");
             return true;
         };
+        self.notes.took(connection.took);
         match &connection.outcome {
             Ok(address) => {
-                self.notes.ok(format!("to {address}"));
+                self.notes.ok(match &path.proxy {
+                    Some(proxy) => format!("to {address}, the proxy {proxy}"),
+                    None => format!("to {address}"),
+                });
                 true
             }
             Err(error) => {
                 let fault = match error.kind() {
+                    _ if path.proxy.is_some() => &net::PROXY_UNREACHABLE,
                     std::io::ErrorKind::TimedOut => &net::CONNECTION_TIMEOUT,
                     _ => &net::CONNECTION_REFUSED,
                 };
@@ -207,7 +229,8 @@ impl Doctor<'_> {
                     excerpt: Some(told(error)),
                     ..Evidence::default()
                 };
-                let value = format!("{url}: {}", told(error));
+                let whose = path.proxy.as_ref().unwrap_or(&url);
+                let value = format!("{whose}: {}", told(error));
                 self.notes.fail(fault, Some(evidence), &[("value", value)]);
                 false
             }
@@ -221,6 +244,7 @@ impl Doctor<'_> {
                 .done(Status::Skipped, "http on this machine needs none");
             return true;
         };
+        self.notes.took(tls.took);
         match &tls.outcome {
             Ok(facts) => {
                 let alpn = facts.alpn.as_deref().unwrap_or("no protocol named");
@@ -232,7 +256,7 @@ impl Doctor<'_> {
             }
             Err(error) => {
                 let problem = path.tls_problem().unwrap_or(TlsProblem::Handshake);
-                let why = told(error);
+                let why = reason(error);
                 let evidence = self.of_way(url, &why);
                 self.notes
                     .fail(of_tls(problem), evidence, &[("value", why)]);
@@ -251,6 +275,22 @@ impl Doctor<'_> {
     }
 }
 
+/// An error with its causes; one about the dates of a certificate tells them.
+pub(super) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    let Some(CertificateDate { limit, here, .. }) = CertificateDate::of(error) else {
+        return told(error);
+    };
+    let (limit_shown, here_shown) = (date(limit), date(here));
+    match limit < here {
+        true => format!("it was valid until {limit_shown}, and here it is {here_shown}"),
+        false => format!("it is valid from {limit_shown}, and here it is {here_shown}"),
+    }
+}
+
+fn date(seconds: u64) -> String {
+    super::login::rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
 /// The fault of a TLS connection.
 pub(super) fn of_tls(problem: TlsProblem) -> &'static Fault {
     match problem {
@@ -261,6 +301,7 @@ pub(super) fn of_tls(problem: TlsProblem) -> &'static Fault {
         TlsProblem::Certificate => &net::TLS_CERTIFICATE_BAD,
         TlsProblem::ClientCertificate => &net::TLS_CLIENT_CERTIFICATE,
         TlsProblem::NotTls => &net::TLS_NOT_TLS,
+        TlsProblem::BrokenOff => &net::TLS_BROKEN_OFF,
         _ => &net::TLS_HANDSHAKE,
     }
 }
@@ -286,6 +327,14 @@ fn of_settings(error: &Error) -> &'static Fault {
             _ => &settings::SETTING_WRONG,
         },
         _ => &settings::SETTING_WRONG,
+    }
+}
+
+/// The variable that a failure is about.
+fn variable(error: &Error) -> Option<&str> {
+    match error {
+        Error::Network(NetworkError::Unset { variable, .. }) => Some(variable),
+        _ => None,
     }
 }
 

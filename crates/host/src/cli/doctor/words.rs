@@ -21,7 +21,7 @@ pub(crate) fn page(diagnosis: &Diagnosis, width: usize) -> Vec<String> {
     }
     for (index, finding) in diagnosis.findings.iter().enumerate() {
         lines.push(String::new());
-        lines.extend(self::finding(index + 1, finding, width));
+        lines.extend(self::finding(index + 1, finding, diagnosis, width));
     }
     let on = diagnosis.quirks.iter().filter(|quirk| quirk.state == "on");
     for quirk in on {
@@ -90,6 +90,10 @@ fn step(row: &[StepReport], width: usize) -> Vec<String> {
         [.., last] if row.len() > 1 => format!("{} to {}", first.step.title(), last.step.title()),
         _ => first.step.title().to_owned(),
     };
+    let rule = match row.len() {
+        1 => first.rules.first().map_or("", String::as_str),
+        _ => "",
+    };
     let took = first
         .took_ms
         .map_or_else(String::new, |took| format!("{took} ms"));
@@ -97,25 +101,30 @@ fn step(row: &[StepReport], width: usize) -> Vec<String> {
         Status::Skipped => format!("not done: {}", first.detail),
         _ => first.detail.clone(),
     };
-    let mut beside = format!("{mark:<4}  {title:<29} {took:>8}");
+    let mut beside = match row.len() {
+        1 => format!("{mark:<4}  {title:<20}  {rule:<7} {took:>8}"),
+        _ => format!("{mark:<4}  {title}"),
+    };
     let mut lines = Vec::new();
     let room = width.saturating_sub(DETAILS_AT).max(LEAST_ROOM);
     for part in wrapped(&clean(&detail), room) {
-        lines.push(format!("{beside:<44}  {part}").trim_end().to_owned());
+        lines.push(format!("{beside:<BESIDE$}  {part}").trim_end().to_owned());
         beside.clear();
     }
-    if first.status == Status::Failed && first.places.len() > 1 {
-        lines.extend(
-            first
-                .places
-                .iter()
-                .map(|place| format!("      {}", clean(place))),
-        );
+    if first.places.len() > 1 {
+        let room = width.saturating_sub(PLACES_AT.len() + 2).max(LEAST_ROOM);
+        for place in &first.places {
+            let mut before = "- ";
+            for part in wrapped(&clean(place), room) {
+                lines.push(format!("{PLACES_AT}{before}{part}"));
+                before = "  ";
+            }
+        }
     }
     lines
 }
 
-fn finding(number: usize, finding: &Finding, width: usize) -> Vec<String> {
+fn finding(number: usize, finding: &Finding, of: &Diagnosis, width: usize) -> Vec<String> {
     let title = match finding.severity {
         Severity::Error => finding.title.clone(),
         _ => format!("{} (it may work all the same)", finding.title),
@@ -132,7 +141,13 @@ fn finding(number: usize, finding: &Finding, width: usize) -> Vec<String> {
         finding.rule.clone(),
     ];
     sources.extend(finding.section.clone());
-    sources.extend(finding.quirk.as_ref().map(|quirk| format!("quirk {quirk}")));
+    sources.extend(finding.quirk.as_ref().map(|id| {
+        let mut known = of.quirks.iter();
+        match known.any(|quirk| quirk.id == *id && quirk.state == "off") {
+            true => format!("quirk {id} (switched off)"),
+            false => format!("quirk {id}"),
+        }
+    }));
     lines.extend(labelled("see", Some(&sources.join(", ")), width));
     lines
 }
@@ -184,7 +199,9 @@ fn evidence(evidence: &Evidence) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-/// Where the second column of the steps begins.
-const DETAILS_AT: usize = 46;
+/// How wide the columns before the details of a step are, and where those begin.
+const BESIDE: usize = 44;
+const DETAILS_AT: usize = BESIDE + 2;
+const PLACES_AT: &str = "      ";
 const LEAST_ROOM: usize = 24;
 const INDENT: &str = "         ";

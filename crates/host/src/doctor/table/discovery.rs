@@ -125,6 +125,12 @@ rows! {
         .mend("If the operator confirms that name, trust it for this server alone.")
         .set("[mcp_servers.{name}]\ntrusted_issuer = \"{issuer}\"")
         .tell("The metadata at {at} declares another issuer than the MCP server names: {value}. Both have to be the same string.");
+    SERVER_PASSED_OVER = Fault::new("server-passed-over", Step::AuthorizationServer, Server, "an authorization server that is named gives no metadata")
+        .means("The MCP server names it as well, and it was asked in vain: {value}. {issuer} is used in its place.")
+        .by("AS-11", "RFC 9728 §2")
+        .mend("Nothing to do here if the login works; the operator should take it off the list, or mend it.")
+        .tell("`authorization_servers` names {value}, and there is no usable metadata at {at} ({status}).")
+        .warning();
     ENDPOINT_INSECURE = Fault::new("endpoint-insecure", Step::AuthorizationServer, Server, "an endpoint of the authorization server is not https")
         .means("In the document at {at}: {value}. Tokens and secrets would cross the network in the clear.")
         .by("AS-14", "OAuth 2.1 §1.5")

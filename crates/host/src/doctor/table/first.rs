@@ -59,10 +59,10 @@ rows! {
         .set("[mcp_servers.{name}]\nurl = \"{origin}/mcp\"")
         .run("doorkey get {name}");
     REDIRECTED = Fault::new("redirected", Step::FirstRequest, Configuration, "the server sends requests elsewhere")
-        .means("{value}. A request that will carry a token is not taken to another origin.")
+        .means("It answered {status} and sends on to {value}. A request that will carry a token is not sent on.")
         .by("USE-05", "RFC 9110 §15.4")
         .code("redirect-refused")
-        .mend("If that is where the server is now, write its final URL.")
+        .mend("If that is where the server is now, and no login page, write its final URL.")
         .set("[mcp_servers.{name}]\nurl = \"{value}\"");
     RETIRED_TRANSPORT = Fault::new("retired-transport", Step::FirstRequest, Mcp, "the server speaks the HTTP+SSE transport that was retired")
         .means("It takes no POST here, and answers a GET with a stream that names another endpoint: MCP of 2024-11-05.")

@@ -48,13 +48,13 @@ rows! {
         .mend("Name the PEM file of the authority; verification is never switched off.")
         .set("[network]\nca_certificates = [\"/path/to/ca.pem\"]");
     TLS_EXPIRED = Fault::new("tls-expired", Step::Tls, Server, "the certificate of the server has expired")
-        .means("It was valid once. If this machine's clock is wrong, see the step `clock`.")
+        .means("By the clock of this machine it is no longer valid: {value}.")
         .by("SEC-01", "RFC 5280 §4.1.2.5")
         .code("certificate-invalid")
-        .mend("Check the date of this machine; else the operator has to renew the certificate.")
+        .mend("If the date of this machine is wrong, set it; else the operator has to renew the certificate.")
         .tell("The TLS certificate of {origin} has expired. Clients refuse to connect until it is renewed.");
     TLS_NOT_YET_VALID = Fault::new("tls-not-yet-valid", Step::Tls, Server, "the certificate of the server is not valid yet")
-        .means("It begins to be valid later than this machine's clock says. Mostly that clock is wrong.")
+        .means("It begins to be valid later than this machine's clock says: {value}. Mostly that clock is wrong.")
         .by("SEC-01", "RFC 5280 §4.1.2.5")
         .code("certificate-invalid")
         .mend("Set the clock of this machine; else the operator has to show a valid certificate.")
@@ -83,8 +83,15 @@ rows! {
         .code("tls-failed")
         .mend("Correct the port in the URL; the operator has to serve TLS there.")
         .tell("{origin} does not answer TLS handshakes. MCP servers have to be served over https.");
+    TLS_BROKEN_OFF = Fault::new("tls-broken-off", Step::Tls, Temporary, "the TLS handshake is not brought to its end")
+        .means("The connection stands, and the server said nothing more or cut it: {value}. It is overloaded, or something on the way lets no TLS through.")
+        .by("ERR-13", "RFC 8446 §6.2")
+        .code("tls-failed")
+        .mend("Try again; if it stays so, try another network, then tell the operator.")
+        .run("doorkey doctor {login}")
+        .tell("TLS handshakes with {origin} are not brought to their end ({value}).");
     TLS_HANDSHAKE = Fault::new("tls-handshake", Step::Tls, Server, "the TLS handshake fails")
-        .means("Both sides found no common version or cipher, or the server broke off: {value}. TLS 1.2 is the oldest that is spoken here.")
+        .means("Both sides found no common version or cipher, or one ended it for another reason: {value}. TLS 1.2 is the oldest that is spoken here.")
         .by("SEC-01", "RFC 9325 §3.1")
         .code("tls-failed")
         .mend("The operator has to offer TLS 1.2 or 1.3.")

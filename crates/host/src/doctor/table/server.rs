@@ -17,14 +17,13 @@ rows! {
         .by("AS-16", "OAuth 2.1 §4.1")
         .code("authorization-server-unsupported")
         .mend("If it serves programs without a person, configure that flow.")
-        .set("[mcp_servers.{name}.oauth]\nflow = \"client_credentials\"")
+        .set("[mcp_servers.{name}.oauth]\nflow = \"client_credentials\"\nclient_id = \"…\"\nclient_secret_env = \"VARIABLE\"\nissuer = \"{value}\"")
         .tell("`response_types_supported` of {value} lacks `code`.");
     GRANT_NOT_OFFERED = Fault::new("grant-not-offered", Step::Capabilities, Server, "the authorization server does not offer this way to sign in")
         .means("`grant_types_supported`: {value}.")
         .by("AS-16", "RFC 8414 §2")
         .code("authorization-server-unsupported")
-        .mend("Choose a flow that it offers, or have the operator offer this one.")
-        .set("[mcp_servers.{name}.oauth]\nflow = \"authorization_code\"")
+        .mend("Set `flow` to one that it offers, or have the operator offer this one.")
         .tell("The metadata of your authorization server: `grant_types_supported` {value}.");
     SIGNED_REQUESTS = Fault::new("signed-requests", Step::Capabilities, Server, "the authorization server wants requests that this client does not make")
         .means("Its metadata: {value}.")

@@ -35,7 +35,7 @@ rows! {
         .means("Tokens are bound to a key here, and the proof was not taken{value}. Often a clock is wrong.")
         .by("DP-17", "RFC 9449 §7.1")
         .code("dpop-proof-rejected")
-        .mend("See the step `clock`. If a bearer token will do, say so and sign in again.")
+        .mend("Set the clock of this machine if it is wrong. If a bearer token will do, say so and sign in again.")
         .set("[mcp_servers.{name}.oauth]\ndpop = \"off\"");
     DPOP_WANTED = Fault::new("dpop-wanted", Step::Initialize, Login, "the server wants a token that is bound to a key")
         .means("Its challenge is DPoP, and the stored token is a bearer token.")
@@ -71,8 +71,8 @@ rows! {
     CLOCK_WRONG = Fault::new("clock-wrong", Step::Clock, Configuration, "the clock of this machine and that of the server differ")
         .means("By {value}. Expiry times, certificates and proofs are judged by clocks.")
         .by("DP-17", "RFC 9110 §6.6.1")
-        .mend("Set the clock of this machine, or let the system do it.")
-        .run("timedatectl set-ntp true")
+        .mend("Switch on that the system sets its clock by the network, or set it by hand; then look again.")
+        .run("doorkey doctor {login}")
         .warning();
     TIME_OVER = Fault::new("time-over", Step::FirstRequest, Temporary, "the servers take longer than the doctor waits")
         .means("After {value} the steps that were left were given up.")

@@ -8,14 +8,20 @@ rows! {
     CONFIGURATION_WRONG = Fault::new("configuration-wrong", Step::Configuration, Configuration, "config.toml cannot be used")
         .means("The file is there and cannot be read, is no TOML, or has a value that does not fit its key: {value}.")
         .by("ERR-09", "")
-        .mend("Correct that line.")
-        .run("doorkey doctor {login}");
+        .mend("Correct that line; the list says whether the file can be used.")
+        .run("doorkey list");
     SERVER_UNKNOWN = Fault::new("server-unknown", Step::Configuration, Configuration, "no server of that name is configured")
         .means("config.toml has no table [mcp_servers.{name}]: {value}.")
         .by("ERR-09", "")
         .code("server-unknown")
         .mend("Look at the names there are, add the server, or give its URL in place of a name.")
-        .run("doorkey add {name} --url URL");
+        .run("doorkey add {name} --url https://HOST/PATH");
+    URL_WITHOUT_SCHEME = Fault::new("url-without-scheme", Step::Configuration, Configuration, "that is no server of config.toml, and no whole URL")
+        .means("A name has no such characters, and a URL begins with https://: {value}.")
+        .by("ERR-09", "")
+        .code("server-unknown")
+        .mend("Put https:// before it, or give the name of a server that is configured.")
+        .run("doorkey doctor https://{name}");
     SERVER_LOCAL = Fault::new("server-local", Step::Configuration, Configuration, "that entry starts a program on this machine")
         .means("[mcp_servers.{name}] has `command` and no `url`. Such a server is not signed in to over HTTP; it gets its credentials from its environment.")
         .by("DISC-30", "MCP 2025-11-25, Authorization: Protocol Requirements")
@@ -39,7 +45,7 @@ rows! {
         .by("ERR-09", "")
         .code("variable-missing")
         .mend("Set the variable in the shell that starts doorkey, then try again.")
-        .run("export VARIABLE=…");
+        .run("export {variable}=…");
     CERTIFICATES_UNREADABLE = Fault::new("certificates-unreadable", Step::Network, Configuration, "the certificates to trust cannot be read")
         .means("A file or folder of certificate authorities is named, and is missing, empty or no PEM: {value}.")
         .by("SEC-08", "")

@@ -174,8 +174,21 @@ pub(crate) async fn check(name: &str, leg: Option<&str>, bench: &Bench) {
     let row = row.unwrap_or_else(|| panic!("no row of the table is named {id}"));
     let run = bench.run(&["--json"]).await;
     let diagnosis = run.json();
-    let finding = &diagnosis["findings"][0];
-    assert_eq!(finding["id"], id.as_str(), "the first finding: {run}");
+    let found = ids(&diagnosis).iter().position(|it| *it == id);
+    let found = found.unwrap_or_else(|| panic!("{id} is not found: {run}"));
+    if row.severity == Severity::Error {
+        assert_eq!(found, 0, "the first finding: {run}");
+    }
+    let finding = &diagnosis["findings"][found];
+    let line = in_short(&run, &diagnosis, finding);
+    let start = format!("{id} | ");
+    let expected = EXPECTED.lines().find(|line| line.starts_with(&start));
+    assert_eq!(Some(line.as_str()), expected, "{run}");
+    assert_eq!(
+        finding["section"].as_str().unwrap_or_default(),
+        row.section,
+        "{run}"
+    );
     assert_eq!(finding["title"], row.title, "{run}");
     assert_eq!(finding["rule"], row.rule, "{run}");
     let severity = match row.severity {
@@ -220,11 +233,27 @@ pub(crate) async fn check(name: &str, leg: Option<&str>, bench: &Bench) {
         of_step["status"] != "ok" && of_step["status"] != "skipped",
         "{run}"
     );
-    let code = match row.severity {
-        Severity::Error => code(row.class),
-        _ => run.code,
-    };
-    assert_eq!(run.code, code, "{run}");
+    if row.severity == Severity::Error {
+        assert_eq!(run.code, code(row.class), "{run}");
+    }
+}
+
+/// What has to come of each case, independent of the table: `id | exit code | class | evidence | all findings`.
+const EXPECTED: &str = include_str!("expected.txt");
+
+fn in_short(run: &Run, diagnosis: &Value, finding: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let evidence = &finding["evidence"];
+    let status = evidence["status"].as_u64();
+    let status = status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+    format!(
+        "{} | {} | {} | {} {status} | {}",
+        text(&finding["id"]),
+        run.code,
+        text(&finding["class"]),
+        text(&evidence["leg"]),
+        ids(diagnosis).join(" ")
+    )
 }
 
 /// The ids of the findings.

@@ -3,7 +3,7 @@
 use doorkey_testkit::{Document, Fault, FaultRule, Leg, ResourceIdentifier};
 use serde_json::json;
 
-use super::bench::Bench;
+use super::bench::{Bench, ids};
 
 /// Servers of which the MCP server answers like this where its metadata should be.
 async fn resource(fault: Fault) -> Bench {
@@ -33,6 +33,118 @@ async fn publishing(member: &str, value: serde_json::Value) -> Bench {
         .auth
         .set_field(Document::Metadata, member, value);
     bench
+}
+
+/// Servers that are in order, where another authorization server is named first and is down.
+async fn two_servers() -> Bench {
+    let bench = Bench::new().await;
+    let document = json!({
+        "resource": bench.world.mcp.url(),
+        "authorization_servers": ["https://127.0.0.1:1", bench.world.auth.issuer()],
+    });
+    let fault = Fault::json(200, &document);
+    bench
+        .world
+        .mcp
+        .fault(FaultRule::on(Leg::ResourceMetadata).respond(fault));
+    bench
+}
+
+#[tokio::test]
+async fn every_candidate_is_on_the_page_also_where_a_later_one_is_used() {
+    let run = two_servers().await.run(&[]).await.ended_with(3);
+    let line = "      - https://127.0.0.1:1/.well-known/oauth-authorization-server: ";
+    assert!(run.stdout.lines().any(|it| it.starts_with(line)), "{run}");
+}
+
+#[tokio::test]
+async fn endpoints_of_the_configuration_take_the_place_of_metadata() {
+    let bench = issuer(Fault::status(404)).await;
+    let of = |name| format!("{}{name}", bench.world.auth.url());
+    let table = format!(
+        "[mcp_servers.it.oauth]\nissuer = {:?}\nclient_id = \"app\"\n\
+         endpoints = {{ authorization_endpoint = {:?}, token_endpoint = {:?} }}",
+        bench.world.auth.issuer(),
+        of("/authorize"),
+        of("/token"),
+    );
+    let bench = bench.settings(&table);
+    let run = bench.run(&["--json"]).await.ended_with(3);
+    assert_eq!(ids(&run.json()), ["not-signed-in"], "{run}");
+}
+
+#[tokio::test]
+async fn another_account_is_another_login_and_the_commands_name_it() {
+    let bench = Bench::signed_in().await.argument("--account=ada");
+    let run = bench.run(&["--json"]).await.ended_with(3);
+    let diagnosis = run.json();
+    assert_eq!(ids(&diagnosis), ["not-signed-in"], "{run}");
+    assert_eq!(diagnosis["account"], "ada", "{run}");
+    let command = &diagnosis["findings"][0]["mend"]["command"];
+    assert_eq!(command, "doorkey login it --account ada", "{run}");
+}
+
+/// A rule of the user's own about the authorization server of `bench`.
+fn quirk(bench: &Bench, effect: &str) {
+    let rule = format!(
+        "[quirk.mine]\nissuers = [{:?}]\nwhat = \"It is odd.\"\n\
+         source = [\"owner/repository#1\"]\ndate = \"2026-11\"\n{effect}\n",
+        bench.world.auth.issuer()
+    );
+    bench.home.write("quirks.toml", rule.as_bytes());
+}
+
+#[tokio::test]
+async fn a_quirk_that_is_switched_off_is_named_with_what_comes_of_that() {
+    for (member, value, effect, id) in [
+        (
+            "issuer",
+            json!("https://other.example"),
+            "issuer",
+            "issuer-mismatch",
+        ),
+        (
+            "code_challenge_methods_supported",
+            json!(null),
+            "assume_pkce = true",
+            "no-pkce",
+        ),
+    ] {
+        let bench = publishing(member, value).await;
+        let effect = match effect {
+            "issuer" => format!(
+                "trusted_issuers = {{ {:?} = \"https://other.example\" }}",
+                bench.world.auth.issuer()
+            ),
+            other => other.to_owned(),
+        };
+        quirk(&bench, &effect);
+        let on = bench.run(&["--json"]).await.json();
+        assert_eq!(ids(&on), ["not-signed-in"], "{on}");
+        let bench = bench.settings("quirks_off = [\"mine\"]");
+        let off = bench.run(&["--json"]).await.json();
+        assert_eq!(ids(&off)[0], id, "{off}");
+        assert_eq!(off["findings"][0]["quirk"], "mine", "{off}");
+        let page = bench.run(&[]).await;
+        assert!(page.stdout.contains("quirk mine (switched off)"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_quirk_that_says_why_there_is_no_client_is_named_with_the_finding() {
+    for effect in [
+        "needs_client = true",
+        "redirect = { host = \"localhost\", port = 3118 }",
+    ] {
+        let bench = Bench::with(|auth| auth.dynamic_registration(false), |mcp| mcp).await;
+        let without = bench.run(&["--json"]).await.json();
+        assert_eq!(without["findings"][0]["id"], "no-registration", "{without}");
+        assert!(without["findings"][0]["quirk"].is_null(), "{without}");
+        quirk(&bench, effect);
+        let with = bench.run(&["--json"]).await.json();
+        assert_eq!(with["findings"][0]["id"], "no-registration", "{with}");
+        assert_eq!(with["findings"][0]["quirk"], "mine", "{with}");
+    }
 }
 
 fn broken() -> Fault {
@@ -86,6 +198,7 @@ cases! {
     issuer_mismatch: Some("authorization server metadata"), async || {
         publishing("issuer", json!("https://other.example")).await
     };
+    server_passed_over: Some("authorization server metadata"), async || two_servers().await;
     endpoint_insecure: Some("authorization server metadata"), async || {
         publishing("token_endpoint", json!("http://as.example/token")).await
     };

@@ -17,6 +17,17 @@ async fn page(bench: &Bench) -> String {
     format!("exit code {}\n{}\n", run.code, lines.join("\n"))
 }
 
+#[tokio::test]
+async fn at_a_terminal_of_80_columns() {
+    let bench = Bench::new().await;
+    let run = bench.home.at_terminal(&["doctor", "it"]).sized(80, 60);
+    let mut terminal = run.start();
+    let code = terminal.ended().await;
+    let shown = terminal.shown(&bench.world, &bench.home);
+    let lines: Vec<_> = shown.lines().map(without_times).collect();
+    insta::assert_snapshot!(format!("exit code {code}\n{}\n", lines.join("\n")));
+}
+
 /// `  12 ms` is how long this machine took this time.
 fn without_times(line: &str) -> String {
     let Some((before, after)) = line.split_once(" ms  ") else {

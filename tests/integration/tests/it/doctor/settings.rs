@@ -5,6 +5,7 @@ use super::bench::Bench;
 cases! {
     configuration_wrong: None, async || Bench::new().await.config("[mcp_servers.it]\nurl = 3\n");
     server_unknown: None, async || Bench::new().await.target("nobody");
+    url_without_scheme: None, async || Bench::new().await.target("127.0.0.1:18410/mcp");
     server_local: None, async || Bench::new().await.config("[mcp_servers.it]\ncommand = \"true\"\n");
     server_disabled: None, async || Bench::signed_in().await.settings("enabled = false");
     url_refused: None, async || Bench::new().await.target("http://mcp.example/mcp");

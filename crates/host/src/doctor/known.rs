@@ -1,0 +1,93 @@
+//! What is known of the servers as odd, and which finding it explains.
+
+use doorkey_discovery::Discovered;
+use doorkey_oauth::Effect;
+
+use super::diagnosis::Finding;
+use super::engine::{Doctor, Patient};
+use super::fault::Fault;
+use super::table::{discovery, server, session, token};
+
+impl Doctor<'_> {
+    /// The quirks of the servers, whether they are heeded or not.
+    pub(super) async fn quirks(&mut self, patient: &Patient, found: Option<&Discovered>) {
+        let issuer = match (found, self.notes.listed.clone()) {
+            (Some(found), _) => Some(found.server.listed.as_str().to_owned()),
+            (None, Some(listed)) => Some(listed),
+            (None, None) => {
+                let stored = patient.tokens().grant().await.ok().flatten();
+                stored.map(|stored| stored.value.issuer)
+            }
+        };
+        let known = self.host.quirks_at(&patient.server, issuer.as_deref());
+        self.notes.diagnosis.quirks = known.into_iter().map(Into::into).collect();
+        self.notes.listed = issuer;
+    }
+
+    /// Names with each finding the quirk that it comes of: one that makes up for it, used or switched off, or one that
+    /// knows the words of the server.
+    pub(super) fn link_quirks(&mut self, patient: &Patient) {
+        let rules = &self.host.config().quirk_rules().rules;
+        let known: Vec<_> = self
+            .notes
+            .diagnosis
+            .quirks
+            .iter()
+            .filter_map(|known| rules.iter().find(|rule| rule.quirk.id == known.id))
+            .map(|rule| &rule.quirk)
+            .collect();
+        let explaining = &patient.server.quirks.used;
+        let issuer = self.notes.listed.as_deref();
+        for finding in &mut self.notes.diagnosis.findings {
+            if finding.quirk.is_some() {
+                continue;
+            }
+            let by_effect = known
+                .iter()
+                .find(|quirk| quirk.effects.iter().any(|it| is_about(it, finding)));
+            let said = finding.evidence.as_ref().and_then(|it| it.excerpt.clone());
+            let said = format!("{}\n{}", finding.means, said.unwrap_or_default());
+            finding.quirk = match by_effect {
+                Some(quirk) => Some(quirk.id.clone()),
+                None => explaining
+                    .explain_text(&patient.server.url, issuer, &said)
+                    .map(|(quirk, _)| quirk.id.clone()),
+            };
+        }
+    }
+}
+
+/// Whether an oddity that an effect makes up for shows as that finding.
+fn is_about(effect: &Effect, finding: &Finding) -> bool {
+    let shows: &[&Fault] = match effect {
+        Effect::TrustIssuer { .. } => &[&discovery::ISSUER_MISMATCH],
+        Effect::AssumePkce => &[&server::NO_PKCE],
+        Effect::NeedsClient | Effect::NoMetadataDocument | Effect::Redirect(_) => {
+            &[&server::NO_REGISTRATION]
+        }
+        Effect::AuthorizationServer(_) => &[
+            &discovery::NO_AUTHORIZATION_SERVER,
+            &discovery::RESOURCE_METADATA_MISSING,
+            &discovery::ISSUER_METADATA_MISSING,
+        ],
+        Effect::Endpoints { .. } => &[
+            &discovery::RESOURCE_METADATA_MISSING,
+            &discovery::ISSUER_METADATA_MISSING,
+        ],
+        Effect::NeedsScopes | Effect::DropScope(_) | Effect::ScopeParameter(_) => {
+            &[&token::REFRESH_REQUEST_REFUSED, &session::SCOPE_MISSING]
+        }
+        Effect::OmitResource | Effect::AudienceIsResource => {
+            &[&token::REFRESH_REQUEST_REFUSED, &session::TOKEN_REJECTED]
+        }
+        Effect::RepeatScopes => &[&token::REFRESH_REQUEST_REFUSED, &token::ENTRA_SCOPE],
+        Effect::IdTokenAsBearer => &[&session::TOKEN_REJECTED],
+        Effect::OfflineParameter { .. } => &[&token::TOKEN_EXPIRED],
+        Effect::FormAnswer
+        | Effect::NestedTokens(_)
+        | Effect::BearerName(_)
+        | Effect::CommaScopes => &[&token::REFRESH_UNREADABLE],
+        _ => &[],
+    };
+    shows.iter().any(|fault| fault.id == finding.id)
+}
