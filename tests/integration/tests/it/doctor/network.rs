@@ -54,10 +54,10 @@ async fn dripping() -> (SocketAddr, AbortOnDrop) {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
                 // A handshake record of 16 KiB.
-                let mut bytes = [0x16, 3, 3, 0x40, 0]
+                let bytes = [0x16, 3, 3, 0x40, 0]
                     .into_iter()
                     .chain(std::iter::repeat(2));
-                while let Some(byte) = bytes.next() {
+                for byte in bytes {
                     if stream.write_all(&[byte]).await.is_err() {
                         return;
                     }
