@@ -202,7 +202,7 @@ fn unavailable() -> Outcome {
 type Failing = fn() -> Outcome;
 
 /// A failing answer, its status as it is told, what else is told, and the seconds to wait.
-fn failing_answers() -> [(Failing, &'static str, &'static str, Option<u64>); 8] {
+fn failing_answers() -> [(Failing, &'static str, &'static str, Option<u64>); 9] {
     const OF_NO_USE: &str = "200 OK, but the answer cannot be used";
     [
         (unavailable, "503 Service Unavailable", "back soon", Some(7)),
