@@ -11,10 +11,12 @@ mod discovery;
 mod engine;
 mod fault;
 mod known;
+mod fill;
 mod login;
 mod mask;
 mod record;
 mod refresh;
+mod replay;
 mod seen;
 mod session;
 mod settings;
@@ -28,7 +30,7 @@ use crate::host::Host;
 
 pub use diagnosis::{Diagnosis, Evidence, Finding, KnownQuirk, Mend, Status, StepReport};
 pub use fault::{Class, Fault, Severity, Step};
-pub use record::{Record, RecordError, RecordedExchange};
+pub use record::{Record, RecordError, RecordFile, RecordedExchange};
 pub use table::faults;
 
 /// How an examination is done.

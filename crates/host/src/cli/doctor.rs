@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use doorkey::doctor::{Class, Diagnosis, ExamineOptions, Record, RecordError};
+use doorkey::doctor::{Class, Diagnosis, ExamineOptions, Record, RecordError, RecordFile};
 use doorkey::{Error, ErrorCode, Host};
+use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
 use super::output::{Output, clean};
@@ -45,10 +46,8 @@ pub(crate) struct Doctor {
 
 impl Doctor {
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
-        if let Some(path) = &self.record {
-            // Before a server is asked: it would be for nothing.
-            Record::may_write(path, self.force).map_err(|error| refused(&error, path))?;
-        }
+        // Before a server is asked: it would be for nothing.
+        let file = self.file()?;
         let options = ExamineOptions::default()
             .with_account(self.account.clone())
             .with_refresh(!self.no_refresh)
@@ -56,42 +55,60 @@ impl Doctor {
         let examined = host.examine(self.server(), &options);
         let what = format!("examining {}", clean(self.server()));
         let record = output.while_waiting(&what, examined).await;
-        self.finish(&record, output)
+        self.finish(file, &record, output)
     }
 
     /// What a file says; `None` when none was named.
     pub(crate) fn replayed(&self, output: &Output) -> Option<Result<Exit, Failure>> {
         let path = self.replay.as_ref()?;
         let record = Record::read(path).map_err(|error| refused(&error, path));
-        Some(record.and_then(|record| self.show(&record.diagnosis, output)))
+        Some(record.and_then(|record| {
+            if !self.json {
+                let (from, when) = (path.display(), &record.diagnosis.examined_at);
+                let head = format!("from {from}, recorded {when}; nothing was asked now");
+                output.data(&clean(&head))?;
+                output.data("")?;
+            }
+            self.show(&record.diagnosis, output)
+        }))
     }
 
     fn server(&self) -> &str {
         self.server.as_deref().unwrap_or_default()
     }
 
-    fn finish(&self, record: &Record, output: &Output) -> Result<Exit, Failure> {
-        let exit = self.show(&record.diagnosis, output)?;
-        if let Some(path) = &self.record {
-            record
-                .write(path, self.force)
-                .map_err(|error| refused(&error, path))?;
+    fn file(&self) -> Result<Option<RecordFile>, Failure> {
+        let path = self.record.as_ref();
+        path.map(|path| RecordFile::create(path, self.force).map_err(|error| refused(&error, path)))
+            .transpose()
+    }
+
+    fn finish(
+        &self,
+        file: Option<RecordFile>,
+        record: &Record,
+        output: &Output,
+    ) -> Result<Exit, Failure> {
+        let written = self.record.as_ref().zip(file);
+        if let Some((path, file)) = written {
+            file.write(record).map_err(|error| refused(&error, path))?;
             output.note(&format!(
                 "written to {}; look through it before you hand it on: known secrets are struck",
                 path.display()
             ));
         }
-        Ok(exit)
+        self.show(&record.diagnosis, output)
     }
 
     /// What there is to say where the configuration or the store cannot be opened.
     pub(crate) fn without_host(&self, error: &Error, output: &Output) -> Result<Exit, Failure> {
-        self.finish(&Record::of_host_failure(self.server(), error), output)
+        let record = Record::of_host_failure(self.server(), error);
+        self.finish(self.file()?, &record, output)
     }
 
     fn show(&self, diagnosis: &Diagnosis, output: &Output) -> Result<Exit, Failure> {
         if self.json {
-            output.json(diagnosis)?;
+            output.json(&document(diagnosis))?;
         } else {
             let width = output.width().map_or(PAPER, usize::from);
             for line in words::page(diagnosis, width) {
@@ -100,6 +117,21 @@ impl Doctor {
         }
         Ok(diagnosis.class().map_or(Exit::Done, exit))
     }
+}
+
+/// The diagnosis as other commands word theirs: with the exit code, and with help and the next step for each finding.
+fn document(diagnosis: &Diagnosis) -> Value {
+    let exit = diagnosis.class().map_or(Exit::Done, exit);
+    let mut document = json!(diagnosis);
+    document["class"] = json!(diagnosis.class());
+    document["exit_code"] = json!(exit as u8);
+    for (at, finding) in diagnosis.findings.iter().enumerate() {
+        let told = &mut document["findings"][at];
+        told["help"] = json!(format!("docs/doctor.md#{}", finding.id));
+        let mend = &finding.mend;
+        told["next"] = json!({ "text": mend.text, "command": mend.command });
+    }
+    document
 }
 
 fn refused(error: &RecordError, path: &Path) -> Failure {

@@ -130,6 +130,9 @@ pub struct Finding {
     /// The answer, or the failure, that shows it.
     #[serde(default)]
     pub evidence: Option<Evidence>,
+    /// What the texts are filled in with, by the names of their places.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
     /// The rule.
     #[serde(default)]
     pub rule: String,

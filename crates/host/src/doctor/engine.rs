@@ -9,8 +9,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::Url;
 
-use super::diagnosis::{Diagnosis, Evidence, Finding, Mend, Status, StepReport, Values, filled};
+use super::diagnosis::{Diagnosis, Evidence, Finding, Mend, Status, StepReport, Values};
 use super::fault::{Fault, Severity, Step};
+use super::fill::{Subject, kept};
 use super::record::Record;
 use super::seen::{self, Secrets};
 use super::{ExamineOptions, table};
@@ -43,6 +44,9 @@ pub(super) fn of_host_failure(server: &str, error: &Error) -> Diagnosis {
     };
     notes.begin(Step::Configuration);
     notes.fail(fault, None, &[("value", told(error))]);
+    if let Some(finding) = notes.diagnosis.findings.last_mut() {
+        finding.code = Some(error.code().as_str().to_owned());
+    }
     notes.finish()
 }
 
@@ -189,6 +193,11 @@ impl Notes {
         self.login = target.arguments("");
     }
 
+    /// Names a server that no table has: it stays the URL that it was named by.
+    pub(super) fn bare(&mut self, url: &Url) {
+        self.diagnosis.url = Some(seen::shown(url));
+    }
+
     pub(super) fn begin(&mut self, step: Step) {
         self.step = Some((step, Instant::now()));
     }
@@ -283,41 +292,31 @@ impl Notes {
             })
             .collect();
         let values = self.values(evidence.as_ref(), &values);
-        let fill = |text: &str| filled(text, &values);
-        let some = |text: &str| (!text.is_empty()).then(|| fill(text));
-        let operator = values.get("origin").filter(|_| !fault.tell.is_empty());
-        let finding = Finding {
+        let account = self.diagnosis.account.as_deref();
+        let url = self.diagnosis.url.as_deref();
+        let subject = Subject::new(&self.diagnosis.server, account, url);
+        let mut finding = Finding {
             id: fault.id.to_owned(),
             step,
             class: fault.class,
             severity: fault.severity,
             title: fault.title.to_owned(),
-            means: fill(fault.means),
+            means: String::new(),
             evidence,
-            rule: fault.rule.to_owned(),
-            section: some(fault.section),
-            mend: Mend {
-                text: fill(fault.mend),
-                command: some(fault.command),
-                config: some(fault.setting).filter(|text| !self.is_so_already(text)),
-                operator: operator.cloned(),
-                message: some(fault.tell),
-            },
+            values: kept(&values),
+            rule: String::new(),
+            section: None,
+            mend: Mend::default(),
             quirk: None,
             code: (!fault.code.is_empty()).then(|| fault.code.to_owned()),
         };
+        subject.tell(fault, &values, &mut finding);
         if fault.severity == Severity::Error {
             self.stopped_by.get_or_insert(step);
         }
         if !self.diagnosis.findings.iter().any(|it| it.id == finding.id) {
             self.diagnosis.findings.push(finding);
         }
-    }
-
-    /// Whether a setting that is suggested is the URL that is configured.
-    fn is_so_already(&self, setting: &str) -> bool {
-        let url = self.diagnosis.url.as_deref().unwrap_or_default();
-        setting.contains(&format!("url = {url:?}"))
     }
 
     /// Whether something was found that keeps the server from being used.

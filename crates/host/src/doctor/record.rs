@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use doorkey_http::{Outcome, Recorded, SentSecrets};
 use http::HeaderMap;
@@ -14,6 +14,7 @@ use url::Url;
 use super::diagnosis::Diagnosis;
 use super::engine::millis;
 use super::mask::masked;
+use super::replay::doubted;
 use super::seen::Secrets;
 use crate::bounded;
 
@@ -116,34 +117,6 @@ impl Record {
         }
     }
 
-    /// Writes it to a new file for its owner alone; `replace` says that there may be one already.
-    ///
-    /// # Errors
-    /// [`RecordError::File`]: there is a file already, or it cannot be written.
-    pub fn write(&self, path: &Path, replace: bool) -> Result<(), RecordError> {
-        let failed = |source| RecordError::File {
-            what: "written",
-            source,
-        };
-        let mut text = serde_json::to_vec_pretty(self).map_err(|it| failed(it.into()))?;
-        text.push(b'\n');
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        // Temporary files are made readable by their owner alone.
-        let mut file = tempfile::Builder::new()
-            .prefix(".record-")
-            .tempfile_in(folder)
-            .map_err(failed)?;
-        file.write_all(&text).map_err(failed)?;
-        let kept = match replace {
-            true => file.persist(path),
-            false => file.persist_noclobber(path),
-        };
-        kept.map(drop).map_err(|error| failed(error.error))
-    }
-
     /// Reads one, of at most 16 MiB. What a newer program of the same format added is passed over.
     ///
     /// # Errors
@@ -161,21 +134,72 @@ impl Record {
                 known: Self::FORMAT,
             });
         }
-        serde_json::from_slice(&text).map_err(RecordError::NoRecord)
+        let mut record: Self = serde_json::from_slice(&text).map_err(RecordError::NoRecord)?;
+        // Records are handed around: what is typed is said by this program alone.
+        record.diagnosis = doubted(record.diagnosis);
+        Ok(record)
     }
+}
 
-    /// Whether there is a file already where one is to be written.
+/// A place for a record, made before anything is asked: so that nothing is asked in vain.
+#[derive(Debug)]
+pub struct RecordFile {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+    replace: bool,
+}
+
+impl RecordFile {
+    /// Makes a file for its owner alone beside `path`, which gets that name when it is written; `replace` says that there
+    /// may be a file already.
     ///
     /// # Errors
-    /// [`RecordError::File`]: there is, and it is not to be replaced. Asked before a server is.
-    pub fn may_write(path: &Path, replace: bool) -> Result<(), RecordError> {
+    /// [`RecordError::File`]: there is a file already, or something that is none, or nothing can be written there.
+    pub fn create(path: &Path, replace: bool) -> Result<Self, RecordError> {
         match fs::symlink_metadata(path) {
-            Ok(_) if !replace => Err(RecordError::File {
-                what: "written",
-                source: io::ErrorKind::AlreadyExists.into(),
-            }),
-            _ => Ok(()),
+            Ok(_) if !replace => return Err(unwritten(io::ErrorKind::AlreadyExists.into())),
+            Ok(there) if !there.is_file() => {
+                return Err(unwritten(io::Error::other("what is there is no file")));
+            }
+            _ => {}
         }
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        // Temporary files are made readable by their owner alone.
+        let file = tempfile::Builder::new()
+            .prefix(".record-")
+            .tempfile_in(folder)
+            // Its name is not the one that a person gave.
+            .map_err(|error| unwritten(error.kind().into()))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            replace,
+        })
+    }
+
+    /// Writes the record, and gives the file its name.
+    ///
+    /// # Errors
+    /// [`RecordError::File`]: it cannot be written, or somebody else has made a file of that name meanwhile.
+    pub fn write(mut self, record: &Record) -> Result<(), RecordError> {
+        let mut text = serde_json::to_vec_pretty(record).map_err(|it| unwritten(it.into()))?;
+        text.push(b'\n');
+        self.file.write_all(&text).map_err(unwritten)?;
+        let kept = match self.replace {
+            true => self.file.persist(&self.path),
+            false => self.file.persist_noclobber(&self.path),
+        };
+        kept.map(drop).map_err(|error| unwritten(error.error))
+    }
+}
+
+fn unwritten(source: io::Error) -> RecordError {
+    RecordError::File {
+        what: "written",
+        source,
     }
 }
 

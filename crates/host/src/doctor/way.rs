@@ -29,7 +29,10 @@ impl Doctor<'_> {
             }
         };
         let target = Target::new(&server.name).with_account(self.options.account.as_deref());
-        self.notes.named(target, &server.url);
+        match is_configured {
+            true => self.notes.named(target, &server.url),
+            false => self.notes.bare(&server.url),
+        }
         let store = match is_configured {
             true => self.host.store().clone(),
             false => Store::memory(),

@@ -24,7 +24,7 @@ rows! {
         .by("UP-01", "RFC 6750 §3.1")
         .code("insufficient-scope")
         .mend("Ask for it and sign in again, with an account that may have it.")
-        .set("[mcp_servers.{name}]\nscopes = [{value}]")
+        .set("[mcp_servers.{name}]\nscopes = [{list}]")
         .run("doorkey login {login}");
     FORBIDDEN_WITH_TOKEN = Fault::new("forbidden-with-token", Step::Initialize, Forbidden, "the server forbids it to this account")
         .means("The token was taken, and the answer is {status}: signing in again will not change that.")

