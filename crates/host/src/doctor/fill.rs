@@ -36,6 +36,15 @@ impl Subject {
         Target::new(&self.name).with_account(self.account.as_deref())
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name and the account as they are typed.
+    pub(super) fn arguments(&self) -> String {
+        self.target().arguments("")
+    }
+
     /// A command of the table; `None` where there is nothing to type.
     fn command(&self, template: &str) -> Option<String> {
         let own = template.strip_prefix("doorkey ");

@@ -61,6 +61,9 @@ fn finding(finding: &mut Finding, subject: &Subject) {
         line(&mut text);
         values.insert(name, text);
     }
+    // They are those of the head of the page.
+    values.insert("name", subject.name().to_owned());
+    values.insert("login", subject.arguments());
     finding.values = super::fill::kept(&values);
     match table::faults().find(|fault| fault.id == finding.id) {
         Some(fault) => {
@@ -97,9 +100,7 @@ fn lines(all: &mut Vec<String>) {
 }
 
 /// What texts of the table are filled in with.
-const NAMES: [&str; 8] = [
-    "name", "login", "issuer", "origin", "url", "at", "status", "value",
-];
+const NAMES: [&str; 6] = ["issuer", "origin", "url", "at", "status", "value"];
 /// The most of each list.
 const MOST: usize = 64;
 /// The longest text, in characters.
