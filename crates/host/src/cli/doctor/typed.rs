@@ -8,10 +8,6 @@ use crate::cli::Arguments;
 
 /// A text of the table, filled in with what a run might know.
 fn filled(text: &str) -> String {
-    let value = match text.contains("= [{value}]") {
-        true => "\"admin\"",
-        false => "https://as.example",
-    };
     let values = [
         ("{name}", "it"),
         ("{login}", "it --account ada"),
@@ -21,7 +17,8 @@ fn filled(text: &str) -> String {
         ("{status}", "404"),
         ("{issuer}", "https://as.example"),
         ("{variable}", "TOKEN"),
-        ("{value}", value),
+        ("{value}", "https://as.example"),
+        ("{list}", "\"admin\""),
     ];
     let put = |text: String, (hole, value): (&str, &str)| text.replace(hole, value);
     values.into_iter().fold(text.to_owned(), put)

@@ -1,6 +1,6 @@
 //! Where nothing is wrong nothing is found, whatever way one signs in.
 
-use doorkey_testkit::{Dpop, Leg};
+use doorkey_testkit::{Dpop, Leg, McpServerBuilder};
 
 use super::bench::{Bench, ids};
 
@@ -46,7 +46,7 @@ async fn a_refresh_that_is_due_is_done_once_and_saved() {
 
 #[tokio::test]
 async fn a_server_that_wants_no_login_has_no_finding() {
-    let bench = Bench::with(|auth| auth, |mcp| mcp.open()).await;
+    let bench = Bench::with(|auth| auth, McpServerBuilder::open).await;
     let run = bench.run(&["--json"]).await.succeeded();
     assert_eq!(ids(&run.json()), [""; 0], "{run}");
 }

@@ -109,7 +109,7 @@ fn every_rule_is_tested_here() {
     for quirk in all {
         let named = format!("{:?}", quirk.id);
         let is_named = |source: &&str| source.contains(&named);
-        assert!(sources.iter().any(|source| is_named(source)), "{named}");
+        assert!(sources.iter().any(is_named), "{named}");
         // What only explains is tested word by word.
         let explains = |effect: &Effect| matches!(effect, Effect::Explain(_));
         if quirk.effects.iter().any(explains) {
