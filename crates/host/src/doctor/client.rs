@@ -31,8 +31,12 @@ impl Doctor<'_> {
                 let refused = error.refused_address().map(ToString::to_string);
                 let value = refused.unwrap_or_else(|| told(&error));
                 let evidence = self.metadata();
-                self.notes
-                    .find(&table::PAGE_REFUSED, evidence, &[("value", value)]);
+                let page = page.origin().ascii_serialization();
+                self.notes.find(
+                    &table::PAGE_REFUSED,
+                    evidence,
+                    &[("value", value), ("page", page)],
+                );
             }
         }
         self.notes.ok(can(&found.server));

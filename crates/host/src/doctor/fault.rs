@@ -165,7 +165,7 @@ pub enum Severity {
 /// One row of the table: a fault that `doorkey doctor` recognises.
 ///
 /// Texts may hold `{name}` (the server in `config.toml`), `{login}` (the same with its account, as it is typed), `{url}` (the
-/// MCP URL), `{variable}` (of the environment), `{at}` (the URL that answered), `{origin}` (of that), `{status}` and `{value}` (what the fault is about).
+/// MCP URL), `{variable}` (of the environment), `{at}` (the URL that answered), `{origin}` (of that), `{page}` (the origin of a sign-in page), `{status}` and `{value}` (what the fault is about).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {

@@ -1,7 +1,7 @@
 //! What is known of the servers as odd, and which finding it explains.
 
 use doorkey_discovery::Discovered;
-use doorkey_oauth::Effect;
+use doorkey_oauth::{Effect, Quirk};
 
 use super::diagnosis::Finding;
 use super::engine::{Doctor, Patient};
@@ -28,10 +28,8 @@ impl Doctor<'_> {
     /// knows the words of the server.
     pub(super) fn link_quirks(&mut self, patient: &Patient) {
         let rules = &self.host.config().quirk_rules().rules;
-        let known: Vec<_> = self
-            .notes
-            .diagnosis
-            .quirks
+        let known_here = &self.notes.diagnosis.quirks;
+        let known: Vec<_> = known_here
             .iter()
             .filter_map(|known| rules.iter().find(|rule| rule.quirk.id == known.id))
             .map(|rule| &rule.quirk)
@@ -44,9 +42,21 @@ impl Doctor<'_> {
             }
             let by_effect = known
                 .iter()
+                .copied()
                 .find(|quirk| quirk.effects.iter().any(|it| is_about(it, finding)));
             let said = finding.evidence.as_ref().and_then(|it| it.excerpt.clone());
             let said = format!("{}\n{}", finding.means, said.unwrap_or_default());
+            let is_unheeded = |quirk: &&Quirk| {
+                let mut known = known_here.iter();
+                known.any(|known| known.id == quirk.id && known.state != "on")
+            };
+            if by_effect.filter(is_unheeded).is_some_and(omits_resource)
+                && finding.id == session::TOKEN_REJECTED.id
+            {
+                let name = toml_edit::Key::new(&patient.server.name);
+                let setting = format!("[mcp_servers.{name}]\noauth_resource = \"omit\"");
+                finding.mend.config = Some(setting);
+            }
             finding.quirk = match by_effect {
                 Some(quirk) => Some(quirk.id.clone()),
                 None => explaining
@@ -55,6 +65,11 @@ impl Doctor<'_> {
             };
         }
     }
+}
+
+/// Whether its tokens are for somebody else unless no resource is named.
+fn omits_resource(quirk: &Quirk) -> bool {
+    quirk.effects.contains(&Effect::OmitResource)
 }
 
 /// Whether an oddity that an effect makes up for shows as that finding.

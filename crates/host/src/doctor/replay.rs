@@ -1,5 +1,7 @@
 //! A diagnosis out of a file: whoever wrote it may say what is wrong, and not what to type.
 
+use std::collections::BTreeSet;
+
 use super::diagnosis::{Diagnosis, Evidence, Finding, Mend, Values};
 use super::fill::Subject;
 use super::table;
@@ -55,6 +57,7 @@ fn finding(finding: &mut Finding, subject: &Subject) {
     }
     let code = finding.code.take();
     finding.code = code.filter(|code| ErrorCode::named(code).is_some());
+    let had: BTreeSet<_> = finding.values.keys().cloned().collect();
     let mut values = Values::new();
     for name in NAMES {
         let mut text = finding.values.remove(name).unwrap_or_default();
@@ -65,6 +68,7 @@ fn finding(finding: &mut Finding, subject: &Subject) {
     values.insert("name", subject.name().to_owned());
     values.insert("login", subject.arguments());
     finding.values = super::fill::kept(&values);
+    finding.values.retain(|name, _| had.contains(name));
     match table::faults().find(|fault| fault.id == finding.id) {
         Some(fault) => {
             finding.class = fault.class;
@@ -100,7 +104,7 @@ fn lines(all: &mut Vec<String>) {
 }
 
 /// What texts of the table are filled in with.
-const NAMES: [&str; 6] = ["issuer", "origin", "url", "at", "status", "value"];
+const NAMES: [&str; 7] = ["issuer", "origin", "url", "at", "status", "value", "page"];
 /// The most of each list.
 const MOST: usize = 64;
 /// The longest text, in characters.

@@ -14,6 +14,7 @@ fn filled(text: &str) -> String {
         ("{url}", "https://mcp.example/mcp"),
         ("{at}", "https://mcp.example/mcp"),
         ("{origin}", "https://mcp.example"),
+        ("{page}", "https://as.example"),
         ("{status}", "404"),
         ("{issuer}", "https://as.example"),
         ("{variable}", "TOKEN"),

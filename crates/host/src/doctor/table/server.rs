@@ -43,13 +43,13 @@ rows! {
         .by("SEC-07", "MCP Security Best Practices: SSRF")
         .code("page-refused")
         .mend("If that address is meant, allow its origin.")
-        .set("[mcp_servers.{name}.network]\nallow_origins = [\"…\"]");
+        .set("[mcp_servers.{name}.network]\nallow_origins = [\"{page}\"]");
     NO_REGISTRATION = Fault::new("no-registration", Step::Registration, Configuration, "there is no way to a client id")
         .means("{value} registers no clients by itself and takes no metadata document, and no client is configured.")
         .by("REG-02", "MCP 2025-11-25, Authorization: Client Registration Approaches")
         .code("client-id-needed")
-        .mend("Register a client with that server by hand, with the redirect URI http://127.0.0.1/callback, and configure its id.")
-        .set("[mcp_servers.{name}.oauth]\nclient_id = \"…\"\nissuer = \"{value}\"");
+        .mend("Register a client with that server by hand, with the redirect URI http://127.0.0.1:3118/callback, and configure its id and that port.")
+        .set("[mcp_servers.{name}.oauth]\nclient_id = \"…\"\nissuer = \"{value}\"\ncallback_port = 3118");
     OTHER_ISSUER_CONFIGURED = Fault::new("other-issuer-configured", Step::Registration, Configuration, "the configured client belongs to another authorization server")
         .means("{value}. An id and a secret never go to a server they are not meant for.")
         .by("REG-05", "MCP 2025-11-25, Authorization: Client Registration Approaches")

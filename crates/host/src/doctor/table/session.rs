@@ -9,9 +9,8 @@ rows! {
         .means("The authorization server issued it, and the MCP server answers 401{value}. Mostly its audience is not this server, or it was revoked.")
         .by("CH-02", "RFC 6750 §3.1; RFC 8707 §2")
         .code("token-rejected")
-        .mend("Sign in again. If a fresh one is rejected too, compare the resource with what the server expects.")
+        .mend("Sign in again. If a fresh one is rejected too, the operator has to say which audience the server expects.")
         .run("doorkey login {login}")
-        .set("[mcp_servers.{name}]\noauth_resource = \"omit\"")
         .tell("{at} answers 401 to a token that {issuer} issued for it. Please check which audience it accepts.");
     BEARER_REJECTED = Fault::new("bearer-rejected", Step::Initialize, Configuration, "the server rejects the token from the configuration")
         .means("{value} of [mcp_servers.{name}] names it; it is expired, revoked or for another server.")

@@ -206,3 +206,34 @@ cases! {
         publishing("grant_types_supported", json!(3)).await
     };
 }
+
+#[tokio::test]
+async fn leaving_the_resource_out_is_advice_only_where_a_quirk_says_that_the_server_wants_it() {
+    let bench = Bench::signed_in().await;
+    bench.world.mcp.reject_tokens(true);
+    let without = bench.run(&["--json"]).await.ended_with(3).json();
+    let finding = &without["findings"][0];
+    assert_eq!(finding["id"], "token-rejected", "{without}");
+    assert!(finding["mend"]["config"].is_null(), "{without}");
+    quirk(&bench, "by_choice = true\nresource = \"omit\"");
+    let with = bench.run(&["--json"]).await.ended_with(3).json();
+    let finding = &with["findings"][0];
+    assert_eq!(finding["quirk"], "mine", "{with}");
+    let expected = "[mcp_servers.it]\noauth_resource = \"omit\"";
+    assert_eq!(finding["mend"]["config"], expected, "{with}");
+}
+
+#[tokio::test]
+async fn a_sign_in_page_that_is_refused_is_told_with_the_origin_to_allow() {
+    let bench = Bench::new().await;
+    bench.world.auth.set_field(
+        Document::Metadata,
+        "authorization_endpoint",
+        json!("https://169.254.169.254/authorize?state=1"),
+    );
+    let run = bench.run(&["--json"]).await.ended_with(1).json();
+    let finding = &run["findings"][0];
+    assert_eq!(finding["id"], "page-refused", "{run}");
+    let expected = "[mcp_servers.it.network]\nallow_origins = [\"https://169.254.169.254\"]";
+    assert_eq!(finding["mend"]["config"], expected, "{run}");
+}
