@@ -23,6 +23,7 @@ async fn every_way_to_sign_in_leaves_no_secret_anywhere() {
         sign_in(&mut watch, name, who).await;
         watch.run(0, &["get", name]).await;
         watch.run(0, &["tools", name, "--json"]).await;
+        examined(&mut watch, &home, name).await;
         expire(&home.host()).await;
         watch
             .run(0, &["call", name, "echo", "--args", "{\"text\":\"hi\"}"])
@@ -60,6 +61,19 @@ async fn sign_in(watch: &mut Watch<'_>, name: &str, who: Who) {
     };
 }
 
+/// What the doctor says of a login that works and of one whose token is over, and that a bound token is not handed out.
+async fn examined(watch: &mut Watch<'_>, home: &Home, name: &str) {
+    let run = watch.run_doctor(name).await;
+    assert_eq!(run.code, 0, "{run}");
+    watch.run(0, &["doctor", name]).await;
+    for arguments in [["token", name].as_slice(), &["token", name, "--json"]] {
+        let run = watch.run_any(arguments).await;
+        assert!(run.stderr.contains("error[token-bound]"), "{run}");
+    }
+    expire(&home.host()).await;
+    watch.run_doctor(name).await;
+}
+
 /// Renewals that fail in several ways, with what the server knows in what it says.
 async fn renewals_refused(watch: &mut Watch<'_>, scene: &Scene, home: &Home) {
     for (name, _) in LOGINS {
@@ -75,6 +89,8 @@ async fn renewals_refused(watch: &mut Watch<'_>, scene: &Scene, home: &Home) {
             scene.world.auth.fault(rule);
             let run = watch.run_any(&["tools", name]).await;
             assert_ne!(run.code, 0, "{run}");
+            watch.run_doctor(name).await;
+            watch.run_any(&["doctor", name]).await;
             scene.world.auth.clear_faults();
         }
         watch.run(0, &["get", name, "--json"]).await;

@@ -40,12 +40,14 @@ async fn a_registered_client_with_everything_configured_leaves_no_secret_anywher
     let commands = [
         "add",
         "call",
+        "doctor",
         "get",
         "list",
         "login",
         "logout",
         "remove",
         "resources",
+        "token",
         "tools",
     ];
     assert!(
@@ -284,6 +286,18 @@ async fn good_days(watch: &mut Watch<'_>, home: &Home) {
     ] {
         watch.run(code, arguments).await;
     }
+    let run = watch.run_doctor("it").await;
+    assert_eq!(run.code, 0, "{run}");
+    watch.run(0, &["doctor", "it", "-vv"]).await;
+    let grant = home.grant().await.expect("a login").value;
+    let token = grant.access_token.expect("a token");
+    for arguments in [
+        ["token", "it"].as_slice(),
+        &["token", "it", "--header"],
+        &["token", "it", "--json", "-vv"],
+    ] {
+        watch.run_token(arguments, token.expose_secret()).await;
+    }
     for _ in 0..2 {
         home.expire().await;
         watch.run(0, &["tools", "it"]).await;
@@ -310,6 +324,7 @@ async fn refreshes_refused(watch: &mut Watch<'_>, world: &World, home: &Home) {
         world.auth.fault(FaultRule::on(Leg::Token).respond(fault));
         let run = watch.run_any(&["tools", "it"]).await;
         assert_ne!(run.code, 0, "{run}");
+        watch.run_doctor("it").await;
         world.auth.clear_faults();
     }
     watch.run(3, &["tools", "it"]).await;

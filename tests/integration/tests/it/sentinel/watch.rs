@@ -61,13 +61,49 @@ impl<'a> Watch<'a> {
 
     /// Runs a command that ends however it does, and keeps what it said.
     pub(super) async fn run_any(&mut self, arguments: &[&str]) -> Run {
+        let run = self.run_unkept(arguments).await;
+        self.keep(arguments, &run);
+        run
+    }
+
+    async fn run_unkept(&self, arguments: &[&str]) -> Run {
         let variables: Vec<_> = self
             .variables
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        let run = self.home.run_with(arguments, &variables).await;
+        self.home.run_with(arguments, &variables).await
+    }
+
+    /// Runs the one command that prints an access token, and keeps what it said but for that token, once.
+    ///
+    /// # Panics
+    /// When it ends otherwise than with 0, or does not print the token.
+    pub(super) async fn run_token(&mut self, arguments: &[&str], token: &str) {
+        let mut run = self.run_unkept(arguments).await.succeeded();
+        assert!(run.stdout.contains(token), "{arguments:?} prints no token");
+        run.stdout = run.stdout.replacen(token, "(the token)", 1);
         self.keep(arguments, &run);
+    }
+
+    /// Runs the doctor so that it writes a record, and keeps what that says: the record, and what is told of it later.
+    ///
+    /// # Panics
+    /// When there is no record of anything that was sent, or what is told of it later is something else.
+    pub(super) async fn run_doctor(&mut self, name: &str) -> Run {
+        let path = self.folder.path().join("seen.json");
+        let path = path.to_str().expect("UTF-8");
+        let recorded = ["doctor", name, "--json", "--force", "--record", path];
+        let run = self.run_any(&recorded).await;
+        let record = fs::read_to_string(path).expect("a record");
+        assert!(record.contains("\"exchanges\""), "{record}");
+        let from = format!("the record of {name}");
+        let place = Place::File("seen.json".to_owned());
+        self.note(Evidence::new(place, &from, record));
+        let again = ["doctor", "--replay", path, "--json"];
+        let again = self.run(run.code, &again).await;
+        assert_eq!(again.json(), run.json(), "{name}");
+        self.run(run.code, &["doctor", "--replay", path]).await;
         run
     }
 
