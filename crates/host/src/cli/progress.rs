@@ -89,9 +89,10 @@ impl Narrator {
         self.seen().issuer = host;
     }
 
-    /// The page of a login that comes back to `redirect_uri`, to be read by a camera.
-    pub(crate) fn qr_of_page(&self, url: &Url, redirect_uri: &str) {
-        self.qr(url, words::scan(redirect_uri));
+    /// The page of a login that comes back to `redirect_uri`, to be read by a camera; `finish` is the command that takes
+    /// the answer, where this process does not.
+    pub(crate) fn qr_of_page(&self, url: &Url, redirect_uri: &str, finish: Option<&str>) {
+        self.qr(url, &words::scan(redirect_uri, finish));
     }
 
     /// The same address to be read by a camera, where there is room for it.
@@ -117,7 +118,7 @@ impl Narrator {
         self.say(&format!("{before}\n\n  {}\n", clean_url(url)));
         if *opening != Opening::Browser {
             let redirect_uri = self.seen().redirect_uri.clone();
-            self.qr_of_page(url, &redirect_uri);
+            self.qr_of_page(url, &redirect_uri, None);
         }
         self.way_back(*opening);
         let text = words::waiting(*opening, self.scene.keyboard.is_some());

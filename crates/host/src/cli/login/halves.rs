@@ -86,7 +86,7 @@ impl Start<'_> {
             return Ok(Exit::Done);
         }
         output.data(&clean_text(started.url.as_str(), usize::MAX))?;
-        narrator.qr_of_page(&started.url, &started.redirect_uri);
+        narrator.qr_of_page(&started.url, &started.redirect_uri, Some(&finish));
         let way_back = started.redirect_uri.split('?').next().unwrap_or_default();
         output.insist(&format!(
             "Open that page in any browser. It ends at an address that begins with {}, where nothing may answer: \

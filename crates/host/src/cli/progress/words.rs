@@ -23,15 +23,17 @@ pub(super) fn before_page(opening: Opening, why_no_browser: Option<&str>) -> Str
     }
 }
 
-/// Before a QR code of the page. A phone has a loopback of its own.
-pub(super) fn scan(redirect_uri: &str) -> &'static str {
-    match redirect_uri.starts_with("http://") {
-        true => {
-            "Or scan this with a phone. The phone cannot get back here: you have to bring the address that it ends at \
-             here, and paste it."
-        }
-        false => "Or scan this with a phone:",
+/// Before a QR code of the page. A phone has a loopback of its own; `finish` is the command that takes what it ends at,
+/// where this program does not wait for it.
+pub(super) fn scan(redirect_uri: &str, finish: Option<&str>) -> String {
+    if !redirect_uri.starts_with("http://") {
+        return "Or scan this with a phone:".to_owned();
     }
+    let bring = match finish {
+        Some(finish) => format!("bring the address that it ends at here, and give it to {finish}."),
+        None => "bring the address that it ends at here, and paste it.".to_owned(),
+    };
+    format!("Or scan this with a phone. The phone cannot get back here: you have to {bring}")
 }
 
 /// How the browser's answer gets here.

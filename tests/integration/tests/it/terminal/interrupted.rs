@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use doorkey_testkit::{Fault, FaultRule, Leg};
+use doorkey_testkit::{DeviceGrant, Fault, FaultRule, Leg};
 use integration::{Home, Terminal, World};
 use tokio::net::TcpStream;
 
@@ -149,4 +149,26 @@ async fn ctrl_c_while_the_token_is_tried_keeps_the_login_and_says_so() {
     assert!(is_as_before(&terminal), "{}", terminal.text());
     assert!(home.grant().await.is_some());
     insta::assert_snapshot!(told(&terminal, &world, &home));
+}
+
+#[tokio::test]
+async fn ctrl_c_while_a_device_code_waits_leaves_nothing_and_says_so() {
+    let rules = DeviceGrant::new().interval(Duration::from_secs(1));
+    let world = World::with(|auth| auth.device_grant(rules), |mcp| mcp).await;
+    let home = Home::new(&world, "");
+    let login = home
+        .at_terminal(&["login", Home::SERVER, "--device"])
+        .sized(100, 60);
+    let mut terminal = login.and_then("stty -a").start();
+    terminal.wait_for(" left)").await;
+    terminal.interrupt().await;
+    assert_eq!(terminal.ended().await, 4, "{}", terminal.text());
+    assert!(is_as_before(&terminal), "{}", terminal.text());
+    assert!(home.grant().await.is_none());
+    let asked = world.recorder.count(Leg::Token);
+    insta::assert_snapshot!(told(&terminal, &world, &home));
+    // Nobody goes on asking for the token, and nothing is locked.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.recorder.count(Leg::Token), asked);
+    home.run(&["login", Home::SERVER]).await.succeeded();
 }

@@ -53,3 +53,14 @@ async fn in_a_container_it_is_said_that_a_browser_outside_does_not_get_in() {
         assert!(told.contains(words), "{told}");
     }
 }
+
+#[tokio::test]
+async fn under_windows_it_is_said_whose_browser_opens_and_what_to_do_if_it_does_not_get_back() {
+    // The tests may themselves run in a container, and on a desktop that would show the page.
+    let wsl = [
+        ("WSL_DISTRO_NAME", "Debian"),
+        ("container", "none"),
+        ("BROWSER", "true"),
+    ];
+    insta::assert_snapshot!(told(&wsl).await);
+}
