@@ -1,5 +1,7 @@
 //! Commands beside servers that answer this way and that.
 
+use std::time::{Duration, Instant};
+
 use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -339,7 +341,7 @@ async fn a_server_that_hangs_takes_its_limit_and_holds_up_nobody_else() {
     let server = open_server().await;
     let hanging = MockServer::start().await;
     Mock::given(method("POST"))
-        .respond_with(ResponseTemplate::new(200).set_delay(std::time::Duration::from_secs(600)))
+        .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(600)))
         .mount(&hanging)
         .await;
     let scene = Scene::new(&format!(
@@ -361,3 +363,34 @@ async fn a_server_that_hangs_takes_its_limit_and_holds_up_nobody_else() {
     let (_scene, ran) = scene.run_kept(&["list", "--check-limit", "0"]).await;
     ran.expect(2, &["expected seconds"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twelve_servers_that_hang_take_the_usual_limit_once() {
+    let hanging = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(600)))
+        .mount(&hanging)
+        .await;
+    let uri = hanging.uri();
+    let servers = (0..TWELVE).map(|at| format!("[mcp_servers.s{at}]\nurl = \"{uri}/{at}/mcp\"\n"));
+    let scene = Scene::new(&servers.collect::<String>());
+    let since = Instant::now();
+    let (scene, ran) = scene.run_kept(&["list", "--check", "--json"]).await;
+    let took = since.elapsed();
+    let rows = ran.expect(0, &[]).json();
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), TWELVE);
+    for row in rows {
+        let said = row["check"].to_string();
+        assert!(said.contains("no answer within 5 s"), "{row}");
+    }
+    // One after another they would take a minute.
+    let expected = Duration::from_secs(5)..Duration::from_secs(20);
+    assert!(expected.contains(&took), "{took:?}");
+    let (_scene, ran) = scene.run_kept(&["list", "--help"]).await;
+    let help = ran.expect(0, &["--check-limit <SECONDS>"]);
+    let limit = help.out.split("--check-limit").nth(1).unwrap();
+    assert!(limit.contains("[default: 5]"), "{}", help.out);
+}
+
+const TWELVE: usize = 12;
