@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p doorkey --example errors -- work` connects to the server `work` of the configuration and shows what it came to.
 
+use doorkey::doctor::ExamineOptions;
 use doorkey::{Environment, Error, ErrorCode, Folders, Host, Target};
 
 /// What a window shows.
@@ -46,6 +47,15 @@ pub fn dialog(error: &Error, target: Target<'_>) -> Dialog {
     }
 }
 
+/// What a button "Find out why" shows: what is wrong on the way to a server, the most likely cause first.
+pub async fn found(host: &Host, server: &str) -> Vec<String> {
+    let diagnosis = host.diagnose(server, &ExamineOptions::default()).await;
+    let findings = diagnosis.findings.into_iter();
+    findings
+        .map(|finding| format!("{}: {}", finding.title, finding.mend.text))
+        .collect()
+}
+
 #[tokio::main]
 #[expect(
     clippy::print_stdout,
@@ -58,6 +68,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let host = Host::open(environment)?;
     if let Err(error) = host.connect(server.as_str()).await {
         println!("{:#?}", dialog(&error, Target::new(&server)));
+        for line in found(&host, &server).await {
+            println!("{line}");
+        }
     }
     Ok(())
 }

@@ -91,7 +91,10 @@ enum Command {
     Status(status::Status),
     /// Show one server with its settings and its login
     Get(get::Get),
-    /// Find out what is wrong with a server, and what mends it; changes nothing but a token that is due
+    /// Find out what is wrong with a server, and what mends it
+    ///
+    /// Changes nothing but a token that is due for a refresh or, for a flow without a person, obtained; --no-refresh
+    /// leaves both out.
     Doctor(doctor::Doctor),
     /// Explain the code of an error: what it means and what to do
     Explain(explain::Explain),

@@ -130,4 +130,10 @@ async fn a_window_of_a_host_shows_each_failure_with_its_code_its_causes_and_what
         (shown.code.as_str(), shown.button),
         ("connection-failed", Button::TryAgain)
     );
+    let found = errors::found(&host, "one").await;
+    let likeliest = found.first().unwrap();
+    assert!(
+        likeliest.starts_with("there is no connection to the server: "),
+        "{found:?}"
+    );
 }

@@ -27,7 +27,7 @@ pub(crate) struct Doctor {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Leave a token alone that is due for a refresh
+    /// Leave a token alone that is due for a refresh, and obtain none where no person is needed
     #[arg(long)]
     no_refresh: bool,
     /// Give up after so many seconds in all

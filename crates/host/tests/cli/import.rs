@@ -101,7 +101,7 @@ fn every_server_is_added_once_or_left_out_with_the_reason_and_no_secret_is_copie
     assert_eq!(servers.len(), expected.len() + 1, "{found}");
     let project = servers
         .iter()
-        .find(|server| server["place"] == "/work/one")
+        .find(|server| server["place"] == "/home/ada/one")
         .unwrap();
     assert_eq!(project["as"], "search-claude");
     let mut actions = actions(&found);
@@ -182,7 +182,7 @@ fn what_would_be_added_is_shown_and_what_to_do_about_the_rest() {
             "its url has a placeholder",
             "a part of its url looks like a secret",
             "not taken over: the client secret, for there is no client id",
-            "~/.claude.json /work/one",
+            "~/.claude.json /home/ada/one",
             ".vscode/mcp.json",
             "with enabled false, scopes tickets:read tickets:write, oauth_resource",
             "the header X-Api-Key looks like a secret and is not copied: put it into the variable DOCS_X_API_KEY",
