@@ -362,7 +362,8 @@ async fn a_fixed_port_that_is_taken_is_named_before_anybody_is_asked() {
         false => "another program".to_owned(),
     };
     let next = "next: doorkey login one --callback-port ";
-    ran.expect(9, &[&port.to_string(), "in use", &holder, next]);
+    let setting = "or callback_port of [mcp_servers.one.oauth] for good";
+    ran.expect(9, &[&port.to_string(), "in use", &holder, next, setting]);
     assert!(visit.is_none());
 
     fs::write(

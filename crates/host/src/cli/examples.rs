@@ -62,10 +62,21 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ),
     (
         "import",
-        &[(
-            "doorkey import",
-            "shows the servers of other programs that can be taken over",
-        )],
+        &[
+            (
+                "doorkey import",
+                "shows the servers of other programs that can be taken over, and asks",
+            ),
+            (
+                "doorkey import --dry-run",
+                "what is there, and what would become of it",
+            ),
+            ("doorkey import claude vscode", "those of two programs"),
+            (
+                "doorkey import cursor --file servers.json",
+                "those of a file in the form of one",
+            ),
+        ],
     ),
     (
         "login",
@@ -156,6 +167,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "what the word in brackets after `error` means, and what to do",
             ),
             ("doorkey explain --list", "every code there is"),
+            ("doorkey explain --faults", "all that doorkey doctor finds"),
         ],
     ),
     (
@@ -219,10 +231,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ),
     (
         "token",
-        &[(
-            "doorkey token work --header",
-            "a header for curl, with a token that is refreshed if it is due",
-        )],
+        &[
+            (
+                "doorkey token work --header | curl -H @- https://mcp.example.com/api",
+                "a header for curl, with a token that is refreshed if it is due",
+            ),
+            ("doorkey token work --json", "with what is known of it"),
+        ],
     ),
     (
         "store",
@@ -331,10 +346,9 @@ mod tests {
         {
             let after = command.get_after_long_help().map(ToString::to_string);
             let name = command.get_name();
-            assert!(
-                after.is_some_and(|it| it.contains("Examples:\n  doorkey ")),
-                "{name}"
-            );
+            let after = after.unwrap_or_default();
+            assert!(after.contains("Examples:\n  doorkey "), "{name}");
+            assert_eq!(after.matches("Examples:").count(), 1, "{name}");
         }
     }
 }

@@ -1,7 +1,12 @@
-//! `doorkey explain`: what the code of an error means, where it comes from and what to do.
+//! `doorkey explain`: what the code of an error or a fault of the doctor means, where it comes from and what to do.
+
+mod fault;
+
+use std::str::FromStr;
 
 use clap::Args;
-use doorkey::{ErrorCode, Explained, NextAction};
+use doorkey::doctor::{Fault, faults};
+use doorkey::{ErrorCode, Explained, NextAction, UnknownErrorCode};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
@@ -11,14 +16,46 @@ use super::output::Output;
 /// The code to explain.
 #[derive(Args, Debug)]
 pub(crate) struct Explain {
-    /// The word in brackets after `error`, such as login-required
-    #[arg(required_unless_present = "list")]
-    code: Option<ErrorCode>,
+    /// The word in brackets after `error`, such as login-required, or one that doorkey doctor names, such as tls-expired
+    #[arg(value_name = "CODE", required_unless_present_any = ["list", "faults"])]
+    word: Option<Word>,
     /// Show all codes instead
-    #[arg(long, conflicts_with = "code")]
+    #[arg(long, conflicts_with = "word")]
     list: bool,
+    /// Show everything that doorkey doctor finds instead
+    #[arg(long, conflicts_with_all = ["word", "list"])]
+    faults: bool,
     #[command(flatten)]
     format: Format,
+}
+
+/// The name of a code, of a fault, or of both where they are about the same.
+#[derive(Clone, Copy, Debug)]
+struct Word {
+    code: Option<ErrorCode>,
+    fault: Option<&'static Fault>,
+}
+
+impl FromStr for Word {
+    type Err = UnknownErrorCode;
+
+    fn from_str(name: &str) -> Result<Self, UnknownErrorCode> {
+        let fault = faults().find(|fault| fault.id == name);
+        let code = match fault {
+            Some(_) => ErrorCode::named(name),
+            None => Some(name.parse()?),
+        };
+        Ok(Self { code, fault })
+    }
+}
+
+/// What there is to say of a word, as data.
+#[derive(Serialize)]
+struct Explanation {
+    #[serde(flatten)]
+    code: Option<Meaning>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<fault::Meaning>,
 }
 
 /// A code as data.
@@ -34,9 +71,16 @@ struct Meaning {
 impl Explain {
     pub(crate) fn run(&self, output: &Output) -> Result<Exit, Failure> {
         let is_json = self.format.is_json(output);
-        match self.code {
-            Some(code) if is_json => output.json(&Meaning::of(code))?,
-            Some(code) => output.data(&Meaning::of(code).in_words())?,
+        match self.word {
+            Some(word) if is_json => output.json(&Explanation::of(word))?,
+            Some(word) => output.data(&Explanation::of(word).in_words())?,
+            None if self.faults && is_json => {
+                output.json(&faults().map(fault::Meaning::of).collect::<Vec<_>>())?;
+            }
+            None if self.faults => {
+                let lines = faults().map(|fault| format!("{}\n    {}", fault.id, fault.title));
+                output.data(&lines.collect::<Vec<_>>().join("\n"))?;
+            }
             None if is_json => {
                 let all = ErrorCode::ALL.iter().map(|code| Meaning::of(*code));
                 output.json(&all.collect::<Vec<_>>())?;
@@ -51,6 +95,22 @@ impl Explain {
             }
         }
         Ok(Exit::Done)
+    }
+}
+
+impl Explanation {
+    fn of(word: Word) -> Self {
+        Self {
+            code: word.code.map(Meaning::of),
+            fault: word.fault.map(fault::Meaning::of),
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let code = self.code.as_ref().map(Meaning::in_words);
+        let fault = self.fault.as_ref().map(fault::Meaning::in_words);
+        let both: Vec<_> = code.into_iter().chain(fault).collect();
+        both.join("\n\n")
     }
 }
 
@@ -117,6 +177,19 @@ mod tests {
         all.sort();
         all.dedup();
         assert_eq!(all.len(), ErrorCode::ALL.len());
+    }
+
+    #[test]
+    fn everything_that_the_doctor_finds_is_explained_without_a_hole() {
+        for known in faults() {
+            let word: Word = known.id.parse().expect(known.id);
+            let said = Explanation::of(word).in_words();
+            assert!(said.contains(known.title), "{said}");
+            assert!(said.contains("found by doorkey doctor"), "{said}");
+            for hole in ["name", "login", "url", "at", "origin", "status", "value"] {
+                assert!(!said.contains(&format!("{{{hole}}}")), "{said}");
+            }
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ use places::Source;
 use plan::{Plan, Planned, Step};
 
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = REMARK)]
 pub(crate) struct Import {
     /// Whose servers; all that can be found where none is named
     #[arg(value_enum)]
@@ -267,12 +267,7 @@ impl Found {
     }
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  doorkey import --dry-run          # what is there, and what would become of it
-  doorkey import claude vscode
-  doorkey import cursor --file servers.json
-
+const REMARK: &str = "\
 Looked for, here and at home: .codex/config.toml, .mcp.json, ~/.claude.json, .vscode/mcp.json and VS Code's
 own mcp.json, .cursor/mcp.json, .gemini/settings.json. These files are read and never written. Secrets that
 stand in them are not copied: the configuration names a variable for each.";

@@ -126,17 +126,19 @@ impl Output {
         }
     }
 
-    /// What the reader of arguments says: help and version are data, anything else a message.
+    /// Help and version, as the reader of arguments says them.
     pub(crate) fn usage(&self, said: &clap::Error) {
         let text = said.render();
+        let choice = choice(self.manner.colors.stdout);
+        let mut stdout = AutoStream::new(io::stdout(), choice);
         // A closed pipe is nobody's loss.
-        if said.use_stderr() {
-            drop(write!(self.stderr(), "{}", text.ansi()));
-        } else {
-            let choice = choice(self.manner.colors.stdout);
-            let mut stdout = AutoStream::new(io::stdout(), choice);
-            drop(write!(stdout, "{}", text.ansi()).and_then(|()| stdout.flush()));
-        }
+        drop(write!(stdout, "{}", text.ansi()).and_then(|()| stdout.flush()));
+    }
+
+    /// What the reader of arguments says against them, in its colours, and what to type next.
+    pub(crate) fn refusal(&self, text: &str, next: &str) {
+        self.message(text);
+        self.insist(&format!("next: {next}"));
     }
 
     /// Already cleaned; styles stay where colours are wanted.

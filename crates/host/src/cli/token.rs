@@ -14,7 +14,7 @@ use super::output::Output;
 use super::subject::{Account, shown};
 
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = REMARK)]
 pub(crate) struct Token {
     /// The server, as named in the configuration
     pub(crate) name: String,
@@ -178,10 +178,6 @@ fn rfc3339(time: SystemTime) -> Option<String> {
     OffsetDateTime::from(time).format(&Rfc3339).ok()
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  doorkey token work --header | curl -H @- https://mcp.example.com/api
-  TOKEN=$(doorkey token work)
-
+const REMARK: &str = "\
 The token lives as long as its issuer says (see --json): ask again before each use, which costs nothing
 while it is fresh.";

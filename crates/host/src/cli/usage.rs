@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use doorkey::{ErrorCode, Explained};
+use doorkey::{ErrorCode, Explained, NextAction};
 
 use super::exit::Exit;
 use super::output::Output;
@@ -14,18 +14,47 @@ pub(super) fn told(said: &clap::Error, given: &[OsString], output: &Output) -> E
         output.usage(said);
         return Exit::Done;
     }
+    let next = NextAction::command(&help(given));
     if would_be_json(given, output) {
-        let message = message(said);
-        report::document(output, &Explained::new(ErrorCode::Usage, &message, None));
+        let told = Explained::new(ErrorCode::Usage, &message(said), None);
+        report::document(output, &told.with_next(next.clone()));
     }
-    output.usage(said);
+    output.refusal(&refusal(said), &next.text);
     Exit::Usage
+}
+
+/// What is wrong and how the command is used, headed as every error is, in colours that may be taken out again.
+fn refusal(said: &clap::Error) -> String {
+    let text = said.render().ansi().to_string();
+    let text = without_trailer(&text).replacen("error:", "error[usage]:", 1);
+    text.trim_end().to_owned()
+}
+
+/// The same without the reader's own advice: what to type next is told in our words.
+fn without_trailer(text: &str) -> &str {
+    text.rsplit_once(TRAILER).map_or(text, |(before, _)| before)
+}
+
+/// What shows how the command that was meant is used.
+fn help(given: &[OsString]) -> String {
+    let words = given.iter().skip(1).filter_map(|word| word.to_str());
+    let mut words = words.take_while(|word| *word != "--");
+    let of_program = super::command();
+    let Some(command) = words.find_map(|word| of_program.find_subcommand(word)) else {
+        return "doorkey --help".to_owned();
+    };
+    let name = command.get_name();
+    match words.find_map(|word| command.find_subcommand(word)) {
+        Some(second) => format!("doorkey {name} {} --help", second.get_name()),
+        None => format!("doorkey {name} --help"),
+    }
 }
 
 /// What is wrong, without how the command is used.
 fn message(said: &clap::Error) -> String {
     let text = said.render().to_string();
-    let what = text.split("\n\nUsage:").next().unwrap_or(&text);
+    let text = without_trailer(&text);
+    let what = text.split("\n\nUsage:").next().unwrap_or(text);
     let what = what.strip_prefix("error: ").unwrap_or(what);
     let words: Vec<_> = what.split_whitespace().collect();
     words.join(" ")
@@ -49,6 +78,9 @@ fn would_be_json(given: &[OsString], output: &Output) -> bool {
     has_choice && !words.contains(&"--table") && !output.terminal().stdout
 }
 
+/// How what the reader of arguments says ends.
+const TRAILER: &str = "\n\nFor more information";
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -68,11 +100,31 @@ mod tests {
                 &["doorkey", "lst"],
                 "unrecognized subcommand 'lst' tip: a similar subcommand exists: 'list'",
             ),
+            (
+                &["doorkey", "list", "--color", "pink"],
+                "invalid value 'pink' for '--color <WHEN>' [possible values: auto, always, never]",
+            ),
         ] {
             let said = Arguments::try_parse_from(given).expect_err("wrong");
             let message = message(&said);
             assert!(!message.contains("Usage"), "{message}");
             assert_eq!(message, told);
+        }
+    }
+
+    #[test]
+    fn the_next_step_is_the_help_of_the_command_that_was_meant() {
+        for (words, expected) in [
+            ("doorkey list --nosuch", "doorkey list --help"),
+            (
+                "doorkey --quiet store migrate",
+                "doorkey store migrate --help",
+            ),
+            ("doorkey lst", "doorkey --help"),
+            ("doorkey", "doorkey --help"),
+        ] {
+            let given: Vec<_> = words.split(' ').map(OsString::from).collect();
+            assert_eq!(help(&given), expected, "{words}");
         }
     }
 

@@ -222,6 +222,26 @@ impl Fault {
         }
     }
 
+    /// A text of the table as it is for no server in particular: `NAME` stands for the server, `…` for what would be seen.
+    #[must_use]
+    pub fn in_general(text: &str) -> String {
+        let words = [
+            ("{name}", "NAME"),
+            ("{login}", "NAME"),
+            ("{origin}", "the server"),
+            ("{at}", "the place"),
+            ("{url}", "URL"),
+            ("{status}", "STATUS"),
+            ("{issuer}", "ISSUER"),
+            ("{page}", "ORIGIN"),
+            ("{value}", "…"),
+            ("{list}", "…"),
+            ("{variable}", "VARIABLE"),
+        ];
+        let replaced = |text: String, (hole, word)| str::replace(&text, hole, word);
+        words.into_iter().fold(text.to_owned(), replaced)
+    }
+
     pub(super) const fn means(mut self, means: &'static str) -> Self {
         self.means = means;
         self

@@ -95,19 +95,6 @@ mod tests {
     }
 
     fn plain(text: &str) -> String {
-        let words = [
-            ("{name}", "NAME"),
-            ("{login}", "NAME"),
-            ("{origin}", "the server"),
-            ("{at}", "the place"),
-            ("{url}", "URL"),
-            ("{status}", "STATUS"),
-            ("{issuer}", "ISSUER"),
-            ("{value}", "…"),
-            ("{variable}", "VARIABLE"),
-            ("|", "\\|"),
-        ];
-        let replaced = |text: String, (hole, word)| str::replace(&text, hole, word);
-        words.into_iter().fold(text.to_owned(), replaced)
+        Fault::in_general(text).replace('|', "\\|")
     }
 }

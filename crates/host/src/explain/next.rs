@@ -156,9 +156,9 @@ fn specific(error: &Error, asked: Asked<'_>) -> Option<NextAction> {
 /// What the error says itself.
 fn of_remedy(error: &Error, asked: Asked<'_>) -> Option<NextAction> {
     let text = error.remedy()?;
-    Some(NextAction::in_words(
-        &text.replace("doorkey login NAME", &asked.login()),
-    ))
+    let text = text.replace("doorkey login NAME", &asked.login());
+    let text = text.replace("mcp_servers.NAME", &asked.target.table());
+    Some(NextAction::in_words(&text))
 }
 
 /// What the kind of failure calls for.

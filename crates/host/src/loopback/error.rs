@@ -136,10 +136,10 @@ fn of_busy(port: u16, holder: &PortHolder, free: Option<u16>) -> String {
             "wait until that login is over: this one can come back to no other port".to_owned()
         }
         (PortHolder::Process { .. }, Some(elsewhere)) => {
-            format!("{elsewhere}, a port that is free now")
+            format!("{elsewhere}, a port that is free now, {FOR_GOOD}")
         }
         (PortHolder::Unknown, Some(elsewhere)) => format!(
-            "{elsewhere}, a port that is free now; {} shows who has the other",
+            "{elsewhere}, a port that is free now, {FOR_GOOD}; {} shows who has the other",
             lister(port)
         ),
         (PortHolder::Process { .. }, None) => {
@@ -163,5 +163,8 @@ fn lister(port: u16) -> String {
     }
 }
 
+/// Where a port stands that no option names.
+const FOR_GOOD: &str = "or callback_port of [mcp_servers.NAME.oauth] for good";
+
 const CHOOSE: &str =
-    "doorkey login NAME --callback-port PORT, or callback_port in the configuration";
+    "doorkey login NAME --callback-port PORT, or callback_port of [mcp_servers.NAME.oauth]";

@@ -86,19 +86,25 @@ fn wrong_arguments_are_one_document_as_well_for_whoever_would_get_data() {
         // Into a pipe it writes JSON by itself.
         &["get", "one", "--nosuch"],
     ] {
-        let ran = scene.run(given).expect(2, &["error: ", "Usage:"]);
+        let ran = scene
+            .run(given)
+            .expect(2, &["error[usage]: ", "\nnext: doorkey "]);
         let document: Value = serde_json::from_str(&ran.out).expect("one document");
         let error = &document["error"];
         assert_eq!(error["code"], "usage", "{given:?}");
         assert_eq!(error["exit_code"], 2, "{given:?}");
         let message = error["message"].as_str().expect("a message");
         assert!(
-            message.len() > 10 && !message.contains("Usage"),
+            message.len() > 10 && !message.contains("Usage") && !message.contains("For more"),
             "{given:?}: {message}"
         );
     }
     for given in [&["tools", "--nosuch"][..], &["get", "--nosuch", "--table"]] {
-        let ran = scene.run(given).expect(2, &["error: "]);
+        let next = format!("\nnext: doorkey {} --help\n", given[0]);
+        let ran = scene
+            .run(given)
+            .expect(2, &["error[usage]: ", "Usage:", &next]);
+        assert!(!ran.err.contains("For more information"), "{}", ran.err);
         assert_eq!(ran.out, "", "{given:?}");
     }
 }
@@ -163,4 +169,23 @@ fn a_code_is_explained_without_a_configuration_that_is_sound() {
         .run(&["explain", "login-requird", "--table"])
         .expect(2, &["did you mean login-required?"]);
     scene.run(&["explain"]).expect(2, &["CODE"]);
+}
+
+#[test]
+fn what_the_doctor_finds_is_explained_without_its_page() {
+    let scene = Scene::new("this is no TOML");
+    let told = ["tls-expired, found by doorkey doctor", "do: ", "see: SEC-"];
+    scene
+        .run(&["explain", "tls-expired", "--table"])
+        .expect(0, &told);
+    let data = scene.run(&["explain", "tls-expired"]).expect(0, &[]).json();
+    assert_eq!(data["fault"]["step"], "tls", "{data}");
+    assert!(data["code"].is_null(), "{data}");
+    // A name that both have.
+    let told = ["exit code: 3", "token-rejected, found by doorkey doctor"];
+    scene
+        .run(&["explain", "token-rejected", "--table"])
+        .expect(0, &told);
+    let all = scene.run(&["explain", "--faults"]).expect(0, &[]).json();
+    assert!(all.as_array().expect("all").len() >= 75, "{all}");
 }

@@ -36,7 +36,9 @@ fn usage_errors_are_told_on_standard_error_with_exit_code_2() {
             "X A=b",
         ],
     ] {
-        let ran = Scene::new(ONE).run(arguments).expect(2, &["error:"]);
+        let ran = Scene::new(ONE)
+            .run(arguments)
+            .expect(2, &["error[usage]:", "\nnext: doorkey "]);
         assert!(ran.out.is_empty(), "{arguments:?}: {}", ran.out);
     }
     let help = Scene::new("")

@@ -137,7 +137,7 @@ fn finding(number: usize, finding: &Finding, of: &Diagnosis, width: usize) -> Ve
     lines.extend(labelled("do", Some(&finding.mend.text), width));
     lines.extend(mend(&finding.mend, width));
     let mut sources = vec![
-        format!("docs/doctor.md#{}", finding.id),
+        format!("doorkey explain {}", finding.id),
         finding.rule.clone(),
     ];
     sources.extend(finding.section.clone());
