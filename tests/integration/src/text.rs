@@ -36,7 +36,8 @@ pub(crate) fn replace_runs(
     settled
 }
 
-const BROKEN: [&str; 4] = [
+const BROKEN: [&str; 5] = [
+    "stream closed because of a broken pipe",
     "stream error received: unexpected internal error encountered",
     "the connection was cut before the answer was complete",
     "connection reset",

@@ -155,6 +155,8 @@ pub(super) struct Notes {
     pub(super) issuer: String,
     /// The authorization server as the MCP server names it.
     pub(super) listed: Option<String>,
+    /// Whether it says which methods of PKCE it has: then no rule says it for it.
+    pub(super) names_pkce_methods: bool,
     began: Instant,
     step: Option<(Step, Instant)>,
     stopped_by: Option<Step>,
@@ -180,6 +182,7 @@ impl Notes {
             login: server.to_owned(),
             issuer: String::new(),
             listed: None,
+            names_pkce_methods: false,
             began: Instant::now(),
             step: None,
             stopped_by: None,

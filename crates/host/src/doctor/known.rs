@@ -22,6 +22,8 @@ impl Doctor<'_> {
         let known = self.host.quirks_at(&patient.server, issuer.as_deref());
         self.notes.diagnosis.quirks = known.into_iter().map(Into::into).collect();
         self.notes.listed = issuer;
+        let methods = found.map(|found| &found.server.code_challenge_methods_supported);
+        self.notes.names_pkce_methods = methods.is_some_and(Option::is_some);
     }
 
     /// Names with each finding the quirk that it comes of: one that makes up for it, used or switched off, or one that
@@ -36,14 +38,16 @@ impl Doctor<'_> {
             .collect();
         let explaining = &patient.server.quirks.used;
         let issuer = self.notes.listed.as_deref();
+        let names_methods = self.notes.names_pkce_methods;
+        let makes_up = |effect: &Effect| !(names_methods && *effect == Effect::AssumePkce);
         for finding in &mut self.notes.diagnosis.findings {
             if finding.quirk.is_some() {
                 continue;
             }
-            let by_effect = known
-                .iter()
-                .copied()
-                .find(|quirk| quirk.effects.iter().any(|it| is_about(it, finding)));
+            let by_effect = known.iter().copied().find(|quirk| {
+                let mut effects = quirk.effects.iter();
+                effects.any(|it| is_about(it, finding) && makes_up(it))
+            });
             let said = finding.evidence.as_ref().and_then(|it| it.excerpt.clone());
             let said = format!("{}\n{}", finding.means, said.unwrap_or_default());
             let is_unheeded = |quirk: &&Quirk| {

@@ -47,9 +47,7 @@ async fn a_process_killed_at_a_step_costs_the_login_only_between_the_answer_and_
         "| killed | server rotated the token | new token saved | login |\n|---|---|---|---|\n",
     );
     for (point, name) in POINTS {
-        let before = site.world.auth.refreshes();
-        let stored = site.grant().await.value.refresh_token;
-        kill_at(&site, point).await;
+        let (before, stored) = kill_at(&site, point).await;
         assert!(site.is_sound().await, "{name}");
         let rotated = site.world.auth.refreshes() > before;
         let now = site.grant().await.value.refresh_token;
@@ -87,8 +85,11 @@ fn secret(token: Option<&secrecy::SecretString>) -> Option<&str> {
     token.map(secrecy::ExposeSecret::expose_secret)
 }
 
-async fn kill_at(site: &Site, point: Point) {
+/// Kills a process there, and returns how many refreshes the server had answered and which refresh token was stored
+/// just before it: where several attempts are needed, before the last.
+async fn kill_at(site: &Site, point: Point) -> (usize, Option<secrecy::SecretString>) {
     site.expire().await;
+    let mut before = as_it_stands(site).await;
     match point {
         Point::Caught(moment) => moment.caught(site).await.kill().await,
         Point::BeforeRename => {
@@ -101,10 +102,17 @@ async fn kill_at(site: &Site, point: Point) {
                     site.sign_in().await;
                 }
                 site.expire().await;
+                before = as_it_stands(site).await;
             }
             assert!(!site.is_honoured().await, "it was never caught in the save");
         }
     }
+    before
+}
+
+async fn as_it_stands(site: &Site) -> (usize, Option<secrecy::SecretString>) {
+    let stored = site.grant().await.value.refresh_token;
+    (site.world.auth.refreshes(), stored)
 }
 
 /// Kills a process while the file of its new token exists and has not been renamed. `false`: it was too fast.
