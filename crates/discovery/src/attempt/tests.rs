@@ -182,19 +182,23 @@ fn the_first_grave_cause_leads_and_all_are_listed_as_13_err_10() {
 
 #[test]
 fn the_cause_of_the_lead_follows_and_those_of_others_are_told_in_the_list() {
-    let unreadable = || {
-        let source = serde_json::from_str::<serde_json::Value>("{").err();
+    let unreadable = |body: &str| {
+        let source = serde_json::from_str::<serde_json::Value>(body).err();
         Failure::Document(DocumentError::NotJsonObject {
             kind: crate::BodyKind::Unreadable,
             source,
         })
     };
-    let table = attempts(vec![unreadable(), unreadable()]);
+    let table = attempts(vec![unreadable("{"), unreadable("["), unreadable("{")]);
     let reason = "the body is not a JSON object: it cannot be read as JSON";
     let cause = "EOF while parsing an object at line 1 column 1";
     assert_eq!(
         table.to_string(),
-        format!("https://h/0: {reason}; https://h/1: {reason} ({cause})")
+        format!(
+            "https://h/0: {reason}; \
+             https://h/1: {reason} (EOF while parsing a list at line 1 column 1); \
+             https://h/2: likewise"
+        )
     );
     assert_eq!(table.source().unwrap().to_string(), cause);
 }

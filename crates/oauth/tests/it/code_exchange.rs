@@ -33,6 +33,7 @@ enum Meaning {
 enum Mend {
     Client,
     Resource,
+    Scope,
     Clock,
 }
 
@@ -40,13 +41,21 @@ enum Mend {
 const ANSWERS: &[(u16, &str, Meaning)] = &[
     (400, r#"{"error":"invalid_grant"}"#, Meaning::Refused),
     (400, r#"{"error":"invalid_request"}"#, Meaning::Refused),
-    (400, r#"{"error":"unauthorized_client"}"#, Meaning::Refused),
+    (
+        400,
+        r#"{"error":"unauthorized_client"}"#,
+        Meaning::Mend(Mend::Client),
+    ),
     (
         400,
         r#"{"error":"unsupported_grant_type"}"#,
         Meaning::Refused,
     ),
-    (400, r#"{"error":"invalid_scope"}"#, Meaning::Refused),
+    (
+        400,
+        r#"{"error":"invalid_scope"}"#,
+        Meaning::Mend(Mend::Scope),
+    ),
     (400, r#"{"error":"of_their_own"}"#, Meaning::Refused),
     (400, r#"{"error":"use_dpop_nonce"}"#, Meaning::Refused),
     (
@@ -146,6 +155,7 @@ fn meaning(error: &Error) -> Option<Meaning> {
     match error.next_step() {
         Some(NextStep::CheckClient) => Some(Meaning::Mend(Mend::Client)),
         Some(NextStep::CheckResource) => Some(Meaning::Mend(Mend::Resource)),
+        Some(NextStep::CheckScope { .. }) => Some(Meaning::Mend(Mend::Scope)),
         Some(NextStep::CheckClock) => Some(Meaning::Mend(Mend::Clock)),
         Some(NextStep::Retry { .. }) => Some(Meaning::Passing),
         Some(NextStep::Login) if error.kind() == "grant-refused" => Some(Meaning::Refused),
