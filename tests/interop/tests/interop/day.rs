@@ -129,13 +129,17 @@ fn assert_a_second_login_registers_nothing(person: &Person, servers: &Servers) {
 }
 
 fn assert_resources_are_not_found_rather_than_forbidden(person: &Person) {
-    let resources = person.run(&["resources", "work"]);
-    assert_eq!(resources.code, 7, "{resources}");
-    assert!(resources.stderr.contains("Method not found"), "{resources}");
-    assert!(
-        !resources.stderr.contains("doorkey login"),
-        "never taken for a login: {resources}"
-    );
+    let listed = person.run(&["resources", "work"]).succeeded();
+    assert!(listed.stderr.contains("lists no resources"), "{listed}");
+    let read = person.run(&["resources", "read", "work", "docs://intro"]);
+    assert_eq!(read.code, 7, "{read}");
+    assert!(read.stderr.contains("Method not found"), "{read}");
+    for run in [listed, read] {
+        assert!(
+            !run.stderr.contains("doorkey login"),
+            "never taken for a login: {run}"
+        );
+    }
 }
 
 fn assert_logout_revokes(person: &Person, servers: &Servers) {
