@@ -55,6 +55,7 @@
 mod assertion;
 mod bounded;
 mod browser;
+mod calendar;
 mod child;
 mod client_metadata;
 mod code;

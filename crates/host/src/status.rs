@@ -12,9 +12,8 @@ use doorkey_discovery::{
 };
 use doorkey_store::Error as StoreError;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
+use crate::calendar::rfc3339_of;
 use crate::code::ErrorCode;
 use crate::config::ServerConfig;
 use crate::error::Error;
@@ -271,7 +270,7 @@ fn started_until(server: &ServerConfig, shelf: &Shelf<'_>, now: SystemTime) -> O
         .as_ref()?
         .expires_at;
     let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    (now.as_secs() < until).then(|| rfc3339(until))?
+    (now.as_secs() < until).then(|| rfc3339_of(until))?
 }
 
 fn auth_status(
@@ -299,7 +298,9 @@ fn auth_status(
         flow: (state != LoginState::BearerEnv).then(|| server.oauth.flow.as_str()),
         reason,
         code,
-        expires_at: grant.and_then(|grant| grant.expires_at).and_then(rfc3339),
+        expires_at: grant
+            .and_then(|grant| grant.expires_at)
+            .and_then(rfc3339_of),
         expires_in_sec: grant
             .and_then(|grant| grant.expires_at)
             .and_then(|until| seconds_until(until, now)),
@@ -334,15 +335,6 @@ fn seconds_until(until: u64, now: SystemTime) -> Option<i64> {
     i64::try_from(until)
         .ok()?
         .checked_sub(i64::try_from(now).ok()?)
-}
-
-/// Seconds since 1970 as RFC 3339; `None` for a time beyond what a calendar holds.
-fn rfc3339(seconds: u64) -> Option<String> {
-    let seconds = i64::try_from(seconds).ok()?;
-    OffsetDateTime::from_unix_timestamp(seconds)
-        .ok()?
-        .format(&Rfc3339)
-        .ok()
 }
 
 #[cfg(test)]

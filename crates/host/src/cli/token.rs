@@ -1,17 +1,14 @@
 //! `doorkey token`: one access token for a script, refreshed if it is due.
 
-use std::time::SystemTime;
-
 use clap::Args;
 use doorkey::{Error, ErrorCode, Host, LoginState, Session, Target};
 use doorkey_oauth::{AccessToken, Challenges, Error as AuthorizationError, LoginReason, TokenType};
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::subject::{Account, shown};
+use super::when::rfc3339;
 
 #[derive(Args, Debug)]
 #[command(after_help = REMARK)]
@@ -172,10 +169,6 @@ fn failed(server: &str, source: AuthorizationError) -> Failure {
         server: server.to_owned(),
         source: source.into(),
     })
-}
-
-fn rfc3339(time: SystemTime) -> Option<String> {
-    OffsetDateTime::from(time).format(&Rfc3339).ok()
 }
 
 const REMARK: &str = "\

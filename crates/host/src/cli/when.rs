@@ -1,4 +1,16 @@
-//! Times as people say them: how long until something, or since.
+//! Times as people say them: how long until something, or since; and as programs read them.
+
+use std::time::SystemTime;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A time as RFC 3339; `None` for one before 1970 or beyond what a calendar holds.
+pub(crate) fn rfc3339(time: SystemTime) -> Option<String> {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let time = OffsetDateTime::UNIX_EPOCH.checked_add(since.try_into().ok()?)?;
+    time.format(&Rfc3339).ok()
+}
 
 /// `in 42 min`, `5 h ago`; a quantity is rounded down, so that nothing lasts longer than is said.
 pub(crate) fn in_words(seconds: i64) -> String {
@@ -22,7 +34,17 @@ const TWO_DAYS: u64 = 2 * DAY;
 
 #[cfg(test)]
 mod tests {
-    use super::in_words;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_time_beyond_the_calendar_is_none_and_no_panic() {
+        let at = |seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+        let at = |seconds| at(seconds).expect("a time");
+        assert_eq!(rfc3339(at(60)).as_deref(), Some("1970-01-01T00:01:00Z"));
+        assert_eq!(rfc3339(at(1 << 40)), None);
+    }
 
     #[test]
     fn a_time_is_told_in_the_unit_that_fits_and_never_too_long() {

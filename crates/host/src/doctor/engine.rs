@@ -5,8 +5,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use doorkey_http::{Origin, Recorded, Recorder, SentSecrets};
 use doorkey_oauth::{QuirkExplanation, TokenSource};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use url::Url;
 
 use super::diagnosis::{Diagnosis, Evidence, Finding, Mend, Status, StepReport, Values};
@@ -166,13 +164,12 @@ impl Notes {
     fn new(server: &str) -> Self {
         // A URL may hold a user, a password or a key; it is shown without, whatever becomes of it.
         let server = &shown_server(server);
-        let now = OffsetDateTime::from(SystemTime::now());
         Self {
             diagnosis: Diagnosis {
                 server: server.to_owned(),
                 url: None,
                 account: None,
-                examined_at: now.format(&Rfc3339).unwrap_or_default(),
+                examined_at: crate::calendar::rfc3339(SystemTime::now()).unwrap_or_default(),
                 took_ms: 0,
                 steps: Vec::new(),
                 findings: Vec::new(),

@@ -5,14 +5,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use doorkey_discovery::Discovered;
 use doorkey_oauth::{LoginReason, ResourceChoice};
 use doorkey_store::{Grant, Proof};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::asking::Asked;
 use super::diagnosis::Status;
 use super::engine::{Doctor, Patient, told};
 use super::fault::Step;
 use super::table::{server, settings, token as table};
+use crate::calendar::rfc3339;
 
 /// What the store has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +97,7 @@ impl Doctor<'_> {
         let evidence = None;
         match pending {
             Some(pending) => {
-                let until = rfc3339(pending.expires_at);
+                let until = rfc3339(pending.expires_at).unwrap_or_default();
                 self.notes
                     .fail(&table::LOGIN_WAITING, evidence, &[("value", until)]);
             }
@@ -212,7 +211,7 @@ impl Doctor<'_> {
         let end = grant.client_secret_expires_at.filter(|end| *end > 0);
         let end = end.map(|end| UNIX_EPOCH + Duration::from_secs(end));
         if let Some(end) = end.filter(|end| *end < SystemTime::now()) {
-            let value = rfc3339(end);
+            let value = rfc3339(end).unwrap_or_default();
             self.notes
                 .find(&server::CLIENT_SECRET_EXPIRED, None, &[("value", value)]);
         }
@@ -232,10 +231,4 @@ fn left(grant: &Grant) -> Option<String> {
         1..=119 => format!("good for {minutes} min"),
         _ => format!("good for {} h", minutes / 60),
     })
-}
-
-pub(super) fn rfc3339(time: SystemTime) -> String {
-    OffsetDateTime::from(time)
-        .format(&Rfc3339)
-        .unwrap_or_default()
 }

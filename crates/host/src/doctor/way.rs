@@ -1,7 +1,5 @@
 //! The first steps: the settings, the network they describe, and the way to the server.
 
-use std::time::{Duration, SystemTime};
-
 use doorkey_http::{AddressClass, CertificateDate, HttpClient, Leg, Path, TlsProblem, Trouble};
 use doorkey_oauth::{ClientChoice, Error as OAuthError, TokenSource};
 use doorkey_store::Store;
@@ -291,7 +289,7 @@ pub(super) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn date(seconds: u64) -> String {
-    super::login::rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    crate::calendar::rfc3339_of(seconds).unwrap_or_default()
 }
 
 /// The fault of a TLS connection.

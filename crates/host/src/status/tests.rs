@@ -122,8 +122,8 @@ async fn a_list_of_many_servers_reads_each_record_once() {
 
 #[test]
 fn times_are_written_in_utc() {
-    assert_eq!(rfc3339(0).as_deref(), Some("1970-01-01T00:00:00Z"));
-    assert_eq!(rfc3339(u64::MAX), None);
+    assert_eq!(rfc3339_of(0).as_deref(), Some("1970-01-01T00:00:00Z"));
+    assert_eq!(rfc3339_of(u64::MAX), None);
 }
 
 #[test]

@@ -7,14 +7,13 @@ use doorkey::{CallbackSettings, Error, Host, LoginOutcome, StoreKind, StoreOpenE
 use doorkey_http::clean_text;
 use doorkey_oauth::Error as AuthorizationError;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::qr;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, clean};
 use crate::cli::progress::{Narrator, Scene};
 use crate::cli::subject::shown;
+use crate::cli::when::rfc3339;
 
 /// The first half.
 pub(super) struct Start<'a> {
@@ -77,9 +76,7 @@ impl Start<'_> {
                 page: started.url.as_str(),
                 issuer: started.issuer.as_str(),
                 redirect_uri: &started.redirect_uri,
-                expires_at: OffsetDateTime::from(started.expires_at)
-                    .format(&Rfc3339)
-                    .ok(),
+                expires_at: rfc3339(started.expires_at),
                 expires_in: left,
                 finish,
             })?;
