@@ -3,8 +3,9 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use doorkey::Error;
 use doorkey_rmcp::rmcp::model::ErrorCode;
+use serde::Serialize;
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::output::{Output, clean};
 
 /// What a server lists; one that does not know how it is asked for has nothing of the kind, which is no failure.
@@ -19,14 +20,38 @@ pub(crate) fn or_none<T>(listed: Result<Vec<T>, Error>) -> Result<Vec<T>, Error>
     }
 }
 
+/// Shows what a server lists: as JSON, else one thing a row with what is said about it. `none` says that there is nothing.
+pub(crate) fn present<T: Serialize>(
+    things: &[T],
+    is_json: bool,
+    header: [&'static str; 2],
+    row: impl Fn(&T) -> (String, String),
+    none: &str,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    if is_json {
+        output.json(things)?;
+        return Ok(Exit::Done);
+    }
+    let mut listing = Listing::new(header);
+    for (name, said) in things.iter().map(row) {
+        listing.add(&name, &said);
+    }
+    listing.show(output)?;
+    if things.is_empty() {
+        output.note(none);
+    }
+    Ok(Exit::Done)
+}
+
 /// A list to be shown, one thing a row.
-pub(crate) struct Listing {
+struct Listing {
     header: [&'static str; 2],
     rows: Vec<[String; 2]>,
 }
 
 impl Listing {
-    pub(crate) fn new(header: [&'static str; 2]) -> Self {
+    fn new(header: [&'static str; 2]) -> Self {
         Self {
             header,
             rows: Vec::new(),
@@ -34,14 +59,14 @@ impl Listing {
     }
 
     /// Adds a thing, with the first line of what is said about it.
-    pub(crate) fn add(&mut self, name: &str, said: &str) {
+    fn add(&mut self, name: &str, said: &str) {
         let mut lines = said.lines().map(str::trim);
         let first = lines.find(|line| !line.is_empty()).unwrap_or_default();
         self.rows.push([clean(name), clean(first)]);
     }
 
     /// Shows all; a program gets one line for each, without a head.
-    pub(crate) fn show(&self, output: &Output) -> Result<(), Failure> {
+    fn show(&self, output: &Output) -> Result<(), Failure> {
         if self.rows.is_empty() {
             return Ok(());
         }

@@ -80,7 +80,7 @@ impl Output {
 
     /// One document of data, in JSON for programs. Whatever a terminal might obey stands in it as an escape of JSON,
     /// which means the same.
-    pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn json(&self, value: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|error| Failure::Output(io::Error::other(error)))?;
         self.above_passing(|| write(&escaped(&text)))

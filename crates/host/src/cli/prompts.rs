@@ -7,7 +7,7 @@ use doorkey_rmcp::rmcp::model::{GetPromptResult, Prompt, Role};
 use super::arguments::Given;
 use super::content::shown;
 use super::exit::{Exit, Failure};
-use super::listing::{Listing, or_none};
+use super::listing::{or_none, present};
 use super::output::{Output, clean};
 use super::subject::{Account, Patience};
 
@@ -102,20 +102,13 @@ impl List {
         let prompts = host.with_connection(self.target(), list);
         let what = format!("asking {name} for its prompts");
         let prompts = output.while_waiting(&what, prompts).await?;
-        if self.json {
-            output.json(&prompts)?;
-            return Ok(Exit::Done);
-        }
-        let mut listing = Listing::new(["PROMPT", "WHAT IT IS FOR"]);
-        for prompt in &prompts {
+        let header = ["PROMPT", "WHAT IT IS FOR"];
+        let row = |prompt: &Prompt| {
             let said = prompt.description.as_deref().or(prompt.title.as_deref());
-            listing.add(&with_arguments(prompt), said.unwrap_or_default());
-        }
-        listing.show(output)?;
-        if prompts.is_empty() {
-            output.note(&format!("{name} has no prompts"));
-        }
-        Ok(Exit::Done)
+            (with_arguments(prompt), said.unwrap_or_default().to_owned())
+        };
+        let none = format!("{name} has no prompts");
+        present(&prompts, self.json, header, row, &none, output)
     }
 }
 

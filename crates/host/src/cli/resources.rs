@@ -2,11 +2,11 @@
 
 use clap::{Args, Subcommand};
 use doorkey::{Connection, Host, Target};
-use doorkey_rmcp::rmcp::model::ResourceContents;
+use doorkey_rmcp::rmcp::model::{Resource, ResourceContents, ResourceTemplate};
 
 use super::content::{Binary, Place};
 use super::exit::{Exit, Failure};
-use super::listing::{Listing, or_none};
+use super::listing::{or_none, present};
 use super::output::{Output, clean};
 use super::subject::{Account, Patience};
 
@@ -104,22 +104,15 @@ impl List {
         let resources = host.with_connection(self.target(), list);
         let what = format!("asking {name} for its resources");
         let resources = output.while_waiting(&what, resources).await?;
-        if self.json {
-            output.json(&resources)?;
-            return Ok(Exit::Done);
-        }
-        let mut listing = Listing::new(["RESOURCE", "WHAT IT IS"]);
-        for resource in &resources {
-            listing.add(
-                &resource.uri,
-                &described(&resource.name, resource.description.as_deref()),
-            );
-        }
-        listing.show(output)?;
-        if resources.is_empty() {
-            output.note(&format!("{name} lists no resources; it may make them from templates: doorkey resources {name} --templates"));
-        }
-        Ok(Exit::Done)
+        let row = |resource: &Resource| {
+            let said = described(&resource.name, resource.description.as_deref());
+            (resource.uri.clone(), said)
+        };
+        let none = format!(
+            "{name} lists no resources; it may make them from templates: doorkey resources {name} --templates"
+        );
+        let header = ["RESOURCE", "WHAT IT IS"];
+        present(&resources, self.json, header, row, &none, output)
     }
 
     async fn list_templates(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
@@ -129,22 +122,13 @@ impl List {
         let templates = host.with_connection(self.target(), list);
         let what = format!("asking {name} for its resource templates");
         let templates = output.while_waiting(&what, templates).await?;
-        if self.json {
-            output.json(&templates)?;
-            return Ok(Exit::Done);
-        }
-        let mut listing = Listing::new(["TEMPLATE", "WHAT IT IS"]);
-        for template in &templates {
-            listing.add(
-                &template.uri_template,
-                &described(&template.name, template.description.as_deref()),
-            );
-        }
-        listing.show(output)?;
-        if templates.is_empty() {
-            output.note(&format!("{name} has no resource templates"));
-        }
-        Ok(Exit::Done)
+        let row = |template: &ResourceTemplate| {
+            let said = described(&template.name, template.description.as_deref());
+            (template.uri_template.clone(), said)
+        };
+        let none = format!("{name} has no resource templates");
+        let header = ["TEMPLATE", "WHAT IT IS"];
+        present(&templates, self.json, header, row, &none, output)
     }
 }
 

@@ -5,7 +5,7 @@ use doorkey::{Connection, Host};
 use doorkey_rmcp::rmcp::model::Tool;
 
 use super::exit::{Exit, Failure};
-use super::listing::Listing;
+use super::listing::present;
 use super::output::Output;
 use super::subject::{Account, Patience};
 
@@ -28,19 +28,10 @@ impl Tools {
         let tools = host.with_connection(self.account.at(&self.name), list);
         let what = format!("asking {} for its tools", self.name);
         let tools = output.while_waiting(&what, tools).await?;
-        if self.json {
-            output.json(&tools)?;
-            return Ok(Exit::Done);
-        }
-        let mut listing = Listing::new(["TOOL", "WHAT IT DOES"]);
-        for tool in &tools {
-            listing.add(&tool.name, said(tool));
-        }
-        listing.show(output)?;
-        if tools.is_empty() {
-            output.note(&format!("{} has no tools", self.name));
-        }
-        Ok(Exit::Done)
+        let header = ["TOOL", "WHAT IT DOES"];
+        let row = |tool: &Tool| (tool.name.to_string(), said(tool).to_owned());
+        let none = format!("{} has no tools", self.name);
+        present(&tools, self.json, header, row, &none, output)
     }
 }
 
