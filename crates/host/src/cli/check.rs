@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use doorkey::{ErrorCode, Explained, Host, Target};
+use doorkey::{ErrorCode, Explained, Host, ServerStatus, Target};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde::Serialize;
 
-use super::exit::Exit;
+use super::exit::{Exit, Failure};
+use super::output::Output;
 
 /// `--check`, for the commands that show servers.
 #[derive(Args, Clone, Copy, Debug)]
@@ -40,8 +41,25 @@ pub(crate) struct Check {
 }
 
 impl Checking {
-    /// How trying these servers went, in their order; none of one that is not to be tried.
-    pub(crate) async fn run(self, host: &Host, names: &[&str]) -> Vec<Option<Check>> {
+    /// The servers that are meant, in their order, and how trying each went; none of one that is not to be tried.
+    pub(crate) async fn look(
+        self,
+        host: &Host,
+        output: &Output,
+        is_meant: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(ServerStatus, Option<Check>)>, Failure> {
+        let names = host.config().servers().iter();
+        let names = names.map(|server| server.name.as_str());
+        let names: Vec<_> = names.filter(|name| is_meant(name)).collect();
+        let checks = self.run(host, &names);
+        let checks = output.while_waiting("trying the servers", checks).await;
+        // What a check has changed is read after it.
+        let statuses = host.list().await?.into_iter();
+        let statuses = statuses.filter(|status| is_meant(&status.name));
+        Ok(statuses.zip(checks).collect())
+    }
+
+    async fn run(self, host: &Host, names: &[&str]) -> Vec<Option<Check>> {
         if !self.check {
             return vec![None; names.len()];
         }

@@ -34,12 +34,8 @@ struct Row {
 impl List {
     /// The exit code stays 0 whatever a check says: JSON has one for each server.
     pub(crate) async fn run(&self, host: &Host, output: &Output) -> Result<Exit, Failure> {
-        let names = host.config().servers().iter();
-        let names: Vec<_> = names.map(|server| server.name.as_str()).collect();
-        let checks = self.checking.run(host, &names);
-        let checks = output.while_waiting("trying the servers", checks).await;
-        let statuses = host.list().await?.into_iter();
-        let rows = statuses.zip(checks);
+        let seen = self.checking.look(host, output, |_| true).await?;
+        let rows = seen.into_iter();
         let rows: Vec<_> = rows.map(|(status, check)| Row { status, check }).collect();
         let is_json = self.format.is_json(output);
         if is_json {

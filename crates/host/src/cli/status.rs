@@ -41,18 +41,11 @@ impl Status {
         for name in &self.names {
             host.config().server(name)?;
         }
-        let is_meant = |name: &String| self.names.is_empty() || self.names.contains(name);
-        let servers = host.config().servers().iter();
-        let names: Vec<_> = servers
-            .filter(|server| is_meant(&server.name))
-            .map(|server| server.name.as_str())
-            .collect();
-        let checks = self.checking.run(host, &names);
-        let checks = output.while_waiting("trying the servers", checks).await;
-        let statuses = host.list().await?.into_iter();
-        let statuses = statuses.filter(|status| is_meant(&status.name));
-        let rows: Vec<_> = statuses
-            .zip(checks)
+        let is_meant =
+            |name: &str| self.names.is_empty() || self.names.iter().any(|meant| meant == name);
+        let seen = self.checking.look(host, output, is_meant).await?;
+        let rows: Vec<_> = seen
+            .into_iter()
             .map(|(status, check)| Row {
                 next: next(&status, &status.auth),
                 status,
