@@ -1,0 +1,1 @@
+//! What the stack costs, beside its rivals in one run.
