@@ -1,4 +1,4 @@
-//! The command line: which step, and what `ci` leaves out.
+//! The command line: which step, what `ci` leaves out, and what `bench` is to measure.
 
 use std::fmt;
 
@@ -15,6 +15,11 @@ pub(crate) enum Request {
     Ci {
         /// The names given after `--without`.
         without: Vec<&'static str>,
+    },
+    /// The benches, which are no step: they judge nothing that a change can break.
+    Bench {
+        /// What is handed on: `--quick`, the names of sections.
+        words: Vec<String>,
     },
 }
 
@@ -44,6 +49,9 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Request, 
         None => Err(UsageError::NoStep),
         Some("help" | "--help" | "-h") => Ok(Request::Usage),
         Some("ci") => without(words).map(|without| Request::Ci { without }),
+        Some("bench") => Ok(Request::Bench {
+            words: words.collect(),
+        }),
         Some(name) => {
             let step = named(name)?;
             words.next().map_or(Ok(Request::One(step)), |word| {
@@ -56,13 +64,13 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Request, 
 /// The page that `help` prints.
 pub(crate) fn usage() -> String {
     let mut page = String::from(
-        "usage: cargo xtask <step>\n       cargo xtask ci [--without <step>]...\n\nsteps:\n",
+        "usage: cargo xtask <step>\n       cargo xtask ci [--without <step>]...\n       cargo xtask bench [--quick] [<section>]...\n\nsteps:\n",
     );
     for step in step::ALL {
         page.push_str(&format!("  {:<12} {}\n", step.name, step.about));
     }
     page.push_str(
-        "  ci           all of the above in this order; a step left out counts as skipped",
+        "  ci           all of the above in this order; a step left out counts as skipped\n  bench        measures the stack beside its rivals; a whole run writes docs/performance.md (no part of ci)",
     );
     page
 }
@@ -111,6 +119,14 @@ mod tests {
             panic!("ci was not understood");
         };
         assert_eq!(without, ["interop", "deny"]);
+    }
+
+    #[test]
+    fn bench_hands_on_what_follows_it() {
+        let Ok(Request::Bench { words }) = parsed("bench --quick calls") else {
+            panic!("bench was not understood");
+        };
+        assert_eq!(words, ["--quick", "calls"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The checks of the project, by name.
 //!
 //! `cargo xtask ci` runs every step, cheap ones first, and ends with the counts of the tests; `cargo xtask <step>` runs
-//! one. Each step is a module with one function over the [`Workspace`]. What a step judges is a pure function over a
+//! one; `cargo xtask bench` measures. Each step is a module with one function over the [`Workspace`]. What a step judges is a pure function over a
 //! manifest, Cargo's metadata or a text, so that its own tests can break what it guards.
 
 #![expect(
@@ -11,6 +11,7 @@
 )]
 
 mod alone;
+mod bench;
 mod ci;
 mod cli;
 mod conformance;
@@ -61,6 +62,9 @@ fn main() -> ExitCode {
         Request::Ci { without } => {
             Workspace::find().map(|workspace| ci::run(step::ALL, &without, &workspace))
         }
+        Request::Bench { words } => Workspace::find()
+            .and_then(|workspace| bench::run(&words, &workspace))
+            .map(|()| true),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
