@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorkey_http::RedactedUrl;
+use doorkey_http::{RedactedUrl, for_opener};
 use tokio::process::{Child, Command};
 use url::Url;
 
@@ -163,12 +163,14 @@ impl Browser {
     /// Opens the URL, and returns without waiting for the person. `true`: something was started;
     /// `false`: there is nothing to start, the URL has to be opened by hand.
     ///
-    /// A command that fails within a moment counts as failed and the next one is tried.
+    /// A command that fails within a moment counts as failed and the next one is tried. Each gets the URL as
+    /// [`for_opener`] writes it.
     ///
     /// # Errors
     /// The URL is neither https nor http on loopback, or no alternative could be started.
     pub async fn open(&self, url: &Url) -> Result<bool, BrowserError> {
         check_page(url)?;
+        let url = &for_opener(url);
         match self {
             Self::Manual => Ok(false),
             Self::Platform(browser) => browser.open(url).await.map(|()| true),

@@ -76,6 +76,7 @@ mod kinds;
 mod leg;
 mod limits;
 mod network;
+mod opener;
 mod origin;
 #[cfg(feature = "client")]
 mod path;
@@ -114,6 +115,7 @@ pub use identity::ClientIdentity;
 pub use leg::Leg;
 pub use limits::Limits;
 pub use network::{Network, NetworkError};
+pub use opener::for_opener;
 pub use origin::{Origin, OriginError};
 #[cfg(feature = "client")]
 pub use path::{CertificateDate, Path, Timed, TlsFacts, TlsProblem};

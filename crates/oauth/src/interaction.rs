@@ -144,7 +144,7 @@ pub trait Channel: Send {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Prompt {
-    /// The page to open: https, or http on loopback.
+    /// The page to open: https, or http on loopback, as [`for_opener`](doorkey_http::for_opener) writes it.
     pub url: Url,
     /// The authorization server behind it, to be shown before going there (DISC-29).
     pub issuer: Issuer,
@@ -183,7 +183,8 @@ impl fmt::Debug for Prompt {
 }
 
 /// What a person is asked to do on another device (RFC 8628 §3.2). Its texts are the server's: they
-/// are cleaned, and the URLs are https, or http on loopback (DEV-08).
+/// are cleaned, and the URLs are https, or http on loopback (DEV-08), as
+/// [`for_opener`](doorkey_http::for_opener) writes them.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DevicePrompt {

@@ -94,11 +94,44 @@ async fn the_url_reaches_the_program_as_one_argument_that_no_shell_reads() {
     .expect("a script");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(&script, mode).expect("executable");
-    let url = Url::parse("https://as.example/?a=$(touch%20x)&b=;ls").expect("a URL");
+    let url = Url::parse("https://as.example/?a=%24%28touch%20x%29&b=%3Bls").expect("a URL");
     let browser = Browser::from_variable(script.as_os_str());
     assert!(matches!(browser.open(&url).await, Ok(true)));
     let text = std::fs::read_to_string(&seen).expect("the script ran");
     assert_eq!(text.trim(), format!("1|{url}"));
+}
+
+/// As the opener of a Linux within Windows does it: between double quotes, into a line of another shell.
+#[cfg(unix)]
+#[tokio::test]
+async fn an_opener_that_puts_the_url_into_the_line_of_a_shell_runs_nothing_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (seen, run) = (folder.path().join("seen"), folder.path().join("run"));
+    let script = folder.path().join("opener");
+    let line = format!(
+        "#!/bin/sh\neval \"printf %s \\\"$1\\\"\" > '{}'\n",
+        seen.display()
+    );
+    std::fs::write(&script, line).expect("a script");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&script, mode).expect("executable");
+    let touch = format!("touch${{IFS}}{}", run.display());
+    let url = format!("https://as.example/$({touch})?a=$({touch})&b=`{touch}`&c=\\\\");
+    let url = Url::parse(&url).expect("a URL");
+    for browser in [
+        Browser::from_variable(script.as_os_str()),
+        Browser::from_variable(OsStr::new(&format!("{} %s", script.display()))),
+    ] {
+        assert!(matches!(browser.open(&url).await, Ok(true)));
+        let text = std::fs::read_to_string(&seen).expect("the script ran");
+        assert_eq!(text, for_opener(&url).as_str());
+        assert!(!run.exists(), "it was run");
+    }
+    // The URL as it came would be.
+    let raw = std::process::Command::new(&script)
+        .arg(url.as_str())
+        .status();
+    assert!(raw.expect("the script").success() && run.exists());
 }
 
 #[tokio::test]

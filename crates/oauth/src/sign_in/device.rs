@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use doorkey_discovery::{UrlError, url_of_server};
-use doorkey_http::{Leg, clean_text};
+use doorkey_http::{Leg, clean_text, for_opener};
 use http::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -253,8 +253,8 @@ fn first_good(pages: impl Iterator<Item = Result<Url, UrlError>>) -> Option<Resu
 
 fn prompt(parts: Parts<'_>, settled: &Settled, started: &Started) -> DevicePrompt {
     DevicePrompt {
-        verification_uri: started.verification_uri.clone(),
-        verification_uri_complete: started.verification_uri_complete.clone(),
+        verification_uri: for_opener(&started.verification_uri),
+        verification_uri_complete: started.verification_uri_complete.as_ref().map(for_opener),
         user_code: started.user_code.clone(),
         issuer: settled.found.server.listed.clone(),
         server: parts.config.server.clone(),

@@ -1,7 +1,7 @@
 //! The authorization code flow through a browser (OAuth 2.1 §4.1, RFC 7636, RFC 9126).
 
 use doorkey_discovery::{AuthorizationServerMetadata, Issuer, Scopes};
-use doorkey_http::Leg;
+use doorkey_http::{Leg, for_opener};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -210,7 +210,7 @@ impl Asking<'_> {
         let now = self.parts.clock.now();
         let mut record = AuthorizationRecord::new(&plan, self.parts.random, now)?;
         let url = self.page(&mut record).await?;
-        Ok((record, url))
+        Ok((record, for_opener(&url)))
     }
 
     /// The page to open, with the request in it or pushed beforehand.

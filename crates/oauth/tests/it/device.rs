@@ -222,6 +222,34 @@ async fn pages_that_may_not_be_opened_are_refused_dev_08() {
 }
 
 #[tokio::test]
+async fn no_page_of_a_code_holds_what_a_shell_acts_on_dev_08_az_20() {
+    let referee = Referee::with(auth(), McpServer::builder()).await;
+    for member in ["verification_uri", "verification_uri_complete"] {
+        let page = format!("{}/device?x=$(calc)", referee.auth.url());
+        referee
+            .auth
+            .set_field(Document::DeviceAuthorization, member, json!(page));
+    }
+    let (person, mut prompts) = Person::with_codes(1);
+    let tokens = referee.source(by_device(&referee));
+    let shown = async {
+        let prompt = prompts.recv().await.unwrap();
+        assert!(referee.auth.deny_device(&prompt.user_code));
+        prompt
+    };
+    let (denied, prompt) = tokio::join!(login(&referee, &tokens, &person), shown);
+    denied.unwrap_err();
+    let pages = [
+        Some(prompt.verification_uri),
+        prompt.verification_uri_complete,
+    ];
+    for page in pages {
+        let page = page.expect("a page");
+        assert_eq!(page.query(), Some("x=%24%28calc%29"));
+    }
+}
+
+#[tokio::test]
 async fn whoever_may_not_ask_a_person_is_refused_before_a_server_is_asked() {
     let referee = Referee::with(auth(), McpServer::builder()).await;
     let tokens = referee.source(by_device(&referee));
