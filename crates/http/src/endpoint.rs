@@ -31,6 +31,15 @@ pub enum EndpointError {
         /// The URL as it may be shown, without them.
         url: RedactedUrl,
     },
+    /// An IPv6 address that would be asked through a proxy: the client at the bottom of the stack makes no TLS
+    /// connection to a literal in brackets there.
+    #[error(
+        "{url} is an IPv6 address, which cannot be asked through a proxy; use a name, or list the address in `no_proxy`"
+    )]
+    Proxied {
+        /// The URL as it may be shown.
+        url: RedactedUrl,
+    },
 }
 
 /// Checks that `url` may be asked: https, or http on a loopback host literal (`localhost`,

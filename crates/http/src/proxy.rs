@@ -22,9 +22,9 @@ use url::{Host, Url};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ProxyRules {
-    /// The proxy for https URLs, by `CONNECT` (RFC 9110 §9.3.6). A URL whose host is an IPv6 literal gets
-    /// no further than the tunnel and fails as [`Error::Connect`](crate::Error::Connect): ask such a host
-    /// directly, by [`no_proxy`](Self::no_proxy).
+    /// The proxy for https URLs, by `CONNECT` (RFC 9110 §9.3.6). A URL whose host is an IPv6 literal is
+    /// refused ([`EndpointError::Proxied`](crate::EndpointError::Proxied)): ask such a host directly, by
+    /// [`no_proxy`](Self::no_proxy).
     pub https: Option<ProxyUrl>,
     /// A proxy for http URLs: without effect, since no http URL goes through one. It is there so
     /// that a pair of settings as other programs have them can be kept and shown as it is.

@@ -14,6 +14,7 @@ use crate::BoxError;
 use crate::address::{AddressClass, AddressPolicy, AddressRefused};
 use crate::body::Body;
 use crate::class::ResourceClass;
+use crate::endpoint::EndpointError;
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::leg::Leg;
@@ -165,6 +166,11 @@ impl Step for Addresses {
             .reach(exchange.leg(), &Origin::from(exchange.url()));
         self.judge_literal(&exchange, reach)?;
         let route = match self.proxy.route(exchange.url()) {
+            Some(_) if matches!(exchange.url().host(), Some(Host::Ipv6(_))) => {
+                let url = exchange.shown().clone();
+                let source = EndpointError::Proxied { url };
+                return Err(Error::Endpoint { exchange, source });
+            }
             Some(proxy) => {
                 request.extensions_mut().insert(exchange.through(proxy));
                 Route::Proxied

@@ -263,3 +263,22 @@ async fn a_proxy_that_cannot_be_reached_is_a_connection_error() {
     );
     assert!(!told.contains("user") && !told.contains("p4ss"), "{told}");
 }
+
+#[tokio::test]
+async fn an_ipv6_address_is_refused_behind_a_proxy_and_told_where_to_list_it() {
+    let ca = Ca::new();
+    let server = Server::ok(Some(ca.server(&["mcp.test"], None))).await;
+    let proxy = Proxy::start().await;
+    let mut profile = profile(&server, ca.roots());
+    profile.proxy = ProxyRules::all(url(&proxy, ""), NoProxy::default());
+    let target = "https://[2001:4860:4860::8888]/";
+    let refused = client(&profile).send(Leg::Resource, get(target)).await;
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, Error::Endpoint { .. }), "{refused:?}");
+    assert!(!refused.is_transient());
+    let told = chain(&refused);
+    assert!(told.contains("`no_proxy`"), "{told}");
+    assert!(proxy.heads().is_empty());
+    profile.proxy.no_proxy = NoProxy::parse("[2001:4860:4860::8888]");
+    assert!(profile.proxy.route(&target.parse().unwrap()).is_none());
+}
