@@ -411,6 +411,9 @@ codes! {
     /// An event of an answer is too large to be read.
     EventTooLarge = "event-too-large", 7,
         "ask {name} for less at once, or tell the operator of {origin}";
+    /// A list of the server has no end.
+    EndlessList = "endless-list", 7,
+        "tell the operator of {origin}: its list has no end; to see the exchange: {doctor}";
 
     /// Another program keeps the store busy.
     StoreBusy = "store-busy", 6,

@@ -1,26 +1,34 @@
 //! A running connection to one server.
 
+mod pages;
+
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use doorkey_oauth::TokenSource;
 use doorkey_rmcp::rmcp::model::{
-    CallToolRequestParams, CallToolResult, GetPromptRequestParams, GetPromptResult, Prompt,
-    ReadResourceRequestParams, ReadResourceResult, Resource, ResourceTemplate, Tool,
+    CallToolRequestParams, CallToolResult, GetPromptRequestParams, GetPromptResult,
+    PaginatedRequestParams, Prompt, ReadResourceRequestParams, ReadResourceResult, Resource,
+    ResourceTemplate, Tool,
 };
 use doorkey_rmcp::rmcp::service::{RunningService, ServiceError};
 use doorkey_rmcp::rmcp::{ClientHandler, RoleClient};
 use doorkey_rmcp::{Connected, EventStream, Wire};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::host::Session;
 
+pub use pages::EndlessList;
+use pages::Unlisted;
+
 /// rmcp's running client with the token source behind it.
 ///
 /// Use [`Connection::service`] for all that rmcp offers; the methods here cover what a command line
-/// needs, each within the server's `tool_timeout_sec`. End it with [`Connection::close`].
+/// needs, each within the server's `tool_timeout_sec`, lists within [limits](EndlessList) that rmcp's own
+/// `list_all_…` do not have. End it with [`Connection::close`].
 pub struct Connection<H: ClientHandler> {
     session: Session,
     service: RunningService<RoleClient, H>,
@@ -85,10 +93,14 @@ impl<H: ClientHandler> Connection<H> {
     /// Every tool of the server.
     ///
     /// # Errors
-    /// The server answered with an error, could not be reached, wants a login, or took too long.
+    /// The server answered with an error, could not be reached, wants a login, or took too long; its list
+    /// [has no end](EndlessList).
     pub async fn list_tools(&self) -> Result<Vec<Tool>, Error> {
-        self.within("tools/list", self.service.list_all_tools())
-            .await
+        self.listed("tools/list", async |params| {
+            let page = self.service.list_tools(Some(params)).await?;
+            Ok((page.tools, page.next_cursor))
+        })
+        .await
     }
 
     /// Every resource of the server.
@@ -96,8 +108,11 @@ impl<H: ClientHandler> Connection<H> {
     /// # Errors
     /// As for [`Connection::list_tools`].
     pub async fn list_resources(&self) -> Result<Vec<Resource>, Error> {
-        self.within("resources/list", self.service.list_all_resources())
-            .await
+        self.listed("resources/list", async |params| {
+            let page = self.service.list_resources(Some(params)).await?;
+            Ok((page.resources, page.next_cursor))
+        })
+        .await
     }
 
     /// Every template that the server makes addresses of resources of (RFC 6570).
@@ -105,10 +120,10 @@ impl<H: ClientHandler> Connection<H> {
     /// # Errors
     /// As for [`Connection::list_tools`].
     pub async fn list_resource_templates(&self) -> Result<Vec<ResourceTemplate>, Error> {
-        self.within(
-            "resources/templates/list",
-            self.service.list_all_resource_templates(),
-        )
+        self.listed("resources/templates/list", async |params| {
+            let page = self.service.list_resource_templates(Some(params)).await?;
+            Ok((page.resource_templates, page.next_cursor))
+        })
         .await
     }
 
@@ -127,8 +142,11 @@ impl<H: ClientHandler> Connection<H> {
     /// # Errors
     /// As for [`Connection::list_tools`].
     pub async fn list_prompts(&self) -> Result<Vec<Prompt>, Error> {
-        self.within("prompts/list", self.service.list_all_prompts())
-            .await
+        self.listed("prompts/list", async |params| {
+            let page = self.service.list_prompts(Some(params)).await?;
+            Ok((page.prompts, page.next_cursor))
+        })
+        .await
     }
 
     /// A prompt with its arguments filled in.
@@ -184,16 +202,40 @@ impl<H: ClientHandler> Connection<H> {
         overflow.limit
     }
 
+    /// Every page of a list.
+    async fn listed<T: Serialize>(
+        &self,
+        what: &'static str,
+        page: impl AsyncFn(PaginatedRequestParams) -> pages::Page<T>,
+    ) -> Result<Vec<T>, Error> {
+        self.ended(what, pages::all(page)).await
+    }
+
     async fn within<T>(
         &self,
         what: &'static str,
         request: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<T, Error> {
+        let request = async { request.await.map_err(Unlisted::Service) };
+        self.ended(what, request).await
+    }
+
+    async fn ended<T>(
+        &self,
+        what: &'static str,
+        request: impl Future<Output = Result<T, Unlisted>>,
+    ) -> Result<T, Error> {
         let server = || self.session.server.name.clone();
         let limit = self.session.server.tool_timeout;
         match tokio::time::timeout(limit, request).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(source)) => Err(match self.overflow_behind(&source) {
+            Ok(Err(Unlisted::Endless(fault))) => Err(Error::EndlessList {
+                what,
+                server: server(),
+                url: (&self.session.server.url).into(),
+                fault,
+            }),
+            Ok(Err(Unlisted::Service(source))) => Err(match self.overflow_behind(&source) {
                 Some(limit) => Error::EventTooLarge {
                     what,
                     server: server(),

@@ -9,6 +9,7 @@ use doorkey_rmcp::rmcp::transport::streamable_http_client::StreamableHttpError;
 use doorkey_rmcp::{ClientError, ConnectError, TransportError, authorization_error};
 
 use crate::config::ConfigError;
+use crate::connection::EndlessList;
 use crate::network::NetworkError;
 use crate::stores::StoreOpenError;
 use crate::target::ACCOUNT_NAME;
@@ -129,6 +130,18 @@ pub enum Error {
         url: doorkey_http::RedactedUrl,
         /// The limit, in bytes.
         limit: usize,
+    },
+    /// A list of the server is none that could be read to its end.
+    #[error("the list that {server:?} ({url}) gives for {what} {fault}")]
+    EndlessList {
+        /// The MCP method.
+        what: &'static str,
+        /// The server.
+        server: String,
+        /// Its address.
+        url: doorkey_http::RedactedUrl,
+        /// What is wrong with it.
+        fault: EndlessList,
     },
     /// The login was completed and kept, and the server did not take its token.
     #[error(

@@ -95,7 +95,7 @@ pub use config::{
     NewServer, OAuthSettings, PostgresSettings, ProxySetting, SecretSource, ServerConfig,
     StoreSettings, UrlSource, WorkloadSettings, WrongValue,
 };
-pub use connection::Connection;
+pub use connection::{Connection, EndlessList};
 pub use environment::{Environment, Folders, NotText, Terminal};
 pub use error::Error;
 pub use explain::{Explained, NextAction, causes};

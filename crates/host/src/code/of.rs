@@ -35,6 +35,7 @@ impl Error {
             Self::Request { source, .. } => self.of_request(source),
             Self::TimedOut { .. } => ErrorCode::TimedOut,
             Self::EventTooLarge { .. } => ErrorCode::EventTooLarge,
+            Self::EndlessList { .. } => ErrorCode::EndlessList,
             Self::Rejected { source, .. } | Self::Unproven { source, .. } => source.code(),
         }
     }

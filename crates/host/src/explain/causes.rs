@@ -131,6 +131,7 @@ pub(super) fn place(error: &Error) -> Place {
             | Error::Request { .. }
             | Error::TimedOut { .. }
             | Error::EventTooLarge { .. }
+            | Error::EndlessList { .. }
     );
     let leg = leg.or_else(|| is_of_server.then_some(doorkey_http::Leg::Resource));
     Place {
@@ -143,7 +144,7 @@ pub(super) fn place(error: &Error) -> Place {
 fn of_host(error: &Error) -> Option<String> {
     match error {
         Error::Connect { source, .. } => ConnectError::place(source).map(str::to_owned),
-        Error::EventTooLarge { url, .. } => Some(url.to_string()),
+        Error::EventTooLarge { url, .. } | Error::EndlessList { url, .. } => Some(url.to_string()),
         Error::Client { source, .. } => source.url().map(ToString::to_string),
         _ => None,
     }

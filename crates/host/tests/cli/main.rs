@@ -10,6 +10,7 @@ mod contents;
 mod errors;
 mod field_notes;
 mod import;
+mod lists;
 mod manner;
 mod network;
 mod secrets;
