@@ -1,6 +1,7 @@
 //! A login in two halves: `--start` shows the page and ends, `--finish` takes what came back.
 
 use std::io::{BufRead as _, Read as _};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use doorkey::{CallbackSettings, Error, Host, LoginOutcome, StoreKind, StoreOpenError, Target};
@@ -8,6 +9,7 @@ use doorkey_http::clean_text;
 use doorkey_oauth::Error as AuthorizationError;
 use serde::Serialize;
 
+use super::keyboard::{Held, Keyboard};
 use super::qr;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, clean};
@@ -118,26 +120,46 @@ pub(super) async fn finish(
             given.to_owned()
         }
         None => {
-            if output.terminal().stdin {
-                output.note(&format!(
-                    "Paste the address at which the browser ended, to sign in to {}:",
-                    shown(target)
-                ));
-            }
-            let line = tokio::task::spawn_blocking(first_line);
-            match tokio::time::timeout(PATIENCE, line).await {
-                Ok(Ok(Ok(line))) => line,
-                Ok(Ok(Err(error))) => return Err(Failure::Input(error)),
-                Ok(Err(_)) | Err(_) => {
-                    return Err(refused(target, AuthorizationError::LoginAbandoned));
-                }
-            }
+            let line = tokio::time::timeout(PATIENCE, pasted(target, output));
+            let line = line.await.unwrap_or(Ok(None));
+            line.map_err(Failure::Input)?
+                .ok_or_else(|| refused(target, AuthorizationError::LoginAbandoned))?
         }
     };
     let narrator = Narrator::new(target.server, output, Scene::default());
     let outcome = host.finish_login(target, callback.trim(), &narrator).await;
     narrator.finish();
     Ok(outcome?)
+}
+
+/// The address, from standard input; `None`: nobody gives it any more. A terminal does not show it, for a code in its
+/// scrollback is there for whoever looks at the screen.
+async fn pasted(target: Target<'_>, output: &Output) -> std::io::Result<Option<String>> {
+    let asked = format!(
+        "Paste the address at which the browser ended, to sign in to {}",
+        shown(target)
+    );
+    let keyboard = match output.terminal().stdin {
+        true => Keyboard::new(),
+        false => None,
+    };
+    let Some((keyboard, mut lines)) = keyboard else {
+        if output.terminal().stdin {
+            output.note(&format!("{asked}:"));
+        }
+        let line = tokio::task::spawn_blocking(first_line).await;
+        return line.ok().transpose();
+    };
+    let _held = Held(Arc::clone(&keyboard));
+    // What was typed before that is dropped.
+    keyboard.listen();
+    output.note(&format!("{asked}, and press Enter; it is not shown:"));
+    while let Some(line) = lines.recv().await {
+        if !line.trim().is_empty() {
+            return Ok(Some(line));
+        }
+    }
+    Ok(None)
 }
 
 /// The first line that is not empty, or nothing.

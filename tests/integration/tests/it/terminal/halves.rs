@@ -35,6 +35,8 @@ async fn the_page_of_a_started_login_has_a_qr_code_and_another_process_finishes_
     terminal.enter(&visit.callback).await;
     assert_eq!(terminal.ended().await, 0, "{}", terminal.text());
     assert!(home.grant().await.is_some());
+    let code = visit.parameter("code").expect("a code");
+    assert!(!terminal.text().contains(&code), "{}", terminal.text());
 }
 
 #[tokio::test]

@@ -100,6 +100,31 @@ async fn in_exchange(world: &World, home: &Home, slow: Duration) -> Terminal {
 }
 
 #[tokio::test]
+async fn ctrl_c_while_the_address_of_a_started_login_is_asked_for_leaves_it_to_be_finished() {
+    let world = World::new().await;
+    let home = Home::new(&world, "");
+    let started = home.run(&["login", Home::SERVER, "--start"]).await;
+    let page = page(&started.succeeded().stdout);
+    let finish = home
+        .at_terminal(&["login", Home::SERVER, "--finish"])
+        .sized(100, 60);
+    let mut terminal = finish.and_then("stty -a").start();
+    terminal.wait_for("it is not shown").await;
+    terminal.type_text("http://half").await;
+    terminal.interrupt().await;
+    assert_eq!(terminal.ended().await, 4, "{}", terminal.text());
+    assert!(is_as_before(&terminal), "{}", terminal.text());
+    assert!(
+        !terminal.text().contains("http://half"),
+        "{}",
+        terminal.text()
+    );
+    let visit = elsewhere(&world, &page).await;
+    let finished = ["login", Home::SERVER, "--finish", &visit.callback];
+    home.run(&finished).await.succeeded();
+}
+
+#[tokio::test]
 async fn ctrl_c_while_the_code_is_exchanged_loses_no_token_and_says_so() {
     let world = World::new().await;
     let home = Home::new(&world, "");
