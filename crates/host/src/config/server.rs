@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use doorkey_discovery::{Issuer, ResourceMatch};
+use doorkey_http::Origin;
 use doorkey_oauth::ResourceChoice;
 use doorkey_rmcp::Protocol;
 use doorkey_store::DEFAULT_ACCOUNT;
@@ -282,18 +283,27 @@ fn read_protocol(section: &Section<'_>) -> Result<Protocol, ConfigError> {
         .unwrap_or(Protocol::Auto))
 }
 
-/// A bearer token is read once, when a session is made. It cannot come from what is read again later.
+/// A bearer token is read once, when a session is made: it cannot come from what is read again later. Such a header belongs
+/// to the origin, where it stands beside a login and not in its place.
 fn read_headers(section: &Section<'_>, home: &Home) -> Result<HeaderSettings, ConfigError> {
     let headers = section.header_settings("http_headers", home)?;
-    match headers.get(&AUTHORIZATION) {
-        Some(HeaderSource::File(_) | HeaderSource::Command(_)) => Err(section.wrong(
-            "http_headers",
-            "Authorization as a text or { env = \"…\" }",
-            "it from a file or a program",
-            "bearer_token_env_var = \"EXAMPLE_TOKEN\"",
-        )),
-        _ => Ok(headers),
-    }
+    let from = match headers.get(&AUTHORIZATION) {
+        Some(HeaderSource::File(_)) => "{ file = \"token\" }",
+        Some(HeaderSource::Command(_)) => "{ command = [\"corp-login\", \"print-token\"] }",
+        _ => return Ok(headers),
+    };
+    let url = section.text("url", "a URL", URL_EXAMPLE)?;
+    let url = url.and_then(|url| Url::parse(url).ok());
+    let origin = url.map_or_else(
+        || "https://mcp.example.com".to_owned(),
+        |url| Origin::from(&url).to_string(),
+    );
+    Err(section.wrong(
+        "http_headers",
+        "Authorization as a text or { env = \"…\" }",
+        "it from a file or a program, which belongs to the origin",
+        &format!("network.origin_headers.{origin:?} = {{ Authorization = {from} }}"),
+    ))
 }
 
 /// Two sources of one `Authorization` header would be a guess (USE-09).

@@ -608,7 +608,7 @@ const WRONG: &[(&str, usize, &str, &str, &str)] = &[
         3,
         "http_headers",
         "Authorization as a text",
-        "a program",
+        "a program, which belongs to the origin",
     ),
     (
         "[mcp_servers.a.network]\ndefault_headers = { Authorization = { env = \"A\" } }",

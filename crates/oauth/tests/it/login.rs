@@ -146,28 +146,6 @@ async fn resource_is_sent_once_and_the_same_on_every_leg_az_04_tok_03_ref_02() {
     }
 }
 
-/// What stands in `$(…)` is run by a PowerShell that an opener puts the page into.
-#[tokio::test]
-async fn no_page_that_a_server_names_holds_what_a_shell_acts_on_az_20() {
-    let world = World::new();
-    let named = "https://as.example/$(calc)/authorize?x=$(calc)&y=`id`;a|b&z='%HOME%";
-    world.set().metadata["authorization_endpoint"] = json!(named);
-    let browser = Arc::new(Browser::new(&world));
-    let source = world.source(&Store::memory());
-    source
-        .login(&Challenges::default(), browser.clone())
-        .await
-        .unwrap();
-    let page = browser.prompts().remove(0).url;
-    let begins = "https://as.example/%24%28calc%29/authorize?x=%24%28calc%29&y=%60id%60%3Ba%7Cb&z=%27%25HOME%25&";
-    assert!(page.as_str().starts_with(begins), "{page}");
-    assert_eq!(browser.asked("y"), [["`id`;a|b"]]);
-    assert_eq!(
-        browser.asked("redirect_uri"),
-        [["http://127.0.0.1:3118/callback"]]
-    );
-}
-
 #[tokio::test]
 async fn the_code_goes_with_the_verifier_of_its_challenge_tok_02() {
     let world = World::new();

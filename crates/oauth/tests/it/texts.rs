@@ -209,3 +209,25 @@ async fn every_credential_that_is_sent_is_marked_so_that_no_log_shows_it_err_11(
     // Basic at the token and revocation endpoints, and the token that deletes the registration.
     assert!(marked >= 4, "{marked}");
 }
+
+/// What stands in `$(…)` is run by a PowerShell that an opener puts the page into.
+#[tokio::test]
+async fn no_page_that_a_server_names_holds_what_a_shell_acts_on_az_20() {
+    let world = World::new();
+    let named = "https://as.example/$(calc)/authorize?x=$(calc)&y=`id`;a|b&z='%HOME%";
+    world.set().metadata["authorization_endpoint"] = json!(named);
+    let browser = Arc::new(Browser::new(&world));
+    let source = world.source(&Store::memory());
+    source
+        .login(&Challenges::default(), browser.clone())
+        .await
+        .unwrap();
+    let page = browser.prompts().remove(0).url;
+    let begins = "https://as.example/%24%28calc%29/authorize?x=%24%28calc%29&y=%60id%60%3Ba%7Cb&z=%27%25HOME%25&";
+    assert!(page.as_str().starts_with(begins), "{page}");
+    assert_eq!(browser.asked("y"), [["`id`;a|b"]]);
+    assert_eq!(
+        browser.asked("redirect_uri"),
+        [["http://127.0.0.1:3118/callback"]]
+    );
+}

@@ -57,6 +57,26 @@ fn what_is_misspelt_in_a_header_is_told_wherever_headers_are() {
 }
 
 #[test]
+fn an_authorization_from_a_program_or_a_file_is_told_where_it_belongs_in_words_that_can_be_pasted()
+{
+    let server = "[mcp_servers.a]\nurl = \"https://mcp.example:8443/mcp\"\n";
+    for from in ["command = [\"x\"]", "file = \"x\""] {
+        let text = format!("{server}http_headers = {{ Authorization = {{ {from} }} }}\n");
+        let Err(ConfigError::Value(refused)) = parse(&text) else {
+            panic!("{from}");
+        };
+        let config = parse(&format!("{server}{}\n", refused.example)).expect(&refused.example);
+        assert!(config.warnings().is_empty(), "{:?}", config.warnings());
+        let (origin, headers) = &config.servers()[0].network.origin_headers[0];
+        assert_eq!(origin.to_string(), "https://mcp.example:8443");
+        let source = headers.get(&http::header::AUTHORIZATION);
+        let kind = from.split(' ').next().expect("a word");
+        let told = source.expect("a header").to_string();
+        assert!(told.starts_with(kind), "{told}");
+    }
+}
+
+#[test]
 fn what_looks_like_a_secret_and_goes_to_everyone_is_told_with_where_it_belongs() {
     let config = parse(
         "[network]\ndefault_headers = { X-Route = { env = \"R\" }, X-Api-Key = \"k\" }\n\
