@@ -3,7 +3,9 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+#[cfg(feature = "client")]
+use std::task::ready;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +14,7 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::BoxError;
-use crate::timeout::Phase;
+use crate::timeout::{Clock, Phase};
 
 /// A request or response body.
 ///
@@ -21,8 +23,15 @@ pub struct Body(Kind);
 
 enum Kind {
     Full(Option<Bytes>),
+    Stream(Stream, Option<Clock>),
+}
+
+enum Stream {
+    /// From the network, as it came.
+    #[cfg(feature = "client")]
+    Received(reqwest::Body),
     // The lock is never contended: it lends `Sync` to a stream that is only `Send`.
-    Stream(Mutex<UnsyncBoxBody<Bytes, BodyError>>),
+    Any(Mutex<UnsyncBoxBody<Bytes, BodyError>>),
 }
 
 /// Why a body could not be read to its end.
@@ -66,7 +75,26 @@ impl Body {
             .map_frame(|frame| frame.map_data(Into::into))
             .map_err(|err| BodyError::from_box(err.into()))
             .boxed_unsync();
-        Self(Kind::Stream(Mutex::new(stream)))
+        Self(Kind::Stream(Stream::Any(Mutex::new(stream)), None))
+    }
+
+    /// What came from the network.
+    #[cfg(feature = "client")]
+    pub(crate) const fn received(body: reqwest::Body) -> Self {
+        Self(Kind::Stream(Stream::Received(body), None))
+    }
+
+    /// The same within a time; what is in hand takes none.
+    pub(crate) fn timed(self, clock: Clock) -> Self {
+        match self.0 {
+            Kind::Stream(stream, None) if !stream.is_end_stream() => {
+                Self(Kind::Stream(stream, Some(clock)))
+            }
+            Kind::Stream(stream, Some(own)) if !stream.is_end_stream() => {
+                Self::new(Self(Kind::Stream(stream, Some(own)))).timed(clock)
+            }
+            done => Self(done),
+        }
     }
 
     /// The same body again, or `None` for a stream.
@@ -74,7 +102,7 @@ impl Body {
     pub fn try_clone(&self) -> Option<Self> {
         match &self.0 {
             Kind::Full(bytes) => Some(Self(Kind::Full(bytes.clone()))),
-            Kind::Stream(_) => None,
+            Kind::Stream(..) => None,
         }
     }
 
@@ -83,7 +111,7 @@ impl Body {
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Kind::Full(bytes) => Some(bytes.as_deref().unwrap_or_default()),
-            Kind::Stream(_) => None,
+            Kind::Stream(..) => None,
         }
     }
 
@@ -92,7 +120,7 @@ impl Body {
     pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
         match self.0 {
             Kind::Full(bytes) => Ok(bytes.unwrap_or_default()),
-            stream @ Kind::Stream(_) => Err(Self(stream)),
+            stream @ Kind::Stream(..) => Err(Self(stream)),
         }
     }
 
@@ -114,19 +142,43 @@ impl Body {
         if self.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
             return Err(BodyError::TooLarge { limit });
         }
+        let Some(first) = self.data().await? else {
+            return Ok(Bytes::new());
+        };
+        if first.len() > limit {
+            return Err(BodyError::TooLarge { limit });
+        }
+        // Most answers are one piece, which needs no copy.
+        let Some(second) = self.data().await? else {
+            return Ok(first);
+        };
         // Room for a usual answer at once: a buffer that grows leaves copies behind, and some hold tokens.
         let announced = usize::try_from(self.size_hint().lower()).unwrap_or(limit);
         let mut collected = BytesMut::with_capacity(announced.max(USUAL_BYTES).min(limit));
-        while let Some(frame) = self.frame().await {
-            let Ok(data) = frame?.into_data() else {
-                continue;
-            };
+        collected.extend_from_slice(&first);
+        drop(first);
+        let mut next = Some(second);
+        while let Some(data) = next {
             if data.len() > limit - collected.len() {
                 return Err(BodyError::TooLarge { limit });
             }
             collected.extend_from_slice(&data);
+            drop(data);
+            next = self.data().await?;
         }
         Ok(collected.freeze())
+    }
+
+    /// The next piece.
+    async fn data(&mut self) -> Result<Option<Bytes>, BodyError> {
+        while let Some(frame) = self.frame().await {
+            match frame?.into_data() {
+                Ok(data) if data.is_empty() => {}
+                Ok(data) => return Ok(Some(data)),
+                Err(_) => {}
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -153,10 +205,17 @@ impl HttpBody for Body {
                 let rest = bytes.take().filter(|bytes| !bytes.is_empty());
                 Poll::Ready(rest.map(|bytes| Ok(Frame::data(bytes))))
             }
-            Kind::Stream(stream) => {
-                let stream = stream.get_mut().unwrap_or_else(PoisonError::into_inner);
-                let frame = ready!(Pin::new(stream).poll_frame(cx));
-                Poll::Ready(frame)
+            Kind::Stream(stream, None) => stream.poll_frame(cx),
+            Kind::Stream(stream, Some(clock)) => {
+                if let Err(over) = clock.is_over() {
+                    return Poll::Ready(Some(Err(over)));
+                }
+                let frame = stream.poll_frame(cx);
+                if frame.is_ready() {
+                    clock.came();
+                    return frame;
+                }
+                clock.wait(cx).map(|over| Some(Err(over)))
             }
         }
     }
@@ -164,10 +223,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Full(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Kind::Stream(stream) => stream
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_end_stream(),
+            Kind::Stream(stream, _) => stream.is_end_stream(),
         }
     }
 
@@ -177,7 +233,46 @@ impl HttpBody for Body {
                 let length = bytes.as_ref().map_or(0, Bytes::len);
                 SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
             }
-            Kind::Stream(stream) => stream
+            Kind::Stream(stream, _) => stream.size_hint(),
+        }
+    }
+}
+
+impl Stream {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            #[cfg(feature = "client")]
+            Self::Received(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                let broken = |err: reqwest::Error| BodyError::from_box(err.into());
+                Poll::Ready(frame.map(|frame| frame.map_err(broken)))
+            }
+            Self::Any(body) => {
+                let body = body.get_mut().unwrap_or_else(PoisonError::into_inner);
+                Pin::new(body).poll_frame(cx)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            #[cfg(feature = "client")]
+            Self::Received(body) => body.is_end_stream(),
+            Self::Any(body) => body
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            #[cfg(feature = "client")]
+            Self::Received(body) => body.size_hint(),
+            Self::Any(body) => body
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .size_hint(),
@@ -220,7 +315,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Full(bytes) => write!(f, "Body({} bytes)", bytes.as_ref().map_or(0, Bytes::len)),
-            Kind::Stream(_) => f.write_str("Body(stream)"),
+            Kind::Stream(..) => f.write_str("Body(stream)"),
         }
     }
 }

@@ -3,19 +3,17 @@
 //! Addresses are judged when a connection is made, and a pooled connection is used again without
 //! a question. So each reach has a pool of its own.
 
+use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::Response;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, Proxy};
 use rustls::ClientConfig;
 use secrecy::ExposeSecret;
-use tower::Service;
 
 use crate::BoxError;
 use crate::address::AddressRefused;
@@ -25,6 +23,7 @@ use crate::error::Error;
 use crate::profile::HttpProfile;
 use crate::reach::Reach;
 use crate::resolve::{Guard, Route};
+use crate::stack::{Asked, Below};
 use crate::tls::client_config;
 
 /// Sends requests over the network.
@@ -109,53 +108,53 @@ impl Clients {
     }
 }
 
-impl Service<Request<Body>> for Bottom {
-    type Response = Response<Body>;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Response<Body>, BoxError>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let pools = Arc::clone(&self.0);
-        Box::pin(async move {
-            let route = request.extensions().get::<Route>().copied();
-            let (client, since) = pools.client(route.as_ref())?;
-            let request = reqwest::Request::try_from(request.map(into_reqwest))?;
-            let left_out = LeftOut::default();
-            let sending = LEFT_OUT.scope(Arc::clone(&left_out), client.execute(request));
-            let response = sending.await.map_err(|err| without(&left_out, err))?;
-            if let (Some(Route::Direct(Reach::Own)), Some(peer)) = (route, response.remote_addr()) {
-                pools.guard.verified(peer.ip(), since);
-            }
-            Ok(Response::<reqwest::Body>::from(response).map(Body::new))
-        })
+impl Below for Bottom {
+    async fn call(&self, asked: &mut Asked) -> Result<Response<Body>, Error> {
+        let route = asked.route;
+        let (client, since) = self.0.client(route.as_ref())?;
+        let sending = client.execute(into_request(asked));
+        let (sent, left_out) = LEFT_OUT
+            .scope(RefCell::new(None), async {
+                let sent = sending.await;
+                (sent, LEFT_OUT.with(RefCell::take))
+            })
+            .await;
+        let response = sent.map_err(|err| {
+            let connect = self.0.profile.timeouts.connect;
+            Error::from_bottom(&asked.exchange, without(left_out, err), connect)
+        })?;
+        if let (Some(Route::Direct(Reach::Own)), Some(peer)) = (route, response.remote_addr()) {
+            self.0.guard.verified(peer.ip(), since);
+        }
+        Ok(Response::<reqwest::Body>::from(response).map(Body::received))
     }
 }
 
-/// Why some addresses of the host were left out.
-type LeftOut = Arc<Mutex<Option<AddressRefused>>>;
-
 tokio::task_local! {
-    /// Of the request at hand, whose connection is made while it waits.
-    static LEFT_OUT: LeftOut;
+    /// Why some addresses of the host were left out, for the request at hand, whose connection is made while it waits.
+    static LEFT_OUT: RefCell<Option<AddressRefused>>;
 }
 
 /// The failure of the request, with the addresses that it was not sent to.
-fn without(left_out: &LeftOut, err: reqwest::Error) -> BoxError {
-    let refused = left_out
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
-    match refused {
+fn without(left_out: Option<AddressRefused>, err: reqwest::Error) -> BoxError {
+    match left_out {
         Some(refused) if err.is_connect() => Box::new(NarrowedDown {
             refused,
             source: err.into(),
         }),
         _ => err.into(),
     }
+}
+
+/// The request as reqwest takes it; the URL is parsed already.
+fn into_request(asked: &mut Asked) -> reqwest::Request {
+    let from = &mut asked.request;
+    let url = asked.exchange.url().clone();
+    let mut request = reqwest::Request::new(from.method().clone(), url);
+    *request.version_mut() = from.version();
+    *request.headers_mut() = std::mem::take(from.headers_mut());
+    *request.body_mut() = Some(into_reqwest(std::mem::take(from.body_mut())));
+    request
 }
 
 /// Bytes in hand stay so, for reqwest to send them again when a server took none of them.
@@ -234,11 +233,8 @@ impl Resolve for Judged {
         let (guard, reach) = (Arc::clone(&self.guard), self.reach);
         Box::pin(async move {
             let (found, refused) = guard.lookup(name.as_str(), reach).await?;
-            let note = |left_out: &LeftOut| {
-                *left_out.lock().unwrap_or_else(PoisonError::into_inner) = refused;
-            };
             // A connection that is made ahead, for nobody in particular, tells nobody.
-            let _: Result<(), _> = LEFT_OUT.try_with(note);
+            drop(LEFT_OUT.try_with(|left_out| left_out.replace(refused)));
             Ok(connectable(found))
         })
     }

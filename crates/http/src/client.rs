@@ -22,6 +22,7 @@ use crate::exchange::Exchange;
 use crate::leg::Leg;
 use crate::profile::HttpProfile;
 use crate::sorted::Sorted;
+use crate::timeout::Timeouts;
 
 #[cfg(feature = "client")]
 use crate::{
@@ -41,7 +42,9 @@ pub type HttpService = BoxCloneSyncService<Request<Body>, Response<Body>, Error>
 #[derive(Clone)]
 pub struct HttpClient {
     shared: Arc<Shared>,
-    service: HttpService,
+    /// With what was put on top, if anything was.
+    layered: Option<HttpService>,
+    timeouts: Option<Timeouts>,
 }
 
 impl HttpClient {
@@ -129,11 +132,21 @@ impl HttpClient {
     }
 
     fn entered(shared: Shared) -> Self {
-        let shared = Arc::new(shared);
-        let entrance = Entrance(Arc::clone(&shared));
         Self {
-            shared,
-            service: BoxCloneSyncService::new(entrance),
+            shared: Arc::new(shared),
+            layered: None,
+            timeouts: None,
+        }
+    }
+
+    /// The same client, for requests with time limits of their own: in place of the profile's `read`
+    /// and `total` these hold for all that is sent by this handle, but for what a request itself
+    /// [carries](Timeouts).
+    #[must_use]
+    pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
+        Self {
+            timeouts: Some(timeouts),
+            ..self
         }
     }
 
@@ -149,10 +162,13 @@ impl HttpClient {
         <L::Service as Service<Request<Body>>>::Future: Send + 'static,
     {
         let connect = self.profile().timeouts.connect;
-        let service = Sorted::new(layer.layer(self.service), connect);
+        let entrance = || BoxCloneSyncService::new(Entrance(Arc::clone(&self.shared)));
+        let below = self.layered.unwrap_or_else(entrance);
+        let service = Sorted::new(layer.layer(below), connect);
         Self {
-            service: BoxCloneSyncService::new(service),
-            ..self
+            layered: Some(BoxCloneSyncService::new(service)),
+            shared: self.shared,
+            timeouts: self.timeouts,
         }
     }
 
@@ -162,13 +178,21 @@ impl HttpClient {
     /// # Errors
     ///
     /// [`Error`], naming leg, method and URL.
-    pub async fn send(
-        &self,
-        leg: Leg,
-        mut request: Request<Body>,
-    ) -> Result<Response<Body>, Error> {
-        request.extensions_mut().insert(leg);
-        self.service.clone().oneshot(request).await
+    pub async fn send(&self, leg: Leg, request: Request<Body>) -> Result<Response<Body>, Error> {
+        match &self.layered {
+            None => self.shared.enter(leg, request, self.timeouts).await,
+            Some(service) => service.clone().oneshot(self.told(leg, request)).await,
+        }
+    }
+
+    /// The request as a host's own layers see it.
+    fn told(&self, leg: Leg, mut request: Request<Body>) -> Request<Body> {
+        let extensions = request.extensions_mut();
+        extensions.insert(leg);
+        if let (Some(timeouts), None) = (self.timeouts, extensions.get::<Timeouts>()) {
+            extensions.insert(timeouts);
+        }
+        request
     }
 
     /// Sends `request` as `leg` and reads the whole body under the [limit](crate::Limits) of the
@@ -180,16 +204,18 @@ impl HttpClient {
     pub async fn send_collected(
         &self,
         leg: Leg,
-        mut request: Request<Body>,
+        request: Request<Body>,
     ) -> Result<Response<Bytes>, Error> {
-        request.extensions_mut().insert(leg);
-        let asked = Exchange::parse(&request)?;
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let (parts, body) = self.send(leg, request).await?.into_parts();
         let limit = self.profile().limits.body(leg);
         match body.collect_limited(limit).await {
             Ok(bytes) => Ok(Response::from_parts(parts, bytes)),
             Err(err) => {
-                let exchange = parts.extensions.get::<Exchange>().cloned().unwrap_or(asked);
+                let exchange = match parts.extensions.get::<Exchange>() {
+                    Some(exchange) => exchange.clone(),
+                    None => Exchange::to(leg, &method, &uri)?,
+                };
                 Err(Error::from_body(exchange, err))
             }
         }
@@ -274,11 +300,22 @@ impl Service<Request<Body>> for HttpClient {
     type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.service.poll_ready(cx)
+        match &mut self.layered {
+            Some(service) => service.poll_ready(cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        self.service.call(request)
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let leg = request.extensions().get::<Leg>().copied();
+        let leg = leg.unwrap_or(Leg::Resource);
+        if self.layered.is_some() {
+            request = self.told(leg, request);
+        }
+        match &mut self.layered {
+            None => self.shared.enter(leg, request, self.timeouts),
+            Some(service) => service.call(request),
+        }
     }
 }
 

@@ -2,18 +2,15 @@
 //!
 //! What the user configured for a workload's identity is the one exception.
 
-use std::sync::Arc;
-
-use http::{Request, Response};
+use http::Response;
 use url::{Host, Url};
 
 use crate::address::AddressPolicy;
 use crate::body::Body;
 use crate::error::Error;
 use crate::exchange::Exchange;
-use crate::origin::Origin;
 use crate::redact::RedactedUrl;
-use crate::stack::{Below, Step};
+use crate::stack::{Asked, Below, Step};
 
 /// Why a URL is no endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,28 +71,24 @@ pub(crate) struct Endpoints {
 }
 
 impl Step for Endpoints {
-    async fn run<S: Below>(
-        self: Arc<Self>,
-        request: Request<Body>,
-        mut below: S,
-    ) -> Result<Response<Body>, Error> {
-        let exchange = Exchange::of(&request)?;
-        match check_endpoint(exchange.url()) {
-            Ok(()) => below.call(request).await,
-            Err(EndpointError::NotHttps { .. }) if self.is_users_word(&exchange) => {
-                below.call(request).await
+    async fn run<B: Below>(&self, asked: &mut Asked, below: &B) -> Result<Response<Body>, Error> {
+        match check_endpoint(asked.exchange.url()) {
+            Ok(()) => {}
+            Err(EndpointError::NotHttps { .. }) if self.is_users_word(&asked.exchange) => {}
+            Err(source) => {
+                let exchange = asked.exchange.clone();
+                return Err(Error::Endpoint { exchange, source });
             }
-            Err(source) => Err(Error::Endpoint { exchange, source }),
         }
+        below.call(asked).await
     }
 }
 
 impl Endpoints {
     /// A cloud's metadata service speaks plain http, and the user said so.
     fn is_users_word(&self, exchange: &Exchange) -> bool {
-        let url = exchange.url();
-        let origin = Origin::from(url);
-        url.scheme() == "http" && self.addresses.is_users_workload(exchange.leg(), &origin)
+        let (leg, origin) = (exchange.leg(), exchange.origin());
+        origin.scheme() == "http" && self.addresses.is_users_workload(leg, origin)
     }
 }
 

@@ -3,24 +3,24 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use arc_swap::ArcSwap;
-use futures_util::future::BoxFuture;
-use http::{Request, Response};
-use tower::{Service, ServiceBuilder};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use futures_util::future::{BoxFuture, ready};
+use http::{Request, Response, Uri};
+use tower::Service;
 
 use crate::body::Body;
 use crate::class::ResourceClass;
 use crate::endpoint::Endpoints;
 use crate::error::Error;
-#[cfg(feature = "client")]
 use crate::exchange::Exchange;
 use crate::headers::HeaderScopes;
+use crate::leg::Leg;
 use crate::limits::HeaderLimit;
 use crate::profile::HttpProfile;
 use crate::redirect::Redirects;
-use crate::stack::{Below, StepLayer};
+use crate::stack::{Asked, Below};
 use crate::tag::Tag;
-use crate::timeout::Deadline;
+use crate::timeout::{Deadline, Timeouts};
 use crate::told::Told;
 
 #[cfg(feature = "client")]
@@ -28,14 +28,14 @@ use crate::{
     bottom::Bottom,
     reload::Renewal,
     resolve::{Addresses, Guard, Resolver, literal_resource_class},
-    sorted::Sorted,
 };
-#[cfg(feature = "client")]
-use tower::Layer;
 
 /// What all clones of a client have in common.
 pub(crate) struct Shared {
     pub(crate) current: ArcSwap<Stack>,
+    /// The last exchange with the resource: nearly every request is another one like it, and its URL need not be read
+    /// again.
+    last: ArcSwapOption<(Uri, Exchange)>,
     #[cfg(feature = "client")]
     renewal: Option<(Renewal, Arc<dyn Resolver>)>,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Stack {
     /// Of the host of this profile's resource: another host begins anew, and what is still under
     /// way to the old one teaches it nothing.
     pub(crate) class: Arc<ResourceClass>,
-    entry: Box<dyn Entry>,
+    entry: Arc<dyn Entry>,
     /// Absent over a service that takes over the addresses.
     #[cfg(feature = "client")]
     pub(crate) addresses: Option<Arc<Addresses>>,
@@ -54,28 +54,27 @@ pub(crate) struct Stack {
 
 impl Stack {
     /// The layers over a service.
-    pub(crate) fn over<S: Below>(
+    pub(crate) fn over<B: Below>(
         profile: &HttpProfile,
-        bottom: S,
+        bottom: B,
         class: Arc<ResourceClass>,
     ) -> Result<Self, Error> {
-        let service = ServiceBuilder::new()
-            .layer(StepLayer::new(Tag))
-            .layer(StepLayer::new(Deadline(profile.timeouts)))
-            .layer(StepLayer::new(Redirects {
-                limit: profile.limits.redirects,
-            }))
-            .layer(StepLayer::new(HeaderScopes::new(profile)?))
-            .layer(StepLayer::new(Told))
-            .layer(StepLayer::new(HeaderLimit(profile.limits.headers)))
-            .layer(StepLayer::new(Endpoints {
+        let layers = bottom
+            .under(Endpoints {
                 addresses: profile.addresses.clone(),
-            }))
-            .service(bottom);
+            })
+            .under(HeaderLimit(profile.limits.headers))
+            .under(Told)
+            .under(HeaderScopes::new(profile)?)
+            .under(Redirects {
+                limit: profile.limits.redirects,
+            })
+            .under(Deadline(profile.timeouts))
+            .under(Tag);
         Ok(Self {
             profile: Arc::new(profile.clone()),
             class,
-            entry: Box::new(service),
+            entry: Arc::new(layers),
             #[cfg(feature = "client")]
             addresses: None,
         })
@@ -89,12 +88,12 @@ impl Stack {
         class: Arc<ResourceClass>,
     ) -> Result<Self, Error> {
         let guard = Arc::new(Guard::new(profile, resolver, Arc::clone(&class)));
-        let bottom = Sorted::new(Bottom::new(profile, &guard)?, profile.timeouts.connect);
+        let bottom = Bottom::new(profile, &guard)?;
         let addresses = Arc::new(Addresses {
             guard,
             proxy: profile.proxy.clone(),
         });
-        let bottom = StepLayer::of(Arc::clone(&addresses)).layer(bottom);
+        let bottom = bottom.under(Arc::clone(&addresses));
         Ok(Self {
             addresses: Some(addresses),
             ..Self::over(profile, bottom, class)?
@@ -106,6 +105,7 @@ impl Shared {
     pub(crate) fn new(stack: Stack) -> Self {
         Self {
             current: ArcSwap::from_pointee(stack),
+            last: ArcSwapOption::empty(),
             #[cfg(feature = "client")]
             renewal: None,
         }
@@ -117,6 +117,48 @@ impl Shared {
             renewal: Some((renewal, resolver)),
             ..self
         }
+    }
+
+    /// Sends a request into the stack as it stands.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        leg: Leg,
+        request: Request<Body>,
+        timeouts: Option<Timeouts>,
+    ) -> BoxFuture<'static, Result<Response<Body>, Error>> {
+        let exchange = match self.exchange(leg, &request) {
+            Ok(exchange) => exchange,
+            Err(error) => return Box::pin(ready(Err(error))),
+        };
+        let asked = Asked::new(exchange, request, timeouts);
+        #[cfg(feature = "client")]
+        if self.is_due() {
+            let shared = Arc::clone(self);
+            return Box::pin(async move {
+                shared.renew(&asked.exchange).await?;
+                let entry = Arc::clone(&shared.current.load().entry);
+                entry.enter(asked).await
+            });
+        }
+        Arc::clone(&self.current.load().entry).enter(asked)
+    }
+
+    /// The exchange that a request begins.
+    fn exchange(&self, leg: Leg, request: &Request<Body>) -> Result<Exchange, Error> {
+        let (method, uri) = (request.method(), request.uri());
+        if leg != Leg::Resource {
+            return Exchange::to(leg, method, uri);
+        }
+        if let Some(last) = self.last.load().as_ref()
+            && last.0 == *uri
+            && last.1.method() == method
+        {
+            return Ok(last.1.clone());
+        }
+        let exchange = Exchange::to(leg, method, uri)?;
+        self.last
+            .store(Some(Arc::new((uri.clone(), exchange.clone()))));
+        Ok(exchange)
     }
 
     /// Whether [`renew`](Self::renew) has something to do.
@@ -175,31 +217,22 @@ impl Service<Request<Body>> for Entrance {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        #[cfg(feature = "client")]
-        if self.0.is_due() {
-            let shared = Arc::clone(&self.0);
-            return Box::pin(async move {
-                shared.renew(&Exchange::of(&request)?).await?;
-                let answer = shared.current.load().entry.enter(request);
-                answer.await
-            });
-        }
-        self.0.current.load().entry.enter(request)
+        let leg = request.extensions().get::<Leg>().copied();
+        self.0.enter(leg.unwrap_or(Leg::Resource), request, None)
     }
 }
 
 /// A whole stack, whatever it is made of.
 trait Entry: Send + Sync {
     /// Sends a request; what it takes is in the future.
-    fn enter(&self, request: Request<Body>) -> BoxFuture<'static, Result<Response<Body>, Error>>;
+    fn enter(self: Arc<Self>, asked: Asked) -> BoxFuture<'static, Result<Response<Body>, Error>>;
 }
 
-impl<S> Entry for S
-where
-    S: Below<Future = BoxFuture<'static, Result<Response<Body>, Error>>>,
-{
-    fn enter(&self, request: Request<Body>) -> BoxFuture<'static, Result<Response<Body>, Error>> {
-        // Always ready: at the bottom of each stack the service is waited for in the call.
-        self.clone().call(request)
+impl<B: Below> Entry for B {
+    fn enter(
+        self: Arc<Self>,
+        mut asked: Asked,
+    ) -> BoxFuture<'static, Result<Response<Body>, Error>> {
+        Box::pin(async move { self.call(&mut asked).await })
     }
 }

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{Method, Request};
+use http::{Method, Request, Uri};
 use url::Url;
 
 use crate::error::Error;
 use crate::leg::Leg;
+use crate::origin::Origin;
 use crate::proxy::ProxyUrl;
 use crate::redact::RedactedUrl;
 
@@ -20,6 +21,7 @@ struct Facts {
     leg: Leg,
     method: Method,
     url: Url,
+    origin: Origin,
     shown: RedactedUrl,
     proxy: Option<ProxyUrl>,
 }
@@ -30,6 +32,7 @@ impl Exchange {
         Self(Arc::new(Facts {
             leg,
             method,
+            origin: Origin::from(&url),
             url,
             shown,
             proxy: None,
@@ -43,31 +46,28 @@ impl Exchange {
             leg: self.0.leg,
             method: self.0.method.clone(),
             url: self.0.url.clone(),
+            origin: self.0.origin.clone(),
             shown: self.0.shown.clone(),
             proxy: Some(proxy.clone()),
         }))
     }
 
-    /// The exchange that a request begins.
+    /// The exchange that a request begins, on the leg that its extensions name.
     pub(crate) fn parse<B>(request: &Request<B>) -> Result<Self, Error> {
-        let leg = request
-            .extensions()
-            .get::<Leg>()
-            .copied()
-            .unwrap_or(Leg::Resource);
-        match Url::parse(&request.uri().to_string()) {
-            Ok(url) => Ok(Self::new(leg, request.method().clone(), url)),
-            Err(source) => Err(Error::Url { leg, source }),
-        }
+        let leg = request.extensions().get::<Leg>().copied();
+        Self::to(
+            leg.unwrap_or(Leg::Resource),
+            request.method(),
+            request.uri(),
+        )
     }
 
-    /// The exchange a request carries, put there by the outermost layer.
-    pub(crate) fn of<B>(request: &Request<B>) -> Result<Self, Error> {
-        request
-            .extensions()
-            .get::<Self>()
-            .cloned()
-            .map_or_else(|| Self::parse(request), Ok)
+    /// The exchange that a request to `uri` begins.
+    pub(crate) fn to(leg: Leg, method: &Method, uri: &Uri) -> Result<Self, Error> {
+        match Url::parse(&uri.to_string()) {
+            Ok(url) => Ok(Self::new(leg, method.clone(), url)),
+            Err(source) => Err(Error::Url { leg, source }),
+        }
     }
 
     /// What the request was for.
@@ -86,6 +86,11 @@ impl Exchange {
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.0.url
+    }
+
+    /// The origin of that URL.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.0.origin
     }
 
     /// The proxy it went through, as it may be shown; `None` for a direct one.

@@ -1,20 +1,17 @@
 //! Which configured header goes to which origin (SEC-09, SEC-10), and that no log shows a secret one.
 
-use std::sync::Arc;
-
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, Entry, HOST, PROXY_AUTHORIZATION, TE,
     TRANSFER_ENCODING, UPGRADE, USER_AGENT, WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use crate::body::Body;
 use crate::error::Error;
-use crate::exchange::Exchange;
 use crate::origin::Origin;
 use crate::profile::HttpProfile;
 use crate::sent::SentSecrets;
-use crate::stack::{Below, Step};
+use crate::stack::{Asked, Below, Step};
 
 /// The configured headers, each with the origins it is meant for.
 pub(crate) struct HeaderScopes {
@@ -71,14 +68,9 @@ impl HeaderScopes {
 }
 
 impl Step for HeaderScopes {
-    async fn run<S: Below>(
-        self: Arc<Self>,
-        mut request: Request<Body>,
-        mut below: S,
-    ) -> Result<Response<Body>, Error> {
-        let origin = Origin::from(Exchange::of(&request)?.url());
-        let sent = self.complete(request.headers_mut(), &origin);
-        let mut response = below.call(request).await?;
+    async fn run<B: Below>(&self, asked: &mut Asked, below: &B) -> Result<Response<Body>, Error> {
+        let sent = self.complete(asked.request.headers_mut(), asked.exchange.origin());
+        let mut response = below.call(asked).await?;
         if !sent.is_empty() {
             keep_from_logs(response.headers_mut());
         }
@@ -90,7 +82,10 @@ impl Step for HeaderScopes {
 /// Challenges may repeat a secret of the request. They are parsed as they came, so they keep every
 /// byte, but no log shows a value that is marked.
 fn keep_from_logs(headers: &mut HeaderMap) {
-    if let Entry::Occupied(mut challenges) = headers.entry(WWW_AUTHENTICATE) {
+    // An entry that is asked for and absent makes room for itself.
+    if headers.contains_key(WWW_AUTHENTICATE)
+        && let Entry::Occupied(mut challenges) = headers.entry(WWW_AUTHENTICATE)
+    {
         for challenge in challenges.iter_mut() {
             challenge.set_sensitive(true);
         }

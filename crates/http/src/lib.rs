@@ -48,10 +48,11 @@
 //!
 //! # Layers
 //!
-//! The stack is made of tower layers, outermost first: leg and trace span, deadline, redirects,
-//! header scopes, request log, header limit, endpoint check, address rules, connection. Redirects stand above
-//! the headers so that each hop is judged anew. [`HttpClient::layer`] puts a host's own layer on
-//! top, [`HttpClient::with_service`] its own service at the bottom.
+//! The stack is made of layers, outermost first: trace span, deadline, redirects, header scopes,
+//! request log, header limit, endpoint check, address rules, connection. Redirects stand above
+//! the headers so that each hop is judged anew. [`HttpClient::layer`] puts a host's own tower layer
+//! on top, [`HttpClient::with_service`] its own tower service at the bottom; between them the way
+//! down is one future, and what is known of a request goes beside it.
 //!
 //! # Features
 //!

@@ -1,15 +1,12 @@
 //! How much is read: bytes of a body by leg, bytes of a header block, redirects.
 
-use std::sync::Arc;
-
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Response};
 
 use crate::body::Body;
 use crate::cause;
 use crate::error::Error;
-use crate::exchange::Exchange;
 use crate::leg::Leg;
-use crate::stack::{Below, Step};
+use crate::stack::{Asked, Below, Step};
 
 /// Upper bounds on what a server can make us read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,17 +63,13 @@ impl Default for Limits {
 pub(crate) struct HeaderLimit(pub(crate) usize);
 
 impl Step for HeaderLimit {
-    async fn run<S: Below>(
-        self: Arc<Self>,
-        request: Request<Body>,
-        mut below: S,
-    ) -> Result<Response<Body>, Error> {
-        let exchange = Exchange::of(&request)?;
+    async fn run<B: Below>(&self, asked: &mut Asked, below: &B) -> Result<Response<Body>, Error> {
+        let answer = below.call(asked).await;
         let too_large = || Error::HeadersTooLarge {
-            exchange: exchange.clone(),
+            exchange: asked.exchange.clone(),
             limit: self.0,
         };
-        match below.call(request).await {
+        match answer {
             Ok(response)
                 if header_bytes(response.headers()) > self.0
                     || response.headers().len() > FIELDS =>

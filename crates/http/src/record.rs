@@ -3,21 +3,22 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, ready};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tower::{Layer, Service};
 use url::Url;
 
 use crate::body::{Body, BodyError};
-use crate::client::HttpClient;
+use crate::client::{HttpClient, HttpService};
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::leg::Leg;
 use crate::sent::SentSecrets;
-use crate::stack::{Below, Step, StepLayer};
 use crate::trouble::Trouble;
 
 /// Keeps every exchange of the clients that it was given to, in order: see [`HttpClient::recorded`].
@@ -142,19 +143,47 @@ impl HttpClient {
     /// The same client with every exchange kept by `recorder`, as [`layer`](Self::layer) puts it on top.
     #[must_use]
     pub fn recorded(self, recorder: &Recorder) -> Self {
-        self.layer(StepLayer::new(recorder.clone()))
+        self.layer(Recording(recorder.clone()))
     }
 }
 
-impl Step for Recorder {
-    async fn run<S: Below>(
-        self: Arc<Self>,
-        request: Request<Body>,
-        mut below: S,
-    ) -> Result<Response<Body>, Error> {
-        let exchange = Exchange::of(&request)?;
+/// Puts a recorder on top of a service.
+struct Recording(Recorder);
+
+impl Layer<HttpService> for Recording {
+    type Service = RecordedService;
+
+    fn layer(&self, service: HttpService) -> RecordedService {
+        RecordedService {
+            recorder: self.0.clone(),
+            service,
+        }
+    }
+}
+
+/// A service whose exchanges are kept.
+#[derive(Clone)]
+struct RecordedService {
+    recorder: Recorder,
+    service: HttpService,
+}
+
+impl Service<Request<Body>> for RecordedService {
+    type Response = Response<Body>;
+    type Error = Error;
+    type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let exchange = match Exchange::parse(&request) {
+            Ok(exchange) => exchange,
+            Err(error) => return Box::pin(ready(Err(error))),
+        };
         let began = Instant::now();
-        let at = self.begin(Recorded {
+        let at = self.recorder.begin(Recorded {
             leg: exchange.leg(),
             method: request.method().clone(),
             url: exchange.url().clone(),
@@ -163,27 +192,23 @@ impl Step for Recorder {
             took: Duration::ZERO,
             outcome: Outcome::Pending,
         });
-        let answer = below.call(request).await;
-        let Some(at) = at else { return answer };
-        let outcome = match &answer {
-            Ok(response) => answered(&exchange, response),
-            Err(error) => Outcome::Failed {
-                trouble: error.trouble(),
-                causes: causes(error),
-            },
-        };
-        self.change(at, |recorded| {
-            recorded.took = began.elapsed();
-            recorded.outcome = outcome;
-        });
-        answer.map(|response| {
-            response.map(|body| {
-                Body::new(Read {
-                    body,
-                    recorder: Self::clone(&self),
-                    at,
-                })
-            })
+        let asked = self.service.call(request);
+        let recorder = self.recorder.clone();
+        Box::pin(async move {
+            let answer = asked.await;
+            let Some(at) = at else { return answer };
+            let outcome = match &answer {
+                Ok(response) => answered(&exchange, response),
+                Err(error) => Outcome::Failed {
+                    trouble: error.trouble(),
+                    causes: causes(error),
+                },
+            };
+            recorder.change(at, |recorded| {
+                recorded.took = began.elapsed();
+                recorded.outcome = outcome;
+            });
+            answer.map(|response| response.map(|body| Body::new(Read { body, recorder, at })))
         })
     }
 }
@@ -220,7 +245,7 @@ impl HttpBody for Read {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {

@@ -6,11 +6,8 @@
 //! | resource metadata, authorization server metadata | followed for GET and HEAD, a few hops, each checked anew |
 //! | every other | an error that names the target |
 
-use std::sync::Arc;
-
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use tower::ServiceExt;
 use url::Url;
 
 use crate::body::Body;
@@ -19,9 +16,8 @@ use crate::error::{Error, RedirectRule};
 use crate::exchange::Exchange;
 use crate::headers::is_credential;
 use crate::leg::Leg;
-use crate::origin::Origin;
 use crate::redact::RedactedUrl;
-use crate::stack::{Below, Step};
+use crate::stack::{Asked, Below, Step};
 
 /// Follows what the table allows.
 pub(crate) struct Redirects {
@@ -30,28 +26,31 @@ pub(crate) struct Redirects {
 }
 
 impl Step for Redirects {
-    async fn run<S: Below>(
-        self: Arc<Self>,
-        request: Request<Body>,
-        mut below: S,
-    ) -> Result<Response<Body>, Error> {
-        let mut exchange = Exchange::of(&request)?;
-        let (mut parts, body) = request.into_parts();
-        let mut answer = below.call(Request::from_parts(parts.clone(), body)).await?;
+    async fn run<B: Below>(&self, asked: &mut Asked, below: &B) -> Result<Response<Body>, Error> {
+        // As the caller made them, for another hop; no other leg takes one.
+        let mut again = asked
+            .exchange
+            .leg()
+            .is_metadata()
+            .then(|| bodiless(&asked.request));
+        let mut answer = below.call(asked).await?;
         let mut hops = 0;
-        while let Some(target) = self.next(&exchange, &answer, hops)? {
+        while let (Some(target), Some(next)) =
+            (self.next(&asked.exchange, &answer, hops)?, &mut again)
+        {
             hops += 1;
-            if Origin::from(exchange.url()) != Origin::from(&target.url) {
-                drop_credentials(&mut parts.headers);
+            let (leg, method) = (asked.exchange.leg(), next.method().clone());
+            let exchange = Exchange::new(leg, method, target.url);
+            if asked.exchange.origin() != exchange.origin() {
+                drop_credentials(next.headers_mut());
             }
-            tracing::debug!(from = %exchange.shown(), to = %RedactedUrl::of_target(&target.url), "redirected");
-            exchange = Exchange::new(exchange.leg(), parts.method.clone(), target.url);
-            parts.uri = target.uri;
-            parts.extensions.insert(exchange.clone());
-            let request = Request::from_parts(parts.clone(), Body::empty());
-            answer = below.ready().await?.call(request).await?;
+            tracing::debug!(from = %asked.exchange.shown(), to = %RedactedUrl::of_target(exchange.url()), "redirected");
+            *next.uri_mut() = target.uri;
+            asked.exchange = exchange;
+            asked.request = bodiless(next);
+            answer = below.call(asked).await?;
         }
-        answer.extensions_mut().insert(exchange);
+        answer.extensions_mut().insert(asked.exchange.clone());
         Ok(answer)
     }
 }
@@ -73,6 +72,17 @@ impl Redirects {
             source: refusal.rule.unwrap_or(RedirectRule::TooMany(self.limit)),
         })
     }
+}
+
+/// The same request without a body.
+fn bodiless(request: &Request<Body>) -> Request<Body> {
+    let mut copy = Request::new(Body::empty());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
+    copy
 }
 
 /// Where a hop leads.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::Response;
 use url::{Host, Url};
 
 use crate::BoxError;
@@ -22,7 +22,7 @@ use crate::origin::Origin;
 use crate::profile::HttpProfile;
 use crate::proxy::ProxyRules;
 use crate::reach::{Measure, Reach, judge};
-use crate::stack::{Below, Step};
+use crate::stack::{Asked, Below, Step};
 
 /// Looks names up: the operating system by default, a table in a test, DNS over HTTPS in a host
 /// that has it.
@@ -154,31 +154,27 @@ pub(crate) struct Addresses {
     pub(crate) proxy: ProxyRules,
 }
 
-impl Step for Addresses {
-    async fn run<S: Below>(
-        self: Arc<Self>,
-        mut request: Request<Body>,
-        mut below: S,
-    ) -> Result<Response<Body>, Error> {
-        let exchange = Exchange::of(&request)?;
-        let reach = self
-            .guard
-            .reach(exchange.leg(), &Origin::from(exchange.url()));
-        self.judge_literal(&exchange, reach)?;
-        let route = match self.proxy.route(exchange.url()) {
-            Some(_) if matches!(exchange.url().host(), Some(Host::Ipv6(_))) => {
-                let url = exchange.shown().clone();
-                let source = EndpointError::Proxied { url };
-                return Err(Error::Endpoint { exchange, source });
-            }
-            Some(proxy) => {
-                request.extensions_mut().insert(exchange.through(proxy));
-                Route::Proxied
-            }
-            None => Route::Direct(reach),
+impl Step for Arc<Addresses> {
+    async fn run<B: Below>(&self, asked: &mut Asked, below: &B) -> Result<Response<Body>, Error> {
+        let exchange = &asked.exchange;
+        let reach = self.guard.reach(exchange.leg(), exchange.origin());
+        self.judge_literal(exchange, reach)?;
+        let Some(proxy) = self.proxy.route(exchange.url()) else {
+            asked.route = Some(Route::Direct(reach));
+            return below.call(asked).await;
         };
-        request.extensions_mut().insert(route);
-        below.call(request).await
+        if matches!(exchange.url().host(), Some(Host::Ipv6(_))) {
+            let url = exchange.shown().clone();
+            let (exchange, source) = (exchange.clone(), EndpointError::Proxied { url });
+            return Err(Error::Endpoint { exchange, source });
+        }
+        // What fails down there may be the proxy.
+        let proxied = exchange.through(proxy);
+        let direct = std::mem::replace(&mut asked.exchange, proxied);
+        asked.route = Some(Route::Proxied);
+        let answer = below.call(asked).await;
+        asked.exchange = direct;
+        answer
     }
 }
 
@@ -200,7 +196,7 @@ impl Addresses {
         limit: Duration,
     ) -> Result<(), Error> {
         let url = exchange.url();
-        let reach = self.guard.reach(exchange.leg(), &Origin::from(url));
+        let reach = self.guard.reach(exchange.leg(), exchange.origin());
         self.judge_literal(exchange, reach)?;
         let Some(Host::Domain(name)) = url.host() else {
             return Ok(());

@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, PROXY_AUTHORIZATION};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderValue};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::form_urlencoded;
@@ -21,28 +21,49 @@ use crate::headers::is_credential;
 /// What an answer says is read as it came, since a tenant's name is a header here and part of a
 /// scope or URL there; it is shown only through [`strike`](Self::strike).
 #[derive(Clone, Default)]
-pub struct SentSecrets(Vec<SecretString>);
+pub struct SentSecrets {
+    /// Most requests carry one secret: their token.
+    first: Option<SentHeader>,
+    others: Vec<SentHeader>,
+    added: Vec<SecretString>,
+}
+
+/// A header that was sent: the very bytes of the request, of which no copy is made until an answer has to be struck.
+#[derive(Clone)]
+struct SentHeader {
+    /// The scheme before it is no secret.
+    has_scheme: bool,
+    value: HeaderValue,
+}
 
 impl SentSecrets {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let secrets = headers
+        let mut secrets = headers
             .iter()
             .filter(|(name, value)| value.is_sensitive() || is_credential(name))
-            .filter_map(|(name, value)| {
-                let value = std::str::from_utf8(value.as_bytes()).ok()?;
-                Some(SecretString::from(without_scheme(name, value)))
+            .map(|(name, value)| SentHeader {
+                has_scheme: name == AUTHORIZATION || name == PROXY_AUTHORIZATION,
+                value: value.clone(),
             });
-        Self(secrets.collect())
+        Self {
+            first: secrets.next(),
+            others: secrets.collect(),
+            added: Vec::new(),
+        }
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.len() + self.added.len()
     }
 
     /// The same and another one.
     #[must_use]
     pub fn and(mut self, secret: &SecretString) -> Self {
-        self.0.push(secret.clone());
+        self.added.push(secret.clone());
         self
     }
 
@@ -56,7 +77,13 @@ impl SentSecrets {
     #[must_use]
     pub fn strike(&self, text: &str) -> String {
         let mut marked = Marked::new(text);
-        for secret in &self.0 {
+        for header in self.first.iter().chain(&self.others) {
+            // What is no text cannot be repeated by one.
+            if let Ok(value) = std::str::from_utf8(header.value.as_bytes()) {
+                marked.mark(header.secret(value));
+            }
+        }
+        for secret in &self.added {
             marked.mark(secret.expose_secret());
         }
         marked.remaining()
@@ -68,16 +95,17 @@ impl SentSecrets {
 
 impl fmt::Debug for SentSecrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SentSecrets").field(&self.0.len()).finish()
+        f.debug_tuple("SentSecrets").field(&self.len()).finish()
     }
 }
 
-/// The credentials of `Authorization`: the scheme is no secret.
-fn without_scheme<'a>(name: &HeaderName, value: &'a str) -> &'a str {
-    if name != AUTHORIZATION && name != PROXY_AUTHORIZATION {
-        return value;
+impl SentHeader {
+    fn secret<'a>(&self, value: &'a str) -> &'a str {
+        match value.split_once(' ') {
+            Some((_, rest)) if self.has_scheme => rest,
+            _ => value,
+        }
     }
-    value.split_once(' ').map_or(value, |(_, rest)| rest)
 }
 
 /// A text, and which of its bytes belong to a secret.

@@ -11,6 +11,7 @@ use crate::BoxError;
 use crate::body::Body;
 use crate::error::Error;
 use crate::exchange::Exchange;
+use crate::stack::{Asked, Below};
 
 /// A service whose errors are sorted into [`Error`].
 #[derive(Clone)]
@@ -26,6 +27,24 @@ impl<S> Sorted<S> {
     }
 }
 
+/// At the bottom, under the layers: the service finds in the request's extensions what is known of it.
+impl<S> Below for Sorted<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+{
+    async fn call(&self, asked: &mut Asked) -> Result<Response<Body>, Error> {
+        let mut request = std::mem::take(&mut asked.request);
+        request.extensions_mut().insert(asked.exchange.leg());
+        request.extensions_mut().insert(asked.exchange.clone());
+        // The service is waited for here, within the time of the request.
+        let answer = self.inner.clone().oneshot(request).await;
+        answer.map_err(|err| Error::from_bottom(&asked.exchange, err.into(), self.connect))
+    }
+}
+
+/// On top, where requests come as a host's own layers leave them.
 impl<S> Service<Request<Body>> for Sorted<S>
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
@@ -44,7 +63,7 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (inner, connect) = (self.inner.clone(), self.connect);
         Box::pin(async move {
-            let exchange = Exchange::of(&request)?;
+            let exchange = Exchange::parse(&request)?;
             let answer = inner.oneshot(request).await;
             answer.map_err(|err| Error::from_bottom(&exchange, err.into(), connect))
         })

@@ -1,98 +1,81 @@
 //! The shape all layers of the stack share: one step, a request in, the rest of the stack below.
+//!
+//! The layers are known when the program is built, so that the way down is one future: it is put into memory once, at the
+//! [entrance](crate::entrance), however many layers there are. What is known of a request goes beside it.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use tower::{Layer, Service};
 
 use crate::body::Body;
 use crate::error::Error;
+use crate::exchange::Exchange;
+use crate::timeout::Timeouts;
 
-/// What a step stands on.
-pub(crate) trait Below:
-    Service<Request<Body>, Response = Response<Body>, Error = Error, Future: Send>
-    + Clone
-    + Send
-    + Sync
-    + 'static
-{
+#[cfg(feature = "client")]
+use crate::resolve::Route;
+
+/// A request on its way down, and what is known of it.
+pub(crate) struct Asked {
+    pub(crate) exchange: Exchange,
+    /// Spent by whoever sends it.
+    pub(crate) request: Request<Body>,
+    /// The limits of the handle it was sent by, in place of the profile's.
+    pub(crate) timeouts: Option<Timeouts>,
+    /// Which connections it may use, once the address rules have said so.
+    #[cfg(feature = "client")]
+    pub(crate) route: Option<Route>,
 }
 
-impl<S> Below for S where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Error, Future: Send>
-        + Clone
-        + Send
-        + Sync
-        + 'static
-{
+impl Asked {
+    pub(crate) const fn new(
+        exchange: Exchange,
+        request: Request<Body>,
+        timeouts: Option<Timeouts>,
+    ) -> Self {
+        Self {
+            exchange,
+            request,
+            timeouts,
+            #[cfg(feature = "client")]
+            route: None,
+        }
+    }
+}
+
+/// What a step stands on.
+pub(crate) trait Below: Send + Sync + Sized + 'static {
+    /// Sends the request and gives the head of the answer.
+    fn call(&self, asked: &mut Asked)
+    -> impl Future<Output = Result<Response<Body>, Error>> + Send;
+
+    /// The same with a layer on top.
+    fn under<P: Step>(self, step: P) -> Stepped<P, Self> {
+        Stepped { step, below: self }
+    }
 }
 
 /// One layer of the stack.
 pub(crate) trait Step: Send + Sync + 'static {
-    /// Handles one request, with `below` ready for one call; for more, `ready` it again.
-    fn run<S: Below>(
-        self: Arc<Self>,
-        request: Request<Body>,
-        below: S,
+    /// Handles one request.
+    fn run<B: Below>(
+        &self,
+        asked: &mut Asked,
+        below: &B,
     ) -> impl Future<Output = Result<Response<Body>, Error>> + Send;
 }
 
-/// Puts a [`Step`] on top of a service.
-pub(crate) struct StepLayer<P>(Arc<P>);
-
-impl<P> StepLayer<P> {
-    pub(crate) fn new(step: P) -> Self {
-        Self::of(Arc::new(step))
-    }
-
-    /// The same over a step that others have as well.
-    pub(crate) const fn of(step: Arc<P>) -> Self {
-        Self(step)
-    }
-}
-
-impl<P, S> Layer<S> for StepLayer<P> {
-    type Service = Stepped<P, S>;
-
-    fn layer(&self, below: S) -> Self::Service {
-        Stepped {
-            step: Arc::clone(&self.0),
-            below,
-        }
-    }
-}
-
 /// A [`Step`] with what it stands on.
-pub(crate) struct Stepped<P, S> {
-    step: Arc<P>,
-    below: S,
+pub(crate) struct Stepped<P, B> {
+    step: P,
+    below: B,
 }
 
-impl<P, S: Clone> Clone for Stepped<P, S> {
-    fn clone(&self) -> Self {
-        Self {
-            step: Arc::clone(&self.step),
-            below: self.below.clone(),
-        }
-    }
-}
-
-impl<P: Step, S: Below> Service<Request<Body>> for Stepped<P, S> {
-    type Response = Response<Body>;
-    type Error = Error;
-    type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.below.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // The service that was made ready is the one to call; its clone is not.
-        let fresh = self.below.clone();
-        let ready = std::mem::replace(&mut self.below, fresh);
-        Box::pin(Arc::clone(&self.step).run(request, ready))
+impl<P: Step, B: Below> Below for Stepped<P, B> {
+    fn call(
+        &self,
+        asked: &mut Asked,
+    ) -> impl Future<Output = Result<Response<Body>, Error>> + Send {
+        self.step.run(asked, &self.below)
     }
 }

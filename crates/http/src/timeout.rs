@@ -2,20 +2,16 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use tokio::time::{Instant, Sleep};
+use http::Response;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::body::{Body, BodyError};
 use crate::error::Error;
-use crate::exchange::Exchange;
 use crate::leg::Leg;
-use crate::stack::{Below, Step};
+use crate::stack::{Asked, Below, Step};
 
 /// How long to wait, per request. Each is a [`Duration`]; none can be switched off.
 ///
@@ -101,87 +97,84 @@ impl fmt::Display for Phase {
 pub(crate) struct Deadline(pub(crate) Timeouts);
 
 impl Step for Deadline {
-    async fn run<S: Below>(
-        self: Arc<Self>,
-        request: Request<Body>,
-        mut below: S,
-    ) -> Result<Response<Body>, Error> {
-        let limits = request
-            .extensions()
-            .get::<Timeouts>()
-            .copied()
-            .unwrap_or(self.0);
-        let exchange = Exchange::of(&request)?;
-        let start = Instant::now();
-        let Ok(answer) = tokio::time::timeout(limits.total, below.call(request)).await else {
+    async fn run<B: Below>(&self, asked: &mut Asked, below: &B) -> Result<Response<Body>, Error> {
+        let own = asked.request.extensions().get::<Timeouts>().copied();
+        let limits = own.or(asked.timeouts).unwrap_or(self.0);
+        let exchange = asked.exchange.clone();
+        let is_bounded = exchange.leg() != Leg::Resource;
+        let start = is_bounded.then(Instant::now);
+        let Ok(answer) = tokio::time::timeout(limits.total, below.call(asked)).await else {
             return Err(Error::Timeout {
                 exchange,
                 phase: Phase::Response,
                 limit: limits.total,
             });
         };
-        let answer = answer?;
-        let total = (exchange.leg() != Leg::Resource)
-            .then(|| (limits.total.saturating_sub(start.elapsed()), limits.total));
-        Ok(answer.map(|body| timed(body, limits.read, total)))
+        let end = start.map(|start| (later(start, limits.total), limits.total));
+        Ok(answer?.map(|body| body.timed(Clock::new(limits.read, end))))
     }
 }
 
-fn timed(body: Body, read: Duration, total: Option<(Duration, Duration)>) -> Body {
-    if body.as_bytes().is_some() || body.is_end_stream() {
-        return body;
-    }
-    Body::new(TimedBody {
-        body,
-        read,
-        gap: Box::pin(tokio::time::sleep(read)),
-        total: total.map(|(left, limit)| (Box::pin(tokio::time::sleep(left)), limit)),
-    })
-}
-
-/// A body whose pieces and end have to come in time.
-struct TimedBody {
-    body: Body,
+/// The time that a body has.
+pub(crate) struct Clock {
     read: Duration,
-    gap: Pin<Box<Sleep>>,
-    /// What is left of the total, and the total itself.
-    total: Option<(Pin<Box<Sleep>>, Duration)>,
+    /// When the whole has to be there, and the limit that says so.
+    end: Option<(Instant, Duration)>,
+    /// Since when the next piece is waited for. A reader that takes its time costs nothing.
+    since: Option<Instant>,
+    /// Made when something has to be waited for, and set anew only when it goes off: most pieces are
+    /// there before.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
-impl HttpBody for TimedBody {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = &mut *self;
-        if let Some((left, limit)) = &mut this.total
-            && left.as_mut().poll(cx).is_ready()
-        {
-            return expired(Phase::Body, *limit);
-        }
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
-            // The gap is measured while somebody waits: a reader that takes its time costs nothing.
-            this.gap.set(tokio::time::sleep(this.read));
-            return Poll::Ready(frame);
-        }
-        match this.gap.as_mut().poll(cx) {
-            Poll::Ready(()) => expired(Phase::Read, this.read),
-            Poll::Pending => Poll::Pending,
+impl Clock {
+    fn new(read: Duration, end: Option<(Instant, Duration)>) -> Self {
+        Self {
+            read,
+            end,
+            since: None,
+            alarm: None,
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+    /// Whether the whole has taken too long.
+    pub(crate) fn is_over(&self) -> Result<(), BodyError> {
+        match self.end {
+            Some((end, limit)) if Instant::now() >= end => Err(expired(Phase::Body, limit)),
+            _ => Ok(()),
+        }
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    /// A piece came.
+    pub(crate) fn came(&mut self) {
+        self.since = None;
+    }
+
+    /// Nothing is there yet: ready when it took too long.
+    pub(crate) fn wait(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let gap = (later(since, self.read), Phase::Read, self.read);
+        let (end, phase, limit) = match self.end {
+            Some((end, limit)) if end < gap.0 => (end, Phase::Body, limit),
+            _ => gap,
+        };
+        // Never set to a later time than this: what is waited for began no later.
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        while alarm.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= end {
+                return Poll::Ready(expired(phase, limit));
+            }
+            alarm.as_mut().reset(end);
+        }
+        Poll::Pending
     }
 }
 
-fn expired<T>(phase: Phase, limit: Duration) -> Poll<Option<Result<T, BodyError>>> {
-    Poll::Ready(Some(Err(BodyError::Timeout { phase, limit })))
+const fn expired(phase: Phase, limit: Duration) -> BodyError {
+    BodyError::Timeout { phase, limit }
+}
+
+fn later(since: Instant, limit: Duration) -> Instant {
+    let far = || since + Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    since.checked_add(limit).unwrap_or_else(far)
 }

@@ -9,7 +9,6 @@
 //! what came. Only values that say nothing about anybody are shown, whatever a server repeats in the others.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -18,7 +17,7 @@ use http::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, HeaderName,
     RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use url::form_urlencoded;
 
@@ -27,23 +26,21 @@ use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::leg::Leg;
 use crate::redact::clean_text;
-use crate::stack::{Below, Step};
+use crate::stack::{Asked, Below, Step};
 
 /// Tells of every request that goes down from here.
 pub(crate) struct Told;
 
 impl Step for Told {
-    async fn run<S: Below>(
-        self: Arc<Self>,
-        request: Request<Body>,
-        mut below: S,
-    ) -> Result<Response<Body>, Error> {
-        if !tracing::enabled!(target: REQUEST, tracing::Level::DEBUG) {
-            return below.call(request).await;
-        }
-        let mut story = Story::of(&request)?;
-        story.headers("sent", request.headers());
-        let answer = match below.call(request).await {
+    async fn run<B: Below>(&self, asked: &mut Asked, below: &B) -> Result<Response<Body>, Error> {
+        let is_told = tracing::enabled!(target: REQUEST, tracing::Level::DEBUG);
+        // Off the way of a request of which nobody wants to know.
+        let story = is_told.then(|| Box::new(Story::of(asked)));
+        let answer = below.call(asked).await;
+        let Some(mut story) = story else {
+            return answer;
+        };
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
                 story.error = Some(error.to_string());
@@ -74,16 +71,17 @@ struct Story {
 }
 
 impl Story {
-    fn of(request: &Request<Body>) -> Result<Self, Error> {
-        let exchange = Exchange::of(request)?;
-        Ok(Self {
-            grant: grant(exchange.leg(), request.body()),
-            exchange,
+    fn of(asked: &Asked) -> Self {
+        let story = Self {
+            grant: grant(asked.exchange.leg(), asked.request.body()),
+            exchange: asked.exchange.clone(),
             since: Instant::now(),
             status: None,
             bytes: 0,
             error: None,
-        })
+        };
+        story.headers("sent", asked.request.headers());
+        story
     }
 
     fn count(&mut self, read: usize) {
@@ -127,7 +125,7 @@ impl Drop for Story {
 /// A body that counts what is read of it.
 struct ToldBody {
     body: Body,
-    story: Story,
+    story: Box<Story>,
 }
 
 impl HttpBody for ToldBody {

@@ -1,11 +1,15 @@
 //! Which headers reach which origin, and what of them is kept from logs.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use http::Request;
 use proptest::prelude::*;
 use url::Url;
 
 use super::*;
+use crate::exchange::Exchange;
+use crate::sorted::Sorted;
 
 fn map(entries: &[(&'static str, &'static str)]) -> HeaderMap {
     let entry = |(name, value): &(&'static str, &'static str)| {
@@ -141,8 +145,10 @@ async fn sent(url: &str, own: &[(&'static str, &'static str)]) -> (HeaderMap, Re
     });
     let mut request = Request::get(url).body(Body::empty()).unwrap();
     *request.headers_mut() = map(own);
-    let scopes = Arc::new(HeaderScopes::new(&profile()).unwrap());
-    let answer = scopes.run(request, below).await.unwrap();
+    let scopes = HeaderScopes::new(&profile()).unwrap();
+    let mut asked = Asked::new(Exchange::parse(&request).unwrap(), request, None);
+    let below = Sorted::new(below, Duration::ZERO);
+    let answer = scopes.run(&mut asked, &below).await.unwrap();
     let seen = seen.lock().unwrap().clone();
     (seen, answer)
 }

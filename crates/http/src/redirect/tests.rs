@@ -1,10 +1,12 @@
 //! The redirect table, row by row, and the hops that are taken over it (SEC-06).
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tower::service_fn;
 
 use super::*;
+use crate::sorted::Sorted;
 
 fn hop(leg: Leg, method: Method, status: u16, location: &str) -> Result<Option<Target>, Refusal> {
     let url = Url::parse("https://as.example/a/b?secret").unwrap();
@@ -136,7 +138,7 @@ async fn follow(
     request.extensions_mut().insert(leg);
     let seen = Arc::clone(seen);
     let servers = service_fn(move |request: Request<Body>| {
-        let exchange = Exchange::of(&request).unwrap();
+        let exchange = request.extensions().get::<Exchange>().unwrap().clone();
         let to = request.headers().get("x-to").cloned();
         let first = seen.lock().unwrap().is_empty();
         let step = request.uri().path().trim_start_matches('/').parse::<u32>();
@@ -155,7 +157,9 @@ async fn follow(
         }
         std::future::ready(Ok::<_, Error>(answer))
     });
-    Arc::new(Redirects { limit: 3 }).run(request, servers).await
+    let mut asked = Asked::new(Exchange::parse(&request)?, request, None);
+    let below = Sorted::new(servers, Duration::ZERO);
+    Redirects { limit: 3 }.run(&mut asked, &below).await
 }
 
 fn uris(seen: &Seen) -> Vec<String> {

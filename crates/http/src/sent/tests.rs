@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::header::WWW_AUTHENTICATE;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderName, Request, Response};
 use proptest::prelude::*;
 
 use super::*;
