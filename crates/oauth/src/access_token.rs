@@ -1,12 +1,14 @@
 //! An access token as it is handed out: borrowed, redacted, comparable.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 use crate::dpop::DpopKey;
 use crate::error::Error;
@@ -24,6 +26,9 @@ struct Inner {
     alphabet: Alphabet,
     /// The key that it is bound to, for a `DPoP` token.
     key: Option<DpopKey>,
+    /// The header's value, once it was asked for; `None` in it for a token that can be no header. Its bytes are wiped
+    /// when the last request that carries them has gone.
+    header: OnceLock<Option<HeaderValue>>,
 }
 
 /// How a token is presented (RFC 6749 §7.1).
@@ -78,6 +83,7 @@ impl AccessToken {
             expires_at,
             alphabet: Alphabet::Token68,
             key,
+            header: OnceLock::new(),
         }))
     }
 
@@ -88,22 +94,18 @@ impl AccessToken {
             expires_at: None,
             alphabet: Alphabet::Visible,
             key: None,
+            header: OnceLock::new(),
         }))
     }
 
-    /// The `Authorization` header's value, marked sensitive.
+    /// The `Authorization` header's value, marked sensitive. It is made once: all requests with this
+    /// token share its bytes.
     ///
     /// # Errors
     /// [`Error::IllegalToken`] when the token holds characters outside of its alphabet (USE-10).
     pub fn header_value(&self) -> Result<HeaderValue, Error> {
-        let secret = self.0.secret.expose_secret();
-        if !is_legal(secret, self.0.alphabet) {
-            return Err(Error::IllegalToken);
-        }
-        let text = zeroize::Zeroizing::new(format!("{} {secret}", self.0.token_type.scheme()));
-        let mut value = HeaderValue::from_str(&text).map_err(|_| Error::IllegalToken)?;
-        value.set_sensitive(true);
-        Ok(value)
+        let header = self.0.header.get_or_init(|| self.0.header());
+        header.clone().ok_or(Error::IllegalToken)
     }
 
     /// When it expires, if the authorization server said so.
@@ -136,7 +138,27 @@ impl AccessToken {
             expires_at,
             alphabet: self.0.alphabet,
             key: self.0.key.clone(),
+            header: OnceLock::new(),
         }))
+    }
+}
+
+impl Inner {
+    fn header(&self) -> Option<HeaderValue> {
+        let secret = self.secret.expose_secret();
+        if !is_legal(secret, self.alphabet) {
+            return None;
+        }
+        let scheme = self.token_type.scheme();
+        let room = scheme.len() + 1 + secret.len();
+        // As much room as it takes: one that grows leaves copies behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(room));
+        text.extend_from_slice(scheme.as_bytes());
+        text.push(b' ');
+        text.extend_from_slice(secret.as_bytes());
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok()?;
+        value.set_sensitive(true);
+        Some(value)
     }
 }
 

@@ -2,6 +2,7 @@
 //! RFC 6750 §3). It knows no MCP.
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use doorkey_http::Body;
@@ -13,6 +14,8 @@ use crate::interaction::BoxFuture;
 use crate::source::TokenSource;
 
 mod attempt;
+
+use attempt::{LastUrl, Sending};
 
 /// Wraps a service with the tokens of one [`TokenSource`].
 #[derive(Clone, Debug)]
@@ -35,6 +38,7 @@ impl<S> Layer<S> for AuthorizationLayer {
         AuthorizationService {
             inner,
             tokens: self.tokens.clone(),
+            last: Arc::default(),
         }
     }
 }
@@ -57,6 +61,8 @@ impl<S> Layer<S> for AuthorizationLayer {
 pub struct AuthorizationService<S> {
     inner: S,
     tokens: TokenSource,
+    /// Nearly every request goes where the last one went.
+    last: Arc<LastUrl>,
 }
 
 /// Says, as an extension of a request, for whom the request was begun: the
@@ -70,6 +76,34 @@ impl<S> AuthorizationService<S> {
     /// The token source behind it.
     pub fn tokens(&self) -> &TokenSource {
         &self.tokens
+    }
+}
+
+impl<S> AuthorizationService<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = doorkey_http::Error>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+{
+    /// Sends a request, as [`call`](Service::call) does, for whom it was begun: as if `begun` were among its extensions.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::IdentityChanged`] when somebody else is signed in by then.
+    pub async fn send(
+        &self,
+        request: Request<Body>,
+        begun: Option<IdentityEpoch>,
+    ) -> Result<Response<Body>, Error> {
+        let sending = Sending {
+            service: self.inner.clone(),
+            is_ready: false,
+            tokens: &self.tokens,
+            last: &self.last,
+            begun,
+        };
+        sending.send(request).await
     }
 }
 
@@ -93,7 +127,17 @@ where
         // The service that was polled ready takes the first request; a clone stays for the next.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
-        Box::pin(attempt::send(ready, self.tokens.clone(), request))
+        let (tokens, last) = (self.tokens.clone(), Arc::clone(&self.last));
+        Box::pin(async move {
+            let sending = Sending {
+                service: ready,
+                is_ready: true,
+                tokens: &tokens,
+                last: &last,
+                begun: request.extensions().get().copied(),
+            };
+            sending.send(request).await
+        })
     }
 }
 

@@ -61,7 +61,10 @@ pub(crate) fn covers(server: &Url, resource: Option<&str>, url: &Url) -> bool {
 
 /// Whether two http or https URLs share scheme, host and port.
 pub(crate) fn same_origin(one: &Url, other: &Url) -> bool {
-    one.origin().is_tuple() && one.origin() == other.origin()
+    matches!(one.scheme(), "http" | "https")
+        && one.scheme() == other.scheme()
+        && one.host() == other.host()
+        && one.port_or_known_default() == other.port_or_known_default()
 }
 
 /// A URL as errors may carry it: without user name, password, query and fragment.

@@ -1,9 +1,12 @@
 //! One request through the authorization layer, with its budgets.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
 use doorkey_discovery::Challenges;
 use doorkey_http::{Body, Leg, RedactedUrl};
 use http::header::{AUTHORIZATION, LOCATION};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Uri};
 use tower::{Service, ServiceExt as _};
 use url::Url;
 
@@ -13,12 +16,38 @@ use crate::error::Error;
 use crate::layer::IdentityEpoch;
 use crate::source::TokenSource;
 
-/// Sends `request`, recovering within the budgets of CH-04.
-pub(super) async fn send<S>(
-    first: S,
-    tokens: TokenSource,
-    request: Request<Body>,
-) -> Result<Response<Body>, Error>
+/// How requests are sent.
+pub(super) struct Sending<'a, S> {
+    pub(super) service: S,
+    /// The service was polled ready for one call.
+    pub(super) is_ready: bool,
+    pub(super) tokens: &'a TokenSource,
+    pub(super) last: &'a LastUrl,
+    /// For whom the request was begun.
+    pub(super) begun: Option<IdentityEpoch>,
+}
+
+/// The URL that was asked last, as it was read.
+#[derive(Default)]
+pub(super) struct LastUrl(ArcSwapOption<(Uri, Arc<Url>)>);
+
+impl LastUrl {
+    fn of(&self, uri: &Uri) -> Result<Arc<Url>, Error> {
+        if let Some(last) = self.0.load().as_ref()
+            && last.0 == *uri
+        {
+            return Ok(Arc::clone(&last.1));
+        }
+        let url = Url::parse(&uri.to_string())
+            .map_err(|cause| Error::invalid_url("request target", cause))?;
+        let url = Arc::new(url);
+        self.0
+            .store(Some(Arc::new((uri.clone(), Arc::clone(&url)))));
+        Ok(url)
+    }
+}
+
+impl<S> Sending<'_, S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = doorkey_http::Error>
         + Clone
@@ -26,28 +55,32 @@ where
         + 'static,
     S::Future: Send,
 {
-    let service = first.clone();
-    let mut ready = Some(first);
-    let mut attempt = Attempt::start(tokens, &request).await?;
-    let mut request = request;
-    loop {
-        let spare = replay(&request);
-        let current = attempt.dressed(request)?;
-        let response = match ready.take() {
-            Some(mut first) => first.call(current).await?,
-            None => service.clone().oneshot(current).await?,
-        };
-        match attempt.next(&response, spare).await? {
-            Some(again) => request = again,
-            None => return Ok(response),
+    /// Sends `request`, recovering within the budgets of CH-04.
+    pub(super) async fn send(self, request: Request<Body>) -> Result<Response<Body>, Error> {
+        let url = self.last.of(request.uri())?;
+        let mut attempt = Attempt::start(self.tokens, url, &request).await?;
+        let mut service = self.service;
+        let mut is_ready = self.is_ready;
+        let mut request = request;
+        loop {
+            let spare = replay(&request);
+            let current = attempt.dressed(request, self.begun)?;
+            if !std::mem::take(&mut is_ready) {
+                service.ready().await?;
+            }
+            let response = service.call(current).await?;
+            match attempt.next(&response, spare).await? {
+                Some(again) => request = again,
+                None => return Ok(response),
+            }
         }
     }
 }
 
 /// What is left to try for one request.
-struct Attempt {
-    tokens: TokenSource,
-    url: Url,
+struct Attempt<'a> {
+    tokens: &'a TokenSource,
+    url: Arc<Url>,
     /// Whether this layer has a say at all: the URL is covered and the caller brought no credential.
     ours: bool,
     sent: Option<AccessToken>,
@@ -57,10 +90,12 @@ struct Attempt {
     nonce_retries: u8,
 }
 
-impl Attempt {
-    async fn start(tokens: TokenSource, request: &Request<Body>) -> Result<Self, Error> {
-        let url = Url::parse(&request.uri().to_string())
-            .map_err(|cause| Error::invalid_url("request target", cause))?;
+impl<'a> Attempt<'a> {
+    async fn start(
+        tokens: &'a TokenSource,
+        url: Arc<Url>,
+        request: &Request<Body>,
+    ) -> Result<Self, Error> {
         let ours = tokens.covers(&url) && !request.headers().contains_key(AUTHORIZATION);
         let sent = if ours {
             match tokens.token().await {
@@ -84,12 +119,23 @@ impl Attempt {
         })
     }
 
-    fn dressed(&self, mut request: Request<Body>) -> Result<Request<Body>, Error> {
-        request.extensions_mut().insert(Leg::Resource);
+    fn dressed(
+        &self,
+        mut request: Request<Body>,
+        begun: Option<IdentityEpoch>,
+    ) -> Result<Request<Body>, Error> {
+        // A request of no leg is one to the resource.
+        if request
+            .extensions()
+            .get::<Leg>()
+            .is_some_and(|leg| *leg != Leg::Resource)
+        {
+            request.extensions_mut().insert(Leg::Resource);
+        }
         // After the token is in hand: with the token of another person the number is another one.
-        if let Some(IdentityEpoch(begun)) = request.extensions().get()
+        if let Some(IdentityEpoch(begun)) = begun
             && self.ours
-            && *begun != self.tokens.identity_epoch()
+            && begun != self.tokens.identity_epoch()
         {
             return Err(Error::IdentityChanged {
                 server: crate::resource::without_secrets(self.tokens.server()),
@@ -221,7 +267,7 @@ impl Attempt {
         let location = String::from_utf8_lossy(location.as_bytes());
         let refused = || Error::Redirect {
             status: response.status(),
-            from: RedactedUrl::from(&self.url),
+            from: RedactedUrl::from(&*self.url),
             target: self.url.join(&location).map_or_else(
                 |_| String::from("an unreadable place"),
                 |target| RedactedUrl::of_target(&target).to_string(),
@@ -242,13 +288,13 @@ impl Attempt {
         let mut request = spare.ok_or_else(|| self.not_replayable(response.status()))?;
         *request.uri_mut() = crate::form::uri(&target)?;
         self.redirects -= 1;
-        self.url = target;
+        self.url = Arc::new(target);
         Ok(Some(request))
     }
 
     fn not_replayable(&self, status: StatusCode) -> Error {
         Error::NotReplayable {
-            url: RedactedUrl::from(&self.url),
+            url: RedactedUrl::from(&*self.url),
             status,
         }
     }

@@ -383,3 +383,6 @@ pub(super) struct Epoch(u64);
 
 /// How long what was refused lately is remembered.
 pub(super) const REFUSAL_MEMORY: Duration = Duration::from_secs(10 * 60);
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use doorkey_http::Leg;
 use doorkey_oauth::{Challenges, LogoutOptions, TokenSource};
 use doorkey_store::{Backend as _, Grant, Store};
+use futures_util::FutureExt as _;
 
 use crate::browser::Browser;
 use crate::stores::Fickle;
@@ -90,6 +91,24 @@ async fn a_store_that_fails_or_is_slow_keeps_the_token_in_use() {
     let asked = tokio::time::timeout(Duration::from_secs(10), bearer(&source));
     assert_eq!(asked.await.unwrap().unwrap(), before);
     gate.open.notify_one();
+}
+
+#[tokio::test]
+async fn whoever_looks_at_the_store_holds_up_nobody_else() {
+    let world = World::new();
+    let backend = Fickle::default();
+    let store = Store::new(backend.clone());
+    let (source, _, before) = two(&world, &store).await;
+    let gate = backend.deliver_late();
+    world.clock().advance(5);
+    let mut looking = Box::pin(bearer(&source));
+    assert!((&mut looking).now_or_never().is_none(), "the store is slow");
+    for _ in 0..100 {
+        let read = bearer(&source).now_or_never();
+        assert_eq!(read.expect("no wait").unwrap(), before);
+    }
+    gate.open.notify_one();
+    assert_eq!(looking.await.unwrap(), before);
 }
 
 #[tokio::test]
