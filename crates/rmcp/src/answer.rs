@@ -18,6 +18,7 @@ use rmcp::{
 };
 
 use crate::{
+    decode,
     error::clean,
     refusal::Unusable,
     reply::{Media, Quoting, Reply, unexpected},
@@ -25,11 +26,15 @@ use crate::{
 
 /// A usable answer.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is a message, which goes on to rmcp as it is"
+)]
 pub(crate) enum Answer {
     /// Taken; if something comes of it, it comes elsewhere.
     Accepted,
     /// One message.
-    Message(Box<Said>),
+    Message(Said),
     /// An event stream, how its errors may be quoted, and the session id beside it.
     Events(Body, Quoting, Option<String>),
 }
@@ -93,7 +98,7 @@ impl Question<'_> {
             Media::Json => {
                 let (status, quoting) = (reply.status(), reply.quoting());
                 let body = reply.whole().await?;
-                match serde_json::from_slice(&body) {
+                match decode::message(self.message, &body) {
                     Ok(JsonRpcMessage::Error(error)) => {
                         let error = quoting.error(error);
                         Ok(match error.id {
@@ -171,12 +176,12 @@ impl Question<'_> {
         let asked = self.id();
         let named = error.id.as_ref() == asked;
         let id = asked.cloned().or(error.id);
-        Answer::Message(Box::new(Said {
+        Answer::Message(Said {
             message: ServerJsonRpcMessage::error(error.error, id),
             session,
             status,
             named,
-        }))
+        })
     }
 
     /// The JSON-RPC error that a plain HTTP refusal of `server/discover` stands for, so that the caller falls back to
@@ -217,12 +222,12 @@ pub(crate) const fn request_id(message: &ClientJsonRpcMessage) -> Option<&Reques
 }
 
 fn said(status: StatusCode, message: ServerJsonRpcMessage, session: Option<String>) -> Answer {
-    Answer::Message(Box::new(Said {
+    Answer::Message(Said {
         message,
         session,
         status,
         named: true,
-    }))
+    })
 }
 
 fn session_expired() -> Unusable {

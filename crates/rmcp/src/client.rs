@@ -1,14 +1,19 @@
 //! rmcp's HTTP client, spoken over the authorization layer.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use doorkey_http::{Body, HttpClient, RedactedUrl, Timeouts};
-use doorkey_oauth::{AuthorizationLayer, IdentityEpoch, TokenSource};
-use futures_core::stream::BoxStream;
+use doorkey_oauth::{AuthorizationLayer, AuthorizationService, IdentityEpoch, TokenSource};
+use futures_core::{Stream, stream::BoxStream};
 use futures_util::StreamExt as _;
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri,
     header::{ACCEPT, CONTENT_TYPE},
+    uri::InvalidUri,
 };
 use http_body_util::BodyDataStream;
 use rmcp::{
@@ -58,6 +63,16 @@ struct Inner {
     general: Timeouts,
     events: broadcast::Sender<Event>,
     connection: Arc<Connection>,
+    /// Where the first request went; a connection has no other address.
+    address: OnceLock<Address>,
+}
+
+/// An address as it is sent to, and as it may be shown.
+#[derive(Clone)]
+struct Address {
+    text: Arc<str>,
+    uri: Uri,
+    shown: Arc<str>,
 }
 
 /// A POST as rmcp asks for it.
@@ -70,30 +85,39 @@ pub(crate) struct Post {
     pub(crate) limits: Limits,
 }
 
-/// Whatever answers the requests: the authorization layer, or for a probe nothing but the network.
-pub(crate) type ResourceService =
+/// Whatever answers the requests.
+#[derive(Clone)]
+enum ResourceService {
+    /// The authorization layer over the network.
+    Authorized(Box<AuthorizationService<HttpClient>>),
+    /// For a probe nothing but the network, and for tests what they like.
+    Other(AnyService),
+}
+
+/// Any service that answers requests.
+pub(crate) type AnyService =
     BoxCloneSyncService<Request<Body>, Response<Body>, doorkey_oauth::Error>;
 
 pub(crate) type Events = BoxStream<'static, Result<Sse, SseError>>;
-type Headers = HashMap<HeaderName, HeaderValue>;
+pub(crate) type Headers = HashMap<HeaderName, HeaderValue>;
 
 impl AuthorizedClient {
     /// A client that sends through `http` with the tokens of `tokens`.
     #[must_use]
     pub fn new(http: HttpClient, tokens: TokenSource, options: ClientOptions) -> Self {
         let general = http.profile().timeouts;
+        let http = match options.timeouts {
+            Some(timeouts) => http.with_timeouts(timeouts),
+            None => http,
+        };
         let service = AuthorizationLayer::new(tokens.clone()).layer(http);
-        let service = BoxCloneSyncService::new(service);
+        let service = ResourceService::Authorized(Box::new(service));
         Self::made_of(service, Some(tokens), general, options)
     }
 
     /// A client over any service, whose own time limits are `general`.
-    pub(crate) fn over(
-        service: ResourceService,
-        general: Timeouts,
-        options: ClientOptions,
-    ) -> Self {
-        Self::made_of(service, None, general, options)
+    pub(crate) fn over(service: AnyService, general: Timeouts, options: ClientOptions) -> Self {
+        Self::made_of(ResourceService::Other(service), None, general, options)
     }
 
     fn made_of(
@@ -111,6 +135,7 @@ impl AuthorizedClient {
                 general,
                 events,
                 connection: Arc::default(),
+                address: OnceLock::new(),
             }),
         }
     }
@@ -139,6 +164,7 @@ impl AuthorizedClient {
                 general: self.inner.general,
                 events: self.inner.events.clone(),
                 connection: Arc::default(),
+                address: OnceLock::new(),
             }),
         }
     }
@@ -156,39 +182,42 @@ impl AuthorizedClient {
 
     /// Sends one message and reads what came back, without regard to what was settled or remembered.
     pub(crate) async fn post(&self, post: &Post) -> Result<Answer, Failure> {
+        self.post_with(post, post.headers.clone()).await
+    }
+
+    /// The same with these headers in place of the message's own.
+    pub(crate) async fn post_with(&self, post: &Post, headers: Headers) -> Result<Answer, Failure> {
+        let address = self.address(&post.uri)?;
         let message = declaring(&post.message, self.inner.tokens.as_ref()).await;
-        let body = serde_json::to_vec(message.as_ref())
+        let mut body = Vec::with_capacity(USUAL_MESSAGE);
+        serde_json::to_writer(&mut body, message.as_ref())
             .map_err(|error| StreamableHttpError::Client(ClientError::Encode(error)))?;
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .header(ACCEPT, ACCEPT_BOTH)
-            .header(CONTENT_TYPE, "application/json");
-        if let Some(session) = &post.session {
-            request = request.header(SESSION_ID, session.as_ref());
-        }
-        let mut request = build(request, &post.uri, &post.headers, Body::from(body))?;
+        let mut request = request(Method::POST, &address, headers, Body::from(body))?;
+        let own = request.headers_mut();
+        own.insert(ACCEPT, ACCEPT_BOTH);
+        own.append(CONTENT_TYPE, JSON);
         let epoch = self.identity_epoch();
-        self.owned(&mut request, post.session.as_deref());
-        let url = shown(&post.uri);
-        let key = MessageKey::of(&post.message);
-        let response = match self.send(request).await {
+        let begun = self.within(&mut request, post.session.as_deref())?;
+        let response = match self.send(request, begun).await {
             Ok(response) => response,
             Err(error) => {
                 let cause = Cause::Authorization(Arc::clone(&error));
+                let key = MessageKey::of(&post.message);
                 self.connection().caught(&key, &cause);
                 return Err(self.refused(Exchange::of(&post.message), error));
             }
         };
-        let place = Place::of(&response, Method::POST, &url);
+        let place = Place::of(&response, Method::POST, &address.shown);
         let question = Question {
             message: &post.message,
             in_session: post.session.is_some(),
-            url: &url,
+            url: &address.shown,
         };
-        let answer = question.answer(Reply::new(response, &url, post.limits));
+        let answer = question.answer(Reply::new(response, &address.shown, post.limits));
         let answer = answer.await.map_err(|unusable| {
             if let Some(error) = place.error(&unusable) {
                 let cause = Cause::Answer(Arc::new(error));
+                let key = MessageKey::of(&post.message);
                 self.connection().caught(&key, &cause);
             }
             unusable.failure
@@ -200,17 +229,43 @@ impl AuthorizedClient {
         Ok(answer)
     }
 
+    fn address(&self, uri: &Arc<str>) -> Result<Address, Failure> {
+        if let Some(known) = self.inner.address.get()
+            && known.text == *uri
+        {
+            return Ok(known.clone());
+        }
+        let unusable =
+            |error: InvalidUri| StreamableHttpError::Client(ClientError::Url(error.into()));
+        let address = Address {
+            text: Arc::clone(uri),
+            uri: uri.parse().map_err(unusable)?,
+            shown: shown(uri).into(),
+        };
+        // Where another one is kept already, this one is read anew each time.
+        drop(self.inner.address.set(address.clone()));
+        Ok(address)
+    }
+
     fn identity_epoch(&self) -> u64 {
         let tokens = self.inner.tokens.as_ref();
         tokens.map_or(0, TokenSource::identity_epoch)
     }
 
-    /// Lets a request in a session go out only for whom the session began (USE-12).
-    fn owned(&self, request: &mut Request<Body>, session: Option<&str>) {
-        if let Some(session) = session {
-            let epoch = self.connection().owner(session, self.identity_epoch());
-            request.extensions_mut().insert(IdentityEpoch(epoch));
-        }
+    /// Puts a request into its session, in which it goes out only for whom the session began (USE-12).
+    fn within(
+        &self,
+        request: &mut Request<Body>,
+        session: Option<&str>,
+    ) -> Result<Option<IdentityEpoch>, Failure> {
+        let Some(session) = session else {
+            return Ok(None);
+        };
+        let value = HeaderValue::from_str(session)
+            .map_err(|error| StreamableHttpError::Client(ClientError::Url(error.into())))?;
+        request.headers_mut().append(SESSION_ID, value);
+        let epoch = self.connection().owner(session, self.identity_epoch());
+        Ok(Some(IdentityEpoch(epoch)))
     }
 
     /// The answer to `post` in rmcp's type.
@@ -227,21 +282,35 @@ impl AuthorizedClient {
     }
 
     /// The events that answer a POST, bounded.
-    pub(crate) fn answer_events(&self, body: Body, limits: Limits) -> Events {
+    pub(crate) fn answer_events(
+        &self,
+        body: Body,
+        limits: Limits,
+    ) -> impl Stream<Item = Result<Sse, SseError>> + Send + Unpin + 'static + use<> {
         self.bounded(body, limits.sse_event, None, false)
     }
 
     async fn send(
         &self,
         mut request: Request<Body>,
+        begun: Option<IdentityEpoch>,
     ) -> Result<Response<Body>, Arc<doorkey_oauth::Error>> {
-        let mut timeouts = self.inner.options.timeouts.unwrap_or(self.inner.general);
+        let own = self.inner.options.timeouts;
         if request.method() == Method::GET {
+            let mut timeouts = own.unwrap_or(self.inner.general);
             timeouts.read = self.inner.options.stream_silence;
+            request.extensions_mut().insert(timeouts);
         }
-        request.extensions_mut().insert(timeouts);
-        let service = self.inner.service.clone();
-        service.oneshot(request).await.map_err(Arc::new)
+        let answer = match &self.inner.service {
+            ResourceService::Authorized(service) => service.send(request, begun).await,
+            ResourceService::Other(service) => {
+                if let (Some(own), None) = (own, request.extensions().get::<Timeouts>()) {
+                    request.extensions_mut().insert(own);
+                }
+                service.clone().oneshot(request).await
+            }
+        };
+        answer.map_err(Arc::new)
     }
 
     /// Tells the host of a refused exchange, and gives rmcp its word for it.
@@ -293,21 +362,21 @@ impl AuthorizedClient {
         {
             return Err(StreamableHttpError::ServerDoesNotSupportSse);
         }
-        let mut request = Request::builder().header(ACCEPT, ACCEPT_BOTH);
-        if let Some(session) = &session {
-            request = request.header(SESSION_ID, session.as_ref());
-        }
+        let address = self.address(&uri.into())?;
+        let mut request = request(Method::GET, &address, headers.clone(), Body::empty())?;
+        request.headers_mut().insert(ACCEPT, ACCEPT_BOTH);
         if let Some(id) = &last_event_id {
-            request = request.header(LAST_EVENT_ID, id);
+            let value = HeaderValue::from_str(id)
+                .map_err(|error| StreamableHttpError::Client(ClientError::Url(error.into())))?;
+            request.headers_mut().append(LAST_EVENT_ID, value);
         }
-        let mut request = build(request, uri, headers, Body::empty())?;
-        self.owned(&mut request, session.as_deref());
-        let url = shown(uri);
-        match self.send(request).await {
+        let begun = self.within(&mut request, session.as_deref())?;
+        let url = &*address.shown;
+        match self.send(request, begun).await {
             Ok(response) => {
-                let reply = Reply::new(response, &url, self.inner.options.limits);
+                let reply = Reply::new(response, url, self.inner.options.limits);
                 let quoting = reply.quoting();
-                let body = stream::opened(reply, &url).await;
+                let body = stream::opened(reply, url).await;
                 let body = body.map_err(|unusable| unusable.failure)?;
                 self.tell(Event::StreamOpened { resumed });
                 let events = self.bounded(body, limit, last_event_id, true);
@@ -320,12 +389,14 @@ impl AuthorizedClient {
     /// The first event, of at most `limit` bytes, of the stream that a GET outside of any session opens; `None` if there is
     /// no such stream.
     pub(crate) async fn first_event(&self, uri: &str, limit: usize) -> Option<Sse> {
-        let request = Request::builder().header(ACCEPT, "text/event-stream");
-        let request = build(request, uri, &Headers::new(), Body::empty()).ok()?;
-        let response = self.send(request).await.ok()?;
-        let url = shown(uri);
-        let reply = Reply::new(response, &url, self.inner.options.limits);
-        let body = stream::opened(reply, &url).await.ok()?;
+        let address = self.address(&uri.into()).ok()?;
+        let mut request = request(Method::GET, &address, Headers::new(), Body::empty()).ok()?;
+        let events = HeaderValue::from_static("text/event-stream");
+        request.headers_mut().insert(ACCEPT, events);
+        let response = self.send(request, None).await.ok()?;
+        let url = &*address.shown;
+        let reply = Reply::new(response, url, self.inner.options.limits);
+        let body = stream::opened(reply, url).await.ok()?;
         let mut events = bounded_events(BodyDataStream::new(body), limit, None, |_| ());
         events.next().await?.ok()
     }
@@ -337,19 +408,17 @@ impl AuthorizedClient {
         session: &str,
         headers: &Headers,
     ) -> Result<(), Failure> {
-        let request = Request::builder()
-            .method(Method::DELETE)
-            .header(SESSION_ID, session);
-        let mut request = build(request, uri, headers, Body::empty())?;
-        self.owned(&mut request, Some(session));
-        let url = shown(uri);
-        let response = match self.send(request).await {
+        let address = self.address(&uri.into())?;
+        let mut request = request(Method::DELETE, &address, headers.clone(), Body::empty())?;
+        let begun = self.within(&mut request, Some(session))?;
+        let url = &*address.shown;
+        let response = match self.send(request, begun).await {
             Ok(response) => response,
             Err(error) => return Err(self.refused(Exchange::SessionEnd, error)),
         };
-        let place = Place::of(&response, Method::DELETE, &url);
-        let reply = Reply::new(response, &url, self.inner.options.limits);
-        stream::ended(reply, &url).await.map_err(|unusable| {
+        let place = Place::of(&response, Method::DELETE, &address.shown);
+        let reply = Reply::new(response, url, self.inner.options.limits);
+        stream::ended(reply, url).await.map_err(|unusable| {
             let told = place.error(&unusable).map(|error| error.to_string());
             self.tell(Event::SessionDeleteFailed {
                 detail: told.unwrap_or_else(|| unusable.failure.to_string()),
@@ -366,7 +435,7 @@ impl AuthorizedClient {
         limit: usize,
         resumed_from: Option<String>,
         from_get: bool,
-    ) -> Events {
+    ) -> impl Stream<Item = Result<Sse, SseError>> + Send + Unpin + 'static + use<> {
         let client = self.clone();
         bounded_events(BodyDataStream::new(body), limit, resumed_from, move |id| {
             // rmcp never resumes the answer to a POST before it saw an id.
@@ -395,25 +464,27 @@ fn session_delete_failed(error: &Arc<doorkey_oauth::Error>) -> Event {
     }
 }
 
-/// Adds the headers rmcp prepared, verbatim, and refuses the ones that are this client's to set.
-pub(crate) fn build(
-    mut request: http::request::Builder,
-    uri: &str,
-    headers: &Headers,
+/// A request with the headers rmcp prepared, verbatim; the ones that are this client's to set are refused.
+fn request(
+    method: Method,
+    address: &Address,
+    headers: Headers,
     body: Body,
 ) -> Result<Request<Body>, Failure> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = address.uri.clone();
+    // Room for what is added on the way, so that the map is made once.
+    *request.headers_mut() = HeaderMap::with_capacity(headers.len() + ADDED_HEADERS);
     for (name, value) in headers {
-        if [ACCEPT, SESSION_ID, LAST_EVENT_ID].contains(name) {
+        if [ACCEPT, SESSION_ID, LAST_EVENT_ID].contains(&name) {
             return Err(StreamableHttpError::ReservedHeaderConflict(
                 name.to_string(),
             ));
         }
-        request = request.header(name, value);
+        request.headers_mut().append(name, value);
     }
-    request
-        .uri(uri)
-        .body(body)
-        .map_err(|error| StreamableHttpError::Client(ClientError::Url(error)))
+    Ok(request)
 }
 
 /// The address as it may be shown.
@@ -424,6 +495,11 @@ pub(crate) fn shown(uri: &str) -> String {
     }
 }
 
-const ACCEPT_BOTH: &str = "text/event-stream, application/json";
+const ACCEPT_BOTH: HeaderValue = HeaderValue::from_static("text/event-stream, application/json");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Those of this client, the token, and what a profile adds for most servers.
+const ADDED_HEADERS: usize = 8;
+/// Most messages fit, in bytes.
+const USUAL_MESSAGE: usize = 512;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const EVENT_CAPACITY: usize = 64;

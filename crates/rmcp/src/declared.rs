@@ -14,13 +14,16 @@ pub(crate) async fn declaring<'a>(
     message: &'a ClientJsonRpcMessage,
     tokens: Option<&TokenSource>,
 ) -> Cow<'a, ClientJsonRpcMessage> {
-    let (Some(tokens), Some(mut capabilities)) = (tokens, told_by(message)) else {
-        return Cow::Borrowed(message);
+    let extensions = match tokens {
+        Some(tokens) => in_use(tokens).await,
+        None => Vec::new(),
     };
-    let extensions = in_use(tokens).await;
     if extensions.is_empty() {
         return Cow::Borrowed(message);
     }
+    let Some(mut capabilities) = told_by(message) else {
+        return Cow::Borrowed(message);
+    };
     let declared = capabilities.extensions.get_or_insert_default();
     for name in extensions {
         declared.entry(name.to_owned()).or_default();

@@ -64,6 +64,7 @@ mod client;
 mod connect;
 mod connection;
 mod declared;
+mod decode;
 mod discovery;
 mod error;
 mod event;

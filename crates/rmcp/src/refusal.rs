@@ -38,7 +38,7 @@ impl AnswerError {
     /// The address that answered, without secrets.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.place.url
+        self.place.url.as_str()
     }
 
     /// The status of the answer, which may be a good one.
@@ -69,7 +69,8 @@ impl fmt::Display for AnswerError {
             status,
             ..
         } = &self.place;
-        write!(formatter, "{} request {method} {url}: {status}", self.leg())?;
+        let (leg, url) = (self.leg(), url.as_str());
+        write!(formatter, "{leg} request {method} {url}: {status}")?;
         if status.is_success() {
             formatter.write_str(", but the answer cannot be used")?;
         }
@@ -92,18 +93,34 @@ struct Detail(String);
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     method: Method,
-    url: String,
+    url: Shown,
     status: StatusCode,
     retry_after: Option<Duration>,
 }
 
+/// An address without secrets.
+#[derive(Clone, Debug)]
+enum Shown {
+    Asked(Arc<str>),
+    Answered(Exchange),
+}
+
+impl Shown {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Asked(url) => url,
+            Self::Answered(exchange) => exchange.shown().as_str(),
+        }
+    }
+}
+
 impl Place {
     /// `url` is the address that was asked, without secrets; the last of several hops is named by the response.
-    pub(crate) fn of(response: &Response<Body>, method: Method, url: &str) -> Self {
-        let exchange = response.extensions().get::<Exchange>();
+    pub(crate) fn of(response: &Response<Body>, method: Method, url: &Arc<str>) -> Self {
+        let exchange = response.extensions().get::<Exchange>().cloned();
         Self {
             method,
-            url: exchange.map_or_else(|| url.to_owned(), |it| it.shown().to_string()),
+            url: exchange.map_or_else(|| Shown::Asked(Arc::clone(url)), Shown::Answered),
             status: response.status(),
             retry_after: retry_after(response.headers()),
         }
@@ -195,7 +212,11 @@ mod tests {
             response = response.header(*name, *value);
         }
         let response = response.body(Body::empty()).unwrap();
-        Place::of(&response, Method::POST, "https://mcp.example/mcp")
+        Place::of(
+            &response,
+            Method::POST,
+            &Arc::from("https://mcp.example/mcp"),
+        )
     }
 
     #[test]

@@ -31,12 +31,19 @@ type Outcome = Result<StreamableHttpPostResponse, Failure>;
 
 impl AuthorizedClient {
     /// Sends a message; the first one after a remembered start also finds out whether the memory holds.
-    pub(crate) async fn post_confirming(&self, post: &Post) -> Outcome {
+    pub(crate) async fn post_confirming(&self, mut post: Post) -> Outcome {
         let in_doubt = self.connection().is_unconfirmed() && request_id(&post.message).is_some();
-        let answer = self.post(post).await;
         if !in_doubt {
-            return Ok(self.for_rmcp(answer?, post));
+            // Sent once, with the headers as they came.
+            let headers = std::mem::take(&mut post.headers);
+            let answer = self.post_with(&post, headers).await?;
+            return Ok(self.for_rmcp(answer, &post));
         }
+        Box::pin(self.post_in_doubt(&post)).await
+    }
+
+    async fn post_in_doubt(&self, post: &Post) -> Outcome {
+        let answer = self.post(post).await;
         let (verdict, answer) = self.judge(answer, post).await;
         match verdict {
             Verdict::Unknown => answer,

@@ -3,9 +3,14 @@
 //! The limit counts the raw bytes of one event, comments excepted once they are complete, before any
 //! of it is parsed: the same reckoning as rmcp's own clients.
 
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use bytes::Bytes;
 use futures_core::{Stream, stream::BoxStream};
-use futures_util::{StreamExt, future::ready, stream};
+use futures_util::{StreamExt, future::ready};
 use rmcp::{
     model::{JsonRpcError, RequestId},
     transport::streamable_http_client::SseError,
@@ -23,37 +28,25 @@ pub(crate) fn bounded_events<S, E>(
     limit: usize,
     resumed_from: Option<String>,
     on_oversize: impl FnOnce(Option<String>) + Send + 'static,
-) -> BoxStream<'static, Result<Sse, SseError>>
+) -> impl Stream<Item = Result<Sse, SseError>> + Send + Unpin + 'static
 where
-    S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+    S: Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
     E: std::error::Error + Send + Sync + 'static,
 {
-    let mut limiter = EventLimiter::new(limit);
-    let bounded = bytes
-        .map(|chunk| chunk.map_err(|error| StreamFault::Read(Box::new(error))))
-        .flat_map(|chunk| stream::iter(lines(chunk)))
-        .map(move |line| {
-            let line: Bytes = line?;
-            limiter.observe(&line)?;
-            Ok::<_, StreamFault>(line)
-        });
-    let bounded = until_failure(bounded);
     let mut last_id = resumed_from;
     let mut on_oversize = Some(on_oversize);
-    until_failure(SseStream::from_bytes_stream(bounded))
-        .map(move |item| {
-            match &item {
-                Ok(Sse { id: Some(id), .. }) => last_id = Some(id.clone()),
-                Ok(_) => {}
-                Err(error) => {
-                    if let (Some(report), true) = (on_oversize.take(), is_oversize(error)) {
-                        report(last_id.take());
-                    }
+    until_failure(SseStream::from_bytes_stream(Pieces::new(bytes, limit))).map(move |item| {
+        match &item {
+            Ok(Sse { id: Some(id), .. }) => last_id = Some(id.clone()),
+            Ok(_) => {}
+            Err(error) => {
+                if let (Some(report), true) = (on_oversize.take(), is_oversize(error)) {
+                    report(last_id.take());
                 }
             }
-            item
-        })
-        .boxed()
+        }
+        item
+    })
 }
 
 /// The events with errors that may be shown. In answer to `request`, if there is one, an error that names no request is
@@ -62,7 +55,7 @@ where
 /// A stream that a POST opened carries the answer to that POST and to no other (MCP, streamable HTTP), and rmcp reads no
 /// further than the first error, whatever id it has.
 pub(crate) fn answering(
-    events: BoxStream<'static, Result<Sse, SseError>>,
+    events: impl Stream<Item = Result<Sse, SseError>> + Send + 'static,
     request: Option<&RequestId>,
     quoting: Quoting,
 ) -> BoxStream<'static, Result<Sse, SseError>> {
@@ -87,34 +80,68 @@ pub(crate) fn answering(
 
 /// The JSON-RPC error that an event carries.
 pub(crate) fn rpc_error(event: &Sse) -> Option<JsonRpcError> {
-    serde_json::from_str(event.data.as_deref()?).ok()
+    let data = event.data.as_deref()?;
+    // Every other event is read once, by rmcp: an error has a member of that name, which can be written with escapes.
+    let may_be_error = data.contains("\"error\"") || data.contains("\\u");
+    may_be_error.then(|| serde_json::from_str(data).ok())?
 }
 
 /// The items up to the first failure, and that.
 fn until_failure<T, E>(
-    items: impl Stream<Item = Result<T, E>>,
-) -> impl Stream<Item = Result<T, E>> {
+    items: impl Stream<Item = Result<T, E>> + Unpin,
+) -> impl Stream<Item = Result<T, E>> + Unpin {
     items.scan(false, |failed, item| {
         let past_failure = std::mem::replace(failed, item.is_err());
         ready((!past_failure).then_some(item))
     })
 }
 
-/// A chunk cut after each end of a line. The parser gives up the rest of a chunk when a line is wrong, and tells of that
-/// line before the events that it read above it.
-fn lines(chunk: Result<Bytes, StreamFault>) -> Vec<Result<Bytes, StreamFault>> {
-    let mut rest = match chunk {
-        Ok(rest) => rest,
-        failure @ Err(_) => return vec![failure],
-    };
-    let mut lines = Vec::new();
-    while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
-        lines.push(Ok(rest.split_to(end + 1)));
+/// Chunks cut after each event, none of which is too large, up to the first failure. The parser gives up the rest of a
+/// chunk when a line is wrong, and tells of that line before the events that it read above it.
+struct Pieces<S> {
+    bytes: S,
+    rest: Bytes,
+    limiter: EventLimiter,
+    failed: bool,
+}
+
+impl<S> Pieces<S> {
+    const fn new(bytes: S, limit: usize) -> Self {
+        Self {
+            bytes,
+            rest: Bytes::new(),
+            limiter: EventLimiter::new(limit),
+            failed: false,
+        }
     }
-    if !rest.is_empty() {
-        lines.push(Ok(rest));
+}
+
+impl<S, E> Stream for Pieces<S>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    type Item = Result<Bytes, StreamFault>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.failed {
+            return Poll::Ready(None);
+        }
+        while this.rest.is_empty() {
+            match std::task::ready!(this.bytes.poll_next_unpin(cx)) {
+                Some(Ok(chunk)) => this.rest = chunk,
+                Some(Err(error)) => {
+                    this.failed = true;
+                    return Poll::Ready(Some(Err(StreamFault::Read(Box::new(error)))));
+                }
+                None => return Poll::Ready(None),
+            }
+        }
+        let end = this.limiter.observe(&this.rest);
+        this.failed = end.is_err();
+        Poll::Ready(Some(end.map(|end| this.rest.split_to(end))))
     }
-    lines
 }
 
 /// Whether an event passed the limit: the same request will have the same answer.
@@ -153,26 +180,40 @@ impl EventLimiter {
         }
     }
 
-    fn observe(&mut self, chunk: &[u8]) -> Result<(), StreamFault> {
-        for &byte in chunk {
-            if std::mem::take(&mut self.after_carriage_return) && byte == b'\n' {
-                continue;
+    /// Counts the bytes up to the end of the event, or all if it ends later, and says how many they are.
+    fn observe(&mut self, bytes: &[u8]) -> Result<usize, StreamFault> {
+        let is_second_half = std::mem::take(&mut self.after_carriage_return);
+        let mut at = usize::from(is_second_half && bytes.first() == Some(&b'\n'));
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let line = &rest[..end.unwrap_or(rest.len())];
+            if self.line == 0 {
+                self.in_comment = line.first() == Some(&b':');
             }
-            match byte {
-                b'\n' | b'\r' => {
-                    self.end_line();
-                    self.after_carriage_return = byte == b'\r';
-                }
-                _ => {
-                    if self.line == 0 {
-                        self.in_comment = byte == b':';
-                    }
-                    self.line = self.line.saturating_add(1);
-                }
+            self.line = self.line.saturating_add(line.len());
+            self.check()?;
+            let Some(end) = end else {
+                return Ok(bytes.len());
+            };
+            at += end + 1;
+            if rest[end] == b'\r' {
+                self.after_carriage_return = at == bytes.len();
+                at += usize::from(bytes.get(at) == Some(&b'\n'));
             }
-            if self.retained.saturating_add(self.line) > self.limit {
-                return Err(StreamFault::EventTooLarge { limit: self.limit });
+            let is_end = self.line == 0;
+            self.end_line();
+            self.check()?;
+            if is_end {
+                return Ok(at);
             }
+        }
+        Ok(bytes.len())
+    }
+
+    const fn check(&self) -> Result<(), StreamFault> {
+        if self.retained.saturating_add(self.line) > self.limit {
+            return Err(StreamFault::EventTooLarge { limit: self.limit });
         }
         Ok(())
     }
@@ -195,6 +236,8 @@ mod tests {
         convert::Infallible,
         sync::{Arc, Mutex},
     };
+
+    use futures_util::stream;
 
     use super::*;
 

@@ -2,12 +2,9 @@
 //!
 //! Its worker calls the methods with the most limits; the others are the same with the client's own limits.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use http::{
-    HeaderName, HeaderValue,
-    header::{AUTHORIZATION, PROXY_AUTHORIZATION},
-};
+use http::header::{AUTHORIZATION, PROXY_AUTHORIZATION};
 use rmcp::{
     model::ClientJsonRpcMessage,
     transport::streamable_http_client::{
@@ -18,11 +15,9 @@ use rmcp::{
 
 use crate::{
     AuthorizedClient, ClientError,
-    client::{Events, Post},
+    client::{Events, Headers, Post},
     reply::Failure,
 };
-
-type Headers = HashMap<HeaderName, HeaderValue>;
 
 impl StreamableHttpClient for AuthorizedClient {
     type Error = ClientError;
@@ -89,7 +84,7 @@ impl StreamableHttpClient for AuthorizedClient {
             headers: custom_headers,
             limits: limits.into(),
         };
-        self.post_confirming(&post).await
+        self.post_confirming(post).await
     }
 
     async fn delete_session(
