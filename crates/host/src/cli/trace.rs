@@ -6,10 +6,12 @@ use std::io;
 use doorkey::Environment;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{DefaultFields, Format, FormatEvent, Full, Writer};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::output::{Output, clean};
 
@@ -26,18 +28,20 @@ pub(crate) fn start(verbose: u8, environment: &Environment, output: &Output) {
         }
         _ => "trace".to_owned(),
     };
-    let filter = match EnvFilter::try_new(&wanted) {
+    let filter = match wanted.parse::<Targets>() {
         Ok(filter) => filter,
         Err(error) => {
             output.warn(&format!("DOORKEY_LOG: {error}"));
             return;
         }
     };
-    let started = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(output.manner().colors.stderr)
         .with_writer(io::stderr)
-        .event_format(Lines::default())
+        .event_format(Lines::default());
+    let started = tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
         .try_init();
     if let Err(error) = started {
         output.warn(&format!("no log: {error}"));
@@ -136,7 +140,27 @@ const REQUEST: &str = "doorkey_http::request";
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
+
+    #[test]
+    fn a_filter_names_targets_with_levels() {
+        let filter: Targets = "doorkey_oauth=info,doorkey_store=warn"
+            .parse()
+            .expect("as docs/operators.md has it");
+        assert!(filter.would_enable("doorkey_oauth::refresh", &Level::INFO));
+        assert!(!filter.would_enable("doorkey_oauth::refresh", &Level::DEBUG));
+        assert!(!filter.would_enable("doorkey_store", &Level::INFO));
+        assert!(!filter.would_enable("hyper", &Level::ERROR));
+        for ours in [REQUESTS, DETAILS, "trace"] {
+            let filter: Targets = ours.parse().expect("a filter");
+            assert!(filter.would_enable(REQUEST, &Level::DEBUG), "{ours}");
+        }
+        for wrong in ["doorkey_oauth=loud", "doorkey=info=warn"] {
+            assert!(wrong.parse::<Targets>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_request_is_one_line_with_what_became_of_it() {
