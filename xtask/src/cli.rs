@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::step::{self, Step};
+use crate::step::{self, Step, Update};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub(crate) enum Request {
     Usage,
     /// One step by name.
     One(&'static Step),
+    /// What writes the record of one step.
+    Update(&'static Update),
     /// Every step but those left out.
     Ci {
         /// The names given after `--without`.
@@ -54,9 +56,17 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Request, 
         }),
         Some(name) => {
             let step = named(name)?;
-            words.next().map_or(Ok(Request::One(step)), |word| {
-                Err(UsageError::Unexpected(word))
-            })
+            let mut request = Request::One(step);
+            for word in words {
+                let update = step::UPDATES.iter().find(|update| update.step == name);
+                request = match (request, update) {
+                    (Request::One(_), Some(update)) if word == "--update" => {
+                        Request::Update(update)
+                    }
+                    _ => return Err(UsageError::Unexpected(word)),
+                };
+            }
+            Ok(request)
         }
     }
 }
@@ -64,7 +74,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Request, 
 /// The page that `help` prints.
 pub(crate) fn usage() -> String {
     let mut page = String::from(
-        "usage: cargo xtask <step>\n       cargo xtask ci [--without <step>]...\n       cargo xtask bench [--quick] [<section>]...\n\nsteps:\n",
+        "usage: cargo xtask <step> [--update]\n       cargo xtask ci [--without <step>]...\n       cargo xtask bench [--quick] [<section>]...\n\nsteps:\n",
     );
     for step in step::ALL {
         page.push_str(&format!("  {:<12} {}\n", step.name, step.about));
@@ -130,6 +140,16 @@ mod tests {
     }
 
     #[test]
+    fn a_step_with_a_record_can_write_it() {
+        for update in step::UPDATES {
+            assert!(matches!(
+                parsed(&format!("{} --update", update.step)),
+                Ok(Request::Update(found)) if found.step == update.step
+            ));
+        }
+    }
+
+    #[test]
     fn what_is_not_a_step_is_a_usage_error() {
         let cases = [
             ("", UsageError::NoStep),
@@ -145,6 +165,14 @@ mod tests {
                 UsageError::Unexpected("--withoutinterop".to_owned()),
             ),
             ("lint --fix", UsageError::Unexpected("--fix".to_owned())),
+            (
+                "lint --update",
+                UsageError::Unexpected("--update".to_owned()),
+            ),
+            (
+                "figures --update --update",
+                UsageError::Unexpected("--update".to_owned()),
+            ),
         ];
         for (line, expected) in cases {
             assert_eq!(parsed(line).err(), Some(expected), "{line}");

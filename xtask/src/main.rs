@@ -18,6 +18,7 @@ mod conformance;
 mod counts;
 mod deny;
 mod failure;
+mod figures;
 #[cfg(test)]
 mod fixture;
 mod fuzz;
@@ -42,7 +43,7 @@ use std::process::ExitCode;
 
 use cli::Request;
 use failure::Failure;
-use step::Step;
+use step::Run;
 use workspace::Workspace;
 
 fn main() -> ExitCode {
@@ -58,7 +59,12 @@ fn main() -> ExitCode {
             println!("{}", cli::usage());
             return ExitCode::SUCCESS;
         }
-        Request::One(step) => Workspace::find().and_then(|workspace| one(step, &workspace)),
+        Request::One(step) => {
+            Workspace::find().and_then(|workspace| one(step.name, step.run, &workspace))
+        }
+        Request::Update(update) => {
+            Workspace::find().and_then(|workspace| one(update.step, update.run, &workspace))
+        }
         Request::Ci { without } => {
             Workspace::find().map(|workspace| ci::run(step::ALL, &without, &workspace))
         }
@@ -76,9 +82,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs a single step; the answer says whether it passed.
-fn one(step: &'static Step, workspace: &Workspace) -> Result<bool, Failure> {
-    let report = (step.run)(workspace);
+/// Runs a single step, or what updates its record; the answer says whether it passed.
+fn one(name: &str, run: Run, workspace: &Workspace) -> Result<bool, Failure> {
+    let report = run(workspace);
     let counts = report
         .as_ref()
         .map_or_else(Failure::counts, |report| report.counts);
@@ -87,12 +93,12 @@ fn one(step: &'static Step, workspace: &Workspace) -> Result<bool, Failure> {
             report
                 .notes
                 .iter()
-                .for_each(|note| println!("{}: {note}", step.name));
-            println!("{}: ok", step.name);
+                .for_each(|note| println!("{name}: {note}"));
+            println!("{name}: ok");
             true
         }
         Err(failure) => {
-            println!("{}: failed\n{}", step.name, failure.report());
+            println!("{name}: failed\n{}", failure.report());
             if let Some(command) = failure.command() {
                 println!("reproduce: {command}");
             }

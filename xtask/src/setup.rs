@@ -237,14 +237,18 @@ fn version(program: impl AsRef<OsStr>, root: &Path) -> Option<u32> {
     Some(major(&said).unwrap_or(0))
 }
 
-/// The first number of the first word that begins with one, a leading `v` aside.
+/// The first number of the first word that begins with one, a leading `v` or the program's name (`valgrind-3`) aside.
 fn major(said: &str) -> Option<u32> {
-    said.split_whitespace().find_map(|word| {
-        let word = word.strip_prefix('v').unwrap_or(word);
+    let number = |word: &str| {
         let end = word
             .find(|c: char| !c.is_ascii_digit())
             .unwrap_or(word.len());
         word[..end].parse().ok()
+    };
+    said.split_whitespace().find_map(|word| {
+        let behind = word.rsplit_once('-').map(|(_, behind)| behind);
+        let word = word.strip_prefix('v').unwrap_or(word);
+        number(word).or_else(|| number(behind?))
     })
 }
 
@@ -393,6 +397,7 @@ mod tests {
                 "ChromeDriver 148.0.7778.167 (65db666ac2cf205fcc36db8bb5b9cd87f94808ac)",
                 Some(148),
             ),
+            ("valgrind-3.19.0", Some(3)),
             ("script from util-linux 2.38.1", Some(2)),
             ("no number", None),
         ];

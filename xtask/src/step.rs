@@ -4,7 +4,7 @@ use crate::counts::Counts;
 use crate::failure::Failure;
 use crate::workspace::Workspace;
 use crate::{
-    alone, conformance, deny, fuzz, integration, interop, layers, lint, lock, manifest,
+    alone, conformance, deny, figures, fuzz, integration, interop, layers, lint, lock, manifest,
     requirements, services, setup, test,
 };
 
@@ -18,7 +18,18 @@ pub(crate) struct Step {
     /// Takes seconds and builds nothing: `ci` runs it even after an earlier failure.
     pub(crate) cheap: bool,
     /// The step itself.
-    pub(crate) run: fn(&Workspace) -> Result<Report, Failure>,
+    pub(crate) run: Run,
+}
+
+/// What a step does.
+pub(crate) type Run = fn(&Workspace) -> Result<Report, Failure>;
+
+/// What writes the record that a step compares with: `cargo xtask <step> --update`.
+#[derive(Debug)]
+pub(crate) struct Update {
+    /// The name of the step.
+    pub(crate) step: &'static str,
+    pub(crate) run: Run,
 }
 
 /// What a step that passed has to say.
@@ -104,6 +115,12 @@ pub(crate) const ALL: &[Step] = &[
         run: integration::browser,
     },
     Step {
+        name: "figures",
+        about: "crates and requests are those of benches/figures.toml (--update writes it)",
+        cheap: false,
+        run: figures::run,
+    },
+    Step {
         name: "fuzz",
         about: "each fuzz target for a few seconds, by a pinned cargo-fuzz (needs g++)",
         cheap: false,
@@ -134,3 +151,9 @@ pub(crate) const ALL: &[Step] = &[
         run: requirements::run,
     },
 ];
+
+/// The steps that compare with a record of ours.
+pub(crate) const UPDATES: &[Update] = &[Update {
+    step: "figures",
+    run: figures::update,
+}];
