@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use doorkey_http::Timeouts;
+use doorkey_http::{Connections, Timeouts};
 use doorkey_oauth::{Interaction, LoginReason};
 use doorkey_rmcp::rmcp::ClientHandler;
 use doorkey_rmcp::rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
@@ -46,6 +46,7 @@ pub struct Host {
     on_device: bool,
     login_hint: Option<String>,
     answer_limit: Option<Duration>,
+    connections: Connections,
     sessions: Mutex<Sessions>,
 }
 
@@ -129,6 +130,7 @@ impl Host {
             on_device: false,
             login_hint: None,
             answer_limit: None,
+            connections: Connections::new(),
             sessions: Mutex::default(),
         }
     }
@@ -174,6 +176,14 @@ impl Host {
     #[must_use]
     pub fn with_answer_limit(mut self, limit: Option<Duration>) -> Self {
         self.answer_limit = limit;
+        self
+    }
+
+    /// The same over connections that others share, such as a second host of this program. To be set before
+    /// the first session is made; without it all servers of this host share its own.
+    #[must_use]
+    pub fn with_connections(mut self, connections: Connections) -> Self {
+        self.connections = connections;
         self
     }
 

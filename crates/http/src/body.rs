@@ -14,6 +14,8 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::BoxError;
+#[cfg(feature = "client")]
+use crate::lane::Ticket;
 use crate::timeout::{Clock, Phase};
 
 /// A request or response body.
@@ -27,9 +29,9 @@ enum Kind {
 }
 
 enum Stream {
-    /// From the network, as it came.
+    /// From the network, as it came, with what is kept until it ends.
     #[cfg(feature = "client")]
-    Received(reqwest::Body),
+    Received(reqwest::Body, Option<Ticket>),
     // The lock is never contended: it lends `Sync` to a stream that is only `Send`.
     Any(Mutex<UnsyncBoxBody<Bytes, BodyError>>),
 }
@@ -78,10 +80,11 @@ impl Body {
         Self(Kind::Stream(Stream::Any(Mutex::new(stream)), None))
     }
 
-    /// What came from the network.
+    /// What came from the network, with what is kept until it ends.
     #[cfg(feature = "client")]
-    pub(crate) const fn received(body: reqwest::Body) -> Self {
-        Self(Kind::Stream(Stream::Received(body), None))
+    pub(crate) fn received(body: reqwest::Body, ticket: Option<Ticket>) -> Self {
+        let ticket = ticket.filter(|_| !body.is_end_stream());
+        Self(Kind::Stream(Stream::Received(body, ticket), None))
     }
 
     /// The same within a time; what is in hand takes none.
@@ -245,8 +248,11 @@ impl Stream {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self {
             #[cfg(feature = "client")]
-            Self::Received(body) => {
-                let frame = ready!(Pin::new(body).poll_frame(cx));
+            Self::Received(body, ticket) => {
+                let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+                if !matches!(frame, Some(Ok(_))) || body.is_end_stream() {
+                    *ticket = None;
+                }
                 let broken = |err: reqwest::Error| BodyError::from_box(err.into());
                 Poll::Ready(frame.map(|frame| frame.map_err(broken)))
             }
@@ -260,7 +266,7 @@ impl Stream {
     fn is_end_stream(&self) -> bool {
         match self {
             #[cfg(feature = "client")]
-            Self::Received(body) => body.is_end_stream(),
+            Self::Received(body, _) => body.is_end_stream(),
             Self::Any(body) => body
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -271,7 +277,7 @@ impl Stream {
     fn size_hint(&self) -> SizeHint {
         match self {
             #[cfg(feature = "client")]
-            Self::Received(body) => body.size_hint(),
+            Self::Received(body, _) => body.size_hint(),
             Self::Any(body) => body
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)

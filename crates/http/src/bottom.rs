@@ -1,138 +1,196 @@
-//! The bottom of the stack: reqwest clients that differ only in where they may connect to.
+//! The bottom of the stack: where a request gets its connection.
 //!
 //! Addresses are judged when a connection is made, and a pooled connection is used again without
-//! a question. So each reach has a pool of its own.
+//! a question. So each judgement has a pool of its own: see [`connections`](crate::Connections).
 
-use std::cell::RefCell;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
-use http::Response;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, ClientBuilder, Proxy};
-use rustls::ClientConfig;
-use secrecy::ExposeSecret;
+use arc_swap::ArcSwapOption;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, Response};
 
 use crate::BoxError;
 use crate::address::AddressRefused;
 use crate::body::Body;
 use crate::cause::NarrowedDown;
+use crate::class::{Moment, Standing};
 use crate::error::Error;
-use crate::profile::HttpProfile;
+use crate::lane::Errand;
+use crate::leg::Leg;
+use crate::pool::{Pool, UnderWay, Way};
 use crate::reach::Reach;
 use crate::resolve::{Guard, Route};
 use crate::stack::{Asked, Below};
-use crate::tls::client_config;
+use crate::transport::Transport;
 
 /// Sends requests over the network.
 #[derive(Clone)]
 pub(crate) struct Bottom(Arc<Pools>);
 
-/// The clients, and what they are made of: those that judge by the class of the user's own URL are
-/// made anew when that is pinned or forgotten, so that no connection from before is used again.
+/// The pools that one client uses.
 struct Pools {
-    profile: HttpProfile,
-    tls: ClientConfig,
+    transport: Arc<Transport>,
     guard: Arc<Guard>,
-    current: ArcSwap<Clients>,
+    current: ArcSwapOption<Current>,
 }
 
-#[derive(Clone)]
-struct Clients {
-    /// The number of changes of the class that these were made after.
-    since: u64,
-    users_word: Client,
-    own: Client,
-    guarded: Client,
-    /// Where the user names a place for it.
-    workload: Option<Client>,
-    proxied: Client,
+/// The pools as things stand, each looked for when a request needs it.
+struct Current {
+    version: u64,
+    standing: Standing,
+    pools: [OnceLock<Arc<Pool>>; ROUTES],
 }
 
 impl Bottom {
-    pub(crate) fn new(profile: &HttpProfile, guard: &Arc<Guard>) -> Result<Self, Error> {
-        let tls = client_config(profile)?;
-        let direct = |reach| direct(profile, &tls, guard, reach);
-        let clients = Clients {
-            since: guard.changes(),
-            users_word: direct(Reach::UsersWord)?,
-            own: direct(Reach::Own)?,
-            guarded: direct(Reach::Guarded)?,
-            workload: match profile.addresses.workload.is_empty() {
-                true => None,
-                false => Some(direct(Reach::Workload)?),
-            },
-            proxied: proxied(profile, &tls, guard)?,
-        };
-        Ok(Self(Arc::new(Pools {
-            profile: profile.clone(),
-            tls,
-            guard: Arc::clone(guard),
-            current: ArcSwap::from_pointee(clients),
-        })))
+    pub(crate) fn new(transport: Arc<Transport>, guard: Arc<Guard>) -> Self {
+        Self::with(transport, guard, None)
+    }
+
+    /// The same for a client that had `before` so far: where the kind of its connections is the same, it
+    /// keeps them.
+    pub(crate) fn after(before: &Self, transport: Arc<Transport>, guard: Arc<Guard>) -> Self {
+        let Pools {
+            transport: old,
+            current,
+            ..
+        } = &*before.0;
+        let known = current.load_full().filter(|_| Arc::ptr_eq(old, &transport));
+        let known = known.map(|known| Current {
+            // Of another guard: everything is looked at again.
+            version: u64::MAX,
+            standing: known.standing,
+            pools: known.pools.clone(),
+        });
+        Self::with(transport, guard, known)
+    }
+
+    fn with(transport: Arc<Transport>, guard: Arc<Guard>, known: Option<Current>) -> Self {
+        Self(Arc::new(Pools {
+            transport,
+            guard,
+            current: ArcSwapOption::from_pointee(known),
+        }))
+    }
+
+    pub(crate) fn transport(&self) -> &Arc<Transport> {
+        &self.0.transport
     }
 }
 
 impl Pools {
-    /// The client for this route, and the number of changes of the class that it was made after.
-    fn client(&self, route: Option<&Route>) -> Result<(Client, u64), Error> {
-        let current = self.current.load();
-        let since = self.guard.changes();
-        if current.since == since {
-            return Ok((current.client(route).clone(), since));
+    /// The pool for this route, and what its judgement stood on.
+    fn pool(&self, route: Route) -> Result<(Arc<Pool>, Standing), Error> {
+        let current = self.current();
+        let place = &current.pools[place(route)];
+        if let Some(pool) = place.get() {
+            return Ok((Arc::clone(pool), current.standing));
         }
-        let direct = |reach| direct(&self.profile, &self.tls, &self.guard, reach);
-        let clients = Clients {
-            since,
-            own: direct(Reach::Own)?,
-            guarded: direct(Reach::Guarded)?,
-            ..Clients::clone(&current)
+        let (way, after) = self.way(route, &current.standing);
+        let pool = self.transport.pool(way, after)?;
+        Ok((Arc::clone(place.get_or_init(|| pool)), current.standing))
+    }
+
+    fn current(&self) -> Arc<Current> {
+        // What changes between the two is seen by the next request.
+        let version = self.guard.version();
+        let before = self.current.load();
+        if let Some(current) = before.as_ref().filter(|known| known.version == version) {
+            return Arc::clone(current);
+        }
+        let standing = self.guard.standing();
+        let current = Arc::new(Current {
+            version,
+            standing,
+            pools: match before.as_ref() {
+                None => Default::default(),
+                Some(before) => ALL.map(|route| self.kept(before, route, &standing)),
+            },
+        });
+        self.current.store(Some(Arc::clone(&current)));
+        current
+    }
+
+    /// What a client has used may go on being used if it is what it would look for: nobody else may be
+    /// there to keep it.
+    fn kept(&self, before: &Current, route: Route, standing: &Standing) -> OnceLock<Arc<Pool>> {
+        let (way, after) = self.way(route, standing);
+        let pool = before.pools[place(route)].get();
+        let pool = pool.filter(|pool| pool.way == way && pool.made > after);
+        pool.map_or_else(OnceLock::new, |pool| OnceLock::from(Arc::clone(pool)))
+    }
+
+    /// The way of this route, and the time that its pool has to be later than.
+    fn way(&self, route: Route, standing: &Standing) -> (Way, Moment) {
+        let after = match route {
+            Route::Direct(Reach::Own) => standing.forgotten,
+            Route::Direct(_) | Route::Proxied => Moment::default(),
         };
-        let client = clients.client(route).clone();
-        self.current.store(Arc::new(clients));
-        Ok((client, since))
+        let way = match route {
+            Route::Direct(reach) => Way::Direct(self.guard.judgement(reach, standing)),
+            Route::Proxied => Way::Proxied,
+        };
+        (way, after)
     }
 }
 
-impl Clients {
-    fn client(&self, route: Option<&Route>) -> &Client {
-        match route {
-            Some(Route::Direct(Reach::UsersWord)) => &self.users_word,
-            Some(Route::Direct(Reach::Own)) => &self.own,
-            Some(Route::Proxied) => &self.proxied,
-            Some(Route::Direct(Reach::Workload)) => self.workload.as_ref().unwrap_or(&self.guarded),
-            Some(Route::Direct(Reach::Guarded)) | None => &self.guarded,
-        }
+const ROUTES: usize = 5;
+
+const ALL: [Route; ROUTES] = [
+    Route::Direct(Reach::UsersWord),
+    Route::Direct(Reach::Own),
+    Route::Direct(Reach::Workload),
+    Route::Direct(Reach::Guarded),
+    Route::Proxied,
+];
+
+/// The place of a route in [`ALL`].
+const fn place(route: Route) -> usize {
+    match route {
+        Route::Direct(Reach::UsersWord) => 0,
+        Route::Direct(Reach::Own) => 1,
+        Route::Direct(Reach::Workload) => 2,
+        Route::Direct(Reach::Guarded) => 3,
+        Route::Proxied => 4,
     }
 }
 
 impl Below for Bottom {
     async fn call(&self, asked: &mut Asked) -> Result<Response<Body>, Error> {
-        let route = asked.route;
-        let (client, since) = self.0.client(route.as_ref())?;
-        let sending = client.execute(into_request(asked));
-        let (sent, left_out) = LEFT_OUT
-            .scope(RefCell::new(None), async {
-                let sent = sending.await;
-                (sent, LEFT_OUT.with(RefCell::take))
-            })
-            .await;
-        let response = sent.map_err(|err| {
-            let connect = self.0.profile.timeouts.connect;
-            Error::from_bottom(&asked.exchange, without(left_out, err), connect)
-        })?;
-        if let (Some(Route::Direct(Reach::Own)), Some(peer)) = (route, response.remote_addr()) {
-            self.0.guard.verified(peer.ip(), since);
+        // Without a verdict it goes nowhere but where everybody may be led to.
+        let route = asked.route.unwrap_or(Route::Direct(Reach::Guarded));
+        let (pool, standing) = self.0.pool(route)?;
+        let under_way = UnderWay::begin(&pool, asked.request.uri(), errand(asked)).await;
+        let sending = pool.client.execute(into_request(asked));
+        let (sent, under_way) = under_way.send(sending).await;
+        let response = match sent {
+            Ok(response) => response,
+            Err(err) => {
+                let cause = without(under_way.left_out(), err);
+                let connect = self.0.transport.connect();
+                return Err(Error::from_bottom(&asked.exchange, cause, connect));
+            }
+        };
+        if let (Route::Direct(Reach::Own), Some(peer)) = (route, response.remote_addr()) {
+            self.0.guard.verified(peer.ip(), standing.changes);
         }
-        Ok(Response::<reqwest::Body>::from(response).map(Body::received))
+        let response = Response::<reqwest::Body>::from(response);
+        let is_stream = is_event_stream(response.headers());
+        let ticket = under_way.answered(response.version(), is_stream);
+        Ok(response.map(|body| Body::received(body, ticket)))
     }
 }
 
-tokio::task_local! {
-    /// Why some addresses of the host were left out, for the request at hand, whose connection is made while it waits.
-    static LEFT_OUT: RefCell<Option<AddressRefused>>;
+fn errand(asked: &Asked) -> Errand {
+    match asked.exchange.leg() {
+        Leg::Resource if asked.request.method() == Method::GET => Errand::Stream,
+        Leg::Resource => Errand::Call,
+        _ => Errand::Endpoint,
+    }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// The failure of the request, with the addresses that it was not sent to.
@@ -164,99 +222,3 @@ fn into_reqwest(body: Body) -> reqwest::Body {
         Err(stream) => reqwest::Body::wrap(stream),
     }
 }
-
-/// What they all have in common. Headers and redirects are the stack's, and so are proxies:
-/// `no_proxy` keeps the environment out.
-fn builder(profile: &HttpProfile, tls: &ClientConfig) -> ClientBuilder {
-    let builder = Client::builder();
-    let builder = match profile.http2 {
-        true => builder,
-        false => builder.http1_only(),
-    };
-    builder
-        .tls_backend_preconfigured(tls.clone())
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .no_proxy()
-        .connect_timeout(profile.timeouts.connect)
-        .pool_idle_timeout(POOL_IDLE)
-        // Beyond our own limit, which names its setting; this one bounds what is held. HTTP/1.1
-        // holds 400 KiB and 100 fields at most.
-        .http2_max_header_list_size(
-            u32::try_from(profile.limits.headers.saturating_mul(2))
-                .unwrap_or(u32::MAX)
-                .max(HELD_HEADERS),
-        )
-}
-
-fn direct(
-    profile: &HttpProfile,
-    tls: &ClientConfig,
-    guard: &Arc<Guard>,
-    reach: Reach,
-) -> Result<Client, Error> {
-    let resolver = Judged {
-        guard: Arc::clone(guard),
-        reach,
-    };
-    build(builder(profile, tls).dns_resolver(resolver))
-}
-
-/// The only name it looks up is the proxy's, on the user's word.
-fn proxied(profile: &HttpProfile, tls: &ClientConfig, guard: &Arc<Guard>) -> Result<Client, Error> {
-    let mut builder = builder(profile, tls).dns_resolver(Named(Arc::clone(guard)));
-    let unusable = |err| Error::Profile {
-        setting: "proxy",
-        source: Box::new(err),
-    };
-    if let Some(proxy) = &profile.proxy.https {
-        builder = builder.proxy(Proxy::https(proxy.full().expose_secret()).map_err(unusable)?);
-    }
-    build(builder)
-}
-
-fn build(builder: ClientBuilder) -> Result<Client, Error> {
-    builder.build().map_err(|err| Error::Profile {
-        setting: "roots",
-        source: Box::new(err),
-    })
-}
-
-/// Name lookup that yields only addresses within reach.
-struct Judged {
-    guard: Arc<Guard>,
-    reach: Reach,
-}
-
-impl Resolve for Judged {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (guard, reach) = (Arc::clone(&self.guard), self.reach);
-        Box::pin(async move {
-            let (found, refused) = guard.lookup(name.as_str(), reach).await?;
-            // A connection that is made ahead, for nobody in particular, tells nobody.
-            drop(LEFT_OUT.try_with(|left_out| left_out.replace(refused)));
-            Ok(connectable(found))
-        })
-    }
-}
-
-/// Name lookup without a verdict.
-struct Named(Arc<Guard>);
-
-impl Resolve for Named {
-    fn resolve(&self, name: Name) -> Resolving {
-        let guard = Arc::clone(&self.0);
-        Box::pin(async move { Ok(connectable(guard.lookup_proxy(name.as_str()).await?)) })
-    }
-}
-
-/// Port 0 stands for the port of the URL.
-fn connectable(found: Vec<IpAddr>) -> Addrs {
-    Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0)))
-}
-
-/// As much as HTTP/1.1 holds.
-const HELD_HEADERS: u32 = 400 * 1024;
-
-/// Shorter than what common servers keep idle connections for (60 to 75 s).
-const POOL_IDLE: Duration = Duration::from_secs(55);

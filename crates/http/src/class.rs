@@ -10,7 +10,10 @@ use crate::address::AddressClass;
 #[derive(Debug, Default)]
 pub(crate) struct ResourceClass {
     state: Mutex<State>,
-    changes: AtomicU64,
+    /// Grows with whatever changes the [`Standing`].
+    version: AtomicU64,
+    /// What was learned last, and in which of the changes: to learn it again changes nothing.
+    learned: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,6 +29,10 @@ struct State {
         expect(dead_code, reason = "only connections of our own are judged")
     )]
     strict: Option<AddressClass>,
+    /// How often it was pinned or forgotten.
+    changes: u64,
+    /// When it was forgotten last.
+    forgotten: Moment,
 }
 
 impl ResourceClass {
@@ -34,10 +41,10 @@ impl ResourceClass {
             state: Mutex::new(State {
                 literal,
                 pinned,
-                nearest: None,
                 strict: pinned,
+                ..State::default()
             }),
-            changes: AtomicU64::new(0),
+            ..Self::default()
         }
     }
 
@@ -58,8 +65,14 @@ impl ResourceClass {
                 pinned: class,
                 nearest: None,
                 strict: class,
+                changes: state.changes + 1,
+                forgotten: match class {
+                    None => Moment::now(),
+                    Some(_) => state.forgotten,
+                },
             };
-            self.changes.fetch_add(1, Ordering::Release);
+            self.learned.store(NOTHING, Ordering::Release);
+            self.version.fetch_add(1, Ordering::Release);
         }
     }
 
@@ -68,40 +81,78 @@ impl ResourceClass {
     }
 }
 
+/// What connections of a client are judged by, and since when.
+#[cfg(any(test, feature = "client"))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// The class that the resource itself has to keep to.
+    pub(crate) at_login: Option<AddressClass>,
+    /// The class that others are measured against: public while nothing is known.
+    pub(crate) of_others: AddressClass,
+    /// How often it was pinned or forgotten: connections of another number teach nothing.
+    pub(crate) changes: u64,
+    /// When it was forgotten last: connections to the resource from before are not used after.
+    pub(crate) forgotten: Moment,
+}
+
 /// What only those ask for who judge addresses and make connections.
 #[cfg(any(test, feature = "client"))]
 impl ResourceClass {
-    /// The class that the resource itself has to keep to.
-    pub(crate) fn at_login(&self) -> Option<AddressClass> {
-        let state = self.lock();
-        state.pinned.filter(|_| state.literal.is_none())
-    }
-
-    /// The class that others are measured against: public while nothing is known.
-    pub(crate) fn of_others(&self) -> AddressClass {
+    /// What is to be judged by, all of one time.
+    pub(crate) fn standing(&self) -> Standing {
         let state = self.lock();
         let known = state.literal.or(state.strict);
-        known.unwrap_or(AddressClass::Public)
+        Standing {
+            at_login: state.pinned.filter(|_| state.literal.is_none()),
+            of_others: known.unwrap_or(AddressClass::Public),
+            changes: state.changes,
+            forgotten: state.forgotten,
+        }
     }
 
-    /// Learns from a connection to the resource that TLS has verified. Such a one that was made
-    /// before the last of the [`changes`](Self::changes) teaches nothing.
+    /// Grows with whatever changes the [`standing`](Self::standing). Takes no lock.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Learns from a connection to the resource that TLS has verified. One that was judged by another
+    /// number of [`changes`](Standing::changes) teaches nothing. Takes no lock for what it knows.
     pub(crate) fn learn(&self, found: AddressClass, since: u64) {
+        let lesson = ((since << 8) | found as u64) + 1;
+        if self.learned.load(Ordering::Acquire) == lesson {
+            return;
+        }
         let mut state = self.lock();
-        if since != self.changes.load(Ordering::Acquire) {
+        if since != state.changes {
             return;
         }
         let nearer = |known: &AddressClass| known.closeness() >= found.closeness();
         let farther = |known: &AddressClass| known.closeness() <= found.closeness();
+        let strict = state.strict;
         state.nearest = Some(state.nearest.filter(nearer).unwrap_or(found));
         state.strict = Some(state.strict.filter(farther).unwrap_or(found));
-    }
-
-    /// How often it was pinned or forgotten: connections from before are not used after.
-    pub(crate) fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
+        if state.strict != strict {
+            self.version.fetch_add(1, Ordering::Release);
+        }
+        self.learned.store(lesson, Ordering::Release);
     }
 }
+
+/// An order of what happens in this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(u64);
+
+impl Moment {
+    /// Later than all before.
+    pub(crate) fn now() -> Self {
+        Self(MOMENTS.fetch_add(1, Ordering::AcqRel) + 1)
+    }
+}
+
+static MOMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// No lesson has this number.
+const NOTHING: u64 = 0;
 
 #[cfg(test)]
 mod tests {
@@ -110,8 +161,8 @@ mod tests {
 
     /// Learns, and gives what is known then: to keep, and to measure others by.
     fn learned(class: &ResourceClass, found: AddressClass) -> (Option<AddressClass>, AddressClass) {
-        class.learn(found, class.changes());
-        (class.known(), class.of_others())
+        class.learn(found, class.standing().changes);
+        (class.known(), class.standing().of_others)
     }
 
     #[test]
@@ -123,14 +174,14 @@ mod tests {
         ] {
             let class = ResourceClass::new(literal, pinned);
             assert_eq!(learned(&class, Loopback), (Some(known), known));
-            assert_eq!(class.at_login(), at_login);
+            assert_eq!(class.standing().at_login, at_login);
         }
     }
 
     #[test]
     fn nothing_known_is_nothing_to_keep_and_public_for_others() {
         let class = ResourceClass::new(None, None);
-        assert_eq!((class.known(), class.of_others()), (None, Public));
+        assert_eq!((class.known(), class.standing().of_others), (None, Public));
     }
 
     #[test]
@@ -153,7 +204,7 @@ mod tests {
         let class = ResourceClass::new(None, Some(Private));
         for (found, others) in [(Private, Private), (Public, Public), (Private, Public)] {
             assert_eq!(learned(&class, found), (Some(Private), others), "{found}");
-            assert_eq!(class.at_login(), Some(Private));
+            assert_eq!(class.standing().at_login, Some(Private));
         }
     }
 
@@ -161,31 +212,31 @@ mod tests {
     fn forgetting_forgets_the_pin_and_all_that_was_learned() {
         let class = ResourceClass::new(None, Some(Public));
         class.pin(None);
-        assert_eq!((class.known(), class.at_login()), (None, None));
+        assert_eq!((class.known(), class.standing().at_login), (None, None));
         assert_eq!(learned(&class, Private), (Some(Private), Private));
         class.pin(None);
-        assert_eq!((class.known(), class.of_others()), (None, Public));
+        assert_eq!((class.known(), class.standing().of_others), (None, Public));
     }
 
     #[test]
     fn a_connection_from_before_a_pin_or_its_end_teaches_nothing() {
         let class = ResourceClass::new(None, Some(Private));
-        let before = class.changes();
+        let before = class.standing().changes;
         class.pin(None);
         class.learn(Loopback, before);
-        assert_eq!((class.known(), class.of_others()), (None, Public));
+        assert_eq!((class.known(), class.standing().of_others), (None, Public));
     }
 
     #[test]
     fn only_a_pin_that_changes_something_is_a_change() {
         let class = ResourceClass::new(None, None);
-        let before = class.changes();
+        let before = class.standing().changes;
         class.pin(None);
-        assert_eq!(class.changes(), before);
+        assert_eq!(class.standing().changes, before);
         class.pin(Some(Public));
         class.pin(Some(Public));
-        assert_eq!(class.changes(), before + 1);
-        class.learn(Private, class.changes());
-        assert_eq!(class.changes(), before + 1);
+        assert_eq!(class.standing().changes, before + 1);
+        class.learn(Private, class.standing().changes);
+        assert_eq!(class.standing().changes, before + 1);
     }
 }

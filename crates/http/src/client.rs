@@ -26,6 +26,7 @@ use crate::timeout::Timeouts;
 
 #[cfg(feature = "client")]
 use crate::{
+    connections::Connections,
     entrance::first_class,
     reload::{ProfileSource, Renewal},
     resolve::{Resolver, SystemResolver},
@@ -68,12 +69,13 @@ impl HttpClient {
         profile: &HttpProfile,
         resolver: Arc<dyn Resolver>,
     ) -> Result<Self, Error> {
-        Ok(Self::entered(connecting(profile, resolver)?))
+        Self::connecting(profile, &Connections::with_resolver(resolver), None)
     }
 
     /// Builds the stack over connections of its own, and anew whenever `source` has another
-    /// profile: a request that is under way ends over the old connections, every later one is
-    /// sent over new ones. `profile` holds until `source` is asked for the first time, which is
+    /// profile. Where that changes what connections are made by (roots, client certificate, proxy,
+    /// HTTP/2, `timeouts.connect`, limits of a connection), a request that is under way ends over the
+    /// old connections, and every later one is sent over new ones. `profile` holds until `source` is asked for the first time, which is
     /// before the first request is sent.
     ///
     /// The pin of the [resource class](Self::pin_resource_class) stays, unless the host of the
@@ -103,10 +105,24 @@ impl HttpClient {
         source: Arc<dyn ProfileSource>,
         resolver: Arc<dyn Resolver>,
     ) -> Result<Self, Error> {
-        let shared = connecting(profile, Arc::clone(&resolver))?;
-        Ok(Self::entered(
-            shared.renewed_by(Renewal::new(source), resolver),
-        ))
+        let connections = Connections::with_resolver(resolver);
+        Self::connecting(profile, &connections, Some(Renewal::new(source)))
+    }
+
+    /// Builds the stack over these connections.
+    #[cfg(feature = "client")]
+    pub(crate) fn connecting(
+        profile: &HttpProfile,
+        connections: &Connections,
+        renewal: Option<Renewal>,
+    ) -> Result<Self, Error> {
+        let class = Arc::new(first_class(profile));
+        let stack = Stack::connecting(profile, connections, class, None)?;
+        let shared = Shared::new(stack);
+        Ok(Self::entered(match renewal {
+            None => shared,
+            Some(renewal) => shared.renewed_by(renewal, connections.clone()),
+        }))
     }
 
     /// Builds the stack over the host's own service.
@@ -127,7 +143,7 @@ impl HttpClient {
     {
         let bottom = Sorted::new(bottom, profile.timeouts.connect);
         let class = ResourceClass::new(None, profile.addresses.class);
-        let stack = Stack::over(profile, bottom, Arc::new(class))?;
+        let stack = Stack::over(Arc::new(profile.clone()), bottom, Arc::new(class))?;
         Ok(Self::entered(Shared::new(stack)))
     }
 
@@ -286,12 +302,6 @@ impl HttpClient {
     pub fn profile(&self) -> Arc<HttpProfile> {
         Arc::clone(&self.shared.current.load().profile)
     }
-}
-
-#[cfg(feature = "client")]
-fn connecting(profile: &HttpProfile, resolver: Arc<dyn Resolver>) -> Result<Shared, Error> {
-    let class = Arc::new(first_class(profile));
-    Ok(Shared::new(Stack::connecting(profile, resolver, class)?))
 }
 
 impl Service<Request<Body>> for HttpClient {

@@ -26,8 +26,9 @@ use crate::told::Told;
 #[cfg(feature = "client")]
 use crate::{
     bottom::Bottom,
+    connections::Connections,
     reload::Renewal,
-    resolve::{Addresses, Guard, Resolver, literal_resource_class},
+    resolve::{Addresses, Guard, literal_resource_class},
 };
 
 /// What all clones of a client have in common.
@@ -37,7 +38,7 @@ pub(crate) struct Shared {
     /// again.
     last: ArcSwapOption<(Uri, Exchange)>,
     #[cfg(feature = "client")]
-    renewal: Option<(Renewal, Arc<dyn Resolver>)>,
+    renewal: Option<(Renewal, Connections)>,
 }
 
 /// The layers over one profile.
@@ -50,12 +51,14 @@ pub(crate) struct Stack {
     /// Absent over a service that takes over the addresses.
     #[cfg(feature = "client")]
     pub(crate) addresses: Option<Arc<Addresses>>,
+    #[cfg(feature = "client")]
+    bottom: Option<Bottom>,
 }
 
 impl Stack {
     /// The layers over a service.
     pub(crate) fn over<B: Below>(
-        profile: &HttpProfile,
+        profile: Arc<HttpProfile>,
         bottom: B,
         class: Arc<ResourceClass>,
     ) -> Result<Self, Error> {
@@ -65,38 +68,47 @@ impl Stack {
             })
             .under(HeaderLimit(profile.limits.headers))
             .under(Told)
-            .under(HeaderScopes::new(profile)?)
+            .under(HeaderScopes::new(&profile)?)
             .under(Redirects {
                 limit: profile.limits.redirects,
             })
             .under(Deadline(profile.timeouts))
             .under(Tag);
         Ok(Self {
-            profile: Arc::new(profile.clone()),
+            profile,
             class,
             entry: Arc::new(layers),
             #[cfg(feature = "client")]
             addresses: None,
+            #[cfg(feature = "client")]
+            bottom: None,
         })
     }
 
-    /// The layers over connections.
+    /// The layers over connections: those of a client that had `before` so far, where there was one.
     #[cfg(feature = "client")]
     pub(crate) fn connecting(
         profile: &HttpProfile,
-        resolver: Arc<dyn Resolver>,
+        connections: &Connections,
         class: Arc<ResourceClass>,
+        before: Option<&Bottom>,
     ) -> Result<Self, Error> {
-        let guard = Arc::new(Guard::new(profile, resolver, Arc::clone(&class)));
-        let bottom = Bottom::new(profile, &guard)?;
-        let addresses = Arc::new(Addresses {
-            guard,
-            proxy: profile.proxy.clone(),
-        });
-        let bottom = bottom.under(Arc::clone(&addresses));
+        let profile = Arc::new(profile.clone());
+        let resolver = Arc::clone(connections.resolver());
+        let guard = Arc::new(Guard::new(&profile, resolver, Arc::clone(&class)));
+        let bottom = match before {
+            None => Bottom::new(connections.transport(&profile)?, Arc::clone(&guard)),
+            Some(before) => {
+                let transport = connections.transport_after(before.transport(), &profile)?;
+                Bottom::after(before, transport, Arc::clone(&guard))
+            }
+        };
+        let addresses = Arc::new(Addresses { guard });
+        let lowest = bottom.clone().under(Arc::clone(&addresses));
         Ok(Self {
             addresses: Some(addresses),
-            ..Self::over(profile, bottom, class)?
+            bottom: Some(bottom),
+            ..Self::over(profile, lowest, class)?
         })
     }
 }
@@ -112,9 +124,9 @@ impl Shared {
     }
 
     #[cfg(feature = "client")]
-    pub(crate) fn renewed_by(self, renewal: Renewal, resolver: Arc<dyn Resolver>) -> Self {
+    pub(crate) fn renewed_by(self, renewal: Renewal, connections: Connections) -> Self {
         Self {
-            renewal: Some((renewal, resolver)),
+            renewal: Some((renewal, connections)),
             ..self
         }
     }
@@ -172,16 +184,16 @@ impl Shared {
     /// Takes over what changed in the settings, before `exchange` is sent.
     #[cfg(feature = "client")]
     pub(crate) async fn renew(&self, exchange: &Exchange) -> Result<(), Error> {
-        let Some((renewal, resolver)) = self.renewal.as_ref().filter(|_| self.is_due()) else {
+        let Some((renewal, connections)) = self.renewal.as_ref().filter(|_| self.is_due()) else {
             return Ok(());
         };
         let connect = self.current.load().profile.timeouts.connect;
-        let install = |profile: &HttpProfile| self.install(profile, resolver);
+        let install = |profile: &HttpProfile| self.install(profile, connections);
         renewal.renew(exchange, connect, install).await
     }
 
     #[cfg(feature = "client")]
-    fn install(&self, profile: &HttpProfile, resolver: &Arc<dyn Resolver>) -> Result<(), Error> {
+    fn install(&self, profile: &HttpProfile, connections: &Connections) -> Result<(), Error> {
         let current = self.current.load();
         let host = |profile: &HttpProfile| {
             let url = profile.resource.as_ref();
@@ -191,7 +203,7 @@ impl Shared {
             true => Arc::clone(&current.class),
             false => Arc::new(first_class(profile)),
         };
-        let stack = Stack::connecting(profile, Arc::clone(resolver), class)?;
+        let stack = Stack::connecting(profile, connections, class, current.bottom.as_ref())?;
         self.current.store(Arc::new(stack));
         Ok(())
     }

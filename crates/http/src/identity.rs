@@ -46,6 +46,12 @@ impl ClientIdentity {
         self.chain.iter().map(AsRef::as_ref)
     }
 
+    /// Whether it is the same chain with the same key.
+    #[cfg(feature = "client")]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.chain == other.chain && self.key.expose_secret() == other.key.expose_secret()
+    }
+
     /// The private key in DER.
     #[must_use]
     pub fn key(&self) -> &SecretSlice<u8> {

@@ -57,7 +57,7 @@
 //! # Features
 //!
 //! `client` (default) brings the connection: reqwest over rustls with aws-lc-rs, HTTP/2 by ALPN,
-//! one pool for each reach. Without it only [`HttpClient::with_service`] builds a client.
+//! one pool for each way to judge addresses, shared by clients of the same [`Connections`]. Without it only [`HttpClient::with_service`] builds a client.
 
 mod address;
 mod body;
@@ -66,6 +66,8 @@ mod bottom;
 mod cause;
 mod class;
 mod client;
+#[cfg(feature = "client")]
+mod connections;
 mod endpoint;
 mod entrance;
 mod error;
@@ -74,6 +76,8 @@ mod handshake;
 mod headers;
 mod identity;
 mod kinds;
+#[cfg(feature = "client")]
+mod lane;
 mod leg;
 mod limits;
 mod network;
@@ -82,6 +86,8 @@ mod origin;
 #[cfg(feature = "client")]
 mod path;
 mod pem;
+#[cfg(feature = "client")]
+mod pool;
 mod profile;
 mod proxy;
 #[cfg(feature = "client")]
@@ -102,12 +108,16 @@ mod timeout;
 #[cfg(feature = "client")]
 mod tls;
 mod told;
+#[cfg(feature = "client")]
+mod transport;
 mod trouble;
 
 pub use address::{AddressClass, AddressPolicy, AddressRefused, UnknownAddressClass};
 pub use body::{Body, BodyError};
 pub use cause::ConnectionCut;
 pub use client::{HttpClient, HttpService};
+#[cfg(feature = "client")]
+pub use connections::Connections;
 pub use endpoint::{EndpointError, check_endpoint};
 pub use error::{Error, RedirectRule};
 pub use exchange::Exchange;

@@ -27,6 +27,13 @@ pub struct Limits {
     pub headers: usize,
     /// Redirects followed for a metadata document. Default 3.
     pub redirects: usize,
+    /// Connections to one origin over HTTP/1.1, at least 1. Default 8. Over HTTP/2 there is one.
+    ///
+    /// Exchanges with an endpoint wait for each other beyond that, within their `timeouts.total`. A
+    /// request on [`Leg::Resource`], which may take long, waits while connections are handed on, for a
+    /// quarter of `timeouts.connect` at most, and where none was for a quarter of a second it has one of
+    /// its own. A stream of events waits for nobody, and nobody for it.
+    pub connections: usize,
 }
 
 impl Limits {
@@ -55,6 +62,7 @@ impl Default for Limits {
             resource: 16 * MIB,
             headers: 64 * 1024,
             redirects: 3,
+            connections: 8,
         }
     }
 }

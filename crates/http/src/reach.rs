@@ -1,12 +1,14 @@
 //! The rules over address classes: who may be contacted on whose word (SEC-03, SEC-07).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::address::{AddressClass, AddressRefused};
+use crate::class::Standing;
 use crate::network::Network;
 
 /// How far a request may reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Reach {
     /// The user allowed the origin: everything but what is never contacted.
     UsersWord,
@@ -17,6 +19,47 @@ pub(crate) enum Reach {
     Workload,
     /// A server named it: public addresses and the class of the user's own URL.
     Guarded,
+}
+
+/// All that the verdict over an address depends on, and nothing else: two that are equal judge every
+/// address alike.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Judgement {
+    reach: Reach,
+    /// The class at login for the user's own server, that of the user's server for others.
+    class: Option<AddressClass>,
+    networks: Arc<[Network]>,
+}
+
+impl Judgement {
+    /// By this reach, as things stand, where the user allowed these networks.
+    pub(crate) fn new(reach: Reach, standing: &Standing, networks: &Arc<[Network]>) -> Self {
+        let class = match reach {
+            Reach::UsersWord | Reach::Workload => None,
+            Reach::Own => standing.at_login,
+            Reach::Guarded => Some(standing.of_others),
+        };
+        // Without a class everything that may be contacted at all is allowed already.
+        let networks = match class {
+            None => Arc::default(),
+            Some(_) => Arc::clone(networks),
+        };
+        Self {
+            reach,
+            class,
+            networks,
+        }
+    }
+
+    /// Whether `address` may be contacted.
+    pub(crate) fn judge(&self, host: &str, address: IpAddr) -> Result<(), AddressRefused> {
+        let by = Measure {
+            user: self.class.unwrap_or(AddressClass::Public),
+            at_login: self.class.filter(|_| self.reach == Reach::Own),
+            networks: &self.networks,
+        };
+        judge(host, address, self.reach, &by)
+    }
 }
 
 /// What an address is measured by.
@@ -39,7 +82,7 @@ impl Measure<'_> {
 }
 
 /// Whether `address` may be contacted.
-pub(crate) fn judge(
+fn judge(
     host: &str,
     address: IpAddr,
     reach: Reach,
@@ -84,6 +127,7 @@ mod tests {
     use crate::address::AddressClass::{
         CloudMetadata, LinkLocal, Loopback, Private, Public, Reserved,
     };
+    use crate::class::Moment;
 
     fn by(user: AddressClass, at_login: Option<AddressClass>) -> Measure<'static> {
         Measure {
@@ -207,6 +251,52 @@ mod tests {
             let never = AddressClass::of(address.parse().unwrap()).is_never();
             let verdict = judge("as.example", address.parse().unwrap(), UsersWord, &by);
             assert_eq!(verdict.is_err(), never, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_judgement_says_what_the_rules_say_by_all_that_stands() {
+        let classes = [Public, Reserved, Private, Loopback];
+        let addresses = ["8.8.8.8", "198.18.0.1", "10.0.0.1", "10.1.0.1", "127.0.0.1"];
+        let never = ["169.254.169.254", "169.254.1.1", "0.0.0.0", "224.0.0.1"];
+        let listed: Arc<[Network]> = ["10.1.0.0/16", "169.254.0.0/16"]
+            .map(|text| text.parse().unwrap())
+            .into();
+        let at_login = [None].into_iter().chain(classes.map(Some));
+        for (at_login, of_others) in at_login.flat_map(|one| classes.map(|other| (one, other))) {
+            let standing = Standing {
+                at_login,
+                of_others,
+                changes: 0,
+                forgotten: Moment::default(),
+            };
+            for networks in [&Arc::default(), &listed] {
+                let by = Measure {
+                    user: of_others,
+                    at_login,
+                    networks,
+                };
+                let reaches = [
+                    Reach::UsersWord,
+                    Reach::Own,
+                    Reach::Workload,
+                    Reach::Guarded,
+                ];
+                for (reach, address) in reaches.into_iter().flat_map(|reach| {
+                    addresses
+                        .iter()
+                        .chain(&never)
+                        .map(move |text| (reach, text))
+                }) {
+                    let address = address.parse().unwrap();
+                    let judgement = Judgement::new(reach, &standing, networks);
+                    assert_eq!(
+                        judgement.judge("h", address),
+                        judge("h", address, reach, &by),
+                        "{address} {judgement:?} {by:?}"
+                    );
+                }
+            }
         }
     }
 

@@ -11,17 +11,17 @@ use http::Response;
 use url::{Host, Url};
 
 use crate::BoxError;
-use crate::address::{AddressClass, AddressPolicy, AddressRefused};
+use crate::address::{AddressClass, AddressRefused};
 use crate::body::Body;
-use crate::class::ResourceClass;
+use crate::class::{ResourceClass, Standing};
 use crate::endpoint::EndpointError;
 use crate::error::Error;
 use crate::exchange::Exchange;
 use crate::leg::Leg;
+use crate::network::Network;
 use crate::origin::Origin;
 use crate::profile::HttpProfile;
-use crate::proxy::ProxyRules;
-use crate::reach::{Measure, Reach, judge};
+use crate::reach::{Judgement, Reach};
 use crate::stack::{Asked, Below, Step};
 
 /// Looks names up: the operating system by default, a table in a test, DNS over HTTPS in a host
@@ -58,33 +58,47 @@ pub(crate) enum Route {
 /// The address rules, with the class of the user's own URL.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    policy: AddressPolicy,
+    profile: Arc<HttpProfile>,
     resource: Option<Origin>,
+    networks: Arc<[Network]>,
     class: Arc<ResourceClass>,
     resolver: Arc<dyn Resolver>,
 }
 
 impl Guard {
     pub(crate) fn new(
-        profile: &HttpProfile,
+        profile: &Arc<HttpProfile>,
         resolver: Arc<dyn Resolver>,
         class: Arc<ResourceClass>,
     ) -> Self {
         Self {
-            policy: profile.addresses.clone(),
+            profile: Arc::clone(profile),
             resource: profile.resource.as_ref().map(Origin::from),
+            networks: match profile.addresses.networks.as_slice() {
+                [] => Arc::default(),
+                networks => networks.into(),
+            },
             class,
             resolver,
         }
     }
 
-    /// Grows whenever the class is pinned or forgotten.
-    pub(crate) fn changes(&self) -> u64 {
-        self.class.changes()
+    /// Grows whenever a [judgement](Self::judgement) changes. Takes no lock.
+    pub(crate) fn version(&self) -> u64 {
+        self.class.version()
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.class.standing()
+    }
+
+    /// What a request of this reach is judged by, as things stand.
+    pub(crate) fn judgement(&self, reach: Reach, standing: &Standing) -> Judgement {
+        Judgement::new(reach, standing, &self.networks)
     }
 
     /// Learns from an answer of the user's own server, which came directly from this address over
-    /// a connection that was made after so many [`changes`](Self::changes). TLS has verified
+    /// a connection that was judged after so many [`changes`](Standing::changes). TLS has verified
     /// whose it is: over plain http only literals are asked, and theirs is known.
     pub(crate) fn verified(&self, peer: IpAddr, since: u64) {
         self.class.learn(AddressClass::of(peer), since);
@@ -95,9 +109,9 @@ impl Guard {
             .resource
             .as_ref()
             .is_some_and(|resource| resource == origin);
-        if self.policy.is_users_workload(leg, origin) {
+        if self.profile.addresses.is_users_workload(leg, origin) {
             Reach::Workload
-        } else if self.policy.allow.contains(origin) {
+        } else if self.profile.addresses.allow.contains(origin) {
             Reach::UsersWord
         } else if own {
             Reach::Own
@@ -106,52 +120,42 @@ impl Guard {
         }
     }
 
-    /// The addresses of `host` that a request of this reach may connect to, and why the others are
-    /// left out.
-    pub(crate) async fn lookup(
-        &self,
-        host: &str,
-        reach: Reach,
-    ) -> Result<(Vec<IpAddr>, Option<AddressRefused>), BoxError> {
-        let addresses = self.resolver.lookup(host).await?;
-        let mut allowed = Vec::new();
-        let mut refused: Option<AddressRefused> = None;
-        for address in addresses {
-            match self.judge(host, address, reach) {
-                Ok(()) => allowed.push(address),
-                // The first one that a setting could allow says most.
-                Err(refusal) => match &refused {
-                    None => refused = Some(refusal),
-                    Some(AddressRefused::Never { .. }) => refused = Some(refusal),
-                    Some(_) => {}
-                },
-            }
-        }
-        match refused {
-            Some(refusal) if allowed.is_empty() => Err(refusal.into()),
-            refused => Ok((allowed, refused)),
-        }
-    }
-
-    /// The addresses of a proxy, which the user named.
-    pub(crate) async fn lookup_proxy(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        self.resolver.lookup(host).await
-    }
-
     fn judge(&self, host: &str, address: IpAddr, reach: Reach) -> Result<(), AddressRefused> {
-        let by = Measure {
-            user: self.class.of_others(),
-            at_login: self.class.at_login(),
-            networks: &self.policy.networks,
-        };
-        judge(host, address, reach, &by)
+        let judgement = self.judgement(reach, &self.standing());
+        judgement.judge(host, address)
+    }
+}
+
+/// The addresses of `host` that may be connected to by this judgement, and why the others are left
+/// out.
+pub(crate) async fn judged(
+    resolver: &dyn Resolver,
+    host: &str,
+    judgement: &Judgement,
+) -> Result<(Vec<IpAddr>, Option<AddressRefused>), BoxError> {
+    let addresses = resolver.lookup(host).await?;
+    let mut allowed = Vec::new();
+    let mut refused: Option<AddressRefused> = None;
+    for address in addresses {
+        match judgement.judge(host, address) {
+            Ok(()) => allowed.push(address),
+            // The first one that a setting could allow says most.
+            Err(refusal) => match &refused {
+                None => refused = Some(refusal),
+                Some(AddressRefused::Never { .. }) => refused = Some(refusal),
+                Some(_) => {}
+            },
+        }
+    }
+    match refused {
+        Some(refusal) if allowed.is_empty() => Err(refusal.into()),
+        refused => Ok((allowed, refused)),
     }
 }
 
 /// Judges what no resolver sees, address literals and `localhost`, and chooses the route.
 pub(crate) struct Addresses {
     pub(crate) guard: Arc<Guard>,
-    pub(crate) proxy: ProxyRules,
 }
 
 impl Step for Arc<Addresses> {
@@ -159,7 +163,7 @@ impl Step for Arc<Addresses> {
         let exchange = &asked.exchange;
         let reach = self.guard.reach(exchange.leg(), exchange.origin());
         self.judge_literal(exchange, reach)?;
-        let Some(proxy) = self.proxy.route(exchange.url()) else {
+        let Some(proxy) = self.guard.profile.proxy.route(exchange.url()) else {
             asked.route = Some(Route::Direct(reach));
             return below.call(asked).await;
         };
@@ -201,7 +205,7 @@ impl Addresses {
         let Some(Host::Domain(name)) = url.host() else {
             return Ok(());
         };
-        if literal_address(url).is_some() || self.proxy.route(url).is_some() {
+        if literal_address(url).is_some() || self.guard.profile.proxy.route(url).is_some() {
             return Ok(());
         }
         // Who opens it may know names that are unknown here, and have the time to look them up.

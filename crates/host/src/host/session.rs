@@ -139,8 +139,8 @@ impl Host {
         let network = self.network_in_force(server);
         let (profile, source) = network::open(network, &self.environment)?;
         let client = match source {
-            Some(source) => HttpClient::reloading(profile, source),
-            None => HttpClient::new(&profile),
+            Some(source) => self.connections.reloading(&profile, source),
+            None => self.connections.client(&profile),
         };
         client.map_err(|source| Error::Client {
             server: server.name.clone(),

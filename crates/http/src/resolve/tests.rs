@@ -44,12 +44,27 @@ fn guard_since_login(resource: Option<&str>, class: Option<AddressClass>) -> (Gu
     };
     let class = ResourceClass::new(literal_resource_class(&profile), profile.addresses.class);
     let resolver = Arc::clone(&table) as Arc<dyn Resolver>;
-    (Guard::new(&profile, resolver, Arc::new(class)), table)
+    (
+        Guard::new(&Arc::new(profile), resolver, Arc::new(class)),
+        table,
+    )
+}
+
+impl Guard {
+    /// The addresses that a connection of this reach would be made to.
+    async fn lookup(
+        &self,
+        host: &str,
+        reach: Reach,
+    ) -> Result<(Vec<IpAddr>, Option<AddressRefused>), BoxError> {
+        let judgement = self.judgement(reach, &self.standing());
+        judged(self.resolver.as_ref(), host, &judgement).await
+    }
 }
 
 /// An answer of the user's own server from this address.
 fn answered(guard: &Guard, peer: &str) {
-    guard.verified(peer.parse().unwrap(), guard.changes());
+    guard.verified(peer.parse().unwrap(), guard.standing().changes);
 }
 
 fn is_refused<T>(result: &Result<T, BoxError>) -> bool {
@@ -273,7 +288,7 @@ fn a_literal_says_its_class_itself() {
         ("http://localhost:3000", AddressClass::Loopback),
     ] {
         let (guard, _) = guard_since_login(Some(resource), Some(AddressClass::Public));
-        assert_eq!(guard.class.at_login(), None, "{resource}");
+        assert_eq!(guard.class.standing().at_login, None, "{resource}");
         assert_eq!(guard.class.known(), Some(class), "{resource}");
     }
 }

@@ -15,6 +15,7 @@ mod redirects;
 mod reload;
 mod scopes;
 mod server;
+mod sharing;
 mod timeouts;
 mod tls;
 mod told;

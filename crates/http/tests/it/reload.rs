@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use doorkey_http::{
-    AddressClass, Body, BoxError, Error, HttpClient, HttpProfile, Leg, Phase, ProfileSource,
+    AddressClass, Body, BoxError, Error, HttpClient, HttpProfile, Leg, Phase, ProfileSource, Roots,
     Timeouts,
 };
 use futures_util::FutureExt as _;
@@ -161,7 +161,8 @@ async fn a_replaced_authority_is_picked_up_and_the_old_one_not_trusted_any_more(
     source.offer(Ok(Some(profile(&server, new.roots()))));
     ask(&client, &server).await.unwrap();
     server.replace(old.server(&["mcp.test"], None));
-    source.offer(Ok(Some(profile(&server, new.roots()))));
+    let without_old = trusting(&profile(&server, new.roots()), &Ca::new());
+    source.offer(Ok(Some(without_old)));
     assert!(ask(&client, &server).await.unwrap_err().is_tls());
     assert_eq!(server.seen().len(), 2);
 }
@@ -187,24 +188,46 @@ async fn a_renewed_client_certificate_is_shown() {
     assert_eq!(shown, [0, 1, 1, 2, 2].map(leaf));
 }
 
+/// The same trust, and in one more authority.
+fn trusting(profile: &HttpProfile, more: &Ca) -> HttpProfile {
+    let mut profile = profile.clone();
+    if let (Roots::Only(roots), Roots::Only(more)) = (&mut profile.roots, more.roots()) {
+        roots.extend(more);
+    }
+    profile
+}
+
 #[tokio::test]
 async fn connections_from_before_a_change_are_not_used_after_it() {
     let (server, profile) = plain().await;
     let source = Source::new([]);
     let client = reloading(&profile, &source);
-    for value in ["one", "two"] {
+    let mut identified = profile.clone();
+    identified.client_identity = Some(Ca::new().identity());
+    // The last one is what it was at first.
+    for profile in [trusting(&profile, &Ca::new()), identified, profile] {
         ask(&client, &server).await.unwrap();
-        source.offer(Ok(Some(with_header(&profile, value))));
+        source.offer(Ok(Some(profile)));
         ask(&client, &server).await.unwrap();
     }
-    let seen: Vec<_> = server
-        .seen()
-        .into_iter()
-        .map(|seen| (seen.connection, seen.header("x-key").map(str::to_owned)))
-        .collect();
-    let one = || Some("one".to_owned());
-    let two = Some("two".to_owned());
-    assert_eq!(seen, [(0, None), (1, one()), (1, one()), (2, two)]);
+    let seen: Vec<_> = server.seen().iter().map(|seen| seen.connection).collect();
+    assert_eq!(seen, [0, 1, 1, 2, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_change_of_headers_alone_keeps_the_connections() {
+    let (server, profile) = plain().await;
+    let source = Source::new([]);
+    let client = reloading(&profile, &source);
+    ask(&client, &server).await.unwrap();
+    source.offer(Ok(Some(with_header(&profile, "one"))));
+    ask(&client, &server).await.unwrap();
+    let seen = server.seen().into_iter();
+    let seen = seen.map(|seen| (seen.connection, seen.header("x-key").map(str::to_owned)));
+    assert_eq!(
+        seen.collect::<Vec<_>>(),
+        [(0, None), (0, Some("one".to_owned()))]
+    );
 }
 
 #[tokio::test]
@@ -235,7 +258,7 @@ async fn a_request_under_way_ends_over_the_old_connection() {
             .unwrap()
     });
     reached.notified().await;
-    source.offer(Ok(Some(profile.clone())));
+    source.offer(Ok(Some(trusting(&profile, &Ca::new()))));
     let answer = client.send_collected(Leg::Token, get(&url)).await.unwrap();
     assert_eq!(answer.body(), "connection 1");
     release.notify_one();

@@ -1,0 +1,86 @@
+use std::future::Future as _;
+use std::task::{Context, Waker};
+
+use super::*;
+
+fn lane(limit: usize, version: Option<Version>) -> Arc<Lane> {
+    let lane = Arc::new(Lane::new(limit, Duration::from_secs(10)));
+    version.into_iter().for_each(|version| lane.learn(version));
+    lane
+}
+
+async fn call(lane: &Arc<Lane>) -> Ticket {
+    Ticket::get(Arc::clone(lane), Errand::Call).await
+}
+
+/// Whether a connection may be made now.
+fn may_connect(ticket: &Ticket) -> bool {
+    let Some(wait) = ticket.wait() else {
+        return true;
+    };
+    let mut turn = pin!(wait.turn_comes());
+    turn.as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+        .is_ready()
+}
+
+#[tokio::test]
+async fn while_nothing_is_known_one_connects_and_the_others_when_it_ends_or_takes_too_long() {
+    let lane = lane(2, None);
+    let (first, second) = (call(&lane).await, call(&lane).await);
+    assert!(may_connect(&first) && !may_connect(&second));
+    let began = Instant::now();
+    second.wait().unwrap().turn_comes().await;
+    assert!(began.elapsed() >= PATIENCE_WITH_THE_FIRST);
+    drop(first);
+    let third = call(&lane).await;
+    assert!(may_connect(&third), "who gave up leads no more");
+}
+
+#[tokio::test]
+async fn over_http1_there_are_as_many_as_the_limit_says_and_then_one_waits_a_moment() {
+    let lane = lane(2, Some(Version::HTTP_11));
+    let (first, second) = (call(&lane).await, call(&lane).await);
+    assert!(may_connect(&first) && may_connect(&second));
+    let third = call(&lane).await;
+    assert!(!may_connect(&third));
+    let stream = Ticket::get(Arc::clone(&lane), Errand::Stream).await;
+    assert!(may_connect(&stream), "it waits for nobody");
+    drop(first);
+    assert!(may_connect(&third));
+    let fourth = call(&lane).await;
+    let began = Instant::now();
+    fourth.wait().unwrap().turn_comes().await;
+    assert!(began.elapsed() >= PATIENCE);
+    drop((second, third, fourth, stream));
+    assert_eq!(lane.busy.load(Ordering::Acquire), 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_shares_its_connection_or_streams_counts_no_more() {
+    let lane = lane(1, None);
+    for (version, is_stream, is_kept) in [
+        (Version::HTTP_11, false, true),
+        (Version::HTTP_11, true, false),
+        (Version::HTTP_2, false, false),
+    ] {
+        let ticket = call(&lane).await;
+        let kept = ticket.answered(version, is_stream);
+        assert_eq!(kept.is_some(), is_kept, "{version:?} {is_stream}");
+        let busy = lane.busy.load(Ordering::Acquire);
+        assert_eq!(busy, usize::from(is_kept), "{version:?} {is_stream}");
+    }
+    assert_eq!(lane.busy.load(Ordering::Acquire), 0);
+}
+
+#[tokio::test]
+async fn exchanges_with_endpoints_wait_for_their_turn_until_it_shows_that_they_need_not() {
+    let lane = lane(1, None);
+    let exchange = || Ticket::get(Arc::clone(&lane), Errand::Endpoint);
+    let first = exchange().await;
+    let mut others = pin!(futures_util::future::join_all((0..50).map(|_| exchange())));
+    let waits = tokio::time::timeout(Duration::from_millis(200), others.as_mut());
+    assert!(waits.await.is_err());
+    assert!(first.answered(Version::HTTP_2, false).is_none());
+    assert_eq!(others.await.len(), 50);
+}
