@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -55,6 +54,7 @@ pub(crate) struct Connections {
 
 /// One connection: what is known of the peer, and how to cut it.
 struct Peer {
+    number: usize,
     client_certificate: bool,
     cut: Arc<Notify>,
     /// What is written after the cut.
@@ -65,11 +65,13 @@ impl Connections {
     /// Accepts until aborted; aborting also ends the open connections.
     pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener) {
         let mut open = JoinSet::new();
+        let mut numbers = 0..;
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok(accepted) => {
-                        open.spawn(Arc::clone(&self).connection(accepted));
+                    Ok((stream, _)) => {
+                        let number = numbers.next().unwrap_or_default();
+                        open.spawn(Arc::clone(&self).connection(stream, number));
                     }
                     // Out of descriptors or the like: give others a chance to close some.
                     Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
@@ -79,28 +81,29 @@ impl Connections {
         }
     }
 
-    async fn connection(self: Arc<Self>, (stream, _): (TcpStream, SocketAddr)) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, number: usize) {
         // Without it a small answer can wait for a delayed acknowledgement.
         if stream.set_nodelay(true).is_err() {
             return;
         }
         let Some(acceptor) = self.acceptor.clone() else {
-            return self.serve(stream, false).await;
+            return self.serve(stream, number, false).await;
         };
         // A failed handshake is the client's to report; a server has nobody to tell.
         let handshake = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream));
         if let Ok(Ok(stream)) = handshake.await {
             let client_certificate = stream.get_ref().1.peer_certificates().is_some();
-            self.serve(stream, client_certificate).await;
+            self.serve(stream, number, client_certificate).await;
         }
     }
 
-    async fn serve<S>(self: Arc<Self>, stream: S, client_certificate: bool)
+    async fn serve<S>(self: Arc<Self>, stream: S, number: usize, client_certificate: bool)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let cut = Arc::new(Notify::new());
         let peer = Arc::new(Peer {
+            number,
             client_certificate,
             cut: Arc::clone(&cut),
             raw: Mutex::default(),
@@ -141,7 +144,7 @@ impl Connections {
             Err(status) => return Ok(reply::empty(status)),
         };
         let leg = self.service.leg(&received);
-        let entry = self.recorder.record(self.entry(leg, &received));
+        let entry = self.recorder.record(self.entry(leg, &peer, &received));
         let committed = match self.faults.take(leg, &received) {
             None => Committed::Answer(self.service.answer(&received)),
             Some(fault) => commit::commit(fault, || self.service.answer(&received)).await,
@@ -190,7 +193,7 @@ impl Connections {
         })
     }
 
-    fn entry(&self, leg: Leg, received: &Received) -> RecordedRequest {
+    fn entry(&self, leg: Leg, peer: &Peer, received: &Received) -> RecordedRequest {
         RecordedRequest {
             server: self.name.clone(),
             leg,
@@ -200,6 +203,7 @@ impl Connections {
             body: received.body.clone(),
             body_truncated: false,
             client_certificate: received.client_certificate,
+            connection: peer.number,
             rpc_method: received.rpc_method.clone(),
             at: SystemTime::now(),
             status: None,

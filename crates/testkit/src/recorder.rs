@@ -68,6 +68,8 @@ pub struct RecordedRequest {
     pub body_truncated: bool,
     /// Whether the client presented a certificate on the TLS connection.
     pub client_certificate: bool,
+    /// Over which connection of the server it came: they are numbered from 0 as they are accepted.
+    pub connection: usize,
     /// The JSON-RPC method, for a POST to the MCP endpoint.
     pub rpc_method: Option<String>,
     /// When the request had been read, by the machine's clock.
