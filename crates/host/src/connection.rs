@@ -208,7 +208,17 @@ impl<H: ClientHandler> Connection<H> {
         what: &'static str,
         page: impl AsyncFn(PaginatedRequestParams) -> pages::Page<T>,
     ) -> Result<Vec<T>, Error> {
-        self.ended(what, pages::all(page)).await
+        match tokio::time::timeout(self.session.server.tool_timeout, pages::all(page)).await {
+            Ok(Ok(items)) => Ok(items),
+            Ok(Err(Unlisted::Service(source))) => Err(self.failed(what, source)),
+            Ok(Err(Unlisted::Endless(fault))) => Err(Error::EndlessList {
+                what,
+                server: self.session.server.name.clone(),
+                url: (&self.session.server.url).into(),
+                fault,
+            }),
+            Err(_elapsed) => Err(self.late(what)),
+        }
     }
 
     async fn within<T>(
@@ -216,43 +226,35 @@ impl<H: ClientHandler> Connection<H> {
         what: &'static str,
         request: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<T, Error> {
-        let request = async { request.await.map_err(Unlisted::Service) };
-        self.ended(what, request).await
+        match tokio::time::timeout(self.session.server.tool_timeout, request).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(source)) => Err(self.failed(what, source)),
+            Err(_elapsed) => Err(self.late(what)),
+        }
     }
 
-    async fn ended<T>(
-        &self,
-        what: &'static str,
-        request: impl Future<Output = Result<T, Unlisted>>,
-    ) -> Result<T, Error> {
-        let server = || self.session.server.name.clone();
-        let limit = self.session.server.tool_timeout;
-        match tokio::time::timeout(limit, request).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(Unlisted::Endless(fault))) => Err(Error::EndlessList {
+    fn failed(&self, what: &'static str, source: ServiceError) -> Error {
+        let server = self.session.server.name.clone();
+        match self.overflow_behind(&source) {
+            Some(limit) => Error::EventTooLarge {
                 what,
-                server: server(),
+                server,
                 url: (&self.session.server.url).into(),
-                fault,
-            }),
-            Ok(Err(Unlisted::Service(source))) => Err(match self.overflow_behind(&source) {
-                Some(limit) => Error::EventTooLarge {
-                    what,
-                    server: server(),
-                    url: (&self.session.server.url).into(),
-                    limit,
-                },
-                None => Error::Request {
-                    what,
-                    server: server(),
-                    source: Box::new(source),
-                },
-            }),
-            Err(_elapsed) => Err(Error::TimedOut {
-                what,
-                server: server(),
                 limit,
-            }),
+            },
+            None => Error::Request {
+                what,
+                server,
+                source: Box::new(source),
+            },
+        }
+    }
+
+    fn late(&self, what: &'static str) -> Error {
+        Error::TimedOut {
+            what,
+            server: self.session.server.name.clone(),
+            limit: self.session.server.tool_timeout,
         }
     }
 }

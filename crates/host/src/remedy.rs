@@ -44,7 +44,6 @@ impl Error {
             Self::EventTooLarge { server, .. } => Some(format!(
                 "ask {server} for less at once, or tell its operator"
             )),
-            Self::EndlessList { server, .. } => Some(format!("tell the operator of {server}")),
             Self::Rejected { source, .. } | Self::Unproven { source, .. } => source.remedy(),
             _ => None,
         }
