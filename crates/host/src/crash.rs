@@ -1,7 +1,15 @@
-//! What is left behind when the program crashes: no core file, and no value in the words of a panic.
+//! What is left behind when the program crashes: no core file, no value in the words of a panic, and the terminal as it was.
+//!
+//! The program as it is released ends at once with a mistake of its own, whatever task makes it: its profile has no
+//! unwinding. That is no more than what any kill does to it, and what a kill may leave behind is what the store is made for.
 
 use std::io::Write as _;
 use std::panic::{self, PanicHookInfo};
+#[cfg(unix)]
+use std::sync::Mutex;
+
+#[cfg(unix)]
+use rustix::termios::{OptionalActions, Termios, tcsetattr};
 
 /// Sees to both. Nothing here can fail in a way that a person could mend: what the system refuses stays as it was.
 pub(crate) fn leave_no_secrets() {
@@ -9,8 +17,47 @@ pub(crate) fn leave_no_secrets() {
     // Who closed standard error does not want to know, and must not make a panic of a panic.
     panic::set_hook(Box::new(|info| {
         drop(writeln!(anstream::stderr(), "{}", told(info)));
+        #[cfg(unix)]
+        set_terminal_back();
+        end();
     }));
 }
+
+/// Where nothing unwinds, with the exit code that it would have else: a signal would call the system's crash reporter.
+#[cfg(panic = "abort")]
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "there is no way back to main"
+)]
+fn end() {
+    std::process::exit(101);
+}
+
+#[cfg(not(panic = "abort"))]
+fn end() {}
+
+/// Who changes how the terminal on standard input behaves says here how it was, and that it is so again: what does that
+/// when dropped is not dropped where nothing unwinds.
+#[cfg(unix)]
+pub(crate) fn terminal_was(before: Option<&Termios>) {
+    if let Ok(mut kept) = TERMINAL.lock() {
+        *kept = before.cloned();
+    }
+}
+
+#[cfg(unix)]
+fn set_terminal_back() {
+    // Whoever panics may hold it.
+    if let Ok(before) = TERMINAL.try_lock()
+        && let Some(before) = &*before
+    {
+        let _gone = tcsetattr(std::io::stdin(), OptionalActions::Now, before);
+    }
+}
+
+#[cfg(unix)]
+static TERMINAL: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// A core file holds the tokens and keys in memory. Programs that are started from here inherit the limit, so that a
 /// browser leaves none either; the other setting ends with the program itself. On Linux it also keeps other processes

@@ -7,6 +7,8 @@ use rustix::termios::{
 };
 use secrecy::zeroize::Zeroizing;
 
+use crate::crash;
+
 /// Reads a line from the terminal on standard input, at most `limit` bytes and one more, while `ask` has told what to type.
 /// Keys come one by one meanwhile, Ctrl-C among them, so that the terminal is as before however this ends.
 ///
@@ -33,6 +35,7 @@ impl Unseen {
         // A read returns with the first key.
         unseen.special_codes[SpecialCodeIndex::VMIN] = 1;
         unseen.special_codes[SpecialCodeIndex::VTIME] = 0;
+        crash::terminal_was(Some(&before));
         tcsetattr(io::stdin(), OptionalActions::Now, &unseen)?;
         Ok(Self(before))
     }
@@ -42,6 +45,7 @@ impl Drop for Unseen {
     fn drop(&mut self) {
         // A terminal that is gone needs it no more.
         let _gone = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+        crash::terminal_was(None);
     }
 }
 

@@ -186,6 +186,8 @@ mod mode {
         LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
     };
 
+    use crate::crash;
+
     /// `_POSIX_VDISABLE`.
     const NO_KEY: u8 = if cfg!(any(target_os = "linux", target_os = "android")) {
         0
@@ -281,6 +283,7 @@ mod mode {
             changed.special_codes[SpecialCodeIndex::VMIN] = 1;
             changed.special_codes[SpecialCodeIndex::VTIME] = 0;
             // What was typed before anybody asked is no answer.
+            crash::terminal_was(Some(&before));
             tcsetattr(io::stdin(), OptionalActions::Flush, &changed).ok()?;
             Some(Self(before))
         }
@@ -290,6 +293,7 @@ mod mode {
         fn drop(&mut self) {
             // What was typed and not read is nothing for the shell that comes next.
             let _unchanged = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
+            crash::terminal_was(None);
         }
     }
 }
