@@ -16,6 +16,8 @@ use crate::handshake::TlsFault;
 use crate::leg::Leg;
 use crate::redact::RedactedUrl;
 use crate::timeout::Phase;
+#[cfg(feature = "client")]
+use crate::verifier;
 
 /// A request that got no answer, or a profile that no client can be built from.
 ///
@@ -291,6 +293,10 @@ impl Error {
         #[cfg(feature = "client")]
         {
             if let Some((fault, tls)) = handshake::find(&*err) {
+                if let Some(source) = verifier::without_authorities(&tls) {
+                    let setting = "roots";
+                    return Self::Profile { setting, source };
+                }
                 return Self::Tls {
                     exchange,
                     fault,

@@ -111,6 +111,8 @@ mod told;
 #[cfg(feature = "client")]
 mod transport;
 mod trouble;
+#[cfg(feature = "client")]
+mod verifier;
 
 pub use address::{AddressClass, AddressPolicy, AddressRefused, UnknownAddressClass};
 pub use body::{Body, BodyError};

@@ -68,7 +68,7 @@ pub(crate) fn blocks(pem: &[u8], wanted: fn(&str) -> bool) -> Result<Vec<Block>,
             continue;
         };
         let shown = clean_text(label, LABEL_LIMIT);
-        let Some(raw) = read_block(&mut lines, label, pem.len()) else {
+        let Some(raw) = read_block(&mut lines, label, longest_block(pem, text)) else {
             return Err(PemError::Unterminated { label: shown, line });
         };
         // In one piece from the start: a buffer that grows leaves its content behind.
@@ -94,6 +94,14 @@ struct RawBlock {
     encrypted: bool,
 }
 
+/// How many bytes there are at most between the line `begin` of `pem` and the next end line.
+fn longest_block(pem: &[u8], begin: &[u8]) -> usize {
+    let from = (begin.as_ptr() as usize).saturating_sub(pem.as_ptr() as usize);
+    let rest = pem.get(from..).unwrap_or(pem);
+    let end = rest.windows(END.len()).position(|text| text == END);
+    end.unwrap_or(rest.len())
+}
+
 /// Reads on to the end line of `label`; `None` if another block or the end comes first.
 fn read_block<'a>(
     lines: &mut impl Iterator<Item = (&'a [u8], usize)>,
@@ -105,7 +113,7 @@ fn read_block<'a>(
         encrypted: false,
     };
     for (line, _) in lines {
-        if boundary(line, b"-----END ").is_some_and(|end| end == label) {
+        if boundary(line, END).is_some_and(|end| end == label) {
             return Some(raw);
         }
         if line.starts_with(b"-----") {
@@ -151,6 +159,7 @@ pub(crate) fn first_sequence(bytes: &[u8]) -> Result<&[u8], PemError> {
     bytes.get(..end).ok_or(PemError::Der)
 }
 
+const END: &[u8] = b"-----END ";
 const SEQUENCE: u8 = 0x30;
 const LABEL_LIMIT: usize = 40;
 

@@ -13,9 +13,11 @@ use crate::pem::{self, PemError};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Roots {
-    /// The operating system's, loaded anew for each client: see [`system_roots`]. No variable of the
-    /// environment is asked where they are [files](system_root_places): who wants `SSL_CERT_FILE`
-    /// and `SSL_CERT_DIR` to count passes explicit roots instead.
+    /// The operating system's, as [`system_roots`] finds them: read when the first server has to be
+    /// verified by them, and kept for the other clients of the process while their files stay what they
+    /// are. Where there are none, that is when it shows. No variable of the environment is asked where
+    /// they are [files](system_root_places): who wants `SSL_CERT_FILE` and `SSL_CERT_DIR` to count
+    /// passes explicit roots instead.
     #[default]
     System,
     /// The operating system's and these.
@@ -149,7 +151,7 @@ pub fn system_root_places() -> Vec<PathBuf> {
 /// read are passed over with a warning.
 #[cfg(feature = "client")]
 pub fn system_roots() -> Result<Vec<RootCertificate>, SystemRootsError> {
-    let mut loaded = load_system();
+    let mut loaded = load_from(&system_root_places());
     if loaded.certs.is_empty() {
         return Err(SystemRootsError {
             source: loaded.errors.pop(),
@@ -166,14 +168,14 @@ pub fn system_roots() -> Result<Vec<RootCertificate>, SystemRootsError> {
         .collect())
 }
 
+/// What is in these files and folders; without any, what the platform's loader finds.
 #[cfg(feature = "client")]
-fn load_system() -> rustls_native_certs::CertificateResult {
-    let places = system_root_places();
+pub(crate) fn load_from(places: &[PathBuf]) -> rustls_native_certs::CertificateResult {
     if places.is_empty() {
         return rustls_native_certs::load_native_certs();
     }
     let mut all = rustls_native_certs::CertificateResult::default();
-    for place in &places {
+    for place in places {
         let (file, folder) = match place.is_dir() {
             true => (None, Some(place.as_path())),
             false => (Some(place.as_path()), None),

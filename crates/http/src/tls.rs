@@ -13,7 +13,8 @@ use crate::BoxError;
 use crate::error::Error;
 use crate::identity::ClientIdentity;
 use crate::profile::HttpProfile;
-use crate::roots::{RootCertificate, Roots, system_roots};
+use crate::roots::{RootCertificate, Roots};
+use crate::verifier::Verifier;
 
 /// Builds the configuration of a client of that profile.
 pub(crate) fn client_config(profile: &HttpProfile) -> Result<ClientConfig, Error> {
@@ -44,17 +45,29 @@ pub fn tls_config(
 /// The crypto provider is decided here and nowhere else.
 fn made_of(roots: &Roots, identity: Option<&ClientIdentity>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let roots = trusted(roots).map_err(|source| Error::Profile {
+    let unusable = |source| Error::Profile {
         setting: "roots",
         source,
-    })?;
-    let builder = ClientConfig::builder_with_provider(provider)
+    };
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|err| Error::Profile {
-            setting: "roots",
-            source: err.into(),
-        })?
-        .with_root_certificates(roots);
+        .map_err(|err| unusable(err.into()))?;
+    let builder = match roots {
+        Roots::Only(own) if own.is_empty() => return Err(unusable(NoRoots.into())),
+        Roots::Only(own) => builder.with_root_certificates(trusted(own).map_err(unusable)?),
+        Roots::System | Roots::SystemAnd(_) => {
+            let own = match roots {
+                Roots::SystemAnd(own) => own.as_slice(),
+                _ => &[],
+            };
+            let own = trusted(own).map_err(unusable)?;
+            // What rustls calls dangerous is to bring a verifier: ours asks rustls's own, several in turn.
+            let verifier = Arc::new(Verifier::new(own, &provider));
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(verifier)
+        }
+    };
     match identity {
         None => Ok(builder.with_no_client_auth()),
         Some(identity) => with_identity(builder, identity).map_err(|source| Error::Profile {
@@ -64,26 +77,15 @@ fn made_of(roots: &Roots, identity: Option<&ClientIdentity>) -> Result<ClientCon
     }
 }
 
-fn trusted(roots: &Roots) -> Result<RootCertStore, BoxError> {
+fn trusted(own: &[RootCertificate]) -> Result<RootCertStore, BoxError> {
     let mut store = RootCertStore::empty();
-    let (system, own) = match roots {
-        Roots::System => (system_roots()?, [].as_slice()),
-        Roots::SystemAnd(own) => (system_roots()?, own.as_slice()),
-        Roots::Only(own) => (Vec::new(), own.as_slice()),
-    };
-    // Some systems carry a certificate or two that nobody can parse.
-    store.add_parsable_certificates(system.iter().map(der));
     for (position, root) in own.iter().enumerate() {
         store.add(der(root)).map_err(|source| BadRoot {
             position: position + 1,
             source,
         })?;
     }
-    if store.is_empty() {
-        Err(NoRoots.into())
-    } else {
-        Ok(store)
-    }
+    Ok(store)
 }
 
 fn der(root: &RootCertificate) -> CertificateDer<'static> {
