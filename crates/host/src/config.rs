@@ -76,7 +76,7 @@ impl Config {
     /// # Errors
     /// As for [`Config::load`].
     pub fn parse(home: &Home, text: &str) -> Result<Self, ConfigError> {
-        Self::read(home, text, QuirkRules::builtin().clone())
+        Self::read(home, text, QuirkRules::builtin())
     }
 
     fn read(home: &Home, text: &str, quirks: QuirkRules) -> Result<Self, ConfigError> {

@@ -6,7 +6,7 @@ mod rules;
 
 use std::sync::OnceLock;
 
-use doorkey_oauth::{Quirk, QuirkExplanation, QuirkMatch, Quirks};
+use doorkey_oauth::{Place, Quirk, QuirkExplanation, QuirkMatch, Quirks};
 use serde::Serialize;
 
 use crate::config::ServerConfig;
@@ -33,7 +33,8 @@ pub fn quirks_by_choice() -> Quirks {
 }
 
 fn builtin(by_choice: bool) -> Quirks {
-    let rules = QuirkRules::builtin().rules.iter();
+    let rules = QuirkRules::builtin();
+    let rules = rules.all().iter();
     let such = rules.filter(|rule| rule.by_choice == by_choice);
     such.map(|rule| rule.quirk.clone()).collect()
 }
@@ -171,7 +172,7 @@ impl Host {
         error: &doorkey_oauth::Error,
     ) -> Option<QuirkExplanation> {
         let rules = self.config().quirk_rules();
-        let rule = rules.rules.iter().find(|rule| {
+        let rule = rules.all().iter().find(|rule| {
             let quirk = &rule.quirk;
             rule.switch(&server.quirks) == Switch::ByChoice
                 && quirk.reason(&server.url, issuer).is_some()
@@ -193,16 +194,17 @@ impl Host {
         issuer: Option<&str>,
     ) -> Vec<QuirkInForce> {
         let rules = self.config().quirk_rules();
-        let all = rules.rules.iter();
-        all.filter_map(|rule| in_force(rule, server, issuer))
+        let place = Place::new(&server.url, issuer);
+        let all = rules.all().iter();
+        all.filter_map(|rule| in_force(rule, server, &place))
             .collect()
     }
 }
 
-fn in_force(rule: &Rule, server: &ServerConfig, issuer: Option<&str>) -> Option<QuirkInForce> {
+fn in_force(rule: &Rule, server: &ServerConfig, place: &Place<'_>) -> Option<QuirkInForce> {
     let quirk = &rule.quirk;
     let switch = rule.switch(&server.quirks);
-    let because = match (switch, quirk.reason(&server.url, issuer)) {
+    let because = match (switch, quirk.reason_at(place)) {
         (Switch::Chosen, _) => "quirks_on names it".to_owned(),
         // What explains refusals only is about nobody in particular.
         (_, Some(QuirkMatch::Always) | None) => return None,

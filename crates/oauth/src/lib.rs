@@ -104,7 +104,7 @@ pub use key::{KeyError, SigningAlgorithm, SigningError, SigningKey};
 pub use layer::{AuthorizationLayer, AuthorizationService, IdentityEpoch};
 pub use protocol_error::ProtocolError;
 pub use quirk::{
-    Effect, Explanation, Pattern, PatternError, Quirk, QuirkExplanation, QuirkMatch, Quirks,
+    Effect, Explanation, Pattern, PatternError, Place, Quirk, QuirkExplanation, QuirkMatch, Quirks,
     RedirectRule, ScopeParameter,
 };
 pub use random::{OsRandom, Random, RandomError};

@@ -9,7 +9,9 @@ mod explain;
 mod in_force;
 mod pattern;
 
-use std::sync::Arc;
+use std::cell::OnceCell;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use url::Url;
 
@@ -65,11 +67,40 @@ impl Quirk {
     /// issuer nothing is known of it yet.
     #[must_use]
     pub fn reason(&self, server: &Url, issuer: Option<&str>) -> Option<&QuirkMatch> {
+        self.reason_at(&Place::new(server, issuer))
+    }
+
+    /// The same, for many quirks at one place.
+    #[must_use]
+    pub fn reason_at(&self, place: &Place<'_>) -> Option<&QuirkMatch> {
         self.matches.iter().find(|matched| match matched {
-            QuirkMatch::Issuer(pattern) => issuer.is_some_and(|issuer| pattern.matches(issuer)),
-            QuirkMatch::Server(pattern) => pattern.matches_server(server),
+            QuirkMatch::Issuer(pattern) => {
+                let is_like = |issuer| pattern.matches_read(issuer, &place.read);
+                place.issuer.is_some_and(is_like)
+            }
+            QuirkMatch::Server(pattern) => pattern.matches_server(place.server),
             QuirkMatch::Always => true,
         })
+    }
+}
+
+/// Where a quirk may hold: an MCP server and the issuer of its tokens, read once however many quirks are asked.
+#[derive(Clone, Debug)]
+pub struct Place<'a> {
+    server: &'a Url,
+    issuer: Option<&'a str>,
+    read: OnceCell<Option<Url>>,
+}
+
+impl<'a> Place<'a> {
+    /// The MCP server `server` whose tokens come from `issuer`, so far as that is known.
+    #[must_use]
+    pub fn new(server: &'a Url, issuer: Option<&'a str>) -> Self {
+        Self {
+            server,
+            issuer,
+            read: OnceCell::new(),
+        }
     }
 }
 
@@ -102,10 +133,17 @@ impl QuirkExplanation {
 }
 
 /// The quirks that may be used, in the order in which they are asked. Cheap to clone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Quirks(Arc<[Quirk]>);
+#[derive(Clone)]
+pub struct Quirks(Arc<Made>);
+
+type Made = LazyLock<Vec<Quirk>, Box<dyn FnOnce() -> Vec<Quirk> + Send>>;
 
 impl Quirks {
+    /// What `make` makes, when the first of them is asked for: most programs run without ever asking.
+    pub fn when_needed(make: impl FnOnce() -> Vec<Quirk> + Send + 'static) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(make))))
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Quirk> {
         self.0.iter()
@@ -123,9 +161,10 @@ impl Quirks {
         server: &'a Url,
         issuer: Option<&'a str>,
     ) -> impl Iterator<Item = &'a Quirk> {
+        let place = Place::new(server, issuer);
         self.0
             .iter()
-            .filter(move |quirk| quirk.reason(server, issuer).is_some())
+            .filter(move |quirk| quirk.reason_at(&place).is_some())
     }
 
     /// What a refusal of a server means and what to do about it, where a quirk that holds there knows. The words
@@ -138,9 +177,9 @@ impl Quirks {
         error: &crate::Error,
     ) -> Option<(&Quirk, &Explanation)> {
         let said = explain::said(error);
-        self.0
-            .iter()
-            .filter(|quirk| quirk.reason(server, issuer).is_some())
+        let place = Place::new(server, issuer);
+        self.iter()
+            .filter(|quirk| quirk.reason_at(&place).is_some())
             .find_map(|quirk| Some((quirk, explain::of(quirk, &said)?)))
     }
 
@@ -153,18 +192,39 @@ impl Quirks {
         said: &str,
     ) -> Option<(&Quirk, &Explanation)> {
         let said = [said.to_lowercase()];
-        self.0
-            .iter()
-            .filter(|quirk| quirk.reason(server, issuer).is_some())
+        let place = Place::new(server, issuer);
+        self.iter()
+            .filter(|quirk| quirk.reason_at(&place).is_some())
             .find_map(|quirk| Some((quirk, explain::of(quirk, &said)?)))
     }
 }
 
 impl FromIterator<Quirk> for Quirks {
     fn from_iter<T: IntoIterator<Item = Quirk>>(quirks: T) -> Self {
-        Self(quirks.into_iter().collect())
+        let quirks: Vec<_> = quirks.into_iter().collect();
+        Self::when_needed(move || quirks)
     }
 }
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self::when_needed(Vec::new)
+    }
+}
+
+impl fmt::Debug for Quirks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for Quirks {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Quirks {}
 
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,7 @@ impl Doctor<'_> {
     /// Names with each finding the quirk that it comes of: one that makes up for it, used or switched off, or one that
     /// knows the words of the server.
     pub(super) fn link_quirks(&mut self, patient: &Patient) {
-        let rules = &self.host.config().quirk_rules().rules;
+        let rules = self.host.config().quirk_rules().all();
         let known_here = &self.notes.diagnosis.quirks;
         let known: Vec<_> = known_here
             .iter()

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, LazyLock};
 
 use doorkey_oauth::{Quirk, QuirkMatch, Quirks};
 
@@ -12,12 +12,21 @@ use crate::config::{ConfigError, ConfigWarning};
 use crate::home::Home;
 
 /// Every quirk that is known, those of the user's own file among them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct QuirkRules {
-    pub(crate) rules: Vec<Rule>,
+    rules: Rules,
     pub(crate) warnings: Vec<ConfigWarning>,
     /// Those that are used where nothing is switched, as nearly everywhere.
-    usual: OnceLock<Quirks>,
+    usual: Quirks,
+}
+
+/// Where the rules are.
+#[derive(Clone, Debug)]
+enum Rules {
+    /// Those that come with the program, which are read when somebody asks for one.
+    Builtin,
+    /// Those that the user's own file made of them.
+    Own(Arc<[Rule]>),
 }
 
 /// A quirk and what files say of its use.
@@ -52,26 +61,21 @@ pub(super) enum Written {
 
 impl QuirkRules {
     /// Those that come with the program.
-    pub(crate) fn builtin() -> &'static Self {
-        static BUILTIN: OnceLock<QuirkRules> = OnceLock::new();
-        BUILTIN.get_or_init(|| {
-            let path = PathBuf::from("quirks.toml");
-            let read = read::rules(&path, BUILTIN_TEXT, "built in").map(|(written, _)| written);
-            let rules = read.unwrap_or_else(|error| {
-                // A test reads the same text, so that this cannot be.
-                tracing::error!(%error, "the quirks that come with the program cannot be read");
-                Vec::new()
-            });
-            let rules = rules.into_iter().filter_map(|(_, written)| match written {
-                Written::Rule(rule) => Some(*rule),
-                Written::Enabled(_) => None,
-            });
-            Self {
-                rules: rules.collect(),
-                warnings: Vec::new(),
-                usual: OnceLock::new(),
-            }
-        })
+    pub(crate) fn builtin() -> Self {
+        Self::of(Rules::Builtin, Vec::new())
+    }
+
+    fn of(rules: Rules, warnings: Vec<ConfigWarning>) -> Self {
+        let of = rules.clone();
+        Self {
+            rules,
+            warnings,
+            usual: Quirks::when_needed(move || switched(of.all(), &QuirkSwitches::default())),
+        }
+    }
+
+    pub(crate) fn all(&self) -> &[Rule] {
+        self.rules.all()
     }
 
     /// Those with the user's own file on top, which need not be there.
@@ -83,61 +87,88 @@ impl QuirkRules {
         let text = match bounded::read_text(&path, FILE_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self::builtin().clone());
+                return Ok(Self::builtin());
             }
             Err(source) => return Err(ConfigError::Read { path, source }),
         };
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let from = path.display().to_string();
         let (written, warnings) = read::rules(&path, text, &from)?;
-        let mut rules = Self::builtin().clone();
-        rules.warnings = warnings;
-        rules.usual = OnceLock::new();
+        let mut rules = builtin().to_vec();
         for (id, written) in written {
-            rules.take(&id, written);
+            take(&mut rules, &id, written);
         }
-        Ok(rules)
-    }
-
-    fn take(&mut self, id: &str, written: Written) {
-        let known = self.rules.iter_mut().find(|rule| rule.quirk.id == id);
-        match (known, written) {
-            (Some(known), Written::Rule(rule)) => *known = *rule,
-            (Some(known), Written::Enabled(enabled)) => {
-                known.enabled = enabled;
-                known.by_choice &= !enabled;
-            }
-            (None, Written::Rule(rule)) => self.rules.push(*rule),
-            // The reader knows which ids there are.
-            (None, Written::Enabled(_)) => {}
-        }
+        Ok(Self::of(Rules::Own(rules.into()), warnings))
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.rules.iter().map(|rule| rule.quirk.id.as_str())
+        self.all().iter().map(|rule| rule.quirk.id.as_str())
     }
 
     /// The quirks that are used for a server, wherever its tokens come from.
     pub(crate) fn used(&self, switches: &QuirkSwitches) -> Quirks {
         let is_usual = switches.all && switches.on.is_empty() && switches.off.is_empty();
         match is_usual {
-            true => self.usual.get_or_init(|| self.switched(switches)).clone(),
-            false => self.switched(switches),
+            true => self.usual.clone(),
+            false => switched(self.all(), switches).into_iter().collect(),
         }
     }
+}
 
-    fn switched(&self, switches: &QuirkSwitches) -> Quirks {
-        let used = self.rules.iter().filter_map(|rule| {
-            let mut quirk = rule.quirk.clone();
-            match rule.switch(switches) {
-                Switch::On => {}
-                Switch::Chosen => quirk.matches = vec![QuirkMatch::Always],
-                Switch::Off(_) | Switch::ByChoice => return None,
-            }
-            Some(quirk)
-        });
-        used.collect()
+impl Rules {
+    fn all(&self) -> &[Rule] {
+        match self {
+            Self::Builtin => builtin(),
+            Self::Own(rules) => rules,
+        }
     }
+}
+
+/// Those that come with the program, read once.
+fn builtin() -> &'static [Rule] {
+    static BUILTIN: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+        let path = PathBuf::from("quirks.toml");
+        let read = read::rules(&path, BUILTIN_TEXT, "built in").map(|(written, _)| written);
+        let rules = read.unwrap_or_else(|error| {
+            // A test reads the same text, so that this cannot be.
+            tracing::error!(%error, "the quirks that come with the program cannot be read");
+            Vec::new()
+        });
+        let rules = rules.into_iter().filter_map(|(_, written)| match written {
+            Written::Rule(rule) => Some(*rule),
+            Written::Enabled(_) => None,
+        });
+        rules.collect()
+    });
+    &BUILTIN
+}
+
+fn take(rules: &mut Vec<Rule>, id: &str, written: Written) {
+    let known = rules.iter_mut().find(|rule| rule.quirk.id == id);
+    match (known, written) {
+        (Some(known), Written::Rule(rule)) => *known = *rule,
+        (Some(known), Written::Enabled(enabled)) => {
+            known.enabled = enabled;
+            known.by_choice &= !enabled;
+        }
+        (None, Written::Rule(rule)) => rules.push(*rule),
+        // The reader knows which ids there are.
+        (None, Written::Enabled(_)) => {}
+    }
+}
+
+/// The quirks that are used with these switches.
+fn switched(rules: &[Rule], switches: &QuirkSwitches) -> Vec<Quirk> {
+    let used = rules.iter().filter_map(|rule| {
+        let mut quirk = rule.quirk.clone();
+        match rule.switch(switches) {
+            Switch::On => {}
+            Switch::Chosen => quirk.matches = vec![QuirkMatch::Always],
+            Switch::Off(_) | Switch::ByChoice => return None,
+        }
+        Some(quirk)
+    });
+    used.collect()
 }
 
 impl Rule {

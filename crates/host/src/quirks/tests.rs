@@ -49,8 +49,8 @@ fn the_quirks_that_come_with_the_program_are_read_and_say_what_they_are() {
     );
     let (written, warnings) = rules.expect("what comes with the program");
     assert!(warnings.is_empty(), "{warnings:?}");
-    assert_eq!(written.len(), QuirkRules::builtin().rules.len());
-    for rule in &QuirkRules::builtin().rules {
+    assert_eq!(written.len(), QuirkRules::builtin().all().len());
+    for rule in QuirkRules::builtin().all() {
         let quirk = &rule.quirk;
         assert!(quirk.what.ends_with('.'), "{}: {}", quirk.id, quirk.what);
         assert!(!quirk.source.is_empty(), "{} has no source", quirk.id);
@@ -61,7 +61,7 @@ fn the_quirks_that_come_with_the_program_are_read_and_say_what_they_are() {
 
 #[test]
 fn no_rule_that_is_on_by_itself_lifts_a_check_of_pkce_of_the_issuer_or_of_the_resource_as_20() {
-    for rule in &QuirkRules::builtin().rules {
+    for rule in QuirkRules::builtin().all() {
         let quirk = &rule.quirk;
         let is_about_anybody = quirk.matches.iter().any(|matched| match matched {
             QuirkMatch::Issuer(pattern) | QuirkMatch::Server(pattern) => {
@@ -453,7 +453,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 #[test]
 fn every_rule_finds_whom_it_is_about_and_nobody_else() {
     let nobody = "https://as.example/tenant";
-    for rule in &QuirkRules::builtin().rules {
+    for rule in QuirkRules::builtin().all() {
         let quirk = &rule.quirk;
         let matches = |address: &str| {
             let server = url::Url::parse(address).expect("a URL");
@@ -512,7 +512,7 @@ fn the_table_of_the_page_is_made_of_the_rules() {
         .lines()
         .filter(|line| line.starts_with("| `"))
         .collect();
-    let made: Vec<_> = QuirkRules::builtin().rules.iter().map(row).collect();
+    let made: Vec<_> = QuirkRules::builtin().all().iter().map(row).collect();
     assert_eq!(written, made, "the rows should be:\n{}", made.join("\n"));
 }
 

@@ -1,5 +1,6 @@
 //! Which issuers and MCP servers a quirk is about.
 
+use std::cell::OnceCell;
 use std::fmt;
 
 use url::{Host, Url};
@@ -20,7 +21,7 @@ pub struct Pattern {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    Exact,
+    Exact(Url),
     Like {
         host: Vec<String>,
         port: Option<u16>,
@@ -72,9 +73,17 @@ impl Pattern {
     /// Whether an issuer is one of those.
     #[must_use]
     pub fn matches(&self, issuer: &str) -> bool {
+        self.matches_read(issuer, &OnceCell::new())
+    }
+
+    /// The same; what the issuer is as a URL is put into `read`, for the next pattern.
+    pub(super) fn matches_read(&self, issuer: &str, read: &OnceCell<Option<Url>>) -> bool {
         match self.kind {
-            Kind::Exact => self.text == issuer,
-            Kind::Like { .. } => Url::parse(issuer).is_ok_and(|issuer| self.is_like(&issuer)),
+            Kind::Exact(_) => self.text == issuer,
+            Kind::Like { .. } => {
+                let url = read.get_or_init(|| Url::parse(issuer).ok());
+                url.as_ref().is_some_and(|url| self.is_like(url))
+            }
         }
     }
 
@@ -82,8 +91,8 @@ impl Pattern {
     /// letters and the default port make no difference.
     #[must_use]
     pub fn matches_server(&self, server: &Url) -> bool {
-        match self.kind {
-            Kind::Exact => Url::parse(&self.text).is_ok_and(|own| own == *server),
+        match &self.kind {
+            Kind::Exact(own) => own == server,
             Kind::Like { .. } => self.is_like(server),
         }
     }
@@ -109,7 +118,7 @@ impl Pattern {
     #[must_use]
     pub fn is_one_host(&self) -> bool {
         match &self.kind {
-            Kind::Exact => true,
+            Kind::Exact(_) => true,
             Kind::Like { host, .. } => host.iter().all(|label| label != "*"),
         }
     }
@@ -127,7 +136,7 @@ fn exact(text: &str) -> Result<Kind, PatternError> {
     }
     let url = Url::parse(text).map_err(|_| PatternError::Url)?;
     doorkey_http::check_endpoint(&url).map_err(|_| PatternError::Url)?;
-    Ok(Kind::Exact)
+    Ok(Kind::Exact(url))
 }
 
 fn like(text: &str) -> Result<Kind, PatternError> {
@@ -173,23 +182,28 @@ fn is_label(label: &str) -> bool {
 }
 
 fn is_host(pattern: &[String], host: &Host<&str>) -> bool {
-    let host = host.to_string().to_ascii_lowercase();
-    let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
-    let one = |(pattern, label): (&String, &&str)| pattern == "*" || pattern == label;
+    let address;
+    let host = match host {
+        Host::Domain(name) => *name,
+        Host::Ipv4(_) | Host::Ipv6(_) => {
+            address = host.to_string();
+            &address
+        }
+    };
+    let labels = host.trim_end_matches('.').split('.');
+    let count = labels.clone().count();
+    let one =
+        |(pattern, label): (&String, &str)| pattern == "*" || pattern.eq_ignore_ascii_case(label);
     match pattern {
         [any] if any == "*" => true,
         [first, rest @ ..] if first == "*" => {
             // Any number of labels, but one at least.
-            let Some(more) = labels
-                .len()
-                .checked_sub(rest.len())
-                .filter(|more| *more > 0)
-            else {
+            let Some(more) = count.checked_sub(rest.len()).filter(|more| *more > 0) else {
                 return false;
             };
-            rest.iter().zip(&labels[more..]).all(one)
+            rest.iter().zip(labels.skip(more)).all(one)
         }
-        all => all.len() == labels.len() && all.iter().zip(&labels).all(one),
+        all => all.len() == count && all.iter().zip(labels).all(one),
     }
 }
 
