@@ -90,7 +90,8 @@ impl RecordId {
     /// The key as one string, for stores with one text column or attribute: a JSON array.
     #[must_use]
     pub fn key(&self) -> String {
-        serde_json::Value::from(self.parts.clone()).to_string()
+        // Strings can always be written.
+        serde_json::to_string(&self.parts).unwrap_or_default()
     }
 
     /// The record of that kind whose [`key`](Self::key) is `key`, or `None` if `key` is not one.

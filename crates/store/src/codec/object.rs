@@ -1,11 +1,13 @@
 //! One JSON object, written and read field by field, leaving no copy of a secret behind where that can be helped.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::fmt;
 use std::io;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_json::ser::{CompactFormatter, Compound};
 use serde_json::value::RawValue;
@@ -86,13 +88,14 @@ impl ObjectWriter<'_, '_> {
 
 /// Reads the fields of one object. What nobody asked for is left for [`unknown`](Self::unknown).
 pub(crate) struct ObjectReader<'a> {
-    fields: BTreeMap<String, &'a RawValue>,
+    /// A few dozen: looking through all is faster than a map.
+    fields: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
 impl<'a> ObjectReader<'a> {
     /// The fields of the object in `bytes`, whose `version` must be `known`.
     pub(crate) fn versioned(bytes: &'a [u8], known: u64) -> Result<Self, Defect> {
-        let fields = serde_json::from_slice(bytes).map_err(|error| defect_of(&error))?;
+        let Fields(fields) = serde_json::from_slice(bytes).map_err(|error| defect_of(&error))?;
         let mut object = Self { fields };
         match object.required::<u64>("version")? {
             found if found == known => Ok(object),
@@ -133,18 +136,60 @@ impl<'a> ObjectReader<'a> {
 
     /// The text of a field as it stands in the file.
     pub(crate) fn raw(&mut self, name: &'static str) -> Option<&'a RawValue> {
-        self.fields.remove(name).filter(|raw| raw.get() != "null")
+        // Of two of one name the last one counts.
+        let mut found = None;
+        self.fields.retain(|(of, raw)| {
+            let is_it = of == name;
+            if is_it {
+                found = Some(*raw);
+            }
+            !is_it
+        });
+        found.filter(|raw| raw.get() != "null")
     }
 
     /// All fields that nobody asked for.
     pub(crate) fn unknown(self) -> Result<Map<String, Value>, Defect> {
         self.fields
             .into_iter()
-            .map(|(name, raw)| Ok((name, serde_json::from_str(raw.get())?)))
+            .map(|(name, raw)| Ok((name.into_owned(), serde_json::from_str(raw.get())?)))
             .collect::<Result<_, serde_json::Error>>()
             .map_err(|error| defect_of(&error))
     }
 }
+
+/// The fields of an object, in their order.
+struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::with_capacity(USUAL_FIELDS);
+        while let Some((FieldName(name), raw)) = map.next_entry()? {
+            fields.push((name, raw));
+        }
+        Ok(Fields(fields))
+    }
+}
+
+/// Lent from the text unless it has escapes in it.
+#[derive(Deserialize)]
+struct FieldName<'a>(#[serde(borrow)] Cow<'a, str>);
+
+const USUAL_FIELDS: usize = 32;
 
 fn defect_of(error: &serde_json::Error) -> Defect {
     match error.classify() {

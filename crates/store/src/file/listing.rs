@@ -23,10 +23,7 @@ impl Records<'_> {
         kind: RecordKind,
     ) -> Result<Listing<(RecordId, RawRecord)>, Error> {
         let mut listing = Listing::default();
-        for (entry, of, found) in self.entries()? {
-            if of != kind {
-                continue;
-            }
+        for (entry, found) in self.entries(kind)? {
             let (record, problem) = match found {
                 Entry::SetAside => (None, Some(ProblemKind::Leftover)),
                 Entry::Record(name) => self.listed(&name),
@@ -46,8 +43,8 @@ impl Records<'_> {
         Ok(listing)
     }
 
-    /// The entries of the folder that are ours, by name.
-    pub(super) fn entries(&self) -> Result<Vec<(String, RecordKind, Entry)>, Error> {
+    /// The entries of the folder that are records of that kind, by name.
+    pub(super) fn entries(&self, kind: RecordKind) -> Result<Vec<(String, Entry)>, Error> {
         let folder = self.folder.path();
         let mut entries = Vec::new();
         for entry in fs::read_dir(folder).map_err(io_error("list", folder))? {
@@ -55,8 +52,13 @@ impl Records<'_> {
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
-            if let Some((kind, found)) = self.form.entry(&name) {
-                entries.push((name, kind, found));
+            if !name.starts_with(kind.as_str()) {
+                continue;
+            }
+            if let Some((of, found)) = self.form.entry(&name)
+                && of == kind
+            {
+                entries.push((name, found));
             }
         }
         entries.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));

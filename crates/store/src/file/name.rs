@@ -124,9 +124,10 @@ fn hash(id: &RecordId) -> String {
 
 /// The first 128 bits of a hash.
 fn hex(hash: &[u8]) -> String {
-    hash.iter()
-        .take(HASH_BYTES)
-        .map(|byte| format!("{byte:02x}"))
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 0xf)]);
+    let bytes = hash.iter().take(HASH_BYTES);
+    bytes
+        .flat_map(|byte| [digit(byte >> 4), digit(*byte)])
         .collect()
 }
 
@@ -139,6 +140,7 @@ const BROKEN_INFIX: &str = ".broken-";
 /// Characters of the readable part: with all else a name stays far below the 255 bytes that file systems take.
 const SLUG_LIMIT: usize = 60;
 const HASH_BYTES: usize = 16;
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {

@@ -129,7 +129,7 @@ impl Records<'_> {
         remove_if_there(&self.path(&name.being_written()))?;
         let prefix = name.set_aside_prefix();
         let mut removed = 0;
-        for (entry, _, found) in self.entries()? {
+        for (entry, found) in self.entries(id.kind())? {
             if found == Entry::SetAside && entry.starts_with(&prefix) {
                 removed += usize::from(remove_if_there(&self.path(&entry))?);
             }
