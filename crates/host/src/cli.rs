@@ -52,8 +52,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use doorkey::{Environment, Host, StoreKind, Target};
+use tokio::runtime::Builder;
 
 use exit::{Exit, Failure};
 use manner::Wishes;
@@ -132,10 +133,12 @@ pub(crate) fn run(
     environment: Environment,
 ) -> ExitCode {
     let given: Vec<_> = arguments.into_iter().collect();
-    let matches = command().try_get_matches_from(&given);
-    let read = matches.and_then(|matches| Arguments::from_arg_matches(&matches));
-    let mut arguments = match read {
-        Ok(arguments) => arguments,
+    let read = matches(&given).and_then(|matches| {
+        let arguments = Arguments::from_arg_matches(&matches)?;
+        Ok((arguments, matches))
+    });
+    let (mut arguments, matches) = match read {
+        Ok(read) => read,
         Err(error) => {
             let wishes = Wishes::about_colors(&given);
             let output = Output::new(wishes.in_surroundings(&environment));
@@ -147,31 +150,41 @@ pub(crate) fn run(
         return usage::told(&command().error(kind, refusal), &given, &output).into();
     }
     trace::start(arguments.wishes.verbose, &environment, &output);
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let mut runtime = match arguments.command.is_busy() {
+        true => Builder::new_multi_thread(),
+        false => Builder::new_current_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report::failure(&output, false, None, &Failure::Output(error)).into(),
     };
-    let json = wants_json(given, &output);
+    let json = wants_json(&matches, &output);
     let exit = runtime.block_on(dispatch(arguments.command, json, environment, &output));
     // A browser that runs in the foreground must not keep the program alive.
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     exit.into()
 }
 
+/// What the arguments say. Examples are put together for those who ask for help.
+fn matches(given: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let matches = Arguments::command().try_get_matches_from(given);
+    match matches {
+        Err(error) if HELP.contains(&error.kind()) => command().try_get_matches_from(given),
+        matches => matches,
+    }
+}
+
 /// Whether the command would write JSON, whichever it is, so that a failure is told as that, too: it was asked for, or the
 /// command has the choice and no terminal to write to.
-fn wants_json(arguments: Vec<OsString>, output: &Output) -> bool {
-    let mut matches = Arguments::command().try_get_matches_from(arguments).ok();
+fn wants_json(matches: &ArgMatches, output: &Output) -> bool {
+    let mut matches = Some(matches);
     while let Some(of_command) = matches {
         let is_set = |flag| of_command.try_get_one(flag).ok().flatten().copied();
         let goes_elsewhere = !output.terminal().stdout;
         if is_set("json") == Some(true) || (is_set("table") == Some(false) && goes_elsewhere) {
             return true;
         }
-        matches = of_command.subcommand().map(|(_, inner)| inner.clone());
+        matches = of_command.subcommand().map(|(_, inner)| inner);
     }
     false
 }
@@ -335,6 +348,19 @@ impl Command {
         }
     }
 
+    /// Whether it has work for several threads: servers of its own, or many servers asked side by side. The others wait for
+    /// one answer after another, and start faster with one.
+    fn is_busy(&self) -> bool {
+        match self {
+            Self::List(list) => list.checking.check,
+            Self::Status(status) => status.checking.check,
+            Self::Doctor(_) => true,
+            #[cfg(feature = "demo")]
+            Self::Demo(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether it asks an MCP server for something.
     fn is_of_server(&self) -> bool {
         matches!(
@@ -473,6 +499,10 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done, 2 usage, 3 login required, 4 login denied or abandoned, 5 forbidden,
 6 temporary (network, server), 7 MCP error, 8 the tool answered an error, 9 configuration
 or store, 1 anything else.";
+const HELP: [ErrorKind; 2] = [
+    ErrorKind::DisplayHelp,
+    ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+];
 const REMARK_AFTER: Duration = Duration::from_millis(500);
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(100);

@@ -123,7 +123,7 @@ impl Host {
     /// # Errors
     /// The store as a whole cannot be read.
     pub async fn list(&self) -> Result<Vec<ServerStatus>, Error> {
-        let shelf = Shelf::read(self.store()).await?.with_facts().await;
+        let shelf = Shelf::read(self.store()).await?.of_every_server();
         let store = self.store_status();
         let mut statuses = Vec::new();
         for server in self.config().servers() {

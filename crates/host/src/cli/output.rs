@@ -1,5 +1,6 @@
 //! Data on standard output, messages on standard error; text of others without what a terminal would obey.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -144,8 +145,8 @@ impl Output {
     /// Already cleaned; styles stay where colours are wanted.
     fn message(&self, text: &str) {
         self.above_passing(|| {
-            // Who closed standard error does not want to know.
-            drop(writeln!(self.stderr(), "{text}"));
+            // Who closed standard error does not want to know. In one piece, so that no other process writes into the line.
+            drop(self.stderr().write_all(format!("{text}\n").as_bytes()));
         });
     }
 
@@ -251,7 +252,10 @@ fn clean_block(text: &str) -> String {
 
 /// A JSON text with every character outside ASCII that is no letter to be read, and DEL, as an escape. JSON itself has
 /// escaped the others, and such characters stand in strings alone.
-fn escaped(json: &str) -> String {
+fn escaped(json: &str) -> Cow<'_, str> {
+    if json.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
+        return Cow::Borrowed(json);
+    }
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
         let obeyed = character.is_control() && !matches!(character, '\n');
@@ -267,7 +271,7 @@ fn escaped(json: &str) -> String {
             text.push(character);
         }
     }
-    text
+    Cow::Owned(text)
 }
 
 /// Without a look at the terminal: there is nothing left to take out.

@@ -136,23 +136,25 @@ impl<'a> Section<'a> {
     }
 
     pub(crate) fn flag(&self, key: &'static str, default: bool) -> Result<bool, ConfigError> {
-        let example = format!("{key} = {default}");
-        Ok(self.flag_like(key, &example)?.unwrap_or(default))
+        Ok(self.flag_like(key, default)?.unwrap_or(default))
     }
 
     /// A flag that nobody need set, for a value that another table has too.
     pub(crate) fn optional_flag(&self, key: &'static str) -> Result<Option<bool>, ConfigError> {
-        self.flag_like(key, &format!("{key} = false"))
+        self.flag_like(key, false)
     }
 
-    fn flag_like(&self, key: &'static str, example: &str) -> Result<Option<bool>, ConfigError> {
+    /// `example` is the value that an error shows.
+    fn flag_like(&self, key: &'static str, example: bool) -> Result<Option<bool>, ConfigError> {
         let Some(item) = self.item(key) else {
             return Ok(None);
         };
-        let flag = item.as_bool();
-        match flag {
+        match item.as_bool() {
             Some(flag) => Ok(Some(flag)),
-            None => Err(self.wrong(key, "true or false", describe(item), example)),
+            None => {
+                let example = format!("{key} = {example}");
+                Err(self.wrong(key, "true or false", describe(item), &example))
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use doorkey_store::{Error as StoreError, Grant, GrantKey, Login, ServerFacts, Store};
+use tokio::sync::OnceCell;
 
 /// What the store has of grants and of logins that were started.
 pub(super) struct Shelf<'a> {
@@ -12,8 +13,8 @@ pub(super) struct Shelf<'a> {
     logins: BTreeMap<GrantKey, Login>,
     /// Whether every grant could be read: what is not here is then not there.
     is_whole: bool,
-    /// What is remembered of every server; none where each is asked for.
-    facts: Option<BTreeMap<String, ServerFacts>>,
+    /// What is remembered of every server, for a command that shows them all.
+    facts: Option<OnceCell<Option<BTreeMap<String, ServerFacts>>>>,
 }
 
 impl<'a> Shelf<'a> {
@@ -38,27 +39,30 @@ impl<'a> Shelf<'a> {
         })
     }
 
-    /// The same with what is remembered of every server, for a command that shows them all.
-    pub(super) async fn with_facts(mut self) -> Self {
-        let read = self.store.all_facts().await;
-        // Where one cannot be read, each is asked for, and tells for itself.
-        self.facts = read
-            .ok()
-            .filter(|facts| facts.problems.is_empty())
-            .map(|facts| {
-                let entries = facts.entries.into_iter();
-                entries.map(|(url, stored)| (url, stored.value)).collect()
-            });
+    /// The same for a command that shows every server: what is remembered of them is read all at once, for the first
+    /// one that has no login.
+    pub(super) fn of_every_server(mut self) -> Self {
+        self.facts = Some(OnceCell::new());
         self
     }
 
     /// Whether a server was found to need a login, if anybody has looked.
     pub(super) async fn needs_login(&self, server: &str) -> Result<Option<bool>, StoreError> {
-        if let Some(facts) = &self.facts {
+        if let Some(facts) = &self.facts
+            && let Some(facts) = facts.get_or_init(|| self.all_facts()).await
+        {
             return Ok(facts.get(server).and_then(|facts| facts.needs_login));
         }
         let stored = self.store.facts(server).await?;
         Ok(stored.and_then(|stored| stored.value.needs_login))
+    }
+
+    /// What is remembered of every server. Where one cannot be read, each is asked for, and tells for itself.
+    async fn all_facts(&self) -> Option<BTreeMap<String, ServerFacts>> {
+        let read = self.store.all_facts().await.ok()?;
+        let entries = read.entries.into_iter();
+        let entries = entries.map(|(url, stored)| (url, stored.value));
+        read.problems.is_empty().then(|| entries.collect())
     }
 
     /// The grant of that key; the error is one of this record, or of a store that went away.
