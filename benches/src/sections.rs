@@ -11,7 +11,14 @@ pub type Run = for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<Section, Box
 /// Every section: what it sets out to measure, and how.
 ///
 /// A line is `(&crate::calls::OUTLINE, |context| Box::pin(crate::calls::run(context)))`.
-pub const ALL: &[(&Outline, Run)] = &[];
+pub const ALL: &[(&Outline, Run)] = &[
+    (&crate::cold::OUTLINE, |context| {
+        Box::pin(crate::cold::run(context))
+    }),
+    (&crate::codex::OUTLINE, |context| {
+        Box::pin(crate::codex::run(context))
+    }),
+];
 
 /// The sections of these names, or all if none is named.
 ///

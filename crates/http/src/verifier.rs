@@ -161,8 +161,17 @@ struct Part {
     verifier: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
 }
 
+/// What tells that the system's authorities are others than they were; empty where they are in no file.
+pub(crate) fn system_stamps() -> Vec<Stamp> {
+    stamps(&system_root_places())
+}
+
+fn stamps(places: &[PathBuf]) -> Vec<Stamp> {
+    places.iter().map(|place| stamp(place)).collect()
+}
+
 /// What tells that a place is another one than it was; `None` where there is none.
-type Stamp = Option<(u64, Option<SystemTime>, Identity)>;
+pub(crate) type Stamp = Option<(u64, Option<SystemTime>, Identity)>;
 
 /// What all clients of the process have in common.
 static SHARED: Mutex<Option<Arc<System>>> = Mutex::new(None);
@@ -183,7 +192,7 @@ fn renewed(
     places: Vec<PathBuf>,
     provider: &Arc<CryptoProvider>,
 ) -> Arc<System> {
-    let stamps: Vec<_> = places.iter().map(|place| stamp(place)).collect();
+    let stamps = stamps(&places);
     if let Some(known) = known.filter(|known| known.is_still(&stamps)) {
         return Arc::clone(known);
     }
