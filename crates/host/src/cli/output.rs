@@ -253,7 +253,7 @@ fn clean_block(text: &str) -> String {
 /// A JSON text with every character outside ASCII that is no letter to be read, and DEL, as an escape. JSON itself has
 /// escaped the others, and such characters stand in strings alone.
 fn escaped(json: &str) -> Cow<'_, str> {
-    if json.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
+    if json.is_ascii() && !json.as_bytes().contains(&DEL) {
         return Cow::Borrowed(json);
     }
     let mut text = String::with_capacity(json.len());
@@ -279,6 +279,7 @@ fn write(text: &str) -> Result<(), Failure> {
     writeln!(io::stdout(), "{text}").map_err(Failure::Output)
 }
 
+const DEL: u8 = 0x7f;
 const LINE_CHARACTERS: usize = 2_000;
 const COLUMNS: u16 = 80;
 /// A table in fewer columns is not to be read: the terminal breaks its lines.
@@ -326,7 +327,8 @@ mod tests {
         let value = json!({
             (HOSTILE): [HOSTILE, "\u{0}\u{1f}\"\\\u{85}\u{a0}\u{feff}\u{e0041}", "Zoë 日本 😀 é\tx\ny"],
         });
-        let text = escaped(&serde_json::to_string_pretty(&value).expect("JSON"));
+        let text = serde_json::to_string_pretty(&value).expect("JSON");
+        let text = escaped(&text);
         assert!(is_harmless(&text), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), value);
         assert!(text.contains("Zoë 日本 😀 é"), "{text}");
