@@ -1,10 +1,8 @@
 //! How connections are made: what they trust and show, and by which way. See [`connections`](crate::Connections).
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, Proxy};
 use rustls::ClientConfig;
@@ -17,8 +15,9 @@ use crate::pool::{Judged, Named, Pool, Way};
 use crate::profile::HttpProfile;
 use crate::proxy::ProxyUrl;
 use crate::resolve::Resolver;
-use crate::roots::{RootCertificate, Roots, system_root_places};
+use crate::roots::{RootCertificate, Roots};
 use crate::tls::client_config;
+use crate::verifier::{Stamp, system_stamps};
 
 /// All that connections of one kind have in common, but for where they may lead.
 pub(crate) struct Transport {
@@ -39,19 +38,14 @@ pub(crate) struct Kind {
     identity: Option<ClientIdentity>,
     roots: Roots,
     /// The system's roots, where those count.
-    system: Vec<(PathBuf, Option<(u64, SystemTime)>)>,
+    system: Vec<Stamp>,
 }
 
 impl Kind {
     pub(crate) fn of(profile: &HttpProfile) -> Self {
         let system = match &profile.roots {
-            Roots::System | Roots::SystemAnd(_) => system_root_places(),
+            Roots::System | Roots::SystemAnd(_) => system_stamps(),
             Roots::Only(_) => Vec::new(),
-        };
-        let stamp = |place: PathBuf| {
-            let found = fs::metadata(&place).ok();
-            let stamp = found.and_then(|found| Some((found.len(), found.modified().ok()?)));
-            (place, stamp)
         };
         Self {
             http2: profile.http2,
@@ -61,7 +55,7 @@ impl Kind {
             proxy: profile.proxy.https.clone(),
             identity: profile.client_identity.clone(),
             roots: profile.roots.clone(),
-            system: system.into_iter().map(stamp).collect(),
+            system,
         }
     }
 
