@@ -190,21 +190,23 @@ fn is_host(pattern: &[String], host: &Host<&str>) -> bool {
             &address
         }
     };
-    let labels = host.trim_end_matches('.').split('.');
-    let count = labels.clone().count();
-    let one =
-        |(pattern, label): (&String, &str)| pattern == "*" || pattern.eq_ignore_ascii_case(label);
-    match pattern {
-        [any] if any == "*" => true,
-        [first, rest @ ..] if first == "*" => {
-            // Any number of labels, but one at least.
-            let Some(more) = count.checked_sub(rest.len()).filter(|more| *more > 0) else {
-                return false;
-            };
-            rest.iter().zip(labels.skip(more)).all(one)
+    // From the end, where most hosts differ soonest from most patterns.
+    let mut labels = host.trim_end_matches('.').rsplit('.');
+    let (is_below, wanted) = match pattern {
+        [any] if any == "*" => return true,
+        [first, rest @ ..] if first == "*" => (true, rest),
+        all => (false, all),
+    };
+    for wanted in wanted.iter().rev() {
+        let Some(label) = labels.next() else {
+            return false;
+        };
+        if wanted != "*" && !wanted.eq_ignore_ascii_case(label) {
+            return false;
         }
-        all => all.len() == count && all.iter().zip(labels).all(one),
     }
+    // Any number of labels more, but one at least; or none.
+    labels.next().is_some() == is_below
 }
 
 fn is_path(pattern: &[String], path: &str) -> bool {
