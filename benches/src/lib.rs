@@ -4,6 +4,7 @@
 //! them. What is measured as a process is a program in `src/bin`, started by [`runner::measure`]; contenders take turns
 //! in [`rounds::interleaved`]; [`server::Server`] is the MCP server that all of them talk to, in a process of its own.
 
+pub mod calls;
 pub mod codex;
 pub mod cold;
 pub mod context;

@@ -12,6 +12,9 @@ pub type Run = for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<Section, Box
 ///
 /// A line is `(&crate::calls::OUTLINE, |context| Box::pin(crate::calls::run(context)))`.
 pub const ALL: &[(&Outline, Run)] = &[
+    (&crate::calls::OUTLINE, |context| {
+        Box::pin(crate::calls::run(context))
+    }),
     (&crate::cold::OUTLINE, |context| {
         Box::pin(crate::cold::run(context))
     }),

@@ -1,0 +1,118 @@
+//! What a tool call costs beside rmcp's own clients: calls per second, instructions, allocations, refreshes.
+
+pub mod caller;
+pub mod counted;
+mod exact;
+mod expiry;
+mod matrix;
+mod single;
+mod worker;
+
+pub use exact::{allocations, instructions};
+
+use crate::section::{Bound, Outline, Section};
+use crate::server::Server;
+use crate::{BoxError, Context, format};
+
+/// The section.
+pub static OUTLINE: Outline = Outline {
+    id: "calls",
+    title: "A tool call",
+    how: "Ours is rmcp's client with our adapter, the authorization layer and the HTTP client with a token from a store. The \
+        rival is rmcp's own reqwest client with a static bearer token; `AuthClient` is rmcp's own authorization over that, with \
+        its token in memory. All are in this process on one thread, and ask one server in another; they take turns. \
+        *At the trait* the calls are made on rmcp's `StreamableHttpClient`; *through the worker* they are made with \
+        `Peer::call_tool`, whose transport sends 16 at a time, so that 256 calls are those of 16 sessions. A small answer \
+        is a text of two letters, a large one of 1 MiB; a stream has ten notifications before its answer. Ratios above 1 \
+        are in our favour. Instructions are callgrind's (two runs with different numbers of calls, subtracted), \
+        allocations dhat's; both are exact but for how the network cuts what arrives.",
+    goals: &[
+        "Calls per second: at least 1.00 times the rival's, in the median of all cases.",
+        "Calls per second: never below 0.97 times the rival's.",
+        "At most 6 allocations more than the rival in a call.",
+        "At most 3 % more instructions than the rival in a call.",
+        "The token is read without a lock.",
+        "At 256 calls in flight at least 1.20 times the calls per second of `AuthClient`.",
+        "When the token expires under 256 calls, one refresh.",
+    ],
+};
+
+/// Measures it.
+///
+/// # Errors
+/// A call fails, or a program is missing.
+pub async fn run(context: &Context) -> Result<Section, BoxError> {
+    let mut section = Section::new(&OUTLINE);
+    let mut server = Server::start(context).await?;
+
+    let mut cells = matrix::at_the_trait(context, &server).await?;
+    cells.extend(worker::through_the_worker(context, &server).await?);
+    section.tables.push(matrix::table(&cells));
+    let ratios: Vec<f64> = cells.iter().map(|cell| cell.compared.ratio).collect();
+    let median = crate::rounds::median(ratios.iter().copied());
+    let worst = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+
+    let exact = exact::count(context, &server).await?;
+    section.tables.push(exact::table(&exact));
+    let floor = || exact::floor(&exact);
+    section.judge(median, "times", Bound::AtLeast(1.0), floor);
+    section.judge(
+        worst,
+        "times in the worst case",
+        Bound::AtLeast(0.97),
+        floor,
+    );
+    let most = |figure: fn(&exact::Counted) -> f64| {
+        exact.iter().map(figure).fold(f64::NEG_INFINITY, f64::max)
+    };
+    section.judge(
+        most(exact::Counted::more_allocations),
+        "in the worst case",
+        Bound::AtMost(6.0),
+        floor,
+    );
+    section.judge(
+        most(exact::Counted::more_instructions),
+        "% in the worst case",
+        Bound::AtMost(3.0),
+        floor,
+    );
+
+    let single = single::measure(context).await?;
+    section.tables.push(single::table(&single));
+    section.conclude(
+        format!(
+            "{} alone, {} while another thread reads it too; a test reads it while every lock is held",
+            format::time(single.alone),
+            format::time(single.contended)
+        ),
+        true,
+        String::new,
+    );
+
+    let beside = matrix::beside_auth_client(context, &server).await?;
+    section
+        .tables
+        .push(matrix::table_beside_auth_client(&beside));
+    let least = beside
+        .iter()
+        .map(|cell| cell.compared.ratio)
+        .fold(f64::INFINITY, f64::min);
+    section.judge(
+        least,
+        "times in the worse case",
+        Bound::AtLeast(1.2),
+        || exact::floor_beside_auth_client(&exact),
+    );
+
+    let refreshes = expiry::count(&mut server).await?;
+    section.conclude(
+        format!(
+            "ours {}, `AuthClient` {}",
+            refreshes.ours, refreshes.auth_client
+        ),
+        refreshes.ours == 1,
+        || "more than one refresh was sent".to_owned(),
+    );
+    Ok(section)
+}
