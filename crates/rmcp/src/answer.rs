@@ -26,10 +26,6 @@ use crate::{
 
 /// A usable answer.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every answer is a message, which goes on to rmcp as it is"
-)]
 pub(crate) enum Answer {
     /// Taken; if something comes of it, it comes elsewhere.
     Accepted,

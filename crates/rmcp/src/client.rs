@@ -302,7 +302,8 @@ impl AuthorizedClient {
             request.extensions_mut().insert(timeouts);
         }
         let answer = match &self.inner.service {
-            ResourceService::Authorized(service) => service.send(request, begun).await,
+            // What a recovery takes does not belong into every future that sends.
+            ResourceService::Authorized(service) => Box::pin(service.send(request, begun)).await,
             ResourceService::Other(service) => {
                 if let (Some(own), None) = (own, request.extensions().get::<Timeouts>()) {
                     request.extensions_mut().insert(own);

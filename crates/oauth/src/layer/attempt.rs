@@ -163,8 +163,10 @@ impl<'a> Attempt<'a> {
             StatusCode::UNAUTHORIZED if is_bound && faults_proof(response) => {
                 self.proof_refused(response, spare, has_nonce)
             }
-            StatusCode::UNAUTHORIZED if self.ours => self.unauthorized(response, spare).await,
-            StatusCode::FORBIDDEN if self.ours => self.forbidden(response, spare).await,
+            StatusCode::UNAUTHORIZED if self.ours => {
+                Box::pin(self.unauthorized(response, spare)).await
+            }
+            StatusCode::FORBIDDEN if self.ours => Box::pin(self.forbidden(response, spare)).await,
             status if is_redirect(status) => self.redirected(response, spare),
             status => {
                 // A gateway's failure says nothing about the token.

@@ -125,7 +125,7 @@ impl Inner {
     pub(super) async fn current_or_stored(&self) -> Result<Option<Arc<Held>>, Error> {
         match self.current() {
             Some(held) => Ok(Some(held)),
-            None => self.take_over(None).await,
+            None => Box::pin(self.take_over(None)).await,
         }
     }
 

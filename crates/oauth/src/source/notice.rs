@@ -93,7 +93,7 @@ pub(super) async fn look(inner: &Arc<Inner>) {
     if !inner.looked.is_due(now, interval) {
         return;
     }
-    let looked = timeout(LIMIT, changed(inner, &held)).await;
+    let looked = Box::pin(timeout(LIMIT, changed(inner, &held))).await;
     inner.looked.answered(looked.is_ok());
     match looked {
         Ok(Ok(())) => {}

@@ -35,9 +35,14 @@ use crate::sign_in::unattended::{self, Asked};
 /// The token to send now; see [`TokenSource::token`](crate::TokenSource::token).
 pub(super) async fn token(inner: &Arc<Inner>) -> Result<Option<AccessToken>, Error> {
     notice::look(inner).await;
-    if let Some(token) = inner.fresh() {
-        return Ok(Some(token));
+    match inner.fresh() {
+        Some(token) => Ok(Some(token)),
+        // Whoever has a fresh token does not carry what a refresh takes.
+        None => Box::pin(not_fresh(inner)).await,
     }
+}
+
+async fn not_fresh(inner: &Arc<Inner>) -> Result<Option<AccessToken>, Error> {
     let Some(mut held) = inner.current_or_stored().await? else {
         return Ok(None);
     };
