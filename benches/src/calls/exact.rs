@@ -282,11 +282,10 @@ pub(super) fn floor_beside_auth_client(counted: &[Counted]) -> String {
     )
 }
 
-const CASES: [(Transport, Answer); 4] = [
+const CASES: [(Transport, Answer); 3] = [
     (Transport::Plain, Answer::Small),
     (Transport::Plain, Answer::Stream),
     (Transport::Http2, Answer::Small),
-    (Transport::Http2, Answer::Large),
 ];
 /// Those whose numbers repeat from run to run.
 const GUARDED: [(Transport, Answer); 2] = [

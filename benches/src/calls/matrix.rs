@@ -42,9 +42,9 @@ pub(super) async fn at_the_trait(
         for answer in Answer::ALL {
             for in_flight in IN_FLIGHT {
                 let call = &Call::new(&target.url, answer);
-                let number = number(answer).max(2 * in_flight);
+                let number = number(answer).max(in_flight);
                 let series = interleaved(
-                    context.rounds(ROUNDS),
+                    context.rounds(rounds(answer)),
                     [
                         Contender::new("ours", || {
                             per_second(number, calls(ours, call, number, in_flight, None))
@@ -170,10 +170,18 @@ pub(super) const fn name(transport: Transport) -> &'static str {
 const fn number(answer: Answer) -> u64 {
     match answer {
         Answer::Small => 1024,
-        Answer::Large => 48,
+        Answer::Large => 32,
         Answer::Stream => 512,
     }
 }
 
+/// Large answers take long, and vary little.
+const fn rounds(answer: Answer) -> usize {
+    match answer {
+        Answer::Large => 5,
+        Answer::Small | Answer::Stream => ROUNDS,
+    }
+}
+
 const IN_FLIGHT: [u64; 3] = [1, 16, 256];
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 7;
