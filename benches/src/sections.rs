@@ -21,6 +21,9 @@ pub const ALL: &[(&Outline, Run)] = &[
     (&crate::codex::OUTLINE, |context| {
         Box::pin(crate::codex::run(context))
     }),
+    (&crate::exact::OUTLINE, |context| {
+        Box::pin(crate::exact::run(context))
+    }),
 ];
 
 /// The sections of these names, or all if none is named.

@@ -71,7 +71,7 @@ fn written(kinds: &[Kind], workspace: &Workspace) -> Result<Report, Failure> {
     })
 }
 
-const CHEAP: [Kind; 1] = [Kind::Crates];
+const CHEAP: [Kind; 2] = [Kind::Crates, Kind::Program];
 const COUNTED: [Kind; 1] = [Kind::Requests];
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "figures",
-        about: "crates and requests are those of benches/figures.toml (--update writes it)",
+        about: "crates, bytes and requests are those of benches/figures.toml (--update writes it)",
         cheap: false,
         run: figures::run,
     },

@@ -52,7 +52,7 @@ pub(super) fn compare(kind: Kind, was: &[(String, u64)], is: &[(String, u64)]) -
                     grouped(*number),
                     grouped(ceiling)
                 ),
-                "find what came in: `cargo xtask bench exact` shows the bytes of each crate",
+                "find what came in: `cargo bloat --release -p doorkey --bin doorkey --crates` shows the bytes of each crate",
             )
         });
     differs.chain(above).collect()
