@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
@@ -206,6 +206,8 @@ impl Connections {
             connection: peer.number,
             rpc_method: received.rpc_method.clone(),
             at: SystemTime::now(),
+            arrived: Instant::now(),
+            answered: None,
             status: None,
         }
     }

@@ -17,7 +17,8 @@
 //! - [`SigningKey`] signs what clients, platforms and identity providers of a test sign.
 //! - [`FaultRule`]s make any of them fail on cue: bad statuses, web pages, cut connections, late
 //!   and oversized answers, lost answers, edited ones, bytes that are no HTTP. `stop` and `restart` take a server down and up.
-//! - [`Proxy`] is a forward proxy that notes what it was asked for; [`Browser`] plays the person
+//! - [`Proxy`] is a forward proxy that notes what it was asked for; [`Distance`] puts a server as far away as a test
+//!   wants and counts round trips; [`Browser`] plays the person
 //!   who approves; [`Client`] sends single requests by hand.
 //!
 //! Every server listens on 127.0.0.1 only and stops when it is dropped.
@@ -73,6 +74,7 @@ mod client;
 mod clock;
 mod commit;
 mod connection;
+mod distance;
 mod dpop;
 mod error;
 mod fault;
@@ -98,6 +100,7 @@ pub use authorization::{
 pub use browser::{Browser, Visit};
 pub use certificate::{CertificateAuthority, Identity};
 pub use client::{Client, Reply};
+pub use distance::Distance;
 pub use dpop::{Dpop, DpopNonces};
 pub use error::Error;
 pub use fault::{Edit, Fault, FaultRule, FaultTarget, Raw};

@@ -9,7 +9,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    CertificateAuthority, Error, FaultRule, Identity, Recorder,
+    CertificateAuthority, Distance, Error, FaultRule, Identity, Recorder,
     connection::{Connections, Service},
     fault::FaultScript,
     tls::{self, ClientCertificates},
@@ -26,6 +26,7 @@ pub struct Listen {
     pub(crate) http1_only: bool,
     pub(crate) host: Option<String>,
     pub(crate) port: u16,
+    pub(crate) distance: Option<Arc<Distance>>,
     pub(crate) name: Option<String>,
     pub(crate) recorder: Option<Recorder>,
 }
@@ -98,6 +99,13 @@ impl Listen {
         self
     }
 
+    /// Is reached over `distance`: the server's URLs name that port, and what comes there gets here.
+    #[must_use]
+    pub fn behind(mut self, distance: &Arc<Distance>) -> Self {
+        self.distance = Some(Arc::clone(distance));
+        self
+    }
+
     /// The server's name in the recorder.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
@@ -119,13 +127,17 @@ impl Listen {
         let address = listener
             .local_addr()
             .map_err(|source| Error::Listen { address, source })?;
+        let public = self.distance.as_ref().map_or(address, |distance| {
+            distance.lead_to(address);
+            distance.addr()
+        });
         let host = self.host.clone().unwrap_or_else(|| LOOPBACK.to_owned());
         let acceptor = self.acceptor(&host)?;
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         Ok(Bound {
             listener,
             address,
-            origin: format!("{scheme}://{host}:{}", address.port()),
+            origin: format!("{scheme}://{host}:{}", public.port()),
             acceptor,
             http1_only: self.http1_only,
             name: self.name.unwrap_or_else(|| default_name.to_owned()),

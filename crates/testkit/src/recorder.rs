@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
@@ -74,6 +74,10 @@ pub struct RecordedRequest {
     pub rpc_method: Option<String>,
     /// When the request had been read, by the machine's clock.
     pub at: SystemTime,
+    /// The same by a clock that nobody sets.
+    pub arrived: Instant,
+    /// When the answer was ready to be sent; `None` while there is none or when the connection was cut.
+    pub answered: Option<Instant>,
     /// The status of the answer; `None` while there is none or when the connection was cut.
     pub status: Option<u16>,
 }
@@ -213,6 +217,7 @@ impl Recorder {
     pub(crate) fn answered(&self, id: EntryId, status: u16) {
         if let Some(entry) = self.entries().iter_mut().rfind(|e| e.id == id.0) {
             entry.request.status = Some(status);
+            entry.request.answered = Some(Instant::now());
         }
         self.shared.arrived.notify_waiters();
     }

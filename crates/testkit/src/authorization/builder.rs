@@ -11,7 +11,7 @@ use super::{
     options::{Consent, Document, IssParameter, MetadataKind, RefreshTokens, ResourceParameter},
     server::Core,
 };
-use crate::{CertificateAuthority, Error, Listen, Recorder};
+use crate::{CertificateAuthority, Distance, Error, Listen, Recorder};
 
 /// An authorization server in the making; see [`AuthorizationServer::builder`].
 #[derive(Clone, Default)]
@@ -39,6 +39,13 @@ impl AuthorizationServerBuilder {
     #[must_use]
     pub fn recorder(mut self, recorder: &Recorder) -> Self {
         self.listen = self.listen.recorder(recorder);
+        self
+    }
+
+    /// Is reached over `distance`; see [`Listen::behind`].
+    #[must_use]
+    pub fn behind(mut self, distance: &Arc<Distance>) -> Self {
+        self.listen = self.listen.behind(distance);
         self
     }
 

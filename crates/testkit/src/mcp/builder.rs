@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{McpServer, handler::Handler};
 use crate::{
-    AuthorizationServer, CertificateAuthority, Dpop, DpopNonces, Error, Listen, Recorder,
+    AuthorizationServer, CertificateAuthority, Distance, Dpop, DpopNonces, Error, Listen, Recorder,
     SigningAlgorithm, authorization,
 };
 
@@ -166,6 +166,13 @@ impl McpServerBuilder {
     #[must_use]
     pub fn recorder(mut self, recorder: &Recorder) -> Self {
         self.listen = self.listen.recorder(recorder);
+        self
+    }
+
+    /// Is reached over `distance`; see [`Listen::behind`].
+    #[must_use]
+    pub fn behind(mut self, distance: &Arc<Distance>) -> Self {
+        self.listen = self.listen.behind(distance);
         self
     }
 
