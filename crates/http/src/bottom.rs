@@ -6,8 +6,8 @@
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, Response};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
 
 use crate::BoxError;
 use crate::address::AddressRefused;
@@ -15,6 +15,7 @@ use crate::body::Body;
 use crate::cause::NarrowedDown;
 use crate::class::{Moment, Standing};
 use crate::error::Error;
+use crate::exchange::Exchange;
 use crate::lane::Errand;
 use crate::leg::Leg;
 use crate::pool::{Pool, UnderWay, Way};
@@ -70,6 +71,41 @@ impl Bottom {
             guard,
             current: ArcSwapOption::from_pointee(known),
         }))
+    }
+
+    /// Has a connection to the origin of `exchange` in the pool of this route, made ahead of a request and without one.
+    ///
+    /// What is handed to reqwest can be sent over no connection: HTTP/1.1 takes no request of version 2, HTTP/2 no
+    /// `CONNECT` with content (RFC 9113 §8.5). It is found out once there is a connection, which then stays; the tests
+    /// hold that nothing is sent.
+    pub(crate) async fn warm(&self, route: Route, exchange: &Exchange) -> Result<(), Error> {
+        let url = exchange.url();
+        let Ok(uri) = url.as_str().parse::<Uri>() else {
+            return Ok(());
+        };
+        let (pool, _) = self.0.pool(route)?;
+        let mut request = reqwest::Request::new(Method::CONNECT, url.clone());
+        *request.version_mut() = Version::HTTP_2;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("1"));
+        let under_way = UnderWay::begin(&pool, &uri, Errand::Endpoint).await;
+        let (made, under_way) = under_way.send(pool.client.execute(request)).await;
+        let refusal = match made {
+            Err(err) if err.is_connect() || err.is_timeout() => {
+                let cause = without(under_way.left_out(), err);
+                let connect = self.0.transport.connect();
+                return Err(Error::from_bottom(exchange, cause, connect));
+            }
+            Err(refusal) => refusal,
+            Ok(_) => return Ok(()),
+        };
+        // Those who wait for what is spoken here need not wait for an answer.
+        let version = match format!("{refusal:?}").contains(NOT_HTTP2) {
+            true => Version::HTTP_11,
+            false => Version::HTTP_2,
+        };
+        drop(under_way.answered(version, false));
+        Ok(())
     }
 
     pub(crate) fn transport(&self) -> &Arc<Transport> {
@@ -132,6 +168,9 @@ impl Pools {
         (way, after)
     }
 }
+
+/// How it is told that a request of HTTP/2 got a connection of HTTP/1.1. A mistake would last until the next answer.
+const NOT_HTTP2: &str = "UnsupportedVersion";
 
 const ROUTES: usize = 5;
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -296,6 +297,37 @@ impl HttpClient {
         }
         Ok(())
     }
+
+    /// Has a connection to the origin of `url` ready for a request of `leg` that may come soon, so that the request
+    /// does not wait for it. No request is sent: the connection is made as for one, by the same rules of
+    /// addresses, proxy, certificates and time, and carries TLS and no HTTP. One that is there already will do.
+    ///
+    /// It is kept for [`IDLE_LIMIT`](Self::IDLE_LIMIT), as others are that nobody uses. Over
+    /// [`with_service`](Self::with_service) this does nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for a request that got no connection. The next request then tries by itself.
+    pub async fn warm(&self, leg: Leg, url: &Url) -> Result<(), Error> {
+        let exchange = Exchange::new(leg, Method::CONNECT, url.clone());
+        if let Err(source) = check_endpoint(url) {
+            return Err(Error::Endpoint { exchange, source });
+        }
+        #[cfg(feature = "client")]
+        {
+            self.shared.renew(&exchange).await?;
+            let stack = self.shared.current.load_full();
+            if let (Some(addresses), Some(bottom)) = (&stack.addresses, &stack.bottom) {
+                let (route, proxied) = addresses.route(&exchange)?;
+                let exchange = proxied.unwrap_or(exchange);
+                return bottom.warm(route, &exchange).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// For how long a connection is kept that nobody uses: shorter than common servers do (60 to 75 s).
+    pub const IDLE_LIMIT: Duration = Duration::from_secs(55);
 
     /// The profile that the next request is sent by.
     #[must_use]

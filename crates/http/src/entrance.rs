@@ -52,7 +52,7 @@ pub(crate) struct Stack {
     #[cfg(feature = "client")]
     pub(crate) addresses: Option<Arc<Addresses>>,
     #[cfg(feature = "client")]
-    bottom: Option<Bottom>,
+    pub(crate) bottom: Option<Bottom>,
 }
 
 impl Stack {

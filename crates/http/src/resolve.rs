@@ -160,20 +160,12 @@ pub(crate) struct Addresses {
 
 impl Step for Arc<Addresses> {
     async fn run<B: Below>(&self, asked: &mut Asked, below: &B) -> Result<Response<Body>, Error> {
-        let exchange = &asked.exchange;
-        let reach = self.guard.reach(exchange.leg(), exchange.origin());
-        self.judge_literal(exchange, reach)?;
-        let Some(proxy) = self.guard.profile.proxy.route(exchange.url()) else {
-            asked.route = Some(Route::Direct(reach));
+        let (route, proxied) = self.route(&asked.exchange)?;
+        let Some(proxied) = proxied else {
+            asked.route = Some(route);
             return below.call(asked).await;
         };
-        if matches!(exchange.url().host(), Some(Host::Ipv6(_))) {
-            let url = exchange.shown().clone();
-            let (exchange, source) = (exchange.clone(), EndpointError::Proxied { url });
-            return Err(Error::Endpoint { exchange, source });
-        }
         // What fails down there may be the proxy.
-        let proxied = exchange.through(proxy);
         let direct = std::mem::replace(&mut asked.exchange, proxied);
         asked.route = Some(Route::Proxied);
         let answer = below.call(asked).await;
@@ -183,6 +175,25 @@ impl Step for Arc<Addresses> {
 }
 
 impl Addresses {
+    /// Which connections a request may use; for one through a proxy also the exchange as it is told then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AddressRefused`] for an address literal, [`Error::Endpoint`] for one that no proxy is asked for.
+    pub(crate) fn route(&self, exchange: &Exchange) -> Result<(Route, Option<Exchange>), Error> {
+        let reach = self.guard.reach(exchange.leg(), exchange.origin());
+        self.judge_literal(exchange, reach)?;
+        let Some(proxy) = self.guard.profile.proxy.route(exchange.url()) else {
+            return Ok((Route::Direct(reach), None));
+        };
+        if matches!(exchange.url().host(), Some(Host::Ipv6(_))) {
+            let url = exchange.shown().clone();
+            let (exchange, source) = (exchange.clone(), EndpointError::Proxied { url });
+            return Err(Error::Endpoint { exchange, source });
+        }
+        Ok((Route::Proxied, Some(exchange.through(proxy))))
+    }
+
     fn judge_literal(&self, exchange: &Exchange, reach: Reach) -> Result<(), Error> {
         let Some(address) = literal_address(exchange.url()) else {
             return Ok(());

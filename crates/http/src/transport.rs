@@ -9,6 +9,7 @@ use rustls::ClientConfig;
 use secrecy::ExposeSecret;
 
 use crate::class::Moment;
+use crate::client::HttpClient;
 use crate::error::Error;
 use crate::identity::ClientIdentity;
 use crate::pool::{Judged, Named, Pool, Way};
@@ -92,7 +93,7 @@ impl Kind {
             .referer(false)
             .no_proxy()
             .connect_timeout(self.connect)
-            .pool_idle_timeout(POOL_IDLE)
+            .pool_idle_timeout(HttpClient::IDLE_LIMIT)
             // Beyond our own limit, which names its setting; this one bounds what is held. HTTP/1.1
             // holds 400 KiB and 100 fields at most.
             .http2_max_header_list_size(
@@ -193,6 +194,3 @@ fn are_same(one: &Roots, other: &Roots) -> bool {
 
 /// As much as HTTP/1.1 holds.
 const HELD_HEADERS: u32 = 400 * 1024;
-
-/// Shorter than what common servers keep idle connections for (60 to 75 s).
-const POOL_IDLE: Duration = Duration::from_secs(55);
