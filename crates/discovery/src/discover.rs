@@ -19,9 +19,12 @@ use crate::{
     ResourceMetadata, ResourceRule, Source, authorization_server_candidates, validate_resource,
 };
 
+mod ahead;
 mod bounds;
 mod fetch;
 
+pub use ahead::Ahead;
+use ahead::Kept;
 pub use bounds::MAX_REQUESTS;
 use bounds::{MAX_SERVERS, Requests};
 
@@ -44,6 +47,7 @@ use bounds::{MAX_SERVERS, Requests};
 pub struct Discovery {
     http: HttpClient,
     options: DiscoveryOptions,
+    ahead: Kept,
 }
 
 /// Resource metadata that speaks for the server.
@@ -81,8 +85,12 @@ pub struct Discovered {
 impl Discovery {
     /// Discovery through `http`, for a server with these settings.
     #[must_use]
-    pub const fn new(http: HttpClient, options: DiscoveryOptions) -> Self {
-        Self { http, options }
+    pub fn new(http: HttpClient, options: DiscoveryOptions) -> Self {
+        Self {
+            http,
+            options,
+            ahead: Kept::default(),
+        }
     }
 
     /// The settings.

@@ -89,7 +89,7 @@ pub use well_known::{
 #[cfg(feature = "fetch")]
 pub use attempt::{Attempt, Attempts, Failure};
 #[cfg(feature = "fetch")]
-pub use discover::{Discovered, Discovery, FoundResource, MAX_REQUESTS};
+pub use discover::{Ahead, Discovered, Discovery, FoundResource, MAX_REQUESTS};
 #[cfg(feature = "fetch")]
 pub use error::Error;
 #[cfg(feature = "fetch")]

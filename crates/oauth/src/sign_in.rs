@@ -1,5 +1,6 @@
 //! A login from discovery to tokens, whatever the flow (MCP authorization; OAuth 2.1 §4).
 
+pub(crate) mod ahead;
 mod client;
 mod device;
 pub(crate) mod enterprise;
@@ -15,14 +16,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use doorkey_discovery::{
-    AuthorizationServerMetadata, Challenges, Discovered, Discovery, Issuer, ResourceMatchKind,
-    Scopes, Source,
+    AuthorizationServerMetadata, Challenges, Discovered, Issuer, ResourceMatchKind, Scopes, Source,
 };
 use doorkey_http::{HttpClient, Leg};
 use doorkey_store::{Grant, Store};
 use secrecy::SecretString;
 use url::Url;
 
+use self::ahead::AskedAhead;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{AuthorizationConfig, ResourceChoice};
@@ -56,6 +57,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) unsaved_identity: &'a Mutex<Option<Grant>>,
     /// The authorization server that the last login went to, whatever came of it.
     pub(crate) last_issuer: &'a Mutex<Option<Issuer>>,
+    pub(crate) ahead: &'a AskedAhead,
 }
 
 impl<'a> Parts<'a> {
@@ -328,7 +330,7 @@ async fn settle_in_time(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error>
 
 async fn settle(parts: Parts<'_>, wish: &Wish) -> Result<Settled, Error> {
     let options = client::preferring_known_issuers(parts, wish).await?;
-    let discovery = Discovery::new(parts.http.clone(), options);
+    let discovery = parts.ahead.discovery(parts.http, options);
     let found = discovery
         .discover(&parts.config.server, &wish.challenges)
         .await?;

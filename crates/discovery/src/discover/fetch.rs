@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use doorkey_http::{Body, Leg};
+use doorkey_http::{Body, HttpClient, Leg};
 use http::header::{ACCEPT, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, Request, StatusCode};
 use url::Url;
@@ -10,7 +10,7 @@ use url::Url;
 use super::{Discovery, Requests};
 use crate::attempt::Failure;
 use crate::document::DocumentError;
-use crate::{AuthorizationServerMetadata, Issuer, ResourceMetadata};
+use crate::{AuthorizationServerMetadata, DiscoveryOptions, Issuer, ResourceMetadata};
 
 impl Discovery {
     pub(super) async fn fetch_resource(
@@ -19,8 +19,11 @@ impl Discovery {
         left: &mut Requests,
     ) -> Result<ResourceMetadata, Failure> {
         left.take()?;
-        let body = self.fetch(Leg::ResourceMetadata, url).await?;
-        ResourceMetadata::parse(body.as_ref()).map_err(Failure::Document)
+        if let Some(outcome) = self.ahead.take(url).await {
+            return outcome;
+        }
+        let body = get(&self.http, &self.options, Leg::ResourceMetadata, url).await?;
+        document(body.as_ref())
     }
 
     pub(super) async fn fetch_authorization_server(
@@ -30,7 +33,8 @@ impl Discovery {
         left: &mut Requests,
     ) -> Result<AuthorizationServerMetadata, Failure> {
         left.take()?;
-        let body = self.fetch(Leg::AuthorizationServerMetadata, url).await?;
+        let leg = Leg::AuthorizationServerMetadata;
+        let body = get(&self.http, &self.options, leg, url).await?;
         let parse = |trusted| AuthorizationServerMetadata::parse(body.as_ref(), issuer, trusted);
         let mut outcome = parse(None);
         for trusted in self.options.trusted_for(issuer) {
@@ -41,27 +45,33 @@ impl Discovery {
         }
         outcome.map_err(Failure::Document)
     }
+}
 
-    /// The body of a 200. It decides what was found; `Content-Type` does not, as deployed servers
-    /// get it wrong.
-    async fn fetch(&self, leg: Leg, url: &Url) -> Result<impl AsRef<[u8]> + use<>, Failure> {
-        let mut request = Request::get(url.as_str()).header(ACCEPT, "application/json");
-        if let Some(version) = &self.options.protocol_version {
-            request = request.header(PROTOCOL_VERSION, version);
-        }
-        let request = request.body(Body::empty()).map_err(Failure::Request)?;
-        let response = self
-            .http
-            .send_collected(leg, request)
-            .await
-            .map_err(Failure::Http)?;
-        match response.status() {
-            StatusCode::OK => Ok(response.into_body()),
-            status => Err(Failure::Status {
-                status,
-                retry_after: retry_after(response.headers()),
-            }),
-        }
+pub(super) fn document(body: &[u8]) -> Result<ResourceMetadata, Failure> {
+    ResourceMetadata::parse(body).map_err(Failure::Document)
+}
+
+/// The body of a 200. It decides what was found; `Content-Type` does not, as deployed servers
+/// get it wrong.
+pub(super) async fn get(
+    http: &HttpClient,
+    options: &DiscoveryOptions,
+    leg: Leg,
+    url: &Url,
+) -> Result<impl AsRef<[u8]> + use<>, Failure> {
+    let mut request = Request::get(url.as_str()).header(ACCEPT, "application/json");
+    if let Some(version) = &options.protocol_version {
+        request = request.header(PROTOCOL_VERSION, version);
+    }
+    let request = request.body(Body::empty()).map_err(Failure::Request)?;
+    let response = http.send_collected(leg, request).await;
+    let response = response.map_err(Failure::Http)?;
+    match response.status() {
+        StatusCode::OK => Ok(response.into_body()),
+        status => Err(Failure::Status {
+            status,
+            retry_after: retry_after(response.headers()),
+        }),
     }
 }
 

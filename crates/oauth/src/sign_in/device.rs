@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep_until, timeout};
 use url::Url;
 
+use super::ahead::while_deciding;
 use super::{Failed, Gone, Obtained, Parts, Settled, Wish, client, judge_page};
 use crate::answer::Answer;
 use crate::client::Client;
@@ -145,7 +146,11 @@ async fn go_on(
         () = gone.as_mut() => Err(Error::LoginAbandoned),
     };
     let outcome = match shown {
-        Ok(()) => poll(parts, settled, &client, &started, gone).await,
+        Ok(()) => {
+            let next = (Leg::Token, &settled.token_endpoint);
+            let polling = poll(parts, settled, &client, &started, gone);
+            while_deciding(parts, next, polling).await
+        }
         Err(error) => Err(error),
     };
     match outcome {

@@ -5,6 +5,7 @@ use doorkey_http::{Leg, for_opener};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+use super::ahead::{warm_resource, while_deciding};
 use super::pushed::{self, Pushing};
 use super::wait::{self, Waiting};
 use super::{Failed, Gone, Obtained, Parts, Settled, Wish, client, judge_page};
@@ -167,9 +168,14 @@ impl Asking<'_> {
             expires_in: limit,
         };
         let waiting = Waiting::new(&record, parts.clock, limit);
-        waiting.present(channel, &prompt, &mut gone).await?;
+        let next = (token_endpoint.leg, token_endpoint.url);
+        let first = async {
+            waiting.present(channel, &prompt, &mut gone).await?;
+            waiting.for_code(channel, &mut gone).await
+        };
+        let mut arrived = while_deciding(parts, next, first).await?;
         loop {
-            let arrived = waiting.for_code(channel, &mut gone).await?;
+            warm_resource(parts.http, parts.config);
             let form = form(&record, &arrived.code).extended(added.clone());
             let exchanged = exchange(token_endpoint, form).await;
             match (exchanged, arrived.typed) {
@@ -177,6 +183,8 @@ impl Asking<'_> {
                 (Err(error), Some(typed)) if is_refused_code(&error) => {
                     let message = error.to_string();
                     typed.answer(CallbackVerdict::Refused { message });
+                    let another = waiting.for_code(channel, &mut gone);
+                    arrived = while_deciding(parts, next, another).await?;
                 }
                 (Ok(exchanged), typed) => {
                     if let Some(typed) = typed {

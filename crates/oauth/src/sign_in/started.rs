@@ -6,6 +6,7 @@ use doorkey_store::PendingAuthorization;
 use secrecy::SecretString;
 use url::Url;
 
+use super::ahead::warm_resource;
 use super::{Failed, Parts, Settled, SignedIn, Wish, client, redirect, settle_in_time};
 use crate::authorize::AuthorizationRecord;
 use crate::callback::RECORD_LIFETIME;
@@ -182,6 +183,7 @@ pub(crate) async fn finish(
     };
     let added = quirks.token_parameters(pending.grant.resource.as_deref());
     let form = redirect::form(&record(&pending), code).extended(added);
+    warm_resource(parts.http, parts.config);
     let exchanged = exchange(endpoint, form).await?;
     quirks.note_shape(&shape, &exchanged);
     super::check_flaw(&exchanged, &Issuer::new(pending.grant.issuer.as_str()))?;

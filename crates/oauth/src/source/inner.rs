@@ -33,6 +33,7 @@ use crate::report::LoginReport;
 use crate::resource;
 use crate::shared::lock;
 use crate::sign_in::Parts;
+use crate::sign_in::ahead::AskedAhead;
 
 /// The one owner of a grant's tokens. Its behaviour lives in the modules beside this one.
 pub(super) struct Inner {
@@ -56,6 +57,8 @@ pub(super) struct Inner {
     pub(super) unsaved_identity: Mutex<Option<Grant>>,
     /// The authorization server that the last login went to, whatever came of it.
     last_issuer: Mutex<Option<Issuer>>,
+    /// What the login that comes next asked for already.
+    pub(super) ahead: AskedAhead,
     pub(super) backoff: Mutex<Backoff>,
     pub(super) login_brake: Brake,
     pub(super) refresh_brake: Brake,
@@ -94,6 +97,7 @@ impl Inner {
             refused_assertion: Mutex::new(None),
             unsaved_identity: Mutex::new(None),
             last_issuer: Mutex::new(None),
+            ahead: AskedAhead::default(),
             backoff: Mutex::new(Backoff::default()),
             login_brake: Brake::default(),
             refresh_brake: Brake::default(),
@@ -306,6 +310,7 @@ impl Inner {
             refused_assertion: &self.refused_assertion,
             unsaved_identity: &self.unsaved_identity,
             last_issuer: &self.last_issuer,
+            ahead: &self.ahead,
         }
     }
 

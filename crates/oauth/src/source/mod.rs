@@ -234,12 +234,15 @@ impl TokenSource {
     /// one that finds out whether the server wants a login. Meanwhile the client is not held to the
     /// class of addresses that the MCP server had at the last login (SEC-05): a person who signs in
     /// may mean a server that has moved. [`login`](Self::login) does the same for itself.
+    ///
+    /// Beside `asking` the resource metadata are asked for at their first well-known place, once. A login that begins
+    /// within half a minute has them then, if the challenge names that place or none; otherwise it asks as it would have.
     pub async fn asked_by_a_person<T>(&self, asking: impl Future<Output = T> + Send) -> T {
         match &self.0 {
             Kind::Fixed(_) => asking.await,
             Kind::Granted(inner) => {
                 let anew = class::Anew::begin(inner);
-                let answer = asking.await;
+                let answer = inner.ahead.beside(&inner.http, &inner.config, asking).await;
                 anew.restore().await;
                 answer
             }
