@@ -222,6 +222,7 @@ async fn execute(
     };
     let mut host = opened
         .with_standalone_stream(false)
+        .with_late_closing()
         .with_answer_limit(command.limit());
     if let Command::Login(login) = &command {
         host = host
@@ -250,7 +251,10 @@ async fn execute(
     {
         tell_of_copies(host.copies_of(target).await, &host, output);
     }
-    drain(&outcome, before.is_some(), &host, output).await;
+    tokio::join!(
+        drain(&outcome, before.is_some(), &host, output),
+        closed(&host)
+    );
     if let (Err(Failure::Interrupted { .. }), Some(before)) = (&outcome, before) {
         outcome = Err(before.interrupted(&host).await);
     }
@@ -452,6 +456,14 @@ async fn drain(outcome: &Result<Exit, Failure>, is_login: bool, host: &Host, out
         ),
         (false, false) => output
             .warn("a refresh was still running; the next command picks up what became of it"),
+    }
+}
+
+/// Lets connections end whose answers were told already, though not past another Ctrl-C.
+async fn closed(host: &Host) {
+    tokio::select! {
+        () = host.closed() => {}
+        () = interrupted() => {}
     }
 }
 

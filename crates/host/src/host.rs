@@ -17,6 +17,7 @@ use doorkey_rmcp::rmcp::ClientHandler;
 use doorkey_rmcp::rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
 use doorkey_rmcp::{AuthorizedClient, ClientOptions, ConnectOptions};
 use doorkey_store::Store;
+use tokio::task::JoinSet;
 
 use crate::config::{Config, ServerConfig};
 use crate::connection::Connection;
@@ -48,6 +49,8 @@ pub struct Host {
     answer_limit: Option<Duration>,
     connections: Connections,
     sessions: Mutex<Sessions>,
+    /// The connections that end by themselves, where nobody waits for them; see [`Host::with_late_closing`].
+    closing: Option<Mutex<JoinSet<()>>>,
 }
 
 impl Host {
@@ -132,6 +135,7 @@ impl Host {
             answer_limit: None,
             connections: Connections::new(),
             sessions: Mutex::default(),
+            closing: None,
         }
     }
 
@@ -184,6 +188,14 @@ impl Host {
     #[must_use]
     pub fn with_connections(mut self, connections: Connections) -> Self {
         self.connections = connections;
+        self
+    }
+
+    /// The same for a program that tells an answer as soon as there is one: [`Host::with_connection`] and a login no
+    /// longer wait until their connections have ended. Before the program ends, [`Host::closed`] does.
+    #[must_use]
+    pub fn with_late_closing(mut self) -> Self {
+        self.closing = Some(Mutex::default());
         self
     }
 
@@ -278,7 +290,8 @@ impl Host {
         Ok(Connection::new(session, connected, events, faults))
     }
 
-    /// Connects, does what `task` says, and closes the connection, whatever came of it.
+    /// Connects, does what `task` says, and closes the connection, whatever came of it; see
+    /// [`Host::with_late_closing`] for a program that has more to do than to wait for that.
     ///
     /// Where the server turns out to have changed since it was last seen, it is forgotten and the
     /// task done once more; nothing of it was done the first time.
@@ -308,11 +321,29 @@ impl Host {
     ) -> Result<T, Error> {
         let connection = self.connect(target).await?;
         let outcome = task(&connection).await;
-        connection.close(CLOSE_LIMIT).await;
+        self.close(connection).await;
         if let Err(error) = &outcome {
             self.learn(target.server, error).await?;
         }
         outcome
+    }
+
+    async fn close(&self, connection: Connection<ClientConfig>) {
+        let closing = connection.close(CLOSE_LIMIT);
+        let Some(late) = &self.closing else {
+            return closing.await;
+        };
+        let mut late = late.lock().unwrap_or_else(PoisonError::into_inner);
+        while late.try_join_next().is_some() {}
+        late.spawn(closing);
+    }
+
+    /// Waits for connections that were left to end by themselves: an MCP session that stays open is the server's
+    /// burden. Each has its limit.
+    pub async fn closed(&self) {
+        let Some(late) = &self.closing else { return };
+        let mut late = std::mem::take(&mut *late.lock().unwrap_or_else(PoisonError::into_inner));
+        while late.join_next().await.is_some() {}
     }
 
     /// Keeps the challenge that a request met: of a tool call, a login could not find it out by itself.
