@@ -219,11 +219,15 @@ async fn an_expired_token_costs_exactly_one_refresh_and_nothing_else() {
 /// The legs up to the one that brought the token. What follows has to be MCP alone.
 fn before_proof(world: &World) -> Vec<Leg> {
     let requests = world.recorder.requests();
-    let legs: Vec<Leg> = requests
+    let mut legs: Vec<Leg> = requests
         .iter()
         .map(|request| request.leg)
         .filter(|leg| *leg != Leg::Authorization)
         .collect();
+    // They are on their way together.
+    if legs.starts_with(&[Leg::ResourceMetadata, Leg::Resource]) {
+        legs.swap(0, 1);
+    }
     let end = legs.iter().position(|leg| *leg == Leg::Token);
     let end = end.unwrap_or_else(|| panic!("no token: {:#?}", world.story())) + 1;
     let (before, proof) = legs.split_at(end);

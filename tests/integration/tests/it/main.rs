@@ -11,6 +11,7 @@ mod browser;
 mod budgets;
 mod comfort;
 mod crash;
+mod distance;
 mod docs;
 mod doctor;
 mod document;

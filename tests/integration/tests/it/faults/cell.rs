@@ -39,7 +39,12 @@ impl Ground {
         self.recover(condition, &home).await;
         let told = run.told(&self.world, &home);
         // Two clocks watch the same limit of the session's requests; either may be the first.
-        told.replace(LIMIT_OF_THE_REQUEST, LIMIT_OF_THE_SESSION)
+        let told = told.replace(LIMIT_OF_THE_REQUEST, LIMIT_OF_THE_SESSION);
+        match self.leg {
+            // A connection that is cut takes with it what was asked for beside; either may be told.
+            Leg::ResourceMetadata => told.replace(CUT_BESIDE, CUT),
+            _ => told,
+        }
     }
 
     /// A home that has signed in before.
@@ -155,5 +160,13 @@ const LIMIT_OF_THE_SESSION: &str =
     "error[timed-out]: \"it\" did not answer tools/list within 5 s (tool_timeout_sec)\n";
 const LIMIT_OF_THE_REQUEST: &str = "error[timed-out]: tools/list of \"it\" failed
   caused by: resource request POST https://mcp.test/mcp: waiting for the response took longer than 5 s (settings `tool_timeout_sec` and `total_timeout_sec`)
+";
+const CUT: &str = "it wants a login; finding out where
+error[answer-broken-off]: cannot sign in to \"it\"
+  caused by: resource metadata could not be fetched
+  caused by: resource metadata request GET https://mcp.test/.well-known/oauth-protected-resource/mcp: no valid response
+";
+const CUT_BESIDE: &str = "error[answer-broken-off]: cannot connect to \"it\"
+  caused by: resource request POST https://mcp.test/mcp: no valid response
 ";
 const IMPATIENT: &str = "tool_timeout_sec = 5\n[mcp_servers.it.network]\ntotal_timeout_sec = 4\n";
