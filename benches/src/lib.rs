@@ -19,6 +19,7 @@ pub mod runner;
 pub mod section;
 pub mod sections;
 pub mod server;
+pub mod startup;
 
 pub use context::Context;
 

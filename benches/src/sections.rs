@@ -24,6 +24,9 @@ pub const ALL: &[(&Outline, Run)] = &[
     (&crate::exact::OUTLINE, |context| {
         Box::pin(crate::exact::run(context))
     }),
+    (&crate::startup::OUTLINE, |context| {
+        Box::pin(crate::startup::run(context))
+    }),
 ];
 
 /// The sections of these names, or all if none is named.
