@@ -223,7 +223,7 @@ impl Wait {
         }
         let _recount = Recount(self);
         // Most of the time that a connection has is left to make one.
-        let longest = lane.connect / 4;
+        let (longest, patience) = (lane.connect / 4, lane.connect / 40);
         let began = Instant::now();
         let (mut seen, mut moved) = (lane.ended.load(Ordering::Acquire), began);
         loop {
@@ -231,9 +231,9 @@ impl Wait {
             eased.as_mut().enable();
             let until = match lane.speaks.load(Ordering::Acquire) {
                 HTTP1 if self.enters() => return,
-                HTTP1 => moved + PATIENCE,
+                HTTP1 => moved + patience,
                 _ if self.begins_to_lead() => return,
-                _ => began + PATIENCE_WITH_THE_FIRST,
+                _ => began + longest,
             };
             let is_over = timeout_at(until.min(began + longest), eased).await.is_err();
             let (ended, now) = (lane.ended.load(Ordering::Acquire), Instant::now());
@@ -298,11 +298,6 @@ impl Drop for Recount<'_> {
     }
 }
 
-/// How long a request waits for one of the connections that there are while none of them is handed on,
-/// before it makes another one.
-const PATIENCE: Duration = Duration::from_millis(250);
-/// How long the first request of all is given to connect and be answered.
-const PATIENCE_WITH_THE_FIRST: Duration = Duration::from_secs(1);
 /// How long a connection takes from one request to the next.
 const HANDED_ON: Duration = Duration::from_millis(2);
 

@@ -31,8 +31,8 @@ pub struct Limits {
     ///
     /// Exchanges with an endpoint wait for each other beyond that, within their `timeouts.total`. A
     /// request on [`Leg::Resource`], which may take long, waits while connections are handed on, for a
-    /// quarter of `timeouts.connect` at most, and where none was for a quarter of a second it has one of
-    /// its own. A stream of events waits for nobody, and nobody for it.
+    /// quarter of `timeouts.connect` at most, and where none was for a fortieth of it (a quarter of a
+    /// second by default) it has one of its own. A stream of events waits for nobody, and nobody for it.
     pub connections: usize,
 }
 
