@@ -23,7 +23,6 @@ use rmcp::{
     },
 };
 use sse_stream::Sse;
-use tokio::sync::broadcast;
 use tower::{Layer, ServiceExt, util::BoxCloneSyncService};
 use url::Url;
 
@@ -32,6 +31,7 @@ use crate::{
     answer::{Answer, Question, request_id},
     connection::{Connection, MessageKey},
     declared::declaring,
+    event::Listeners,
     refusal::{Cause, Place},
     reply::{Failure, Reply, SESSION_ID, auth_required, insufficient_scope},
     sse::{answering, bounded_events},
@@ -61,7 +61,7 @@ struct Inner {
     options: ClientOptions,
     /// What holds where the options say nothing.
     general: Timeouts,
-    events: broadcast::Sender<Event>,
+    events: Listeners,
     connection: Arc<Connection>,
     /// Where the first request went; a connection has no other address.
     address: OnceLock<Address>,
@@ -126,14 +126,13 @@ impl AuthorizedClient {
         general: Timeouts,
         options: ClientOptions,
     ) -> Self {
-        let (events, _) = broadcast::channel(EVENT_CAPACITY);
         Self {
             inner: Arc::new(Inner {
                 service,
                 tokens,
                 options,
                 general,
-                events,
+                events: Listeners::default(),
                 connection: Arc::default(),
                 address: OnceLock::new(),
             }),
@@ -145,7 +144,7 @@ impl AuthorizedClient {
     /// Covers every connection made from this client or a clone of it. Subscribe before connecting.
     #[must_use]
     pub fn events(&self) -> EventStream {
-        EventStream::new(self.inner.events.subscribe())
+        self.inner.events.join()
     }
 
     /// The choices this client was made with.
@@ -177,7 +176,7 @@ impl AuthorizedClient {
     pub(crate) fn tell(&self, event: Event) {
         tracing::debug!(%event, "mcp transport");
         // No listener is no error: the host chose not to subscribe.
-        drop(self.inner.events.send(event));
+        self.inner.events.tell(event);
     }
 
     /// Sends one message and reads what came back, without regard to what was settled or remembered.
@@ -503,4 +502,3 @@ const ADDED_HEADERS: usize = 8;
 /// Most messages fit, in bytes.
 const USUAL_MESSAGE: usize = 512;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-const EVENT_CAPACITY: usize = 64;

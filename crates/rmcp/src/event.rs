@@ -1,6 +1,9 @@
 //! What happened to an exchange whose caller, inside rmcp, tells nobody.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use rmcp::model::{ClientJsonRpcMessage, ClientNotification};
 use tokio::sync::broadcast;
@@ -148,17 +151,13 @@ impl fmt::Display for Exchange {
 /// Made by [`AuthorizedClient::events`](crate::AuthorizedClient::events). Events wait here until they are taken,
 /// up to a bound past which the oldest are dropped and counted in [`Event::Missed`].
 #[derive(Debug)]
-pub struct EventStream(broadcast::Receiver<Event>);
+pub struct EventStream(broadcast::Receiver<Arc<Event>>);
 
 impl EventStream {
-    pub(crate) const fn new(receiver: broadcast::Receiver<Event>) -> Self {
-        Self(receiver)
-    }
-
     /// The next event, once there is one; `None` when every client and connection is gone.
     pub async fn next(&mut self) -> Option<Event> {
         match self.0.recv().await {
-            Ok(event) => Some(event),
+            Ok(event) => Some(Arc::unwrap_or_clone(event)),
             Err(broadcast::error::RecvError::Lagged(count)) => Some(Event::Missed(count)),
             Err(broadcast::error::RecvError::Closed) => None,
         }
@@ -186,12 +185,34 @@ impl EventStream {
     /// The next event if there is one already.
     pub fn try_next(&mut self) -> Option<Event> {
         match self.0.try_recv() {
-            Ok(event) => Some(event),
+            Ok(event) => Some(Arc::unwrap_or_clone(event)),
             Err(broadcast::error::TryRecvError::Lagged(count)) => Some(Event::Missed(count)),
             Err(_) => None,
         }
     }
 }
+
+/// Where events go. Most sessions have nobody who listens: what waits for them has a place from the first on
+/// who does.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listeners(Arc<OnceLock<broadcast::Sender<Arc<Event>>>>);
+
+impl Listeners {
+    pub(crate) fn join(&self) -> EventStream {
+        let sender = self.0.get_or_init(|| broadcast::channel(CAPACITY).0);
+        EventStream(sender.subscribe())
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        if let Some(sender) = self.0.get() {
+            // Whoever listened may be gone.
+            drop(sender.send(Arc::new(event)));
+        }
+    }
+}
+
+/// Events that wait for one who listens.
+const CAPACITY: usize = 64;
 
 fn notification_method(notification: &ClientNotification) -> &str {
     match notification {
