@@ -226,6 +226,10 @@ impl Wait {
         let (longest, patience) = (lane.connect / 4, lane.connect / 40);
         let began = Instant::now();
         let (mut seen, mut moved) = (lane.ended.load(Ordering::Acquire), began);
+        if seen > 0 && lane.speaks.load(Ordering::Acquire) == HTTP1 {
+            // The connection of who has just ended may be on its way back.
+            sleep(HANDED_ON).await;
+        }
         loop {
             let mut eased = pin!(lane.eased.notified());
             eased.as_mut().enable();
@@ -299,7 +303,7 @@ impl Drop for Recount<'_> {
 }
 
 /// How long a connection takes from one request to the next.
-const HANDED_ON: Duration = Duration::from_millis(2);
+const HANDED_ON: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
 mod tests;

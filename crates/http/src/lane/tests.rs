@@ -47,7 +47,8 @@ async fn over_http1_there_are_as_many_as_the_limit_says_and_then_one_waits_a_mom
     let stream = Ticket::get(Arc::clone(&lane), Errand::Stream).await;
     assert!(may_connect(&stream), "it waits for nobody");
     drop(first);
-    assert!(may_connect(&third));
+    third.wait().unwrap().turn_comes().await;
+    assert_eq!(lane.busy.load(Ordering::Acquire), 2);
     let fourth = call(&lane).await;
     let began = Instant::now();
     fourth.wait().unwrap().turn_comes().await;
