@@ -39,68 +39,53 @@ pub async fn run(context: &Context) -> Result<Section, BoxError> {
     std::fs::write(&authority, &server.addresses().authority)?;
     let authority = authority.display().to_string();
     let mut section = Section::new(&OUTLINE);
-    let mut table = Table {
-        caption: "100 sessions at once".to_owned(),
-        columns: [
-            "",
-            "first usable",
-            "all usable",
-            "requests",
-            "of these, refreshes",
-            "connections",
-            "peak memory",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
-        rows: Vec::new(),
-    };
     let mut runs = Vec::new();
-    for (who, transport, state) in STARTS {
-        let run = start(context, &mut server, &authority, (who, transport, state)).await?;
-        table.rows.push(run.row());
-        runs.push(run);
+    for how in STARTS {
+        runs.push(start(context, &mut server, &authority, how).await?);
     }
-    section.tables.push(table);
-    let ours = |state| {
-        runs.iter()
-            .filter(move |run| run.who == Who::Ours && run.state == state)
-    };
-    let shown = |run: &Start| {
-        let Counts {
-            requests,
-            refreshes,
-            connections,
-        } = run.counts;
-        format!(
-            "{}: {requests} requests, {refreshes} refreshes, {connections} connections",
-            name(run.transport)
-        )
-    };
-    let list = |state| ours(state).map(shown).collect::<Vec<_>>().join("; ");
-    let few = |run: &Start| {
-        run.counts.connections
-            <= if run.transport == Transport::Http2 {
-                1
-            } else {
-                LIMIT
-            }
-    };
-    let met = ours("fresh").all(|run| few(run) && run.counts.refreshes == 0);
-    section.conclude(list("fresh"), met, || FLOOR.to_owned());
-    let fresh = ours("fresh").map(|run| run.counts.requests);
-    let met = ours("expired").zip(fresh).all(|(run, fresh)| {
-        few(run)
-            && run.counts.refreshes == SERVERS
-            // Beside the refreshes there is at most one request more, for metadata.
-            && run.counts.requests <= fresh + SERVERS + 1
-            && run.started.first < run.started.last
-    });
-    section.conclude(list("expired"), met, || FLOOR.to_owned());
+    section.tables.push(table(&runs));
+    judge(&runs, &mut section);
     let beyond = memory(context, &server, &authority, &mut section).await?;
     section.judge(beyond / 1024.0, "KiB", Bound::AtMost(8.0), || {
         FLOOR_OF_MEMORY.to_owned()
     });
     Ok(section)
+}
+
+fn table(runs: &[Start]) -> Table {
+    let columns = [
+        "",
+        "first usable",
+        "all usable",
+        "requests",
+        "of these, refreshes",
+        "connections",
+        "peak memory",
+    ];
+    Table {
+        caption: "100 sessions at once".to_owned(),
+        columns: columns.map(str::to_owned).to_vec(),
+        rows: runs.iter().map(Start::row).collect(),
+    }
+}
+
+/// The goals of a start.
+fn judge(runs: &[Start], section: &mut Section) {
+    let ours = |state| {
+        let ours = runs.iter().filter(|run| run.who == Who::Ours);
+        ours.filter(move |run| run.state == state)
+    };
+    let list = |state| ours(state).map(Start::shown).collect::<Vec<_>>().join("; ");
+    let met = ours("fresh").all(|run| run.is_over_few() && run.counts.refreshes == 0);
+    section.conclude(list("fresh"), met, || FLOOR.to_owned());
+    let met = ours("expired").zip(ours("fresh")).all(|(run, fresh)| {
+        run.is_over_few()
+            && run.counts.refreshes == SERVERS
+            // Beside the refreshes there is at most one request more, for metadata.
+            && run.counts.requests <= fresh.counts.requests + SERVERS + 1
+            && run.started.first < run.started.last
+    });
+    section.conclude(list("expired"), met, || FLOOR.to_owned());
 }
 
 const STARTS: [(Who, Transport, &str); 8] = [
@@ -125,6 +110,24 @@ struct Start {
 }
 
 impl Start {
+    fn shown(&self) -> String {
+        let Counts {
+            requests,
+            refreshes,
+            connections,
+        } = self.counts;
+        let over = name(self.transport);
+        format!("{over}: {requests} requests, {refreshes} refreshes, connections: {connections}")
+    }
+
+    fn is_over_few(&self) -> bool {
+        let few = match self.transport {
+            Transport::Http2 => 1,
+            Transport::Plain | Transport::Http1 => LIMIT,
+        };
+        self.counts.connections <= few
+    }
+
     fn row(&self) -> Vec<String> {
         let time = |nanoseconds| format::time(Duration::from_nanos(nanoseconds));
         let who = match self.who {

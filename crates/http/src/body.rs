@@ -118,12 +118,13 @@ impl Body {
         }
     }
 
-    /// The bytes in hand, or the stream back.
+    /// As reqwest takes it. Bytes in hand stay so, for it to send them again when a server took none of
+    /// them.
     #[cfg(feature = "client")]
-    pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
+    pub(crate) fn into_reqwest(self) -> reqwest::Body {
         match self.0 {
-            Kind::Full(bytes) => Ok(bytes.unwrap_or_default()),
-            stream @ Kind::Stream(..) => Err(Self(stream)),
+            Kind::Full(bytes) => bytes.unwrap_or_default().into(),
+            stream @ Kind::Stream(..) => reqwest::Body::wrap(Self(stream)),
         }
     }
 

@@ -250,14 +250,6 @@ fn into_request(asked: &mut Asked) -> reqwest::Request {
     let mut request = reqwest::Request::new(from.method().clone(), url);
     *request.version_mut() = from.version();
     *request.headers_mut() = std::mem::take(from.headers_mut());
-    *request.body_mut() = Some(into_reqwest(std::mem::take(from.body_mut())));
+    *request.body_mut() = Some(std::mem::take(from.body_mut()).into_reqwest());
     request
-}
-
-/// Bytes in hand stay so, for reqwest to send them again when a server took none of them.
-fn into_reqwest(body: Body) -> reqwest::Body {
-    match body.into_bytes() {
-        Ok(bytes) => bytes.into(),
-        Err(stream) => reqwest::Body::wrap(stream),
-    }
 }
