@@ -94,7 +94,7 @@ async fn start(
         };
         async move {
             tell::login_started(&inner.config, cause);
-            let outcome = run(&inner, wish, is_anew, interest).await;
+            let outcome = Box::pin(run(&inner, wish, is_anew, interest)).await;
             outcome.inspect_err(|error| tell::login_failed(&inner.config, error))
         }
         .instrument(span)
