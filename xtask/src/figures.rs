@@ -1,4 +1,4 @@
-//! `figures`: what can be counted exactly is on record in `benches/figures.toml`, and a change of it
+//! `figures` and `instructions`: what can be counted exactly is on record in `benches/figures.toml`, and a change of it
 //! is a change that somebody meant.
 //!
 //! Times depend on the machine and on who else is busy there; `cargo xtask bench` measures those and judges nothing in
@@ -11,6 +11,7 @@ mod measure;
 mod record;
 
 use crate::failure::Failure;
+use crate::setup;
 use crate::step::Report;
 use crate::workspace::Workspace;
 
@@ -30,10 +31,26 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Report, Failure> {
     })
 }
 
+/// Counts instructions, which takes valgrind, and compares them with those on record.
+pub(crate) fn instructions(workspace: &Workspace) -> Result<Report, Failure> {
+    setup::require_for(Kind::Instructions.step(), workspace)?;
+    let notes = compared(&[Kind::Instructions], workspace)?;
+    Ok(Report {
+        notes,
+        ..Report::default()
+    })
+}
+
 /// Writes what [`run`] compares.
 pub(crate) fn update(workspace: &Workspace) -> Result<Report, Failure> {
     let kinds: Vec<Kind> = CHEAP.iter().chain(&COUNTED).copied().collect();
     written(&kinds, workspace)
+}
+
+/// Writes what [`instructions`] compares.
+pub(crate) fn update_instructions(workspace: &Workspace) -> Result<Report, Failure> {
+    setup::require_for(Kind::Instructions.step(), workspace)?;
+    written(&[Kind::Instructions], workspace)
 }
 
 fn compared(kinds: &[Kind], workspace: &Workspace) -> Result<Vec<String>, Failure> {
@@ -72,7 +89,7 @@ fn written(kinds: &[Kind], workspace: &Workspace) -> Result<Report, Failure> {
 }
 
 const CHEAP: [Kind; 2] = [Kind::Crates, Kind::Program];
-const COUNTED: [Kind; 1] = [Kind::Requests];
+const COUNTED: [Kind; 2] = [Kind::Requests, Kind::Allocations];
 
 #[cfg(test)]
 mod tests;

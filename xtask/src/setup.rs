@@ -44,6 +44,13 @@ pub(crate) const TOOLS: &[Tool] = &[
         steps: &["fuzz"],
     },
     Tool {
+        program: "valgrind",
+        folders: &[],
+        package: "valgrind",
+        at_least: 3,
+        steps: &["instructions"],
+    },
+    Tool {
         program: "node",
         folders: &[],
         package: "nodejs",

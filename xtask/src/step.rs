@@ -116,9 +116,15 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "figures",
-        about: "crates, bytes and requests are those of benches/figures.toml (--update writes it)",
+        about: "crates, bytes, requests and allocations are those of benches/figures.toml (--update writes it)",
         cheap: false,
         run: figures::run,
+    },
+    Step {
+        name: "instructions",
+        about: "and so are the instructions of a call (needs valgrind; --update writes them)",
+        cheap: false,
+        run: figures::instructions,
     },
     Step {
         name: "fuzz",
@@ -153,7 +159,13 @@ pub(crate) const ALL: &[Step] = &[
 ];
 
 /// The steps that compare with a record of ours.
-pub(crate) const UPDATES: &[Update] = &[Update {
-    step: "figures",
-    run: figures::update,
-}];
+pub(crate) const UPDATES: &[Update] = &[
+    Update {
+        step: "figures",
+        run: figures::update,
+    },
+    Update {
+        step: "instructions",
+        run: figures::update_instructions,
+    },
+];

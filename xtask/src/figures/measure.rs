@@ -121,11 +121,13 @@ const TREE: &[&str] = &[
 /// The profile of what is measured, in the workspace's manifest.
 const PROFILE: &str = "measured";
 /// What counts calls: who prints the figures, the server, and the two clients under their counters.
-const PROGRAMS: [&str; 8] = [
+const PROGRAMS: [&str; 10] = [
     "--bin",
     "figures",
     "--bin",
     "bench-server",
+    "--bin",
+    "bench-runner",
     "--bin",
     "calls-allocations",
     "--bin",
