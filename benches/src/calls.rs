@@ -22,7 +22,7 @@ pub static OUTLINE: Outline = Outline {
     title: "A tool call",
     how: "Ours is rmcp's client with our adapter, the authorization layer and the HTTP client with a token from a store. The \
         rival is rmcp's own reqwest client with a static bearer token; `AuthClient` is rmcp's own authorization over that, with \
-        its token in memory. All are in this process, and ask one server in another; they take turns. \
+        its token in memory. All are in this process on one thread, and ask one server in another; they take turns. \
         *At the trait* the calls are made on rmcp's `StreamableHttpClient`; *through the worker* they are made with \
         `Peer::call_tool`, whose transport sends 16 at a time, so that 256 calls are those of 16 sessions. A small answer \
         is a text of two letters, a large one of 1 MiB; a stream has ten notifications before its answer. Ratios above 1 \
@@ -39,13 +39,22 @@ pub static OUTLINE: Outline = Outline {
     ],
 };
 
-/// Measures it. What keeps it from being measured is said in its place, so that the other sections are.
+/// Measures it, on one thread of its own: between several, what is measured would be how they wake each other. What keeps
+/// it from being measured is said in its place, so that the other sections are.
 ///
 /// # Errors
-/// None of its own.
+/// There can be no such thread.
 pub async fn run(context: &Context) -> Result<Section, BoxError> {
-    let measured = tokio::time::timeout(LONGEST, Box::pin(measured(context))).await;
-    let why = match measured {
+    let ran = std::thread::scope(|scope| scope.spawn(|| alone(context)).join());
+    ran.map_err(|_| BoxError::from("the thread of the calls panicked"))?
+}
+
+fn alone(context: &Context) -> Result<Section, BoxError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let limited = async { tokio::time::timeout(LONGEST, measured(context)).await };
+    let why = match runtime.block_on(limited) {
         Ok(Ok(section)) => return Ok(section),
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("it took longer than {} s", LONGEST.as_secs()),
