@@ -11,6 +11,7 @@ pub mod context;
 pub mod exact;
 pub mod exponent;
 pub mod format;
+pub mod growth;
 pub mod machine;
 pub mod plot;
 pub mod report;

@@ -1,5 +1,8 @@
 //! The page: `docs/performance.md`, written whole from what a run found.
 
+#[cfg(test)]
+mod form;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -183,7 +186,7 @@ mod tests {
         ],
     };
 
-    fn example() -> (Machine, Section) {
+    pub(super) fn example() -> (Machine, Section) {
         let mut section = Section::new(&OUTLINE);
         section.judge(1.5, "times", Bound::AtMost(2.0), String::new);
         section.judge(6.0, "requests", Bound::AtMost(5.0), || {

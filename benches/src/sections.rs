@@ -21,11 +21,14 @@ pub const ALL: &[(&Outline, Run)] = &[
     (&crate::codex::OUTLINE, |context| {
         Box::pin(crate::codex::run(context))
     }),
-    (&crate::exact::OUTLINE, |context| {
-        Box::pin(crate::exact::run(context))
-    }),
     (&crate::startup::OUTLINE, |context| {
         Box::pin(crate::startup::run(context))
+    }),
+    (&crate::growth::OUTLINE, |context| {
+        Box::pin(crate::growth::run(context))
+    }),
+    (&crate::exact::OUTLINE, |context| {
+        Box::pin(crate::exact::run(context))
     }),
 ];
 
