@@ -8,6 +8,7 @@ pub mod calls;
 pub mod codex;
 pub mod cold;
 pub mod context;
+pub mod distance;
 pub mod exact;
 pub mod exponent;
 pub mod format;

@@ -30,6 +30,9 @@ pub const ALL: &[(&Outline, Run)] = &[
     (&crate::exact::OUTLINE, |context| {
         Box::pin(crate::exact::run(context))
     }),
+    (&crate::distance::OUTLINE, |context| {
+        Box::pin(crate::distance::run(context))
+    }),
 ];
 
 /// The sections of these names, or all if none is named.
