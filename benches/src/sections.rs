@@ -24,14 +24,14 @@ pub const ALL: &[(&Outline, Run)] = &[
     (&crate::startup::OUTLINE, |context| {
         Box::pin(crate::startup::run(context))
     }),
+    (&crate::distance::OUTLINE, |context| {
+        Box::pin(crate::distance::run(context))
+    }),
     (&crate::growth::OUTLINE, |context| {
         Box::pin(crate::growth::run(context))
     }),
     (&crate::exact::OUTLINE, |context| {
         Box::pin(crate::exact::run(context))
-    }),
-    (&crate::distance::OUTLINE, |context| {
-        Box::pin(crate::distance::run(context))
     }),
 ];
 
