@@ -159,10 +159,18 @@ impl Ticket {
 
     /// Waits for what the first request shows, where connections cannot be gated.
     pub(crate) async fn follow_the_first(&self) {
-        if self.lane.speaks.load(Ordering::Acquire) == UNKNOWN
-            && let Some(wait) = self.wait()
-        {
-            wait.turn_comes().await;
+        let lane = &*self.lane;
+        let until = Instant::now() + lane.connect / 4;
+        loop {
+            let mut eased = pin!(lane.eased.notified());
+            eased.as_mut().enable();
+            if lane.speaks.load(Ordering::Acquire) != UNKNOWN {
+                return;
+            }
+            let Some(wait) = self.wait() else { return };
+            if wait.begins_to_lead() || timeout_at(until, eased).await.is_err() {
+                return;
+            }
         }
     }
 
