@@ -69,46 +69,52 @@ fn alone(context: &Context) -> Result<Section, BoxError> {
 async fn measured(context: &Context) -> Result<Section, BoxError> {
     let mut section = Section::new(&OUTLINE);
     let mut server = Server::start(context).await?;
-
     let mut cells = matrix::at_the_trait(context, &server).await?;
     cells.extend(worker::through_the_worker(context, &server).await?);
-    section.tables.push(matrix::table(&cells));
+    let exact = exact::count(context, &server).await?;
+    judge_rates(&mut section, &cells, &exact);
+    judge_counts(&mut section, &exact);
+    judge_token(&mut section, &single::measure(context).await?);
+    let beside = matrix::beside_auth_client(context, &server).await?;
+    judge_beside_auth_client(&mut section, &beside, &exact);
+    judge_refreshes(&mut section, &expiry::count(&mut server).await?);
+    Ok(section)
+}
+
+fn judge_rates(section: &mut Section, cells: &[matrix::Cell], exact: &[exact::Counted]) {
+    section.tables.push(matrix::table(cells));
     let ratios: Vec<f64> = cells.iter().map(|cell| cell.compared.ratio).collect();
     let median = crate::rounds::median(ratios.iter().copied());
     let worst = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-
-    let exact = exact::count(context, &server).await?;
-    section.tables.push(exact::table(&exact));
-    let floor = || exact::floor(&exact);
+    let floor = || exact::floor(exact);
     section.judge(median, "times", Bound::AtLeast(1.0), floor);
-    section.judge(
-        worst,
-        "times in the worst case",
-        Bound::AtLeast(0.97),
-        floor,
-    );
+    let worst_case = "times in the worst case";
+    section.judge(worst, worst_case, Bound::AtLeast(0.97), floor);
+}
+
+fn judge_counts(section: &mut Section, exact: &[exact::Counted]) {
+    section.tables.push(exact::table(exact));
+    let floor = || exact::floor(exact);
     let most = |figure: fn(&exact::Counted) -> f64| {
         exact.iter().map(figure).fold(f64::NEG_INFINITY, f64::max)
     };
-    section.judge(
-        most(exact::Counted::more_allocations),
-        "in the worst case",
-        Bound::AtMost(6.0),
-        floor,
-    );
+    let allocations = most(exact::Counted::more_allocations);
+    section.judge(allocations, "in the worst case", Bound::AtMost(6.0), floor);
     if exact.iter().any(|case| case.more_instructions().is_nan()) {
         section.not_measured("valgrind is not installed");
-    } else {
-        section.judge(
-            most(exact::Counted::more_instructions),
-            "% in the worst case",
-            Bound::AtMost(3.0),
-            floor,
-        );
+        return;
     }
+    let instructions = most(exact::Counted::more_instructions);
+    section.judge(
+        instructions,
+        "% in the worst case",
+        Bound::AtMost(3.0),
+        floor,
+    );
+}
 
-    let single = single::measure(context).await?;
-    section.tables.push(single::table(&single));
+fn judge_token(section: &mut Section, single: &single::Single) {
+    section.tables.push(single::table(single));
     section.conclude(
         format!(
             "{} alone, {} while another thread reads it too; a test reads it while every lock is held",
@@ -118,23 +124,26 @@ async fn measured(context: &Context) -> Result<Section, BoxError> {
         true,
         String::new,
     );
+}
 
-    let beside = matrix::beside_auth_client(context, &server).await?;
+fn judge_beside_auth_client(
+    section: &mut Section,
+    beside: &[matrix::Cell],
+    exact: &[exact::Counted],
+) {
     section
         .tables
-        .push(matrix::table_beside_auth_client(&beside));
-    let least = beside
-        .iter()
-        .map(|cell| cell.compared.ratio)
-        .fold(f64::INFINITY, f64::min);
+        .push(matrix::table_beside_auth_client(beside));
+    let ratios = beside.iter().map(|cell| cell.compared.ratio);
     section.judge(
-        least,
+        ratios.fold(f64::INFINITY, f64::min),
         "times in the worse case",
         Bound::AtLeast(1.2),
-        || exact::floor_beside_auth_client(&exact),
+        || exact::floor_beside_auth_client(exact),
     );
+}
 
-    let refreshes = expiry::count(&mut server).await?;
+fn judge_refreshes(section: &mut Section, refreshes: &expiry::Refreshes) {
     section.conclude(
         format!(
             "ours {}, `AuthClient` {}",
@@ -143,7 +152,6 @@ async fn measured(context: &Context) -> Result<Section, BoxError> {
         refreshes.ours == 1,
         || "more than one refresh was sent".to_owned(),
     );
-    Ok(section)
 }
 
 /// No run of the section takes as long.

@@ -112,7 +112,7 @@ impl Far {
 
     /// Lets a day pass.
     pub(super) async fn expire(&self, host: &Host) -> Result<(), BoxError> {
-        let key = GrantKey::new(&self.mcp.url(), "default");
+        let key = GrantKey::new(self.mcp.url(), "default");
         let stored = host.store().grant(&key).await?.ok_or("no grant")?;
         let mut grant = stored.value;
         grant.expires_at = Some(1);
