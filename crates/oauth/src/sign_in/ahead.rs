@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use doorkey_discovery::{Ahead, Discovery, DiscoveryOptions};
-use doorkey_http::{HttpClient, Leg};
+use doorkey_http::{AddressClass, HttpClient, Leg};
 use tokio::time::Instant;
 use url::Url;
 
@@ -14,7 +14,15 @@ use crate::shared::lock;
 
 /// The metadata that were asked for ahead of a challenge, for the login that it leads to.
 #[derive(Debug, Default)]
-pub(crate) struct AskedAhead(Mutex<Option<(Ahead, Instant)>>);
+pub(crate) struct AskedAhead(Mutex<Option<Asked>>);
+
+#[derive(Debug)]
+struct Asked {
+    ahead: Ahead,
+    at: Instant,
+    /// Of the address that the MCP server answered from.
+    class: Option<AddressClass>,
+}
 
 impl AskedAhead {
     /// Waits for `asking`, with which a login by a person begins, and asks for the resource metadata beside it.
@@ -29,20 +37,33 @@ impl AskedAhead {
         let Ok(mut ahead) = discovery.ahead(&config.server) else {
             return asking.await;
         };
-        let asked_at = Instant::now();
+        let at = Instant::now();
         let answer = ahead.beside(asking).await;
-        *lock(&self.0) = Some((ahead, asked_at));
+        let class = http.resource_class();
+        *lock(&self.0) = Some(Asked { ahead, at, class });
         answer
+    }
+
+    /// The class of the addresses that the MCP server was asked at, for the login that follows at once.
+    pub(crate) fn class(&self) -> Option<AddressClass> {
+        let asked = lock(&self.0);
+        asked.as_ref().filter(|asked| asked.is_new())?.class
     }
 
     /// The discovery of the login that follows at once. Any other asks for itself (DISC-19).
     pub(super) fn discovery(&self, http: &HttpClient, options: DiscoveryOptions) -> Discovery {
         let discovery = Discovery::new(http.clone(), options);
         let kept = lock(&self.0).take();
-        match kept.filter(|(_, asked_at)| asked_at.elapsed() < FRESH) {
-            Some((ahead, _)) => discovery.with_ahead(ahead),
+        match kept.filter(Asked::is_new) {
+            Some(asked) => discovery.with_ahead(asked.ahead),
             None => discovery,
         }
+    }
+}
+
+impl Asked {
+    fn is_new(&self) -> bool {
+        self.at.elapsed() < FRESH
     }
 }
 

@@ -51,6 +51,12 @@ impl<'a> Anew<'a> {
         Self::with(inner, None)
     }
 
+    /// The login that follows at once upon [what a person asked first](crate::TokenSource::asked_by_a_person): what was
+    /// found then counts, since metadata that came with it are not asked for again, and so teach nothing again.
+    pub(super) fn begin_asked(inner: &'a Inner) -> Self {
+        Self::with(inner, inner.ahead.class())
+    }
+
     /// The second half of a login: what the first one found counts.
     pub(super) fn go_on(inner: &'a Inner, draft: &Grant) -> Self {
         Self::with(inner, of(draft))

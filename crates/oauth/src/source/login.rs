@@ -116,7 +116,7 @@ async fn run(
     }
     started::note_start(inner).await?;
     wish.previous = turn.found.as_ref().map(previous);
-    let anew = is_anew.then(|| class::Anew::begin(inner));
+    let anew = is_anew.then(|| class::Anew::begin_asked(inner));
     if let (None, Some(found)) = (&anew, &turn.found) {
         class::pin(inner, &found.value);
     }

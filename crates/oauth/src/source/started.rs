@@ -59,7 +59,7 @@ async fn started_for(
     let stored = inner.store.known_grant(&inner.key).await?;
     note_start(inner).await?;
     wish.previous = stored.as_ref().map(login::previous);
-    let anew = class::Anew::begin(inner);
+    let anew = class::Anew::begin_asked(inner);
     let first = started::start(inner.parts(), &wish, redirect_uri.clone()).await;
     let started = match first {
         Err(failed) if login::another_client_may_do(inner, &failed).await => {
