@@ -29,7 +29,10 @@ async fn what_the_challenge_names_elsewhere_is_fetched_from_there_and_counts() {
     .await;
     let home = Home::new(&far.world, "");
     let report = login(&far.world, &home).await;
-    assert_eq!(report.source.map(|it| it.as_str()), Some("challenge"));
+    assert_eq!(
+        report.source.map(doorkey_discovery::Source::as_str),
+        Some("challenge")
+    );
     assert_eq!(places(&far.world), [WELL_KNOWN, elsewhere]);
     let path = far.critical_path();
     assert_eq!(
@@ -44,13 +47,19 @@ async fn a_challenge_that_names_nothing_leads_to_the_place_that_was_asked_alread
     let world = World::with(|auth| auth, |mcp| mcp.resource_metadata(Prm::PathWellKnown)).await;
     let home = Home::new(&world, "");
     let report = login(&world, &home).await;
-    assert_eq!(report.source.map(|it| it.as_str()), Some("path_well_known"));
+    assert_eq!(
+        report.source.map(doorkey_discovery::Source::as_str),
+        Some("path_well_known")
+    );
     assert_eq!(places(&world), [WELL_KNOWN]);
 
     let world = World::with(|auth| auth, |mcp| mcp.resource_metadata(Prm::RootWellKnown)).await;
     let home = Home::new(&world, "");
     let report = login(&world, &home).await;
-    assert_eq!(report.source.map(|it| it.as_str()), Some("root_well_known"));
+    assert_eq!(
+        report.source.map(doorkey_discovery::Source::as_str),
+        Some("root_well_known")
+    );
     let root = WELL_KNOWN.trim_end_matches("/mcp");
     assert_eq!(places(&world), [WELL_KNOWN, root]);
 }
