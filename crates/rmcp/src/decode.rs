@@ -100,58 +100,70 @@ mod tests {
         format!("{:?}", message.ok())
     }
 
+    fn call() -> ClientJsonRpcMessage {
+        let call = CallToolRequest::new(CallToolRequestParams::new("t"));
+        ClientJsonRpcMessage::request(call.into(), RequestId::Number(1))
+    }
+
+    /// Results, and whether each is read without rmcp's parser.
+    const RESULTS: &[(&str, bool)] = &[
+        (r#"{"content":[]}"#, true),
+        (
+            r#"{"content":[{"type":"text","text":"a\n\u00e9"}],"isError":false}"#,
+            true,
+        ),
+        (
+            r#"{"content":[{"type":"image","data":"aGk=","mimeType":"image/png"}]}"#,
+            true,
+        ),
+        (
+            r#"{"content":[{"type":"text","text":"a","annotations":{"priority":0.5}}]}"#,
+            true,
+        ),
+        (
+            r#"{"structuredContent":{"a":[1,2.5,null]},"_meta":{"k":"v"}}"#,
+            true,
+        ),
+        (r#"{"structuredContent":null}"#, true),
+        (
+            r#"{"resultType":"complete","content":[{"type":"text","text":"a"}]}"#,
+            true,
+        ),
+        (r#"{"isError":true}"#, true),
+        (r#"{"content":null}"#, false),
+        (r#"{}"#, false),
+        (r#"{"content":[],"tools":[]}"#, false),
+        (r#"{"content":[],"action":"accept"}"#, false),
+        (r#"{"content":[],"other":1}"#, false),
+        (r#"{"content":[{"type":"unheard-of"}]}"#, false),
+        (
+            r#"{"resultType":"input_required","inputRequests":{}}"#,
+            false,
+        ),
+        (
+            r#"{"resultType":"task","taskId":"1","status":"working"}"#,
+            false,
+        ),
+    ];
+
     #[test]
     fn an_answer_to_a_tool_call_reads_as_rmcp_reads_it() {
-        let call = CallToolRequest::new(CallToolRequestParams::new("t"));
-        let call = ClientJsonRpcMessage::request(call.into(), RequestId::Number(1));
-        for (result, is_direct) in [
-            (r#"{"content":[]}"#, true),
-            (
-                r#"{"content":[{"type":"text","text":"a\n\u00e9"}],"isError":false}"#,
-                true,
-            ),
-            (
-                r#"{"content":[{"type":"image","data":"aGk=","mimeType":"image/png"}]}"#,
-                true,
-            ),
-            (
-                r#"{"content":[{"type":"text","text":"a","annotations":{"priority":0.5}}]}"#,
-                true,
-            ),
-            (
-                r#"{"structuredContent":{"a":[1,2.5,null]},"_meta":{"k":"v"}}"#,
-                true,
-            ),
-            (r#"{"structuredContent":null}"#, true),
-            (
-                r#"{"resultType":"complete","content":[{"type":"text","text":"a"}]}"#,
-                true,
-            ),
-            (r#"{"isError":true}"#, true),
-            (r#"{"content":null}"#, false),
-            (r#"{}"#, false),
-            (r#"{"content":[],"tools":[]}"#, false),
-            (r#"{"content":[],"action":"accept"}"#, false),
-            (r#"{"content":[],"other":1}"#, false),
-            (r#"{"content":[{"type":"unheard-of"}]}"#, false),
-            (
-                r#"{"resultType":"input_required","inputRequests":{}}"#,
-                false,
-            ),
-            (
-                r#"{"resultType":"task","taskId":"1","status":"working"}"#,
-                false,
-            ),
-        ] {
+        let call = call();
+        for (result, is_direct) in RESULTS {
             for body in [
                 format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#),
                 format!(r#" {{ "result":{result}, "id":"1", "jsonrpc":"2.0" }} "#),
             ] {
                 let direct = tool_result(&call, body.as_bytes());
-                assert_eq!(direct.is_some(), is_direct, "{body}");
+                assert_eq!(direct.is_some(), *is_direct, "{body}");
                 assert_eq!(read(&call, &body), theirs(&body), "{body}");
             }
         }
+    }
+
+    #[test]
+    fn whatever_else_is_said_is_read_by_rmcp() {
+        let call = call();
         for body in [
             r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]},"error":{"code":1,"message":"m"}}"#,
             r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]},"method":"m"}"#,
