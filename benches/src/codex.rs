@@ -74,9 +74,7 @@ fn judge(section: &mut Section, found: &[Compared]) {
     };
     let floor = || {
         let shares = found.iter().map(|one| {
-            let cpu = one
-                .ours
-                .beside(&one.rival, |usage| usage.cpu().as_secs_f64());
+            let cpu = one.ours.beside(&one.rival, Usage::cpu_seconds);
             format::ratio(cpu.ratio)
         });
         let shares: Vec<_> = shares.collect();
@@ -88,13 +86,13 @@ fn judge(section: &mut Section, found: &[Compared]) {
         )
     };
     section.judge(
-        worst(wall),
+        worst(Usage::wall_seconds),
         "times, the worse of http and https",
         Bound::AtMost(0.4),
         floor,
     );
     section.judge(
-        worst(peak),
+        worst(Usage::peak_bytes),
         "times, the worse of http and https",
         Bound::AtMost(0.2),
         floor,
@@ -262,22 +260,10 @@ fn row(what: &str, series: &Series<Usage>) -> [String; 4] {
         |figure: fn(&Usage) -> f64| format!("{} ms", format::number(series.median(figure) * 1e3));
     [
         what.to_owned(),
-        time(wall),
-        time(|usage| usage.cpu().as_secs_f64()),
-        format::bytes(series.median(peak)),
+        time(Usage::wall_seconds),
+        time(Usage::cpu_seconds),
+        format::bytes(series.median(Usage::peak_bytes)),
     ]
-}
-
-fn wall(usage: &Usage) -> f64 {
-    usage.wall.as_secs_f64()
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "no process has that much memory"
-)]
-fn peak(usage: &Usage) -> f64 {
-    usage.peak as f64
 }
 
 const SERVER: &str = "bench";

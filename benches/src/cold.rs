@@ -79,7 +79,7 @@ fn section(pairs: &[Pair], measured: &[Series<Usage>]) -> Section {
     );
     let compared: Vec<_> = measured
         .chunks_exact(2)
-        .map(|pair| pair[0].beside(&pair[1], wall))
+        .map(|pair| pair[0].beside(&pair[1], Usage::wall_seconds))
         .collect();
     for (pair, series) in pairs.iter().zip(measured.chunks_exact(2)) {
         table.row(row(pair.what, &series[0]));
@@ -101,8 +101,9 @@ fn section(pairs: &[Pair], measured: &[Series<Usage>]) -> Section {
     }
     section.tables.push(ratios);
     let floor = |series: &[Series<Usage>]| {
-        let [ours, rival] = [&series[0], &series[1]].map(|series| series.median(cpu) * 1e3);
-        let version = version.median(cpu) * 1e3;
+        let [ours, rival] =
+            [&series[0], &series[1]].map(|series| series.median(Usage::cpu_seconds) * 1e3);
+        let version = version.median(Usage::cpu_seconds) * 1e3;
         format!(
             "Of {ours:.2} ms of processor time {version:.2} ms are the start and the end of a process of this size \
              (`--version`); the rival, whole, takes {rival:.2} ms."
@@ -120,7 +121,7 @@ fn section(pairs: &[Pair], measured: &[Series<Usage>]) -> Section {
     section.judge(compared[3].ratio, "times", Bound::AtMost(1.5), || {
         floor(&measured[6..])
     });
-    let peak = measured[6].median(peak);
+    let peak = measured[6].median(Usage::peak_bytes);
     section.conclude(format::bytes(peak), peak < LIST_PEAK, || {
         "The peak of `--version` is in the table.".to_owned()
     });
@@ -269,27 +270,11 @@ fn row(what: &str, series: &Series<Usage>) -> [String; 5] {
         |figure: fn(&Usage) -> f64| format!("{} ms", format::number(series.median(figure) * 1e3));
     [
         what.to_owned(),
-        time(wall),
-        time(cpu),
+        time(Usage::wall_seconds),
+        time(Usage::cpu_seconds),
         time(|usage| usage.system.as_secs_f64()),
-        format::bytes(series.median(peak)),
+        format::bytes(series.median(Usage::peak_bytes)),
     ]
-}
-
-fn wall(usage: &Usage) -> f64 {
-    usage.wall.as_secs_f64()
-}
-
-fn cpu(usage: &Usage) -> f64 {
-    usage.cpu().as_secs_f64()
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "no process has that much memory"
-)]
-fn peak(usage: &Usage) -> f64 {
-    usage.peak as f64
 }
 
 const SERVER: &str = "bench";

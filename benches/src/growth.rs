@@ -103,8 +103,11 @@ async fn lists(context: &Context, sizes: &[usize], section: &mut Section) -> Res
         let [ours, bare] = &listed(context, &home, rounds).await?[..] else {
             return Err("two contenders have two series".into());
         };
-        let compared = ours.beside(bare, cpu);
-        let (ours_peak, bare_held) = (ours.median(held), bare.median(held));
+        let compared = ours.beside(bare, Usage::cpu_seconds);
+        let (ours_peak, bare_held) = (
+            ours.median(Usage::peak_bytes),
+            bare.median(Usage::peak_bytes),
+        );
         let x = float(size);
         time.points.push((x, compared.ours * 1e3));
         bare_time.points.push((x, compared.rival * 1e3));
@@ -276,14 +279,6 @@ fn plot(name: &str, title: &str, x: &str, y: &str, curves: &[&Curve]) -> Plot {
 
 fn milliseconds(seconds: f64) -> String {
     format!("{} ms", format::number(seconds * 1e3))
-}
-
-fn cpu(usage: &Usage) -> f64 {
-    usage.cpu().as_secs_f64()
-}
-
-fn held(usage: &Usage) -> f64 {
-    usage.peak as f64
 }
 
 fn float(size: usize) -> f64 {

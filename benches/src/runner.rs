@@ -126,6 +126,28 @@ impl Usage {
     pub fn cpu(&self) -> Duration {
         self.user + self.system
     }
+
+    /// The time that it took, in seconds.
+    #[must_use]
+    pub fn wall_seconds(&self) -> f64 {
+        self.wall.as_secs_f64()
+    }
+
+    /// All processor time, in seconds.
+    #[must_use]
+    pub fn cpu_seconds(&self) -> f64 {
+        self.cpu().as_secs_f64()
+    }
+
+    /// The peak of its memory, in bytes.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "no process has that much memory"
+    )]
+    #[must_use]
+    pub fn peak_bytes(&self) -> f64 {
+        self.peak as f64
+    }
 }
 
 /// Runs a program to its end.

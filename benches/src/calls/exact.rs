@@ -72,18 +72,11 @@ pub(super) async fn count(context: &Context, server: &Server) -> Result<Vec<Coun
 /// # Errors
 /// A call fails, or a program is missing.
 pub async fn allocations(context: &Context) -> Result<Vec<(String, u64)>, BoxError> {
-    let server = Server::start(context).await?;
-    let mut all = Vec::new();
-    for (transport, answer) in GUARDED {
-        let counting = Counting {
-            context,
-            target: target(&server, transport)?,
-            answer,
-        };
+    guarded(context, async |counting| {
         let (blocks, _) = counting.allocations("ours", &counting.authority()?).await?;
-        all.push((label(transport, answer), whole(blocks)?));
-    }
-    Ok(all)
+        Ok(blocks)
+    })
+    .await
 }
 
 /// The instructions of a call of ours, for those who guard them; each case with its name.
@@ -91,6 +84,19 @@ pub async fn allocations(context: &Context) -> Result<Vec<(String, u64)>, BoxErr
 /// # Errors
 /// As [`allocations`]; there is no valgrind.
 pub async fn instructions(context: &Context) -> Result<Vec<(String, u64)>, BoxError> {
+    guarded(context, async |counting| {
+        let authority = counting.authority()?;
+        let each = counting.instructions_each("ours", &authority).await?;
+        each.ok_or_else(|| BoxError::from("there is no valgrind"))
+    })
+    .await
+}
+
+/// What `count` says of each guarded case, each with its name.
+async fn guarded(
+    context: &Context,
+    count: impl AsyncFn(&Counting<'_>) -> Result<f64, BoxError>,
+) -> Result<Vec<(String, u64)>, BoxError> {
     let server = Server::start(context).await?;
     let mut all = Vec::new();
     for (transport, answer) in GUARDED {
@@ -99,13 +105,7 @@ pub async fn instructions(context: &Context) -> Result<Vec<(String, u64)>, BoxEr
             target: target(&server, transport)?,
             answer,
         };
-        let each = counting
-            .instructions_each("ours", &counting.authority()?)
-            .await?;
-        all.push((
-            label(transport, answer),
-            whole(each.ok_or("there is no valgrind")?)?,
-        ));
+        all.push((label(transport, answer), whole(count(&counting).await?)?));
     }
     Ok(all)
 }
