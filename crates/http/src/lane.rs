@@ -14,9 +14,8 @@
 //!   connections there are, and long ones get their own;
 //! - a stream of events never: it waits for nobody, and is not counted, so that nobody waits for it.
 //!
-//! A connection is gated where its name is looked up, which is before it is made, and inside of the
-//! request that it is made for. Address literals are not looked up: there a request waits for what the
-//! first one shows before it is sent, and afterwards only the rule for endpoints applies.
+//! A connection is gated before it is made, by a layer around reqwest's connector, which runs inside of the
+//! request that it is made for: see [`Gates`](crate::pool::Gates).
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -154,23 +153,6 @@ impl Ticket {
             is_counted,
             wait: OnceLock::new(),
             _turn: turn,
-        }
-    }
-
-    /// Waits for what the first request shows, where connections cannot be gated.
-    pub(crate) async fn follow_the_first(&self) {
-        let lane = &*self.lane;
-        let until = Instant::now() + lane.connect / 4;
-        loop {
-            let mut eased = pin!(lane.eased.notified());
-            eased.as_mut().enable();
-            if lane.speaks.load(Ordering::Acquire) != UNKNOWN {
-                return;
-            }
-            let Some(wait) = self.wait() else { return };
-            if wait.begins_to_lead() || timeout_at(until, eased).await.is_err() {
-                return;
-            }
         }
     }
 

@@ -2,16 +2,18 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use http::uri::{Authority, Scheme};
 use http::{Uri, Version};
 use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tower::{Layer, Service};
 
 use crate::BoxError;
 use crate::address::AddressRefused;
@@ -89,9 +91,6 @@ impl UnderWay {
             Some(lane) => Some(Ticket::get(lane, errand).await),
             None => None,
         };
-        if let Some(ticket) = ticket.as_ref().filter(|_| is_literal(url)) {
-            ticket.follow_the_first().await;
-        }
         Self {
             ticket,
             left_out: Cell::default(),
@@ -115,12 +114,6 @@ impl UnderWay {
     pub(crate) fn left_out(self) -> Option<AddressRefused> {
         self.left_out.into_inner()
     }
-}
-
-/// Whether no name has to be looked up for it.
-fn is_literal(url: &Uri) -> bool {
-    let host = url.host().unwrap_or_default();
-    host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok()
 }
 
 tokio::task_local! {
@@ -158,6 +151,48 @@ async fn gate(wait: Option<Arc<Wait>>) -> Result<(), NotNeeded> {
 #[error("the request got another connection")]
 struct NotNeeded;
 
+/// Has every connection of a client wait for the [turn](Wait::turn_comes) of the request that it is made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gates;
+
+impl<S> Layer<S> for Gates {
+    type Service = Gated<S>;
+
+    fn layer(&self, connector: S) -> Gated<S> {
+        Gated(connector)
+    }
+}
+
+/// A connector behind the gate. What it is asked for and what it makes is reqwest's own business.
+#[derive(Clone)]
+pub(crate) struct Gated<S>(S);
+
+impl<S, R> Service<R> for Gated<S>
+where
+    S: Service<R, Error = BoxError> + Clone + Send + 'static,
+    S::Future: Send,
+    R: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<S::Response, BoxError>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, to: R) -> Self::Future {
+        let another = self.0.clone();
+        // The one that is ready.
+        let mut connector = std::mem::replace(&mut self.0, another);
+        let wait = at_hand();
+        Box::pin(async move {
+            gate(wait).await?;
+            connector.call(to).await
+        })
+    }
+}
+
 /// Name lookup that yields only addresses within reach.
 pub(crate) struct Judged(Arc<(Arc<dyn Resolver>, Judgement)>);
 
@@ -169,9 +204,8 @@ impl Judged {
 
 impl Resolve for Judged {
     fn resolve(&self, name: Name) -> Resolving {
-        let (by, wait) = (Arc::clone(&self.0), at_hand());
+        let by = Arc::clone(&self.0);
         Box::pin(async move {
-            gate(wait).await?;
             let (resolver, judgement) = &*by;
             let (found, refused) = judged(resolver.as_ref(), name.as_str(), judgement).await?;
             // A connection that is made ahead, for nobody in particular, tells nobody.
@@ -186,9 +220,8 @@ pub(crate) struct Named(pub(crate) Arc<dyn Resolver>);
 
 impl Resolve for Named {
     fn resolve(&self, name: Name) -> Resolving {
-        let (resolver, wait) = (Arc::clone(&self.0), at_hand());
+        let resolver = Arc::clone(&self.0);
         Box::pin(async move {
-            gate(wait).await?;
             let found = resolver.lookup(name.as_str()).await;
             found.map(connectable).map_err(BoxError::from)
         })

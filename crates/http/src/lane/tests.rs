@@ -85,20 +85,3 @@ async fn exchanges_with_endpoints_wait_for_their_turn_until_it_shows_that_they_n
     assert!(first.answered(Version::HTTP_2, false).is_none());
     assert_eq!(others.await.len(), 50);
 }
-
-#[tokio::test]
-async fn who_cannot_be_gated_waits_for_the_first_answer_and_then_for_nobody() {
-    let lane = lane(8, None);
-    let first = call(&lane).await;
-    first.follow_the_first().await;
-    let others = futures_util::future::join_all((0..20).map(|_| call(&lane))).await;
-    let mut waiting = pin!(futures_util::future::join_all(
-        others.iter().map(Ticket::follow_the_first)
-    ));
-    let moment = tokio::time::timeout(Duration::from_millis(50), waiting.as_mut());
-    assert!(moment.await.is_err());
-    assert!(first.answered(Version::HTTP_2, false).is_none());
-    let began = Instant::now();
-    waiting.await;
-    assert!(began.elapsed() < Duration::from_millis(500));
-}

@@ -13,6 +13,9 @@ use tokio::sync::Semaphore;
 use crate::ca::Ca;
 use crate::server::{Names, Seen, Server, get, post};
 
+/// A host that no name is looked up for.
+const LITERAL: &str = "127.0.0.1";
+
 fn connections() -> Connections {
     Connections::with_resolver(Arc::new(Names::default()))
 }
@@ -54,7 +57,7 @@ fn is_refused<T>(result: &Result<T, Error>) -> bool {
 
 async fn a_server(ca: &Ca) -> Server {
     Server::ok(Some(
-        ca.server(&["mcp.test", "other.test", "as.test"], None),
+        ca.server(&["mcp.test", "other.test", "as.test", LITERAL], None),
     ))
     .await
 }
@@ -262,7 +265,7 @@ async fn a_client_that_others_share_with_learns_where_its_server_is_from_their_c
 async fn waiting(ca: &Ca) -> (Server, Arc<Semaphore>) {
     let gate = Arc::new(Semaphore::new(0));
     let opened = Arc::clone(&gate);
-    let tls = ca.server(&["mcp.test", "as.test"], None);
+    let tls = ca.server(&["mcp.test", "as.test", LITERAL], None);
     let server = Server::start(Some(tls), move |seen: Seen| {
         let opened = Arc::clone(&opened);
         async move {
@@ -304,43 +307,68 @@ async fn all_well(tasks: tokio::task::JoinSet<Result<Response<Body>, Error>>) {
 #[tokio::test]
 async fn a_hundred_first_requests_at_once_make_one_connection_over_http2() {
     let ca = Ca::new();
-    let server = a_server(&ca).await;
-    let connections = connections();
-    let clients: Vec<_> = (0..100)
-        .map(|_| client(&connections, &profile(&server, "mcp.test", &ca)))
-        .collect();
-    for (leg, host) in [(Leg::Resource, "mcp.test"), (Leg::Token, "as.test")] {
-        let before = count(&server);
+    for (leg, mcp, host) in FIRST_REQUESTS {
+        let server = a_server(&ca).await;
+        let connections = connections();
+        let mut profile = profile(&server, mcp, &ca);
+        profile.addresses.class = Some(AddressClass::Loopback);
+        let clients: Vec<_> = (0..100).map(|_| client(&connections, &profile)).collect();
         all_well(together(&clients, leg, &server.url(host, "/now")).await).await;
-        assert_eq!(count(&server), before + 1, "{leg}");
+        let seen = server.seen();
+        assert_eq!((seen.len(), count(&server)), (100, 1), "{leg} at {host}");
+        assert!(seen.iter().all(|seen| seen.version == Version::HTTP_2));
     }
-    assert!(
-        server
-            .seen()
-            .iter()
-            .all(|seen| seen.version == Version::HTTP_2)
-    );
 }
 
 #[tokio::test]
 async fn a_hundred_first_requests_at_once_make_no_more_connections_over_http1_than_the_limit() {
     let ca = Ca::new();
-    let server = a_server(&ca).await;
-    let connections = connections();
-    let mut profile = profile(&server, "mcp.test", &ca);
-    // However slow this machine is, nobody loses patience while others end.
-    profile.timeouts.connect = Duration::from_secs(120);
-    profile.http2 = false;
-    let clients: Vec<_> = (0..100).map(|_| client(&connections, &profile)).collect();
-    for (leg, host) in [(Leg::Resource, "mcp.test"), (Leg::Token, "as.test")] {
-        let before = count(&server);
+    for (leg, mcp, host) in FIRST_REQUESTS {
+        let server = a_server(&ca).await;
+        let connections = connections();
+        let mut profile = profile(&server, mcp, &ca);
+        profile.addresses.class = Some(AddressClass::Loopback);
+        // However slow this machine is, nobody loses patience while others end.
+        profile.timeouts.connect = Duration::from_secs(120);
+        profile.http2 = false;
+        let clients: Vec<_> = (0..100).map(|_| client(&connections, &profile)).collect();
         all_well(together(&clients, leg, &server.url(host, "/now")).await).await;
-        let made = count(&server) - before;
         // One that is on its way back when the next exchange begins may cost another one.
         let most = profile.limits.connections + 2;
-        assert!((1..=most).contains(&made), "{leg}: {made}");
+        let made = count(&server);
+        assert!((1..=most).contains(&made), "{leg} at {host}: {made}");
+        assert_eq!(server.seen().len(), 100);
     }
-    assert_eq!(server.seen().len(), 200);
+}
+
+/// A leg, the host of the MCP server, and the host that is asked.
+const FIRST_REQUESTS: [(Leg, &str, &str); 4] = [
+    (Leg::Resource, "mcp.test", "mcp.test"),
+    (Leg::Token, "mcp.test", "as.test"),
+    (Leg::Resource, LITERAL, LITERAL),
+    (Leg::Token, LITERAL, LITERAL),
+];
+
+#[tokio::test]
+async fn whoever_connects_first_a_connection_is_everybodys_before_any_answer() {
+    let ca = Ca::new();
+    for host in ["mcp.test", LITERAL] {
+        let (server, gate) = waiting(&ca).await;
+        let client = client(&connections(), &profile(&server, host, &ca));
+        let url = server.url(host, "/slow");
+        let slow = together(std::slice::from_ref(&client), Leg::Resource, &url).await;
+        tokio::task::yield_now().await;
+        let beside = async {
+            let now = server.url(host, "/now").parse().unwrap();
+            client.warm(Leg::ResourceMetadata, &now).await.unwrap();
+            ask(&client, Leg::ResourceMetadata, now.as_str()).await
+        };
+        let beside = tokio::time::timeout(Duration::from_secs(2), beside).await;
+        assert_eq!(beside.unwrap().unwrap().status(), 200, "{host}");
+        gate.add_permits(1);
+        all_well(slow).await;
+        assert_eq!(over(&server), [0, 0], "{host}");
+    }
 }
 
 #[tokio::test]
