@@ -15,7 +15,7 @@ use url::form_urlencoded;
 use crate::Error;
 
 /// What a request is for, as far as the server that got it can tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Leg {
     /// The MCP endpoint itself.

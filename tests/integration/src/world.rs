@@ -1,5 +1,6 @@
 //! An authorization server and an MCP server on different origins, under one private certificate authority.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use doorkey_http::{HttpClient, HttpProfile, RootCertificate, Roots};
@@ -147,19 +148,16 @@ impl World {
         assert!(restarted.is_ok(), "somebody else keeps a server's port");
     }
 
-    /// How many requests there were on each of these legs, the browser's apart, since the last [`Recorder::clear`].
+    /// How many requests there were on each leg, in the order of the legs and not of time, the browser's apart, since the
+    /// last [`Recorder::clear`].
     pub fn counts(&self) -> Vec<(Leg, usize)> {
-        let mut counts: Vec<(Leg, usize)> = Vec::new();
+        let mut counts: BTreeMap<Leg, usize> = BTreeMap::new();
         for request in self.recorder.requests() {
-            if request.leg == Leg::Authorization {
-                continue;
-            }
-            match counts.iter_mut().find(|(leg, _)| *leg == request.leg) {
-                Some((_, count)) => *count += 1,
-                None => counts.push((request.leg, 1)),
+            if request.leg != Leg::Authorization {
+                *counts.entry(request.leg).or_default() += 1;
             }
         }
-        counts
+        counts.into_iter().collect()
     }
 
     /// Every request in short, in order: what a failed assertion shows.
