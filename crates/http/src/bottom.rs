@@ -74,38 +74,52 @@ impl Bottom {
     }
 
     /// Has a connection to the origin of `exchange` in the pool of this route, made ahead of a request and without one.
+    pub(crate) async fn warm(&self, route: Route, exchange: &Exchange) -> Result<(), Error> {
+        let Ok(uri) = exchange.url().as_str().parse::<Uri>() else {
+            return Ok(());
+        };
+        let (pool, _) = self.0.pool(route)?;
+        let under_way = UnderWay::begin(&pool, &uri, Errand::Endpoint).await;
+        if let Some(ticket) = under_way.in_the_dark(&uri) {
+            // Whoever finds out, the connection is wanted.
+            ticket.finds_out().await;
+        }
+        self.connected(&pool, exchange, under_way).await?;
+        Ok(())
+    }
+
+    /// The same for a request that is under way.
     ///
     /// What is handed to reqwest can be sent over no connection: HTTP/1.1 takes no request of version 2, HTTP/2 no
     /// `CONNECT` with content (RFC 9113 §8.5). It is found out once there is a connection, which then stays; the tests
     /// hold that nothing is sent.
-    pub(crate) async fn warm(&self, route: Route, exchange: &Exchange) -> Result<(), Error> {
-        let url = exchange.url();
-        let Ok(uri) = url.as_str().parse::<Uri>() else {
-            return Ok(());
-        };
-        let (pool, _) = self.0.pool(route)?;
-        let mut request = reqwest::Request::new(Method::CONNECT, url.clone());
+    async fn connected(
+        &self,
+        pool: &Pool,
+        exchange: &Exchange,
+        under_way: UnderWay,
+    ) -> Result<UnderWay, Error> {
+        let mut request = reqwest::Request::new(Method::CONNECT, exchange.url().clone());
         *request.version_mut() = Version::HTTP_2;
         let headers = request.headers_mut();
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("1"));
-        let under_way = UnderWay::begin(&pool, &uri, Errand::Endpoint).await;
         let (made, under_way) = under_way.send(pool.client.execute(request)).await;
-        let refusal = match made {
+        match made {
             Err(err) if err.is_connect() || err.is_timeout() => {
-                let cause = without(under_way.left_out(), err);
-                let connect = self.0.transport.connect();
-                return Err(Error::from_bottom(exchange, cause, connect));
+                return Err(self.unsent(exchange, under_way, err));
             }
-            Err(refusal) => refusal,
-            Ok(_) => return Ok(()),
-        };
-        // Those who wait for what is spoken here need not wait for an answer.
-        let version = match format!("{refusal:?}").contains(NOT_HTTP2) {
-            true => Version::HTTP_11,
-            false => Version::HTTP_2,
-        };
-        drop(under_way.answered(version, false));
-        Ok(())
+            Err(refusal) => under_way.learned(match format!("{refusal:?}").contains(NOT_HTTP2) {
+                true => Version::HTTP_11,
+                false => Version::HTTP_2,
+            }),
+            Ok(_) => {}
+        }
+        Ok(under_way)
+    }
+
+    fn unsent(&self, exchange: &Exchange, under_way: UnderWay, err: reqwest::Error) -> Error {
+        let cause = without(under_way.left_out(), err);
+        Error::from_bottom(exchange, cause, self.0.transport.connect())
     }
 
     pub(crate) fn transport(&self) -> &Arc<Transport> {
@@ -198,16 +212,17 @@ impl Below for Bottom {
         // Without a verdict it goes nowhere but where everybody may be led to.
         let route = asked.route.unwrap_or(Route::Direct(Reach::Guarded));
         let (pool, standing) = self.0.pool(route)?;
-        let under_way = UnderWay::begin(&pool, asked.request.uri(), errand(asked)).await;
+        let mut under_way = UnderWay::begin(&pool, asked.request.uri(), errand(asked)).await;
+        if let Some(ticket) = under_way.in_the_dark(asked.request.uri())
+            && Box::pin(ticket.finds_out()).await
+        {
+            under_way = Box::pin(self.connected(&pool, &asked.exchange, under_way)).await?;
+        }
         let sending = pool.client.execute(into_request(asked));
         let (sent, under_way) = under_way.send(sending).await;
         let response = match sent {
             Ok(response) => response,
-            Err(err) => {
-                let cause = without(under_way.left_out(), err);
-                let connect = self.0.transport.connect();
-                return Err(Error::from_bottom(&asked.exchange, cause, connect));
-            }
+            Err(err) => return Err(self.unsent(&asked.exchange, under_way, err)),
         };
         if let (Route::Direct(Reach::Own), Some(peer)) = (route, response.remote_addr()) {
             self.0.guard.verified(peer.ip(), standing.changes);

@@ -2,23 +2,26 @@
 //! origin go.
 //!
 //! Over HTTP/2 one connection serves all; over HTTP/1.1 each exchange has one for itself. Which of the
-//! two an origin speaks shows with its first answer. So while nothing is known one request connects, and
-//! the others wait for a moment: an HTTP/2 connection is handed to all of them as soon as it stands.
-//! Over HTTP/1.1 there are as many connections as [`Limits::connections`](crate::Limits::connections)
-//! says. What waits beyond that:
+//! two an origin speaks shows in its first TLS handshake; without TLS, or where the profile says so, it is
+//! HTTP/1.1. So while nothing is known one request connects, and the others wait for a moment: an HTTP/2
+//! connection is handed to all of them as soon as it stands. Over HTTP/1.1 there are as many connections
+//! as [`Limits::connections`](crate::Limits::connections) says. What waits beyond that:
 //!
 //! - an exchange with an endpoint (every leg but that of the resource), until another one ends: such
 //!   exchanges are short, and each ends in its own time;
-//! - a request to the resource, while others end one after the other, and else for a moment only: a tool
-//!   may take minutes, and no call has to wait for another one. So a burst of short calls shares the
-//!   connections there are, and long ones get their own;
+//! - a request to the resource, for its turn to make one more connection: those are made one after the
+//!   other, and whatever connection comes free first is taken. So a burst of short calls shares the
+//!   connections there are, long ones get their own, since a tool may take minutes, and under a load that
+//!   lasts there are soon as many as calls in flight;
 //! - a stream of events never: it waits for nobody, and is not counted, so that nobody waits for it.
 //!
-//! A connection is gated before it is made, by a layer around reqwest's connector, which runs inside of the
-//! request that it is made for: see [`Gates`](crate::pool::Gates).
+//! A connection is gated where its name is looked up, which is before it is made, and inside of the
+//! request that it is made for. Address literals are not looked up. There one request connects before it
+//! is sent, the others wait for what that shows, and over HTTP/1.1 each then waits for its turn before it is
+//! sent: how many connections there are is told from how many exchanges there were at once.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -34,12 +37,13 @@ pub(crate) struct Lane {
     /// As long as a connection may take to come up: a wait for one is a part of that.
     connect: Duration,
     speaks: AtomicU8,
-    /// Whether somebody connects of whom the others wait to learn what the origin speaks.
-    led: AtomicBool,
+    /// Until when the others wait for one who connects, in nanoseconds from `made`.
+    led_until: AtomicU64,
+    made: Instant,
     /// Exchanges that have a connection, or are about to get one of those there are.
     busy: AtomicUsize,
-    /// How often one of them ended.
-    ended: AtomicUsize,
+    /// The most there were at once: so many connections there should be.
+    most: AtomicUsize,
     /// Told when one of them ends, and when it shows what the origin speaks.
     eased: Notify,
     endpoints: Arc<Semaphore>,
@@ -50,15 +54,17 @@ const HTTP1: u8 = 1;
 const HTTP2: u8 = 2;
 
 impl Lane {
-    pub(crate) fn new(limit: usize, connect: Duration) -> Self {
+    /// `is_http1`: nothing else is spoken on this way.
+    pub(crate) fn new(limit: usize, connect: Duration, is_http1: bool) -> Self {
         let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             limit,
             connect,
-            speaks: AtomicU8::new(UNKNOWN),
-            led: AtomicBool::new(false),
+            speaks: AtomicU8::new(if is_http1 { HTTP1 } else { UNKNOWN }),
+            led_until: AtomicU64::new(0),
+            made: Instant::now(),
             busy: AtomicUsize::new(0),
-            ended: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
             eased: Notify::new(),
             endpoints: Arc::new(Semaphore::new(limit)),
         }
@@ -92,24 +98,36 @@ impl Lane {
         self.eased.notify_waiters();
     }
 
-    /// Counts one more exchange, if there may be one.
-    fn enter(&self) -> bool {
-        let more = |busy: usize| (busy < self.limit).then_some(busy + 1);
+    /// Counts one more exchange, if there are fewer than `limit`.
+    fn enter(&self, limit: usize) -> bool {
+        let more = |busy: usize| (busy < limit).then_some(busy + 1);
         let entered = self
             .busy
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
         entered.is_ok()
     }
 
-    /// An exchange has ended.
-    fn leave(&self) {
-        self.ended.fetch_add(1, Ordering::AcqRel);
-        self.uncount();
-    }
-
+    /// Counts one exchange less.
     fn uncount(&self) {
         self.busy.fetch_sub(1, Ordering::AcqRel);
         self.eased.notify_one();
+    }
+
+    /// How many exchanges there may be at once without one more connection.
+    fn connected(&self) -> usize {
+        self.limit.max(self.most.load(Ordering::Acquire))
+    }
+
+    /// Has one connect while the others wait, for so long at most; else until when another one does.
+    fn lead(&self, longest: Duration) -> Option<Instant> {
+        let now = self.made.elapsed();
+        let until = nanoseconds(now + longest);
+        let free = |led_until| (led_until <= nanoseconds(now)).then_some(until);
+        let led = self
+            .led_until
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, free);
+        led.err()
+            .map(|until| self.made + Duration::from_nanos(until))
     }
 }
 
@@ -156,13 +174,57 @@ impl Ticket {
         }
     }
 
-    /// What answered, and whether that is a stream. Gives the ticket back if it is to be kept until the end
-    /// of the body: an exchange that shares its connection, and a stream, keep nobody from anything.
-    pub(crate) fn answered(self, version: Version, is_stream: bool) -> Option<Self> {
+    /// Whether nobody knows what the origin speaks.
+    pub(crate) fn is_in_the_dark(&self) -> bool {
+        self.lane.speaks.load(Ordering::Acquire) == UNKNOWN
+    }
+
+    /// Waits until it is known what the origin speaks, where connections cannot be gated. `true`: this one has to find
+    /// out, and to [tell](Self::learned).
+    pub(crate) async fn finds_out(&self) -> bool {
+        let lane = &*self.lane;
+        let longest = lane.connect / 4;
+        let last = Instant::now() + longest;
+        loop {
+            let mut eased = pin!(lane.eased.notified());
+            eased.as_mut().enable();
+            if lane.speaks.load(Ordering::Acquire) != UNKNOWN || Instant::now() >= last {
+                return false;
+            }
+            let Some(wait) = self.wait() else {
+                return false;
+            };
+            let Some(until) = wait.leads(longest) else {
+                return true;
+            };
+            let _: Result<(), _> = timeout_at(until.min(last), eased).await;
+        }
+    }
+
+    /// Waits for its turn to make one more connection, where those cannot be gated: after that there is one that nobody
+    /// uses, or may be one more.
+    pub(crate) async fn comes_to_its_turn(&self) {
+        let busy = self.lane.busy.load(Ordering::Acquire);
+        if !self.is_counted || self.is_in_the_dark() || busy <= self.lane.connected() {
+            return;
+        }
+        if let Some(wait) = self.wait() {
+            Box::pin(wait.turn_comes_among(self.lane.connected())).await;
+        }
+    }
+
+    /// A connection to the origin shows what it speaks.
+    pub(crate) fn learned(&self, version: Version) {
         self.lane.learn(version);
         if let Some(wait) = self.wait.get() {
             wait.follow();
         }
+    }
+
+    /// What answered, and whether that is a stream. Gives the ticket back if it is to be kept until the end
+    /// of the body: an exchange that shares its connection, and a stream, keep nobody from anything.
+    pub(crate) fn answered(self, version: Version, is_stream: bool) -> Option<Self> {
+        self.learned(version);
         (version != Version::HTTP_2 && !is_stream).then_some(self)
     }
 
@@ -183,7 +245,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         match self.wait.get() {
             Some(wait) => wait.end(),
-            None if self.is_counted => self.lane.leave(),
+            None if self.is_counted => self.lane.uncount(),
             None => {}
         }
     }
@@ -207,61 +269,58 @@ const UNCOUNTED: u8 = 2;
 impl Wait {
     /// Waits until a connection may be made. To be dropped as soon as the request needs none.
     pub(crate) async fn turn_comes(&self) {
+        self.turn_comes_among(self.lane.limit).await;
+    }
+
+    /// The same where there may be so many exchanges over HTTP/1.1 before one more connection is made.
+    async fn turn_comes_among(&self, limit: usize) {
         let lane = &*self.lane;
         if self.turned(RUNNING, WAITING) {
             lane.uncount();
         }
         let _recount = Recount(self);
         // Most of the time that a connection has is left to make one.
-        let (longest, patience) = (lane.connect / 4, lane.connect / 40);
-        let began = Instant::now();
-        let (mut seen, mut moved) = (lane.ended.load(Ordering::Acquire), began);
-        if seen > 0 && lane.speaks.load(Ordering::Acquire) == HTTP1 {
-            // The connection of who has just ended may be on its way back.
-            sleep(HANDED_ON).await;
-        }
+        let last = Instant::now() + lane.connect / 4;
         loop {
             let mut eased = pin!(lane.eased.notified());
             eased.as_mut().enable();
             let until = match lane.speaks.load(Ordering::Acquire) {
-                HTTP1 if self.enters() => return,
-                HTTP1 => moved + patience,
-                _ if self.begins_to_lead() => return,
-                _ => began + longest,
+                HTTP1 if self.enters(limit) => return,
+                HTTP1 => self.leads(ONE_MORE),
+                _ => self.leads(lane.connect / 4),
             };
-            let is_over = timeout_at(until.min(began + longest), eased).await.is_err();
-            let (ended, now) = (lane.ended.load(Ordering::Acquire), Instant::now());
-            if now >= began + longest || (is_over && ended == seen) {
+            let Some(until) = until else { return };
+            if timeout_at(until.min(last), eased).await.is_err() && Instant::now() >= last {
                 return;
             }
-            if ended != seen {
-                (seen, moved) = (ended, now);
+            if lane.speaks.load(Ordering::Acquire) == HTTP1 {
+                // Who has ended hands on a connection, which is better than another one.
+                sleep(HANDED_ON).await;
             }
-            // Who has ended hands on a connection, which is better than another one.
-            sleep(HANDED_ON).await;
         }
     }
 
-    fn enters(&self) -> bool {
-        let enters = self.lane.enter();
+    fn enters(&self, limit: usize) -> bool {
+        let enters = self.lane.enter(limit);
         if enters && !self.turned(WAITING, RUNNING) {
             self.lane.uncount();
         }
         enters
     }
 
-    fn begins_to_lead(&self) -> bool {
-        let leads = !self.lane.led.swap(true, Ordering::AcqRel);
-        if leads {
+    /// Begins to lead, for so long at most; else until when somebody else leads.
+    fn leads(&self, longest: Duration) -> Option<Instant> {
+        let taken = self.lane.lead(longest);
+        if taken.is_none() {
             self.leads.store(true, Ordering::Release);
         }
-        leads
+        taken
     }
 
     /// Ends to lead, if it did.
     fn follow(&self) {
         if self.leads.swap(false, Ordering::AcqRel) {
-            self.lane.led.store(false, Ordering::Release);
+            self.lane.led_until.store(0, Ordering::Release);
             self.lane.eased.notify_waiters();
         }
     }
@@ -269,7 +328,7 @@ impl Wait {
     fn end(&self) {
         self.follow();
         if self.state.swap(UNCOUNTED, Ordering::AcqRel) == RUNNING {
-            self.lane.leave();
+            self.lane.uncount();
         }
     }
 
@@ -287,11 +346,18 @@ struct Recount<'a>(&'a Wait);
 impl Drop for Recount<'_> {
     fn drop(&mut self) {
         if self.0.turned(WAITING, RUNNING) {
-            self.0.lane.busy.fetch_add(1, Ordering::AcqRel);
+            let others = self.0.lane.busy.fetch_add(1, Ordering::AcqRel);
+            self.0.lane.most.fetch_max(others + 1, Ordering::AcqRel);
         }
     }
 }
 
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// How long others wait for one more connection over HTTP/1.1 than there may be at once, unless its answer comes first.
+const ONE_MORE: Duration = Duration::from_millis(100);
 /// How long a connection takes from one request to the next.
 const HANDED_ON: Duration = Duration::from_millis(5);
 

@@ -2,18 +2,16 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use http::uri::{Authority, Scheme};
 use http::{Uri, Version};
 use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tower::{Layer, Service};
 
 use crate::BoxError;
 use crate::address::AddressRefused;
@@ -31,11 +29,23 @@ pub(crate) enum Way {
     Proxied,
 }
 
+/// What connections of a pool are made within.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolLimits {
+    /// Whether HTTP/2 is spoken to who offers it.
+    pub(crate) http2: bool,
+    /// Over HTTP/1.1, to an origin.
+    pub(crate) connections: usize,
+    /// How long one may take to come up.
+    pub(crate) connect: Duration,
+}
+
 /// Connections that are as good as each other.
 pub(crate) struct Pool {
     pub(crate) way: Way,
     pub(crate) made: Moment,
     pub(crate) client: Client,
+    http2: bool,
     connections: usize,
     connect: Duration,
     lanes: Mutex<Lanes>,
@@ -45,11 +55,17 @@ pub(crate) struct Pool {
 type Lanes = HashMap<(bool, Authority), Arc<Lane>>;
 
 impl Pool {
-    pub(crate) fn new(way: Way, client: Client, connections: usize, connect: Duration) -> Self {
+    pub(crate) fn new(way: Way, client: Client, limits: PoolLimits) -> Self {
+        let PoolLimits {
+            http2,
+            connections,
+            connect,
+        } = limits;
         Self {
             way,
             made: Moment::now(),
             client,
+            http2,
             connections,
             connect,
             lanes: Mutex::default(),
@@ -70,7 +86,8 @@ impl Pool {
             // Those that nobody goes are forgotten with what was learned of them.
             lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
         }
-        let lane = Arc::new(Lane::new(self.connections, self.connect));
+        let is_http1 = !self.http2 || url.scheme() != Some(&Scheme::HTTPS);
+        let lane = Arc::new(Lane::new(self.connections, self.connect, is_http1));
         lanes.insert(origin, Arc::clone(&lane));
         Some(lane)
     }
@@ -91,9 +108,26 @@ impl UnderWay {
             Some(lane) => Some(Ticket::get(lane, errand).await),
             None => None,
         };
+        if let Some(ticket) = ticket.as_ref().filter(|_| is_literal(url)) {
+            ticket.comes_to_its_turn().await;
+        }
         Self {
             ticket,
             left_out: Cell::default(),
+        }
+    }
+
+    /// The ticket of a request to `url`, where what is spoken there has to be known before it is sent: see
+    /// [`Ticket::finds_out`].
+    pub(crate) fn in_the_dark(&self, url: &Uri) -> Option<&Ticket> {
+        let ticket = self.ticket.as_ref()?;
+        (ticket.is_in_the_dark() && is_literal(url)).then_some(ticket)
+    }
+
+    /// A connection was made that shows what is spoken.
+    pub(crate) fn learned(&self, version: Version) {
+        if let Some(ticket) = &self.ticket {
+            ticket.learned(version);
         }
     }
 
@@ -114,6 +148,12 @@ impl UnderWay {
     pub(crate) fn left_out(self) -> Option<AddressRefused> {
         self.left_out.into_inner()
     }
+}
+
+/// Whether no name has to be looked up for it.
+fn is_literal(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default();
+    host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok()
 }
 
 tokio::task_local! {
@@ -151,48 +191,6 @@ async fn gate(wait: Option<Arc<Wait>>) -> Result<(), NotNeeded> {
 #[error("the request got another connection")]
 struct NotNeeded;
 
-/// Has every connection of a client wait for the [turn](Wait::turn_comes) of the request that it is made for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Gates;
-
-impl<S> Layer<S> for Gates {
-    type Service = Gated<S>;
-
-    fn layer(&self, connector: S) -> Gated<S> {
-        Gated(connector)
-    }
-}
-
-/// A connector behind the gate. What it is asked for and what it makes is reqwest's own business.
-#[derive(Clone)]
-pub(crate) struct Gated<S>(S);
-
-impl<S, R> Service<R> for Gated<S>
-where
-    S: Service<R, Error = BoxError> + Clone + Send + 'static,
-    S::Future: Send,
-    R: Send + 'static,
-{
-    type Response = S::Response;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<S::Response, BoxError>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, to: R) -> Self::Future {
-        let another = self.0.clone();
-        // The one that is ready.
-        let mut connector = std::mem::replace(&mut self.0, another);
-        let wait = at_hand();
-        Box::pin(async move {
-            gate(wait).await?;
-            connector.call(to).await
-        })
-    }
-}
-
 /// Name lookup that yields only addresses within reach.
 pub(crate) struct Judged(Arc<(Arc<dyn Resolver>, Judgement)>);
 
@@ -204,8 +202,9 @@ impl Judged {
 
 impl Resolve for Judged {
     fn resolve(&self, name: Name) -> Resolving {
-        let by = Arc::clone(&self.0);
+        let (by, wait) = (Arc::clone(&self.0), at_hand());
         Box::pin(async move {
+            gate(wait).await?;
             let (resolver, judgement) = &*by;
             let (found, refused) = judged(resolver.as_ref(), name.as_str(), judgement).await?;
             // A connection that is made ahead, for nobody in particular, tells nobody.
@@ -220,8 +219,9 @@ pub(crate) struct Named(pub(crate) Arc<dyn Resolver>);
 
 impl Resolve for Named {
     fn resolve(&self, name: Name) -> Resolving {
-        let resolver = Arc::clone(&self.0);
+        let (resolver, wait) = (Arc::clone(&self.0), at_hand());
         Box::pin(async move {
+            gate(wait).await?;
             let found = resolver.lookup(name.as_str()).await;
             found.map(connectable).map_err(BoxError::from)
         })

@@ -12,7 +12,7 @@ use crate::class::Moment;
 use crate::client::HttpClient;
 use crate::error::Error;
 use crate::identity::ClientIdentity;
-use crate::pool::{Gates, Judged, Named, Pool, Way};
+use crate::pool::{Judged, Named, Pool, PoolLimits, Way};
 use crate::profile::HttpProfile;
 use crate::proxy::ProxyUrl;
 use crate::resolve::Resolver;
@@ -93,7 +93,6 @@ impl Kind {
             .referer(false)
             .no_proxy()
             .connect_timeout(self.connect)
-            .connector_layer(Gates)
             .pool_idle_timeout(HttpClient::IDLE_LIMIT)
             // Beyond our own limit, which names its setting; this one bounds what is held. HTTP/1.1
             // holds 400 KiB and 100 fields at most.
@@ -168,12 +167,12 @@ impl Transport {
             setting: "roots",
             source: Box::new(err),
         })?;
-        let Kind {
-            connections,
-            connect,
-            ..
-        } = self.kind;
-        Ok(Pool::new(way, client, connections, connect))
+        let limits = PoolLimits {
+            http2: self.kind.http2,
+            connections: self.kind.connections,
+            connect: self.kind.connect,
+        };
+        Ok(Pool::new(way, client, limits))
     }
 }
 

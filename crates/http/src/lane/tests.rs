@@ -4,7 +4,7 @@ use std::task::{Context, Waker};
 use super::*;
 
 fn lane(limit: usize, version: Option<Version>) -> Arc<Lane> {
-    let lane = Arc::new(Lane::new(limit, Duration::from_secs(4)));
+    let lane = Arc::new(Lane::new(limit, Duration::from_secs(4), false));
     version.into_iter().for_each(|version| lane.learn(version));
     lane
 }
@@ -38,22 +38,26 @@ async fn while_nothing_is_known_one_connects_and_the_others_when_it_ends_or_take
 }
 
 #[tokio::test]
-async fn over_http1_there_are_as_many_as_the_limit_says_and_then_one_waits_a_moment() {
+async fn over_http1_there_are_as_many_as_the_limit_says_and_then_one_more_after_the_other() {
     let lane = lane(2, Some(Version::HTTP_11));
     let (first, second) = (call(&lane).await, call(&lane).await);
     assert!(may_connect(&first) && may_connect(&second));
-    let third = call(&lane).await;
-    assert!(!may_connect(&third));
+    let (third, fourth) = (call(&lane).await, call(&lane).await);
+    assert!(may_connect(&third) && !may_connect(&fourth));
     let stream = Ticket::get(Arc::clone(&lane), Errand::Stream).await;
     assert!(may_connect(&stream), "it waits for nobody");
-    drop(first);
-    third.wait().unwrap().turn_comes().await;
-    assert_eq!(lane.busy.load(Ordering::Acquire), 2);
-    let fourth = call(&lane).await;
+    // Whether the third is answered or takes its time.
+    let third = third.answered(Version::HTTP_11, false);
+    assert!(may_connect(&fourth));
+    let fifth = call(&lane).await;
     let began = Instant::now();
-    fourth.wait().unwrap().turn_comes().await;
-    assert!(began.elapsed() >= Duration::from_millis(100));
-    drop((second, third, fourth, stream));
+    fifth.wait().unwrap().turn_comes().await;
+    assert!(began.elapsed() >= ONE_MORE);
+    assert_eq!(lane.busy.load(Ordering::Acquire), 5);
+    drop((second, third, fourth, fifth, stream));
+    let sixth = call(&lane).await;
+    assert!(may_connect(&sixth));
+    drop((first, sixth));
     assert_eq!(lane.busy.load(Ordering::Acquire), 0);
 }
 
@@ -84,4 +88,30 @@ async fn exchanges_with_endpoints_wait_for_their_turn_until_it_shows_that_they_n
     assert!(waits.await.is_err());
     assert!(first.answered(Version::HTTP_2, false).is_none());
     assert_eq!(others.await.len(), 50);
+}
+
+#[tokio::test]
+async fn where_connections_cannot_be_gated_one_finds_out_and_the_others_wait_for_what_it_learns() {
+    let lane = lane(8, None);
+    let first = call(&lane).await;
+    assert!(first.finds_out().await);
+    let others = futures_util::future::join_all((0..20).map(|_| call(&lane))).await;
+    let mut waiting = pin!(futures_util::future::join_all(
+        others.iter().map(Ticket::finds_out)
+    ));
+    let moment = tokio::time::timeout(Duration::from_millis(50), waiting.as_mut());
+    assert!(moment.await.is_err());
+    first.learned(Version::HTTP_2);
+    let began = Instant::now();
+    assert_eq!(waiting.await, [false; 20]);
+    assert!(began.elapsed() < Duration::from_millis(500));
+}
+
+#[tokio::test]
+async fn where_the_one_who_finds_out_fails_another_one_does() {
+    let lane = lane(8, None);
+    let (first, second) = (call(&lane).await, call(&lane).await);
+    assert!(first.finds_out().await);
+    drop(first);
+    assert!(second.finds_out().await);
 }
