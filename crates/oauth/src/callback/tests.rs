@@ -34,9 +34,10 @@ fn told(
     query: &str,
     judge: fn(&AuthorizationRecord, &str, SystemTime) -> Judgement,
 ) -> String {
+    // The state comes last: it is random, and may hold any letters.
     let query = query
-        .replace("STATE", record.state.expose_secret())
-        .replace("ISS", ISS);
+        .replace("ISS", ISS)
+        .replace("STATE", record.state.expose_secret());
     match judge(record, &query, NOW) {
         Judgement::Foreign => String::from("foreign"),
         Judgement::Insufficient => String::from("insufficient"),
