@@ -91,11 +91,11 @@ where
     ///
     /// # Errors
     /// [`Error`]; [`Error::IdentityChanged`] when somebody else is signed in by then.
-    pub async fn send(
+    pub fn send(
         &self,
         request: Request<Body>,
         begun: Option<IdentityEpoch>,
-    ) -> Result<Response<Body>, Error> {
+    ) -> impl Future<Output = Result<Response<Body>, Error>> + Send + '_ {
         let sending = Sending {
             service: self.inner.clone(),
             is_ready: false,
@@ -103,7 +103,7 @@ where
             last: &self.last,
             begun,
         };
-        sending.send(request).await
+        sending.send(request)
     }
 }
 

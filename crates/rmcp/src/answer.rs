@@ -72,44 +72,68 @@ impl Question<'_> {
     /// # Errors
     ///
     /// [`Unusable`] for whatever carries neither an acceptance, nor a message, nor events.
-    pub(crate) async fn answer(self, reply: Reply<'_>) -> Result<Answer, Unusable> {
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function keeps its arguments twice"
+    )]
+    pub(crate) fn answer(
+        self,
+        reply: Reply<'_>,
+    ) -> impl Future<Output = Result<Answer, Unusable>> + Send {
+        async move {
+            match reply.status() {
+                StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(Answer::Accepted),
+                status if status.is_success() => self.success(reply).await,
+                // Rare, so that it takes no room beside every call.
+                _ => Box::pin(self.refusal(reply)).await,
+            }
+        }
+    }
+
+    async fn refusal(self, reply: Reply<'_>) -> Result<Answer, Unusable> {
         let reply = reply.authorized().await?;
         match reply.status() {
-            StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(Answer::Accepted),
             StatusCode::NOT_FOUND if self.in_session => self.not_found_in_session(reply).await,
-            status if status.is_success() => self.success(reply).await,
             _ => self.failure(reply).await,
         }
     }
 
-    async fn success(self, reply: Reply<'_>) -> Result<Answer, Unusable> {
-        let session = reply.session();
-        match reply.media() {
-            // The specification wants 202 here; some servers say 200 and nothing else.
-            _ if self.is_one_way() && reply.is_empty() => Ok(Answer::Accepted),
-            Media::Events => {
-                let quoting = reply.quoting();
-                Ok(Answer::Events(reply.into_body(), quoting, session))
-            }
-            Media::Json => {
-                let (status, quoting) = (reply.status(), reply.quoting());
-                let body = reply.whole().await?;
-                match decode::message(self.message, &body) {
-                    Ok(JsonRpcMessage::Error(error)) => {
-                        let error = quoting.error(error);
-                        Ok(match error.id {
-                            None => self.error(status, error, session),
-                            // With a good status, whoever names another request may mean it.
-                            Some(_) => said(status, JsonRpcMessage::Error(error), session),
-                        })
-                    }
-                    Ok(message) => Ok(said(status, message, session)),
-                    Err(_) if self.is_one_way() => Ok(Answer::Accepted),
-                    Err(error) => Err(not_a_message((status, self.url), &error, &body, &quoting)),
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function keeps its arguments twice"
+    )]
+    fn success(self, reply: Reply<'_>) -> impl Future<Output = Result<Answer, Unusable>> + Send {
+        async move {
+            let session = reply.session();
+            match reply.media() {
+                // The specification wants 202 here; some servers say 200 and nothing else.
+                _ if self.is_one_way() && reply.is_empty() => Ok(Answer::Accepted),
+                Media::Events => {
+                    let quoting = reply.quoting();
+                    Ok(Answer::Events(reply.into_body(), quoting, session))
                 }
+                Media::Json => {
+                    let (status, quoting) = (reply.status(), reply.quoting());
+                    let body = reply.whole().await?;
+                    match decode::message(self.message, &body) {
+                        Ok(JsonRpcMessage::Error(error)) => {
+                            let error = quoting.error(error);
+                            Ok(match error.id {
+                                None => self.error(status, error, session),
+                                // With a good status, whoever names another request may mean it.
+                                Some(_) => said(status, JsonRpcMessage::Error(error), session),
+                            })
+                        }
+                        Ok(message) => Ok(said(status, message, session)),
+                        Err(_) if self.is_one_way() => Ok(Answer::Accepted),
+                        Err(error) => {
+                            Err(not_a_message((status, self.url), &error, &body, &quoting))
+                        }
+                    }
+                }
+                _ if self.is_one_way() => Ok(Answer::Accepted),
+                _ => Err(reply.unexpected_media()),
             }
-            _ if self.is_one_way() => Ok(Answer::Accepted),
-            _ => Err(reply.unexpected_media()),
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 use doorkey_http::{Body, HttpClient, RedactedUrl, Timeouts};
 use doorkey_oauth::{AuthorizationLayer, AuthorizationService, IdentityEpoch, TokenSource};
 use futures_core::{Stream, stream::BoxStream};
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, TryFutureExt as _, future::Either};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri,
     header::{ACCEPT, CONTENT_TYPE},
@@ -187,17 +187,10 @@ impl AuthorizedClient {
     /// The same with these headers in place of the message's own.
     pub(crate) async fn post_with(&self, post: &Post, headers: Headers) -> Result<Answer, Failure> {
         let address = self.address(&post.uri)?;
-        let message = declaring(&post.message, self.inner.tokens.as_ref()).await;
-        let mut body = Vec::with_capacity(USUAL_MESSAGE);
-        serde_json::to_writer(&mut body, message.as_ref())
-            .map_err(|error| StreamableHttpError::Client(ClientError::Encode(error)))?;
-        let mut request = request(Method::POST, &address, headers, Body::from(body))?;
-        let own = request.headers_mut();
-        own.insert(ACCEPT, ACCEPT_BOTH);
-        own.append(CONTENT_TYPE, JSON);
+        let body = self.body(post).await?;
         let epoch = self.identity_epoch();
-        let begun = self.within(&mut request, post.session.as_deref())?;
-        let response = match self.send(request, begun).await {
+        let asked = self.asked(post, &address, headers, body)?;
+        let response = match self.send(asked).await {
             Ok(response) => response,
             Err(error) => {
                 let cause = Cause::Authorization(Arc::clone(&error));
@@ -226,6 +219,31 @@ impl AuthorizedClient {
             self.connection().owner(session, epoch);
         }
         Ok(answer)
+    }
+
+    /// The message as it is sent.
+    async fn body(&self, post: &Post) -> Result<Body, Failure> {
+        let message = declaring(&post.message, self.inner.tokens.as_ref()).await;
+        let mut body = Vec::with_capacity(USUAL_MESSAGE);
+        serde_json::to_writer(&mut body, message.as_ref())
+            .map_err(|error| StreamableHttpError::Client(ClientError::Encode(error)))?;
+        Ok(Body::from(body))
+    }
+
+    /// The request that carries a message.
+    fn asked(
+        &self,
+        post: &Post,
+        address: &Address,
+        headers: Headers,
+        body: Body,
+    ) -> Result<Asked, Failure> {
+        let mut request = request(Method::POST, address, headers, body)?;
+        let own = request.headers_mut();
+        own.insert(ACCEPT, ACCEPT_BOTH);
+        own.append(CONTENT_TYPE, JSON);
+        let begun = self.within(&mut request, post.session.as_deref())?;
+        Ok((request, begun))
     }
 
     fn address(&self, uri: &Arc<str>) -> Result<Address, Failure> {
@@ -289,25 +307,27 @@ impl AuthorizedClient {
         self.bounded(body, limits.sse_event, None, false)
     }
 
-    async fn send(
+    /// What it is given is used in its place: this future is a part of the one of every call.
+    fn send(
         &self,
-        mut request: Request<Body>,
-        begun: Option<IdentityEpoch>,
-    ) -> Result<Response<Body>, Arc<doorkey_oauth::Error>> {
+        (mut request, begun): Asked,
+    ) -> impl Future<Output = Result<Response<Body>, Arc<doorkey_oauth::Error>>> + Send + '_ {
         let own = self.inner.options.timeouts;
         if request.method() == Method::GET {
             let mut timeouts = own.unwrap_or(self.inner.general);
             timeouts.read = self.inner.options.stream_silence;
             request.extensions_mut().insert(timeouts);
         }
+        // What a recovery takes does not belong into every future that sends.
         let answer = match &self.inner.service {
-            // What a recovery takes does not belong into every future that sends.
-            ResourceService::Authorized(service) => Box::pin(service.send(request, begun)).await,
+            ResourceService::Authorized(service) => {
+                Either::Left(Box::pin(service.send(request, begun)))
+            }
             ResourceService::Other(service) => {
                 if let (Some(own), None) = (own, request.extensions().get::<Timeouts>()) {
                     request.extensions_mut().insert(own);
                 }
-                service.clone().oneshot(request).await
+                Either::Right(Box::pin(service.clone().oneshot(request)))
             }
         };
         answer.map_err(Arc::new)
@@ -372,7 +392,7 @@ impl AuthorizedClient {
         }
         let begun = self.within(&mut request, session.as_deref())?;
         let url = &*address.shown;
-        match self.send(request, begun).await {
+        match self.send((request, begun)).await {
             Ok(response) => {
                 let reply = Reply::new(response, url, self.inner.options.limits);
                 let quoting = reply.quoting();
@@ -393,7 +413,7 @@ impl AuthorizedClient {
         let mut request = request(Method::GET, &address, Headers::new(), Body::empty()).ok()?;
         let events = HeaderValue::from_static("text/event-stream");
         request.headers_mut().insert(ACCEPT, events);
-        let response = self.send(request, None).await.ok()?;
+        let response = self.send((request, None)).await.ok()?;
         let url = &*address.shown;
         let reply = Reply::new(response, url, self.inner.options.limits);
         let body = stream::opened(reply, url).await.ok()?;
@@ -412,7 +432,7 @@ impl AuthorizedClient {
         let mut request = request(Method::DELETE, &address, headers.clone(), Body::empty())?;
         let begun = self.within(&mut request, Some(session))?;
         let url = &*address.shown;
-        let response = match self.send(request, begun).await {
+        let response = match self.send((request, begun)).await {
             Ok(response) => response,
             Err(error) => return Err(self.refused(Exchange::SessionEnd, error)),
         };
@@ -486,6 +506,9 @@ fn request(
     }
     Ok(request)
 }
+
+/// A request, and for whom it was begun.
+type Asked = (Request<Body>, Option<IdentityEpoch>);
 
 /// The address as it may be shown.
 pub(crate) fn shown(uri: &str) -> String {

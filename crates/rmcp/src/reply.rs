@@ -141,23 +141,26 @@ impl<'a> Reply<'a> {
     }
 
     /// The whole body, refused when it is longer than a JSON body may be.
-    pub(crate) async fn whole(self) -> Result<Bytes, Unusable> {
-        let max_size = self.limits.json_body;
-        let read = self.body.collect_limited(max_size).await;
-        read.map_err(|error| match error {
-            BodyError::TooLarge { .. } => Unusable::new(
-                StreamableHttpError::ResponseBodyTooLarge { max_size },
-                &format!("it is longer than {max_size} bytes"),
-            ),
-            source => {
-                let url = self.url.to_owned();
+    pub(crate) fn whole(self) -> impl Future<Output = Result<Bytes, Unusable>> + Send + use<'a> {
+        let (body, max_size) = (self.body, self.limits.json_body);
+        let url = self.url;
+        async move {
+            let read = body.collect_limited(max_size).await;
+            read.map_err(|error| match error {
+                BodyError::TooLarge { .. } => Unusable::new(
+                    StreamableHttpError::ResponseBodyTooLarge { max_size },
+                    &format!("it is longer than {max_size} bytes"),
+                ),
                 // Its cause is told by the failure.
-                Unusable::new(
-                    StreamableHttpError::Client(ClientError::Body { url, source }),
+                source => Unusable::new(
+                    StreamableHttpError::Client(ClientError::Body {
+                        url: url.to_owned(),
+                        source,
+                    }),
                     "",
-                )
-            }
-        })
+                ),
+            })
+        }
     }
 
     /// The beginning of the body, for a message, without the secrets of the request; the rest is dropped unread, and so is

@@ -47,7 +47,7 @@ impl LastUrl {
     }
 }
 
-impl<S> Sending<'_, S>
+impl<'a, S> Sending<'a, S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = doorkey_http::Error>
         + Clone
@@ -56,22 +56,30 @@ where
     S::Future: Send,
 {
     /// Sends `request`, recovering within the budgets of CH-04.
-    pub(super) async fn send(self, request: Request<Body>) -> Result<Response<Body>, Error> {
-        let url = self.last.of(request.uri())?;
-        let mut attempt = Attempt::start(self.tokens, url, &request).await?;
-        let mut service = self.service;
-        let mut is_ready = self.is_ready;
-        let mut request = request;
-        loop {
-            let spare = replay(&request);
-            let current = attempt.dressed(request, self.begun)?;
-            if !std::mem::take(&mut is_ready) {
-                service.ready().await?;
-            }
-            let response = service.call(current).await?;
-            match attempt.next(&response, spare).await? {
-                Some(again) => request = again,
-                None => return Ok(response),
+    ///
+    /// What it is given is used in its place, since the future is made anew, and moved, for every request.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function keeps its arguments twice"
+    )]
+    pub(super) fn send(
+        mut self,
+        mut request: Request<Body>,
+    ) -> impl Future<Output = Result<Response<Body>, Error>> + Send + 'a {
+        async move {
+            let url = self.last.of(request.uri())?;
+            let mut attempt = Attempt::start(self.tokens, url, &request).await?;
+            loop {
+                let spare = replay(&request);
+                attempt.dress(&mut request, self.begun)?;
+                if !std::mem::take(&mut self.is_ready) {
+                    self.service.ready().await?;
+                }
+                let response = self.service.call(request).await?;
+                match attempt.next(&response, spare).await? {
+                    Some(again) => request = again,
+                    None => return Ok(response),
+                }
             }
         }
     }
@@ -119,11 +127,12 @@ impl<'a> Attempt<'a> {
         })
     }
 
-    fn dressed(
+    /// Gives a request its leg and its token, with the proof if it takes one.
+    fn dress(
         &self,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
         begun: Option<IdentityEpoch>,
-    ) -> Result<Request<Body>, Error> {
+    ) -> Result<(), Error> {
         // A request of no leg is one to the resource.
         if request
             .extensions()
@@ -148,7 +157,7 @@ impl<'a> Attempt<'a> {
                 request.headers_mut().insert(DPOP, proof);
             }
         }
-        Ok(request)
+        Ok(())
     }
 
     /// The request to send next, or `None` when `response` is the answer.
