@@ -16,10 +16,13 @@ use crate::stack::{Asked, Below, Step};
 /// The configured headers, each with the origins it is meant for.
 pub(crate) struct HeaderScopes {
     /// The narrowest scope first: of two that name the same header, the narrower one counts.
-    scopes: Vec<(Origin, HeaderMap)>,
+    scopes: Box<[(Origin, Additions)]>,
     /// What everybody gets, after that.
-    everyone: HeaderMap,
+    everyone: Additions,
 }
+
+/// Headers in order, those of one name together. Every client has some, and a map takes many times the room.
+type Additions = Box<[(HeaderName, HeaderValue)]>;
 
 impl HeaderScopes {
     pub(crate) fn new(profile: &HttpProfile) -> Result<Self, Error> {
@@ -34,21 +37,26 @@ impl HeaderScopes {
         let mut scopes = Vec::new();
         for (origin, headers) in &profile.origin_headers {
             check(headers, "origin_headers")?;
-            scopes.push((origin.clone(), kept_secret(headers)));
+            scopes.push((origin.clone(), kept_secret(headers).collect()));
         }
         check(&profile.resource_headers, "resource_headers")?;
-        if let Some(origin) = profile.resource_origin() {
-            scopes.push((origin, kept_secret(&profile.resource_headers)));
-        } else if !profile.resource_headers.is_empty() {
-            return Err(unusable("resource_headers", Fault::NoResource));
+        if !profile.resource_headers.is_empty() {
+            let Some(origin) = profile.resource_origin() else {
+                return Err(unusable("resource_headers", Fault::NoResource));
+            };
+            scopes.push((origin, kept_secret(&profile.resource_headers).collect()));
         }
         let agent = HeaderValue::from_str(&profile.user_agent)
             .ok()
             .filter(|agent| !agent.is_empty())
             .ok_or_else(|| unusable("user_agent", Fault::UserAgent))?;
-        let mut everyone = kept_secret(&profile.default_headers);
-        add_missing(&mut everyone, &HeaderMap::from_iter([(USER_AGENT, agent)]));
-        Ok(Self { scopes, everyone })
+        let named = profile.default_headers.contains_key(USER_AGENT);
+        let agent = (!named).then_some((USER_AGENT, agent));
+        let everyone = kept_secret(&profile.default_headers).chain(agent);
+        Ok(Self {
+            scopes: scopes.into(),
+            everyone: everyone.collect(),
+        })
     }
 
     /// Adds to `headers` what is configured for `origin`; what is there already stays. Gives the
@@ -97,10 +105,12 @@ pub(crate) fn is_credential(name: &HeaderName) -> bool {
     [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(name) || name == "dpop"
 }
 
-fn add_missing(headers: &mut HeaderMap, additions: &HeaderMap) {
-    for name in additions.keys() {
-        if !headers.contains_key(name) {
-            for value in additions.get_all(name) {
+fn add_missing(headers: &mut HeaderMap, additions: &Additions) {
+    for of_one_name in additions.chunk_by(|(name, _), (next, _)| name == next) {
+        if let [(name, _), ..] = of_one_name
+            && !headers.contains_key(name)
+        {
+            for (name, value) in of_one_name {
                 headers.append(name, value.clone());
             }
         }
@@ -108,12 +118,12 @@ fn add_missing(headers: &mut HeaderMap, additions: &HeaderMap) {
 }
 
 /// Marked sensitive: no log shows the values and HTTP/2 does not put them into its tables.
-fn kept_secret(headers: &HeaderMap) -> HeaderMap {
-    let mut headers = headers.clone();
-    headers
-        .values_mut()
-        .for_each(|value| value.set_sensitive(true));
-    headers
+fn kept_secret(headers: &HeaderMap) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    headers.iter().map(|(name, value)| {
+        let mut value = value.clone();
+        value.set_sensitive(true);
+        (name.clone(), value)
+    })
 }
 
 fn check(headers: &HeaderMap, setting: &'static str) -> Result<(), Error> {

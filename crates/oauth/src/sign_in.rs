@@ -52,9 +52,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) random: &'a dyn Random,
     pub(crate) nonces: &'a Nonces,
     /// The JWT that an authorization server refused, and what it said (WIF-05).
-    pub(crate) refused_assertion: &'a Mutex<Option<(SecretString, Error)>>,
+    pub(crate) refused_assertion: &'a Mutex<Option<Box<(SecretString, Error)>>>,
     /// A sign-on at an identity provider that the store did not take.
-    pub(crate) unsaved_identity: &'a Mutex<Option<Grant>>,
+    pub(crate) unsaved_identity: &'a Mutex<Option<Box<Grant>>>,
     /// The authorization server that the last login went to, whatever came of it.
     pub(crate) last_issuer: &'a Mutex<Option<Issuer>>,
     pub(crate) ahead: &'a AskedAhead,

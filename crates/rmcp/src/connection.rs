@@ -18,7 +18,7 @@ use crate::{Exchange, Wire, refusal::Cause, reply::Failure};
 /// The state of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Connection {
-    settled: Mutex<Option<Settled>>,
+    settled: Mutex<Option<Box<Settled>>>,
     /// The settled answer was remembered and no request has confirmed it yet.
     unconfirmed: AtomicBool,
     /// What asking anew came to, once a request was refused; requests refused together ask once.
@@ -44,7 +44,7 @@ impl Connection {
     pub(crate) fn settle(&self, settled: Settled) {
         self.unconfirmed
             .store(settled.remembered, Ordering::Release);
-        *lock(&self.settled) = Some(settled);
+        *lock(&self.settled) = Some(Box::new(settled));
     }
 
     /// The settled answer if `message` asks for it, under its id; once.

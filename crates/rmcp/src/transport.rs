@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use futures_util::TryFutureExt as _;
 use rmcp::{
     RoleClient,
     model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage, ServerJsonRpcMessage},
@@ -68,11 +69,7 @@ impl Transport<RoleClient> for AuthorizedTransport {
         }
         let watch = self.client.connection().watch(&message);
         let sending = self.worker.send(message);
-        async move {
-            sending
-                .await
-                .map_err(|failure| TransportError::watched(failure, &watch))
-        }
+        sending.map_err(move |failure| TransportError::watched(failure, &watch))
     }
 
     async fn receive(&mut self) -> Option<ServerJsonRpcMessage> {

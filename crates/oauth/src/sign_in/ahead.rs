@@ -14,7 +14,7 @@ use crate::shared::lock;
 
 /// The metadata that were asked for ahead of a challenge, for the login that it leads to.
 #[derive(Debug, Default)]
-pub(crate) struct AskedAhead(Mutex<Option<Asked>>);
+pub(crate) struct AskedAhead(Mutex<Option<Box<Asked>>>);
 
 #[derive(Debug)]
 struct Asked {
@@ -40,7 +40,7 @@ impl AskedAhead {
         let at = Instant::now();
         let answer = ahead.beside(asking).await;
         let class = http.resource_class();
-        *lock(&self.0) = Some(Asked { ahead, at, class });
+        *lock(&self.0) = Some(Box::new(Asked { ahead, at, class }));
         answer
     }
 
@@ -54,7 +54,7 @@ impl AskedAhead {
     pub(super) fn discovery(&self, http: &HttpClient, options: DiscoveryOptions) -> Discovery {
         let discovery = Discovery::new(http.clone(), options);
         let kept = lock(&self.0).take();
-        match kept.filter(Asked::is_new) {
+        match kept.filter(|asked| asked.is_new()) {
             Some(asked) => discovery.with_ahead(asked.ahead),
             None => discovery,
         }

@@ -107,7 +107,7 @@ fn bound(form: Form, asked: &Asked<'_>) -> Form {
 /// The workload's JWT as it is now (WIF-06), unless it is known to be of no use.
 async fn workload(parts: Parts<'_>, source: &dyn AssertionSource) -> Result<SecretString, Error> {
     let jwt = assertion(parts, source).await?;
-    match &*lock(parts.refused_assertion) {
+    match lock(parts.refused_assertion).as_deref() {
         Some((refused, error)) if same_secret(refused, &jwt) => Err(error.clone()),
         _ => Ok(jwt),
     }
@@ -131,7 +131,7 @@ pub(super) async fn assertion(
 /// Remembers a JWT that was refused for what it is: the same one would be refused again (WIF-05).
 fn remember(parts: Parts<'_>, jwt: SecretString, error: Error) -> Error {
     if matches!(error, Error::TokenEndpoint { .. }) && !error.is_transient() {
-        *lock(parts.refused_assertion) = Some((jwt, error.clone()));
+        *lock(parts.refused_assertion) = Some(Box::new((jwt, error.clone())));
     }
     error
 }

@@ -10,7 +10,7 @@ use crate::random::Random;
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,
-    waiting: Option<Wait>,
+    waiting: Option<Box<Wait>>,
 }
 
 #[derive(Debug)]
@@ -36,10 +36,12 @@ impl Backoff {
         let whole = LONGEST.min(Duration::from_secs(1 << exponent));
         let delay = whole / 2 + whole.mul_f64(chance(random) / 2.0);
         let asked = error.retry_after().unwrap_or_default().min(LONGEST_ASKED);
-        self.waiting = now.checked_add(delay.max(asked)).map(|until| Wait {
-            since: now,
-            until,
-            error,
+        self.waiting = now.checked_add(delay.max(asked)).map(|until| {
+            Box::new(Wait {
+                since: now,
+                until,
+                error,
+            })
         });
     }
 

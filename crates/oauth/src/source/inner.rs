@@ -36,6 +36,8 @@ use crate::sign_in::Parts;
 use crate::sign_in::ahead::AskedAhead;
 
 /// The one owner of a grant's tokens. Its behaviour lives in the modules beside this one.
+///
+/// A gateway holds thousands of them, so that what is rare is not kept in place.
 pub(super) struct Inner {
     pub(super) config: AuthorizationConfig,
     pub(super) http: HttpClient,
@@ -52,9 +54,9 @@ pub(super) struct Inner {
     pub(super) server_nonces: Nonces,
     pub(super) resource_nonces: Nonces,
     /// The JWT that an authorization server refused: it is not sent again (WIF-05).
-    pub(super) refused_assertion: Mutex<Option<(SecretString, Error)>>,
+    pub(super) refused_assertion: Mutex<Option<Box<(SecretString, Error)>>>,
     /// A sign-on at an identity provider that the store did not take.
-    pub(super) unsaved_identity: Mutex<Option<Grant>>,
+    pub(super) unsaved_identity: Mutex<Option<Box<Grant>>>,
     /// The authorization server that the last login went to, whatever came of it.
     last_issuer: Mutex<Option<Issuer>>,
     /// What the login that comes next asked for already.
@@ -75,7 +77,7 @@ pub(super) struct Inner {
     current: ArcSwapOption<Held>,
     /// How often the current grant was forgotten. Locked by all who change it, not by who reads it.
     epoch: Mutex<Epoch>,
-    problem: Mutex<Option<Error>>,
+    problem: Mutex<Option<Box<Error>>>,
 }
 
 impl Inner {
@@ -350,7 +352,7 @@ impl Inner {
     }
 
     pub(super) fn store_problem(&self) -> Option<Error> {
-        lock(&self.problem).clone()
+        lock(&self.problem).as_deref().cloned()
     }
 
     /// Notes whether the store works, so that trouble is survived but never hidden.
@@ -358,7 +360,7 @@ impl Inner {
         if let Some(problem) = &problem {
             tell::grant_unsaved(&self.config, problem);
         }
-        *lock(&self.problem) = problem;
+        *lock(&self.problem) = problem.map(Box::new);
     }
 
     /// Notes a failure, so that the next attempt waits a while: longer each time, and as long as the

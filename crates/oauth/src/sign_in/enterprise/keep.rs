@@ -28,7 +28,7 @@ pub(super) struct Kept {
 /// The newest version there is. Only who holds the lock of the sign-on looks.
 pub(super) async fn load(parts: Parts<'_>, enterprise: &EnterpriseManaged) -> Result<Kept, Error> {
     let key = enterprise.grant_key(&parts.config.account);
-    let memory = lock(parts.unsaved_identity).clone();
+    let memory = lock(parts.unsaved_identity).as_deref().cloned();
     let stored = match (parts.store.grant(&key).await, &memory) {
         (Ok(stored), _) => stored,
         (Err(error), None) => return Err(error.into()),
@@ -85,7 +85,7 @@ pub(super) async fn save(parts: Parts<'_>, enterprise: &EnterpriseManaged, grant
         Ok(()) => *lock(parts.unsaved_identity) = None,
         Err(error) => {
             tracing::error!(%error, "a sign-on could not be saved; it is kept in memory");
-            *lock(parts.unsaved_identity) = Some(grant.clone());
+            *lock(parts.unsaved_identity) = Some(Box::new(grant.clone()));
         }
     }
 }
