@@ -1,11 +1,13 @@
 //! Work in tasks of their own, shared by every caller that wants the same (law 5).
 
 use std::fmt;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::error::Error;
 use crate::shared::lock;
@@ -149,13 +151,17 @@ impl<T> Drop for Landing<T> {
 }
 
 /// Counts the tasks of one source, so that a program can wait for them before it exits.
-#[derive(Debug)]
-pub(super) struct Tasks(Arc<watch::Sender<usize>>);
+#[derive(Debug, Default)]
+pub(super) struct Tasks(Arc<Running>);
+
+#[derive(Debug, Default)]
+struct Running {
+    count: AtomicUsize,
+    /// Told when the last one ends.
+    none: Notify,
+}
 
 impl Tasks {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(0)))
-    }
 
     /// Runs `work` in a task of its own.
     pub(super) fn spawn(
@@ -163,7 +169,8 @@ impl Tasks {
         work: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
         let runtime = runtime()?;
-        let counted = Counted::new(Arc::clone(&self.0));
+        self.0.count.fetch_add(1, Ordering::AcqRel);
+        let counted = Counted(Arc::clone(&self.0));
         drop(runtime.spawn(async move {
             let _counted = counted;
             work.await;
@@ -173,12 +180,19 @@ impl Tasks {
 
     /// Waits until none runs. `Err`: how many still do at the limit.
     pub(super) async fn idle(&self, limit: Duration) -> Result<(), usize> {
-        let mut count = self.0.subscribe();
-        let idle = count.wait_for(|count| *count == 0);
-        match tokio::time::timeout(limit, idle).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(*self.0.borrow()),
-        }
+        let running = || self.0.count.load(Ordering::Acquire);
+        let idle = async {
+            loop {
+                let mut none = pin!(self.0.none.notified());
+                none.as_mut().enable();
+                if running() == 0 {
+                    return;
+                }
+                none.await;
+            }
+        };
+        let idle = tokio::time::timeout(limit, idle).await;
+        idle.map_err(|_| running())
     }
 }
 
@@ -186,18 +200,13 @@ fn runtime() -> Result<Handle, Error> {
     Handle::try_current().map_err(|_| Error::NoRuntime)
 }
 
-struct Counted(Arc<watch::Sender<usize>>);
-
-impl Counted {
-    fn new(count: Arc<watch::Sender<usize>>) -> Self {
-        count.send_modify(|count| *count += 1);
-        Self(count)
-    }
-}
+struct Counted(Arc<Running>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.none.notify_waiters();
+        }
     }
 }
 

@@ -31,8 +31,8 @@ pub(super) struct Held {
     key: Option<DpopKey>,
     issued: Option<SystemTime>,
     accepted: AtomicBool,
-    refused: OnceLock<LoginReason>,
-    rejected: OnceLock<Rejected>,
+    refused: OnceLock<Box<LoginReason>>,
+    rejected: OnceLock<Box<Rejected>>,
 }
 
 /// How the token got here.
@@ -90,9 +90,9 @@ impl Held {
         };
         let refused = OnceLock::new();
         if is_lost {
-            drop(refused.set(LoginReason::DpopKeyLost));
+            drop(refused.set(Box::new(LoginReason::DpopKeyLost)));
         } else if let Some(reason) = on_record::login_reason(&grant) {
-            drop(refused.set(reason));
+            drop(refused.set(Box::new(reason)));
         }
         Self {
             issued: from_unix_seconds(grant.issued_at),
@@ -235,16 +235,16 @@ impl Held {
 
     /// Why the refresh token is of no use, as this process or an earlier one found out.
     pub(super) fn refusal(&self) -> Option<&LoginReason> {
-        self.refused.get()
+        self.refused.get().map(AsRef::as_ref)
     }
 
     /// Notes that the refresh token is of no use any more.
     pub(super) fn refuse(&self, reason: LoginReason) {
-        drop(self.refused.set(reason));
+        drop(self.refused.set(Box::new(reason)));
     }
 
     pub(super) fn reject(&self, rejected: Rejected) {
-        drop(self.rejected.set(rejected));
+        drop(self.rejected.set(Box::new(rejected)));
     }
 
     /// What an earlier rejection of this token led to. That the resource did not take it says
@@ -252,6 +252,7 @@ impl Held {
     pub(super) fn rejection(&self, now: SystemTime) -> Option<&Rejected> {
         self.rejected
             .get()
+            .map(AsRef::as_ref)
             .filter(|what| **what != Rejected::ByResource || self.valid_token(now).is_some())
     }
 

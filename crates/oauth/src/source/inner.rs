@@ -93,7 +93,7 @@ impl Inner {
             refreshes: Arc::new(Flights::new()),
             recoveries: Arc::new(Flights::new()),
             logins: Arc::new(Flights::new()),
-            tasks: Tasks::new(),
+            tasks: Tasks::default(),
             server_nonces: Nonces::default(),
             resource_nonces: Nonces::default(),
             refused_assertion: Mutex::new(None),

@@ -12,7 +12,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 #[tokio::test]
 async fn who_comes_after_a_task_was_given_up_starts_another_one_az_22() {
     let flights = Arc::new(Flights::new());
-    let tasks = Tasks::new();
+    let tasks = Tasks::default();
     let (given_up, gate) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let start = |interest: Interest<u8>| {
         let (given_up, gate) = (Arc::clone(&given_up), Arc::clone(&gate));
@@ -38,7 +38,7 @@ async fn who_comes_after_a_task_was_given_up_starts_another_one_az_22() {
 #[tokio::test]
 async fn who_comes_before_a_task_was_given_up_shares_it_az_22() {
     let flights = Arc::new(Flights::new());
-    let tasks = Tasks::new();
+    let tasks = Tasks::default();
     let gate = Arc::new(Notify::new());
     let start = |interest: Interest<u8>| {
         let gate = Arc::clone(&gate);
@@ -63,7 +63,7 @@ async fn who_comes_before_a_task_was_given_up_shares_it_az_22() {
 #[tokio::test]
 async fn a_start_that_panics_leaves_the_way_clear() {
     let flights = Arc::new(Flights::<u8>::new());
-    let tasks = Tasks::new();
+    let tasks = Tasks::default();
     let start = |_| -> std::future::Ready<Result<u8, Error>> { panic!("no task") };
     let join = flights.join(&tasks, || None, start);
     let caught = catch_unwind(AssertUnwindSafe(|| join.now_or_never()));
@@ -75,7 +75,7 @@ async fn a_start_that_panics_leaves_the_way_clear() {
 #[test]
 fn without_a_runtime_nothing_is_left_running_law_7() {
     let flights = Arc::new(Flights::<u8>::new());
-    let tasks = Tasks::new();
+    let tasks = Tasks::default();
     for _ in 0..2 {
         let joined = flights
             .join(&tasks, || None, |_| async { Ok(1) })
