@@ -77,6 +77,9 @@ async fn measured(context: &Context) -> Result<Section, BoxError> {
     judge_token(&mut section, &single::measure(context).await?);
     let beside = matrix::beside_auth_client(context, &server).await?;
     judge_beside_auth_client(&mut section, &beside, &exact);
+    section
+        .tables
+        .extend(exact::profiles(context, &server).await?);
     judge_refreshes(&mut section, &expiry::count(&mut server).await?);
     Ok(section)
 }

@@ -8,6 +8,7 @@ use doorkey_testkit::{Leg, RecordedRequest};
 
 use crate::cold::world::World;
 use crate::format;
+use crate::profile;
 use crate::rounds::{self, Contender, Series};
 use crate::runner::{self, Invocation, Usage};
 use crate::section::{Bound, Outline, Section, Table};
@@ -46,6 +47,7 @@ pub async fn run(context: &Context) -> Result<Section, BoxError> {
         &["", "count", "requests"],
     );
     let mut found = Vec::new();
+    let mut profiles = Vec::new();
     for (name, tls) in [("http", false), ("https", true)] {
         let world = World::start(context, &format!("codex-{name}"), tls).await?;
         let codex = Signing::new(context, &world, name, Program::Codex(&codex))?;
@@ -59,8 +61,12 @@ pub async fn run(context: &Context) -> Result<Section, BoxError> {
             requests.row([what, format::count(sent.len() as u64), sent.join(", ")]);
         }
         found.push(compared);
+        let what = format!("a login over {name}");
+        let profile = profile::of_doorkey(context, &what, doorkey.prepared(context)?);
+        profiles.extend(profile.await?);
     }
     section.tables.extend([table, requests]);
+    section.tables.extend(profiles);
     judge(&mut section, &found);
     Ok(section)
 }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use doorkey_testkit::RecordedRequest;
 
 use crate::format;
+use crate::profile;
 use crate::rounds::{self, Comparison, Contender, Series};
 use crate::runner::{self, Invocation, Usage};
 use crate::section::{Bound, Outline, Section, Table};
@@ -68,7 +69,12 @@ pub async fn run(context: &Context) -> Result<Section, BoxError> {
         })
     });
     let measured = rounds::interleaved(context.rounds(ROUNDS), contenders).await?;
-    Ok(section(&pairs, &measured))
+    let mut section = section(&pairs, &measured);
+    for pair in [&pairs[0], &pairs[3]] {
+        let profile = profile::of_doorkey(context, pair.what, pair.ours.clone());
+        section.tables.extend(profile.await?);
+    }
+    Ok(section)
 }
 
 fn section(pairs: &[Pair], measured: &[Series<Usage>]) -> Section {

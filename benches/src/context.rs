@@ -84,6 +84,13 @@ impl Context {
         &self.search_path
     }
 
+    /// A program of the search path.
+    #[must_use]
+    pub fn found(&self, program: &str) -> Option<PathBuf> {
+        let mut folders = std::env::split_paths(self.search_path());
+        folders.find_map(|folder| Some(folder.join(program)).filter(|path| path.is_file()))
+    }
+
     /// An empty folder, made anew if it was there.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ pub mod format;
 pub mod growth;
 pub mod machine;
 pub mod plot;
+mod profile;
 pub mod report;
 pub mod rounds;
 pub mod runner;

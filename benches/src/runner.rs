@@ -55,6 +55,30 @@ pub struct Ended {
 }
 
 impl Invocation {
+    /// The same of another program.
+    pub fn of(self, program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            ..self
+        }
+    }
+
+    /// The same, started by another program, whose arguments are those and then what it starts.
+    pub fn under(
+        self,
+        program: impl Into<PathBuf>,
+        words: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let mut args: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+        args.push(self.program.into());
+        args.extend(self.args);
+        Self {
+            program: program.into(),
+            args,
+            ..self
+        }
+    }
+
     /// A program without arguments, limited to a minute.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {

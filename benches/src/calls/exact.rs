@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::caller::{Answer, Target};
 use super::matrix::{name, target};
+use crate::profile::Profile;
 use crate::runner::{Invocation, measure};
 use crate::section::Table;
 use crate::server::{Server, Transport};
@@ -65,6 +66,30 @@ pub(super) async fn count(context: &Context, server: &Server) -> Result<Vec<Coun
         });
     }
     Ok(counted)
+}
+
+/// Where the instructions of small calls over HTTP/1.1 go, ours and the rival's.
+///
+/// # Errors
+/// As [`count`].
+pub(super) async fn profiles(context: &Context, server: &Server) -> Result<Vec<Table>, BoxError> {
+    let counting = Counting {
+        context,
+        target: target(server, Transport::Plain)?,
+        answer: Answer::Small,
+    };
+    let (authority, program) = (counting.authority()?, context.program("calls-run")?);
+    let mut tables = Vec::new();
+    for (client, whose) in [("ours", "ours"), ("rival", "the rival")] {
+        let run = counting.invocation(&program, client, MANY, &authority);
+        let profile = Profile::of(context, run).await?;
+        let caption = format!(
+            "Where the instructions of {} calls go: {whose}",
+            format::count(MANY.into())
+        );
+        tables.extend(profile.map(|profile| profile.table(&caption)));
+    }
+    Ok(tables)
 }
 
 /// What a call of ours allocates, in blocks, for those who guard it; each case with its name.
@@ -183,7 +208,7 @@ impl Counting<'_> {
         calls: u32,
         authority: &Path,
     ) -> Result<Option<f64>, BoxError> {
-        let Some(valgrind) = found(self.context, "valgrind") else {
+        let Some(valgrind) = self.context.found("valgrind") else {
             return Ok(None);
         };
         let program = self.context.program("calls-run")?;
@@ -207,12 +232,6 @@ impl Counting<'_> {
         let (_, number) = collected.ok_or("callgrind told no number")?;
         Ok(Some(number.trim().parse()?))
     }
-}
-
-/// A program of the search path.
-fn found(context: &Context, program: &str) -> Option<PathBuf> {
-    let mut folders = std::env::split_paths(context.search_path());
-    folders.find_map(|folder| Some(folder.join(program)).filter(|path| path.is_file()))
 }
 
 pub(super) fn table(counted: &[Counted]) -> Table {

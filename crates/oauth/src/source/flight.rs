@@ -162,7 +162,6 @@ struct Running {
 }
 
 impl Tasks {
-
     /// Runs `work` in a task of its own.
     pub(super) fn spawn(
         &self,
