@@ -71,6 +71,21 @@ fn drawings(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn the_page_has_the_form_that_a_run_would_write() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let outlines: Vec<_> = crate::sections::ALL
+        .iter()
+        .map(|(outline, _)| *outline)
+        .collect();
+    let found = differences(&docs, &outlines);
+    assert!(
+        found.is_empty(),
+        "write it anew: cargo xtask bench\n{}",
+        found.join("\n")
+    );
+}
+
+#[test]
 fn a_goal_a_section_a_drawing_or_a_word_that_differs_is_found() {
     let root = tempfile::tempdir().unwrap();
     let (machine, section) = super::tests::example();

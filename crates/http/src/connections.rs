@@ -47,8 +47,8 @@ use crate::transport::{Kind, Transport};
 /// time-outs, and judged by the same rules for addresses. A pool is made when a request needs it and gone
 /// with the last client that used it.
 ///
-/// To one origin there is one connection over HTTP/2, and over HTTP/1.1 as many as
-/// [`Limits::connections`](crate::Limits::connections) says; streams of events are not counted.
+/// To one origin there is one connection over HTTP/2, and over HTTP/1.1 about as many as
+/// [`Limits::connections`](crate::Limits::connections) says.
 ///
 /// A server can tell that requests over one connection come from one program. [`HttpClient::new`] and
 /// its kin have connections of their own.

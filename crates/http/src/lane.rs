@@ -13,7 +13,8 @@
 //!   other, and whatever connection comes free first is taken. So a burst of short calls shares the
 //!   connections there are, long ones get their own, since a tool may take minutes, and under a load that
 //!   lasts there are soon as many as calls in flight;
-//! - a stream of events never: it waits for nobody, and is not counted, so that nobody waits for it.
+//! - the request for a stream of events, for a moment, since many servers have none and say so at once. A stream
+//!   is not counted, so that nobody waits for it.
 //!
 //! A connection is gated where its name is looked up, which is before it is made, and inside of the
 //! request that it is made for. Address literals are not looked up. There one request connects before it
@@ -191,10 +192,7 @@ impl Ticket {
             if lane.speaks.load(Ordering::Acquire) != UNKNOWN || Instant::now() >= last {
                 return false;
             }
-            let Some(wait) = self.wait() else {
-                return false;
-            };
-            let Some(until) = wait.leads(longest) else {
+            let Some(until) = self.wait().leads(longest) else {
                 return true;
             };
             let _: Result<(), _> = timeout_at(until.min(last), eased).await;
@@ -205,11 +203,9 @@ impl Ticket {
     /// uses, or may be one more.
     pub(crate) async fn comes_to_its_turn(&self) {
         let busy = self.lane.busy.load(Ordering::Acquire);
-        if !self.is_counted || self.is_in_the_dark() || busy <= self.lane.connected() {
-            return;
-        }
-        if let Some(wait) = self.wait() {
-            Box::pin(wait.turn_comes_among(self.lane.connected())).await;
+        let others = busy - usize::from(self.is_counted);
+        if self.lane.speaks.load(Ordering::Acquire) == HTTP1 && others >= self.lane.connected() {
+            Box::pin(self.wait().turn_comes_among(self.lane.connected())).await;
         }
     }
 
@@ -228,16 +224,17 @@ impl Ticket {
         (version != Version::HTTP_2 && !is_stream).then_some(self)
     }
 
-    /// The wait for the turn to make a connection; `None` where there is nothing to wait for.
-    pub(crate) fn wait(&self) -> Option<Arc<Wait>> {
+    /// The wait for the turn to make a connection.
+    pub(crate) fn wait(&self) -> Arc<Wait> {
         let wait = || {
             Arc::new(Wait {
                 lane: Arc::clone(&self.lane),
+                is_stream: self.is_stream,
                 state: AtomicU8::new(if self.is_counted { RUNNING } else { UNCOUNTED }),
                 leads: AtomicBool::new(false),
             })
         };
-        (!self.is_stream).then(|| Arc::clone(self.wait.get_or_init(wait)))
+        Arc::clone(self.wait.get_or_init(wait))
     }
 }
 
@@ -255,6 +252,7 @@ impl Drop for Ticket {
 #[derive(Debug)]
 pub(crate) struct Wait {
     lane: Arc<Lane>,
+    is_stream: bool,
     state: AtomicU8,
     leads: AtomicBool,
 }
@@ -280,12 +278,14 @@ impl Wait {
         }
         let _recount = Recount(self);
         // Most of the time that a connection has is left to make one.
-        let last = Instant::now() + lane.connect / 4;
+        let share = if self.is_stream { 40 } else { 4 };
+        let last = Instant::now() + lane.connect / share;
         loop {
             let mut eased = pin!(lane.eased.notified());
             eased.as_mut().enable();
             let until = match lane.speaks.load(Ordering::Acquire) {
                 HTTP1 if self.enters(limit) => return,
+                HTTP1 if self.is_stream => Some(last),
                 HTTP1 => self.leads(ONE_MORE),
                 _ => self.leads(lane.connect / 4),
             };

@@ -29,10 +29,10 @@ pub struct Limits {
     pub redirects: usize,
     /// Connections to one origin over HTTP/1.1, at least 1. Default 8. Over HTTP/2 there is one.
     ///
-    /// Exchanges with an endpoint wait for each other beyond that, within their `timeouts.total`. A
-    /// request on [`Leg::Resource`], which may take long, waits while connections are handed on, for a
-    /// quarter of `timeouts.connect` at most, and where none was for a fortieth of it (a quarter of a
-    /// second by default) it has one of its own. A stream of events waits for nobody, and nobody for it.
+    /// Exchanges with an endpoint wait for each other beyond that, within their `timeouts.total`. For requests
+    /// on [`Leg::Resource`], which may take long, more are made, one after the other: each waits for its turn
+    /// or for a connection that comes free, for a quarter of `timeouts.connect` at most. The request for a
+    /// stream of events waits for a fortieth of it (a quarter of a second by default) and is not counted.
     pub connections: usize,
 }
 

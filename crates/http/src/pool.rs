@@ -163,7 +163,7 @@ tokio::task_local! {
 
 /// The wait of the request at hand for its turn to make a connection; `None`: there is nothing to wait for.
 fn at_hand() -> Option<Arc<Wait>> {
-    let wait = |request: &UnderWay| request.ticket.as_ref()?.wait();
+    let wait = |request: &UnderWay| request.ticket.as_ref().map(Ticket::wait);
     UNDER_WAY.try_with(wait).ok().flatten()
 }
 

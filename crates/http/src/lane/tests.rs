@@ -15,9 +15,7 @@ async fn call(lane: &Arc<Lane>) -> Ticket {
 
 /// Whether a connection may be made now.
 fn may_connect(ticket: &Ticket) -> bool {
-    let Some(wait) = ticket.wait() else {
-        return true;
-    };
+    let wait = ticket.wait();
     let mut turn = pin!(wait.turn_comes());
     turn.as_mut()
         .poll(&mut Context::from_waker(Waker::noop()))
@@ -30,7 +28,7 @@ async fn while_nothing_is_known_one_connects_and_the_others_when_it_ends_or_take
     let (first, second) = (call(&lane).await, call(&lane).await);
     assert!(may_connect(&first) && !may_connect(&second));
     let began = Instant::now();
-    second.wait().unwrap().turn_comes().await;
+    second.wait().turn_comes().await;
     assert!(began.elapsed() >= Duration::from_secs(1));
     drop(first);
     let third = call(&lane).await;
@@ -45,13 +43,17 @@ async fn over_http1_there_are_as_many_as_the_limit_says_and_then_one_more_after_
     let (third, fourth) = (call(&lane).await, call(&lane).await);
     assert!(may_connect(&third) && !may_connect(&fourth));
     let stream = Ticket::get(Arc::clone(&lane), Errand::Stream).await;
-    assert!(may_connect(&stream), "it waits for nobody");
+    assert!(!may_connect(&stream));
+    let began = Instant::now();
+    stream.wait().turn_comes().await;
+    let waited = began.elapsed();
+    assert!((Duration::from_millis(100)..Duration::from_millis(900)).contains(&waited));
     // Whether the third is answered or takes its time.
     let third = third.answered(Version::HTTP_11, false);
     assert!(may_connect(&fourth));
     let fifth = call(&lane).await;
     let began = Instant::now();
-    fifth.wait().unwrap().turn_comes().await;
+    fifth.wait().turn_comes().await;
     assert!(began.elapsed() >= ONE_MORE);
     assert_eq!(lane.busy.load(Ordering::Acquire), 5);
     drop((second, third, fourth, fifth, stream));

@@ -321,7 +321,7 @@ async fn a_hundred_first_requests_at_once_make_one_connection_over_http2() {
 }
 
 #[tokio::test]
-async fn a_hundred_first_requests_at_once_make_no_more_connections_over_http1_than_the_limit() {
+async fn a_hundred_first_requests_at_once_share_few_connections_over_http1() {
     let ca = Ca::new();
     for (leg, mcp, host) in FIRST_REQUESTS {
         let server = a_server(&ca).await;
@@ -333,8 +333,8 @@ async fn a_hundred_first_requests_at_once_make_no_more_connections_over_http1_th
         profile.http2 = false;
         let clients: Vec<_> = (0..100).map(|_| client(&connections, &profile)).collect();
         all_well(together(&clients, leg, &server.url(host, "/now")).await).await;
-        // One that is on its way back when the next exchange begins may cost another one.
-        let most = profile.limits.connections + 2;
+        // Beyond the limit they are made one after the other, while those there are do the work.
+        let most = 2 * profile.limits.connections;
         let made = count(&server);
         assert!((1..=most).contains(&made), "{leg} at {host}: {made}");
         assert_eq!(server.seen().len(), 100);
