@@ -279,7 +279,7 @@ pub(super) fn floor(counted: &[Counted]) -> String {
         )
     });
     format!(
-        "A call is mostly HTTP and JSON, which are the same for both. {}.",
+        "Where the instructions of a call go is in the tables above, by crate: most are of HTTP and JSON, which both need. {}.",
         lines.collect::<Vec<_>>().join("; ")
     )
 }

@@ -9,17 +9,16 @@
 //!
 //! - an exchange with an endpoint (every leg but that of the resource), until another one ends: such
 //!   exchanges are short, and each ends in its own time;
-//! - a request to the resource, for its turn to make one more connection: those are made one after the
-//!   other, and whatever connection comes free first is taken. So a burst of short calls shares the
-//!   connections there are, long ones get their own, since a tool may take minutes, and under a load that
-//!   lasts there are soon as many as calls in flight;
+//! - a request to the resource, for its turn to make one more connection: one every 10 ms, and whatever
+//!   connection comes free first is taken. So a burst of short calls shares the connections there are, long
+//!   ones get their own, since a tool may take minutes, and under a load that lasts there are soon as many as
+//!   calls in flight;
 //! - the request for a stream of events, for a moment, since many servers have none and say so at once. A stream
 //!   is not counted, so that nobody waits for it.
 //!
 //! A connection is gated where its name is looked up, which is before it is made, and inside of the
 //! request that it is made for. Address literals are not looked up. There one request connects before it
-//! is sent, the others wait for what that shows, and over HTTP/1.1 each then waits for its turn before it is
-//! sent: how many connections there are is told from how many exchanges there were at once.
+//! is sent, the others wait for what that shows, and afterwards only the rule for endpoints applies.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -43,8 +42,6 @@ pub(crate) struct Lane {
     made: Instant,
     /// Exchanges that have a connection, or are about to get one of those there are.
     busy: AtomicUsize,
-    /// The most there were at once: so many connections there should be.
-    most: AtomicUsize,
     /// Told when one of them ends, and when it shows what the origin speaks.
     eased: Notify,
     endpoints: Arc<Semaphore>,
@@ -65,7 +62,6 @@ impl Lane {
             led_until: AtomicU64::new(0),
             made: Instant::now(),
             busy: AtomicUsize::new(0),
-            most: AtomicUsize::new(0),
             eased: Notify::new(),
             endpoints: Arc::new(Semaphore::new(limit)),
         }
@@ -99,9 +95,9 @@ impl Lane {
         self.eased.notify_waiters();
     }
 
-    /// Counts one more exchange, if there are fewer than `limit`.
-    fn enter(&self, limit: usize) -> bool {
-        let more = |busy: usize| (busy < limit).then_some(busy + 1);
+    /// Counts one more exchange, if there may be one.
+    fn enter(&self) -> bool {
+        let more = |busy: usize| (busy < self.limit).then_some(busy + 1);
         let entered = self
             .busy
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
@@ -112,11 +108,6 @@ impl Lane {
     fn uncount(&self) {
         self.busy.fetch_sub(1, Ordering::AcqRel);
         self.eased.notify_one();
-    }
-
-    /// How many exchanges there may be at once without one more connection.
-    fn connected(&self) -> usize {
-        self.limit.max(self.most.load(Ordering::Acquire))
     }
 
     /// Has one connect while the others wait, for so long at most; else until when another one does.
@@ -199,16 +190,6 @@ impl Ticket {
         }
     }
 
-    /// Waits for its turn to make one more connection, where those cannot be gated: after that there is one that nobody
-    /// uses, or may be one more.
-    pub(crate) async fn comes_to_its_turn(&self) {
-        let busy = self.lane.busy.load(Ordering::Acquire);
-        let others = busy - usize::from(self.is_counted);
-        if self.lane.speaks.load(Ordering::Acquire) == HTTP1 && others >= self.lane.connected() {
-            Box::pin(self.wait().turn_comes_among(self.lane.connected())).await;
-        }
-    }
-
     /// A connection to the origin shows what it speaks.
     pub(crate) fn learned(&self, version: Version) {
         self.lane.learn(version);
@@ -267,11 +248,6 @@ const UNCOUNTED: u8 = 2;
 impl Wait {
     /// Waits until a connection may be made. To be dropped as soon as the request needs none.
     pub(crate) async fn turn_comes(&self) {
-        self.turn_comes_among(self.lane.limit).await;
-    }
-
-    /// The same where there may be so many exchanges over HTTP/1.1 before one more connection is made.
-    async fn turn_comes_among(&self, limit: usize) {
         let lane = &*self.lane;
         if self.turned(RUNNING, WAITING) {
             lane.uncount();
@@ -284,9 +260,9 @@ impl Wait {
             let mut eased = pin!(lane.eased.notified());
             eased.as_mut().enable();
             let until = match lane.speaks.load(Ordering::Acquire) {
-                HTTP1 if self.enters(limit) => return,
+                HTTP1 if self.enters() => return,
                 HTTP1 if self.is_stream => Some(last),
-                HTTP1 => self.leads(ONE_MORE),
+                HTTP1 => lane.lead(ONE_MORE),
                 _ => self.leads(lane.connect / 4),
             };
             let Some(until) = until else { return };
@@ -300,8 +276,8 @@ impl Wait {
         }
     }
 
-    fn enters(&self, limit: usize) -> bool {
-        let enters = self.lane.enter(limit);
+    fn enters(&self) -> bool {
+        let enters = self.lane.enter();
         if enters && !self.turned(WAITING, RUNNING) {
             self.lane.uncount();
         }
@@ -346,8 +322,7 @@ struct Recount<'a>(&'a Wait);
 impl Drop for Recount<'_> {
     fn drop(&mut self) {
         if self.0.turned(WAITING, RUNNING) {
-            let others = self.0.lane.busy.fetch_add(1, Ordering::AcqRel);
-            self.0.lane.most.fetch_max(others + 1, Ordering::AcqRel);
+            self.0.lane.busy.fetch_add(1, Ordering::AcqRel);
         }
     }
 }
@@ -356,8 +331,8 @@ fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// How long others wait for one more connection over HTTP/1.1 than there may be at once, unless its answer comes first.
-const ONE_MORE: Duration = Duration::from_millis(100);
+/// How long it is from one connection over HTTP/1.1 beyond the limit to the next.
+const ONE_MORE: Duration = Duration::from_millis(10);
 /// How long a connection takes from one request to the next.
 const HANDED_ON: Duration = Duration::from_millis(5);
 

@@ -108,9 +108,6 @@ impl UnderWay {
             Some(lane) => Some(Ticket::get(lane, errand).await),
             None => None,
         };
-        if let Some(ticket) = ticket.as_ref().filter(|_| is_literal(url)) {
-            ticket.comes_to_its_turn().await;
-        }
         Self {
             ticket,
             left_out: Cell::default(),
