@@ -33,6 +33,12 @@ pub fn ratio(value: f64) -> String {
     }
 }
 
+/// A count as a number to reckon with.
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+pub(crate) const fn lossy(count: u64) -> f64 {
+    count as f64
+}
+
 /// A count, with thousands set apart.
 #[must_use]
 pub fn count(value: u64) -> String {

@@ -1,6 +1,7 @@
 //! Where the instructions of a program go, by callgrind: what stands behind a goal that was missed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::runner::{self, Invocation};
@@ -21,11 +22,7 @@ impl Profile {
             return Ok(None);
         };
         let out = context.folder("profile")?.join("callgrind.out");
-        let words = [
-            "--tool=callgrind".to_owned(),
-            format!("--callgrind-out-file={}", out.display()),
-        ];
-        let run = run.under(valgrind, words).limit(Duration::from_secs(120));
+        let run = counted(run, valgrind, &out).limit(Duration::from_secs(120));
         runner::measure(context, &run).await?;
         let written = std::fs::read_to_string(&out)?;
         Ok(Some(Self(by_owner(&written)?)))
@@ -37,7 +34,8 @@ impl Profile {
         let mut table = Table::new(caption, &["", "instructions", "share"]);
         let mut owners: Vec<_> = self.0.iter().collect();
         owners.sort_by_key(|(_, instructions)| std::cmp::Reverse(**instructions));
-        let share = |part: u64| format!("{:.1} %", lossy(part) / lossy(all) * 100.0);
+        let share =
+            |part: u64| format!("{:.1} %", format::lossy(part) / format::lossy(all) * 100.0);
         let (shown, rest) = owners.split_at(SHOWN.min(owners.len()));
         for (owner, instructions) in shown {
             let instructions = **instructions;
@@ -51,6 +49,15 @@ impl Profile {
         table.row(["all others".to_owned(), format::count(rest), share(rest)]);
         table
     }
+}
+
+/// The same run under callgrind, which writes to `out`.
+pub(crate) fn counted(run: Invocation, valgrind: PathBuf, out: &Path) -> Invocation {
+    let words = [
+        "--tool=callgrind".to_owned(),
+        format!("--callgrind-out-file={}", out.display()),
+    ];
+    run.under(valgrind, words)
 }
 
 /// A table of where the instructions of `run`, of our program, go: of the same program with its symbols, which
@@ -133,14 +140,6 @@ fn owner(object: &str, function: &str) -> String {
         Some(word) if function.contains(&format!("{word}::")) => word.to_owned(),
         _ => "the standard library".to_owned(),
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts that stay far below 2^52"
-)]
-fn lossy(count: u64) -> f64 {
-    count as f64
 }
 
 const SHOWN: usize = 14;

@@ -142,7 +142,7 @@ impl Start {
             format::count(self.counts.requests),
             format::count(self.counts.refreshes),
             format::count(self.counts.connections),
-            format::bytes(lossy(self.peak)),
+            format::bytes(format::lossy(self.peak)),
         ]
     }
 }
@@ -223,7 +223,8 @@ async fn memory(
         read::<Idle>(&ended.stdout)
     };
     let (ours, rival) = (rest(Who::Ours).await?, rest(Who::Reqwest).await?);
-    let each = |all: i64| lossy(u64::try_from(all).unwrap_or_default()) / lossy(count);
+    let each =
+        |all: i64| format::lossy(u64::try_from(all).unwrap_or_default()) / format::lossy(count);
     let row = |who: &str, idle: Idle| {
         vec![
             who.to_owned(),
@@ -251,11 +252,6 @@ async fn memory(
 
 fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, BoxError> {
     Ok(serde_json::from_slice(line)?)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-const fn lossy(count: u64) -> f64 {
-    count as f64
 }
 
 /// Twice the limit over HTTP/1.1, beyond which connections are made one after the other.

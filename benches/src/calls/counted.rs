@@ -6,18 +6,14 @@ use super::caller::{Answer, Call, Target, auth_client, calls, ours, rival};
 use crate::BoxError;
 use crate::server::TOKEN;
 
-/// Makes `CALLS` calls as `CLIENT ANSWER CALLS URL AUTHORITY-FILE [IN-FLIGHT]` say, one after another if the last is left
-/// out; `warm` is called when as many were made before as warm everything up.
+/// Makes `CALLS` calls, one after another, as `CLIENT ANSWER CALLS URL AUTHORITY-FILE` say; `warm` is called when as many
+/// were made before as warm everything up.
 ///
 /// # Errors
 /// The arguments are others, or a call fails.
 pub async fn run(arguments: &[String], warm: impl FnOnce()) -> Result<(), BoxError> {
-    let (arguments, in_flight) = match arguments {
-        [first @ .., in_flight] if first.len() == 5 => (first, in_flight.parse()?),
-        all => (all, 1),
-    };
     let [client, answer, number, url, authority] = arguments else {
-        return Err("arguments: CLIENT ANSWER CALLS URL AUTHORITY-FILE [IN-FLIGHT]".into());
+        return Err("arguments: CLIENT ANSWER CALLS URL AUTHORITY-FILE".into());
     };
     let target = Target {
         url: url.parse()?,
@@ -28,7 +24,7 @@ pub async fn run(arguments: &[String], warm: impl FnOnce()) -> Result<(), BoxErr
         &target.url,
         answer.ok_or("an answer is small, large or stream")?,
     );
-    let number = (number.parse()?, in_flight);
+    let number = number.parse()?;
     match client.as_str() {
         "ours" => counted(&ours(&target).await?, &call, number, None, warm).await,
         "auth-client" => counted(&auth_client(&target).await?, &call, number, None, warm).await,
@@ -40,13 +36,13 @@ pub async fn run(arguments: &[String], warm: impl FnOnce()) -> Result<(), BoxErr
 async fn counted<C: StreamableHttpClient>(
     client: &C,
     call: &Call,
-    (number, in_flight): (u64, u64),
+    number: u64,
     bearer: Option<&str>,
     warm: impl FnOnce(),
 ) -> Result<(), BoxError> {
-    calls(client, call, WARM.max(in_flight), in_flight, bearer).await?;
+    calls(client, call, WARM, 1, bearer).await?;
     warm();
-    calls(client, call, number, in_flight, bearer).await
+    calls(client, call, number, 1, bearer).await
 }
 
 const WARM: u64 = 50;

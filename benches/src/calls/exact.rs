@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::caller::{Answer, Target};
 use super::matrix::{name, target};
-use crate::profile::Profile;
+use crate::profile::{self, Profile};
 use crate::runner::{Invocation, measure};
 use crate::section::Table;
 use crate::server::{Server, Transport};
@@ -213,17 +213,8 @@ impl Counting<'_> {
         };
         let program = self.context.program("calls-run")?;
         let out = authority.with_file_name("callgrind.out");
-        let invocation = Invocation::new(valgrind)
-            .arg("--tool=callgrind")
-            .arg(format!("--callgrind-out-file={}", out.display()))
-            .arg(&program)
-            .args([
-                client,
-                self.answer.name(),
-                &calls.to_string(),
-                self.target.url.as_str(),
-            ])
-            .arg(authority);
+        let invocation = self.invocation(&program, client, calls, authority);
+        let invocation = profile::counted(invocation, valgrind, &out);
         let ended = measure(self.context, &invocation).await?;
         let said = String::from_utf8_lossy(&ended.stderr);
         let collected = said
