@@ -1,11 +1,10 @@
 //! The one body type of requests and responses: bytes in hand that can be sent again, or a stream.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
-#[cfg(feature = "client")]
-use std::task::ready;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -25,7 +24,14 @@ pub struct Body(Kind);
 
 enum Kind {
     Full(Option<Bytes>),
-    Stream(Stream, Option<Clock>),
+    /// Somewhere else: bodies are handed on with every request and answer, through all layers.
+    Stream(Box<Timed>),
+}
+
+/// A stream, and the time that it has.
+struct Timed {
+    stream: Stream,
+    clock: Option<Clock>,
 }
 
 enum Stream {
@@ -77,27 +83,33 @@ impl Body {
             .map_frame(|frame| frame.map_data(Into::into))
             .map_err(|err| BodyError::from_box(err.into()))
             .boxed_unsync();
-        Self(Kind::Stream(Stream::Any(Mutex::new(stream)), None))
+        Self::streaming(Stream::Any(Mutex::new(stream)), None)
     }
 
     /// What came from the network, with what is kept until it ends.
     #[cfg(feature = "client")]
     pub(crate) fn received(body: reqwest::Body, ticket: Option<Ticket>) -> Self {
-        let ticket = ticket.filter(|_| !body.is_end_stream());
-        Self(Kind::Stream(Stream::Received(body, ticket), None))
+        let mut received = Stream::Received(body, ticket);
+        if received.is_end_stream() {
+            received.hands_on();
+        }
+        Self::streaming(received, None)
+    }
+
+    fn streaming(stream: Stream, clock: Option<Clock>) -> Self {
+        Self(Kind::Stream(Box::new(Timed { stream, clock })))
     }
 
     /// The same within a time; what is in hand takes none.
-    pub(crate) fn timed(self, clock: Clock) -> Self {
-        match self.0 {
-            Kind::Stream(stream, None) if !stream.is_end_stream() => {
-                Self(Kind::Stream(stream, Some(clock)))
-            }
-            Kind::Stream(stream, Some(own)) if !stream.is_end_stream() => {
-                Self::new(Self(Kind::Stream(stream, Some(own)))).timed(clock)
-            }
-            done => Self(done),
+    pub(crate) fn timed(mut self, clock: Clock) -> Self {
+        match &mut self.0 {
+            Kind::Stream(timed) if !timed.stream.is_end_stream() => match &timed.clock {
+                None => timed.clock = Some(clock),
+                Some(_) => return Self::new(self).timed(clock),
+            },
+            _ => {}
         }
+        self
     }
 
     /// The same body again, or `None` for a stream.
@@ -134,55 +146,67 @@ impl Body {
     ///
     /// [`BodyError::TooLarge`] as soon as the announced or the received length passes `limit`;
     /// otherwise whatever broke the stream.
-    pub async fn collect_limited(mut self, limit: usize) -> Result<Bytes, BodyError> {
-        if let Kind::Full(bytes) = &mut self.0 {
-            let bytes = bytes.take().unwrap_or_default();
-            return if bytes.len() > limit {
-                Err(BodyError::TooLarge { limit })
-            } else {
-                Ok(bytes)
-            };
-        }
-        if self.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
-            return Err(BodyError::TooLarge { limit });
-        }
-        let Some(first) = self.data().await? else {
-            return Ok(Bytes::new());
-        };
-        if first.len() > limit {
-            return Err(BodyError::TooLarge { limit });
-        }
-        // Most answers are one piece, which needs no copy.
-        let Some(second) = self.data().await? else {
-            return Ok(first);
-        };
-        // Room for a usual answer at once: a buffer that grows leaves copies behind, and some hold tokens.
-        let announced = usize::try_from(self.size_hint().lower()).unwrap_or(limit);
-        let mut collected = BytesMut::with_capacity(announced.max(USUAL_BYTES).min(limit));
-        collected.extend_from_slice(&first);
-        drop(first);
-        let mut next = Some(second);
-        while let Some(data) = next {
-            if data.len() > limit - collected.len() {
-                return Err(BodyError::TooLarge { limit });
+    pub fn collect_limited(
+        mut self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Bytes, BodyError>> + Send {
+        let mut read = Collected::default();
+        // What a future of this is made of is a part of every call.
+        poll_fn(move |cx| {
+            if let Kind::Full(bytes) = &mut self.0 {
+                read.first = bytes.take().unwrap_or_default();
             }
-            collected.extend_from_slice(&data);
-            drop(data);
-            next = self.data().await?;
-        }
-        Ok(collected.freeze())
+            if read.first.len().max(self.announced()) > limit {
+                return Poll::Ready(Err(BodyError::TooLarge { limit }));
+            }
+            while let Some(frame) = ready!(Pin::new(&mut self).poll_frame(cx)?) {
+                // Trailers are none of it.
+                let data = frame.into_data().unwrap_or_default();
+                read.take(data, &self, limit)?;
+            }
+            Poll::Ready(Ok(read.whole()))
+        })
     }
 
-    /// The next piece.
-    async fn data(&mut self) -> Result<Option<Bytes>, BodyError> {
-        while let Some(frame) = self.frame().await {
-            match frame?.into_data() {
-                Ok(data) if data.is_empty() => {}
-                Ok(data) => return Ok(Some(data)),
-                Err(_) => {}
-            }
+    /// How many bytes are still to come, at least.
+    fn announced(&self) -> usize {
+        usize::try_from(self.size_hint().lower()).unwrap_or(usize::MAX)
+    }
+}
+
+/// What was read of a body.
+#[derive(Default)]
+struct Collected {
+    /// Most answers are one piece, which needs no copy.
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Collected {
+    fn take(&mut self, data: Bytes, rest: &Body, limit: usize) -> Result<(), BodyError> {
+        if data.len() > limit - self.first.len().max(self.all.len()) {
+            return Err(BodyError::TooLarge { limit });
         }
-        Ok(None)
+        if self.first.is_empty() {
+            self.first = data;
+            return Ok(());
+        }
+        if self.all.is_empty() {
+            // Room for a usual answer at once: a buffer that grows leaves copies behind, and some hold tokens.
+            let length = self.first.len() + data.len();
+            let room = length.saturating_add(rest.announced()).max(USUAL_BYTES);
+            self.all.reserve(room.min(limit));
+            self.all.extend_from_slice(&self.first);
+        }
+        self.all.extend_from_slice(&data);
+        Ok(())
+    }
+
+    fn whole(&mut self) -> Bytes {
+        match self.all.is_empty() {
+            true => std::mem::take(&mut self.first),
+            false => std::mem::take(&mut self.all).freeze(),
+        }
     }
 }
 
@@ -209,8 +233,11 @@ impl HttpBody for Body {
                 let rest = bytes.take().filter(|bytes| !bytes.is_empty());
                 Poll::Ready(rest.map(|bytes| Ok(Frame::data(bytes))))
             }
-            Kind::Stream(stream, None) => stream.poll_frame(cx),
-            Kind::Stream(stream, Some(clock)) => {
+            Kind::Stream(timed) => {
+                let Timed { stream, clock } = &mut **timed;
+                let Some(clock) = clock else {
+                    return stream.poll_frame(cx);
+                };
                 if let Err(over) = clock.is_over() {
                     return Poll::Ready(Some(Err(over)));
                 }
@@ -227,7 +254,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Full(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Kind::Stream(stream, _) => stream.is_end_stream(),
+            Kind::Stream(timed) => timed.stream.is_end_stream(),
         }
     }
 
@@ -237,7 +264,7 @@ impl HttpBody for Body {
                 let length = bytes.as_ref().map_or(0, Bytes::len);
                 SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
             }
-            Kind::Stream(stream, _) => stream.size_hint(),
+            Kind::Stream(timed) => timed.stream.size_hint(),
         }
     }
 }
@@ -251,8 +278,12 @@ impl Stream {
             #[cfg(feature = "client")]
             Self::Received(body, ticket) => {
                 let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
-                if !matches!(frame, Some(Ok(_))) || body.is_end_stream() {
-                    *ticket = None;
+                if ticket.is_some() {
+                    if let Some(Err(_)) = frame {
+                        *ticket = None;
+                    } else if frame.is_none() || body.is_end_stream() {
+                        self.hands_on();
+                    }
                 }
                 let broken = |err: reqwest::Error| BodyError::from_box(err.into());
                 Poll::Ready(frame.map(|frame| frame.map_err(broken)))
@@ -261,6 +292,16 @@ impl Stream {
                 let body = body.get_mut().unwrap_or_else(PoisonError::into_inner);
                 Pin::new(body).poll_frame(cx)
             }
+        }
+    }
+
+    /// It is read to its end.
+    #[cfg(feature = "client")]
+    fn hands_on(&mut self) {
+        if let Self::Received(_, ticket) = self
+            && let Some(ticket) = ticket.take()
+        {
+            ticket.hands_on();
         }
     }
 

@@ -6,7 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
 
 use crate::BoxError;
@@ -84,7 +84,8 @@ impl Bottom {
             // Whoever finds out, the connection is wanted.
             ticket.finds_out().await;
         }
-        self.connected(&pool, exchange, under_way).await?;
+        let under_way = self.connected(&pool, exchange, under_way).await?;
+        under_way.hands_on();
         Ok(())
     }
 
@@ -228,8 +229,8 @@ impl Below for Bottom {
             self.0.guard.verified(peer.ip(), standing.changes);
         }
         let response = Response::<reqwest::Body>::from(response);
-        let is_stream = is_event_stream(response.headers());
-        let ticket = under_way.answered(response.version(), is_stream);
+        let is_last = is_event_stream(response.headers()) || is_closed(&response);
+        let ticket = under_way.answered(response.version(), is_last);
         Ok(response.map(|body| Body::received(body, ticket)))
     }
 }
@@ -245,6 +246,13 @@ fn errand(asked: &Asked) -> Errand {
 fn is_event_stream(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE);
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// Whether the connection of this answer ends with it (RFC 9112 §9.3).
+fn is_closed(response: &Response<reqwest::Body>) -> bool {
+    let connection = response.headers().get(CONNECTION);
+    response.version() < Version::HTTP_11
+        || connection.is_some_and(|says| says.as_bytes().eq_ignore_ascii_case(b"close"))
 }
 
 /// The failure of the request, with the addresses that it was not sent to.

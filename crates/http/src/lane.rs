@@ -4,7 +4,7 @@
 //! Over HTTP/2 one connection serves all; over HTTP/1.1 each exchange has one for itself. Which of the
 //! two an origin speaks shows in its first TLS handshake; without TLS, or where the profile says so, it is
 //! HTTP/1.1. So while nothing is known one request connects, and the others wait for a moment: an HTTP/2
-//! connection is handed to all of them as soon as it stands. Over HTTP/1.1 there are as many connections
+//! connection is handed to all of them as soon as it stands. Over HTTP/1.1 as many connections are made at once
 //! as [`Limits::connections`](crate::Limits::connections) says. What waits beyond that:
 //!
 //! - an exchange with an endpoint (every leg but that of the resource), until another one ends: such
@@ -13,8 +13,11 @@
 //!   connection comes free first is taken. So a burst of short calls shares the connections there are, long
 //!   ones get their own, since a tool may take minutes, and under a load that lasts there are soon as many as
 //!   calls in flight;
-//! - the request for a stream of events, for a moment, since many servers have none and say so at once. A stream
-//!   is not counted, so that nobody waits for it.
+//! - the request for a stream of events, for a moment, since many servers have none and say so at once. The connection
+//!   of a stream counts no more, so that nobody waits for it.
+//!
+//! What is counted are connections, not exchanges: one that is on its way from one request to the next is still there.
+//! Nobody tells when an idle one is closed, but a request that is alone and finds none knows that there is none.
 //!
 //! A connection is gated where its name is looked up, which is before it is made, and inside of the
 //! request that it is made for. Address literals are not looked up. There one request connects before it
@@ -27,12 +30,12 @@ use std::time::Duration;
 
 use http::Version;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// The way to one origin over the connections of one pool.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    /// Connections over HTTP/1.1, at most, streams and long calls aside.
+    /// Connections over HTTP/1.1 that are made at once.
     limit: usize,
     /// As long as a connection may take to come up: a wait for one is a part of that.
     connect: Duration,
@@ -40,9 +43,9 @@ pub(crate) struct Lane {
     /// Until when the others wait for one who connects, in nanoseconds from `made`.
     led_until: AtomicU64,
     made: Instant,
-    /// Exchanges that have a connection, or are about to get one of those there are.
-    busy: AtomicUsize,
-    /// Told when one of them ends, and when it shows what the origin speaks.
+    /// Connections over HTTP/1.1 that were made, and of which nobody knows that they are gone.
+    connections: AtomicUsize,
+    /// Told when one of them goes, and when it shows what the origin speaks.
     eased: Notify,
     endpoints: Arc<Semaphore>,
 }
@@ -61,7 +64,7 @@ impl Lane {
             speaks: AtomicU8::new(if is_http1 { HTTP1 } else { UNKNOWN }),
             led_until: AtomicU64::new(0),
             made: Instant::now(),
-            busy: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
             eased: Notify::new(),
             endpoints: Arc::new(Semaphore::new(limit)),
         }
@@ -95,19 +98,24 @@ impl Lane {
         self.eased.notify_waiters();
     }
 
-    /// Counts one more exchange, if there may be one.
-    fn enter(&self) -> bool {
-        let more = |busy: usize| (busy < self.limit).then_some(busy + 1);
-        let entered = self
-            .busy
+    /// Counts one more connection, if it may be made at once.
+    fn adds(&self) -> bool {
+        let more = |made: usize| (made < self.limit).then_some(made + 1);
+        let added = self
+            .connections
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
-        entered.is_ok()
+        added.is_ok()
     }
 
-    /// Counts one exchange less.
-    fn uncount(&self) {
-        self.busy.fetch_sub(1, Ordering::AcqRel);
-        self.eased.notify_one();
+    /// Counts one connection less.
+    fn loses(&self) {
+        let less = |made: usize| made.checked_sub(1);
+        let lost = self
+            .connections
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
+        if lost.is_ok() {
+            self.eased.notify_one();
+        }
     }
 
     /// Has one connect while the others wait, for so long at most; else until when another one does.
@@ -139,8 +147,9 @@ pub(crate) enum Errand {
 pub(crate) struct Ticket {
     lane: Arc<Lane>,
     is_stream: bool,
-    is_counted: bool,
-    /// Where it had to make a connection, from then on in place of `is_counted`.
+    /// Whether its connection ends with it, or is good for nothing else: until the end of an answer is read.
+    takes_along: bool,
+    /// Where it had to make a connection.
     wait: OnceLock<Arc<Wait>>,
     _turn: Option<OwnedSemaphorePermit>,
 }
@@ -151,16 +160,10 @@ impl Ticket {
             Errand::Endpoint => lane.turn().await,
             Errand::Call | Errand::Stream => None,
         };
-        let is_stream = errand == Errand::Stream;
-        // Whoever shares a connection keeps nobody from it.
-        let is_counted = !is_stream && lane.speaks.load(Ordering::Acquire) != HTTP2;
-        if is_counted {
-            lane.busy.fetch_add(1, Ordering::AcqRel);
-        }
         Self {
             lane,
-            is_stream,
-            is_counted,
+            is_stream: errand == Errand::Stream,
+            takes_along: true,
             wait: OnceLock::new(),
             _turn: turn,
         }
@@ -198,11 +201,20 @@ impl Ticket {
         }
     }
 
-    /// What answered, and whether that is a stream. Gives the ticket back if it is to be kept until the end
-    /// of the body: an exchange that shares its connection, and a stream, keep nobody from anything.
-    pub(crate) fn answered(self, version: Version, is_stream: bool) -> Option<Self> {
+    /// What answered, and whether its connection serves nobody else any more: it carries a stream, or is closed. Gives the
+    /// ticket back if it is to be kept until the end of the body, which an exchange that shares its connection is not.
+    pub(crate) fn answered(mut self, version: Version, is_last: bool) -> Option<Self> {
         self.learned(version);
-        (version != Version::HTTP_2 && !is_stream).then_some(self)
+        if version == Version::HTTP_2 {
+            self.takes_along = false;
+            return None;
+        }
+        (!is_last).then_some(self)
+    }
+
+    /// Its connection is free for the next one.
+    pub(crate) fn hands_on(mut self) {
+        self.takes_along = false;
     }
 
     /// The wait for the turn to make a connection.
@@ -211,7 +223,7 @@ impl Ticket {
             Arc::new(Wait {
                 lane: Arc::clone(&self.lane),
                 is_stream: self.is_stream,
-                state: AtomicU8::new(if self.is_counted { RUNNING } else { UNCOUNTED }),
+                waits: AtomicBool::new(false),
                 leads: AtomicBool::new(false),
             })
         };
@@ -221,10 +233,14 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        match self.wait.get() {
-            Some(wait) => wait.end(),
-            None if self.is_counted => self.lane.uncount(),
-            None => {}
+        let wait = self.wait.get();
+        if let Some(wait) = wait {
+            wait.follow();
+        }
+        // Over HTTP/1.1 a connection does not outlive a request that was given up.
+        let has_none = wait.is_some_and(|wait| wait.waits.load(Ordering::Acquire));
+        if self.takes_along && !has_none {
+            self.lane.loses();
         }
     }
 }
@@ -234,25 +250,23 @@ impl Drop for Ticket {
 pub(crate) struct Wait {
     lane: Arc<Lane>,
     is_stream: bool,
-    state: AtomicU8,
+    /// Whether it waits to connect.
+    waits: AtomicBool,
     leads: AtomicBool,
 }
 
-/// Has a connection, or is about to get one.
-const RUNNING: u8 = 0;
-/// Waits to connect.
-const WAITING: u8 = 1;
-/// Counts no more, or never did.
-const UNCOUNTED: u8 = 2;
+/// Who has a lane while one request goes it and makes a connection: the pool, the request and its wait.
+const ALONE: usize = 3;
 
 impl Wait {
-    /// Waits until a connection may be made. To be dropped as soon as the request needs none.
+    /// Waits until a connection may be made, and counts it. To be dropped as soon as the request needs none.
     pub(crate) async fn turn_comes(&self) {
         let lane = &*self.lane;
-        if self.turned(RUNNING, WAITING) {
-            lane.uncount();
+        self.waits.store(true, Ordering::Release);
+        let _ended = Waited(self);
+        if Arc::strong_count(&self.lane) <= ALONE {
+            lane.connections.store(0, Ordering::Release);
         }
-        let _recount = Recount(self);
         // Most of the time that a connection has is left to make one.
         let share = if self.is_stream { 40 } else { 4 };
         let last = Instant::now() + lane.connect / share;
@@ -260,28 +274,17 @@ impl Wait {
             let mut eased = pin!(lane.eased.notified());
             eased.as_mut().enable();
             let until = match lane.speaks.load(Ordering::Acquire) {
-                HTTP1 if self.enters() => return,
+                HTTP1 if lane.adds() => return,
                 HTTP1 if self.is_stream => Some(last),
                 HTTP1 => lane.lead(ONE_MORE),
                 _ => self.leads(lane.connect / 4),
             };
-            let Some(until) = until else { return };
-            if timeout_at(until.min(last), eased).await.is_err() && Instant::now() >= last {
+            let (Some(until), true) = (until, Instant::now() < last) else {
+                lane.connections.fetch_add(1, Ordering::AcqRel);
                 return;
-            }
-            if lane.speaks.load(Ordering::Acquire) == HTTP1 {
-                // Who has ended hands on a connection, which is better than another one.
-                sleep(HANDED_ON).await;
-            }
+            };
+            let _: Result<(), _> = timeout_at(until.min(last), eased).await;
         }
-    }
-
-    fn enters(&self) -> bool {
-        let enters = self.lane.enter();
-        if enters && !self.turned(WAITING, RUNNING) {
-            self.lane.uncount();
-        }
-        enters
     }
 
     /// Begins to lead, for so long at most; else until when somebody else leads.
@@ -300,30 +303,14 @@ impl Wait {
             self.lane.eased.notify_waiters();
         }
     }
-
-    fn end(&self) {
-        self.follow();
-        if self.state.swap(UNCOUNTED, Ordering::AcqRel) == RUNNING {
-            self.lane.uncount();
-        }
-    }
-
-    fn turned(&self, before: u8, after: u8) -> bool {
-        let turned =
-            self.state
-                .compare_exchange(before, after, Ordering::AcqRel, Ordering::Acquire);
-        turned.is_ok()
-    }
 }
 
-/// Counts a request again, whatever it got: a connection to make, or one of another request.
-struct Recount<'a>(&'a Wait);
+/// Waits no more, whatever it got: a connection to make, or one of another request.
+struct Waited<'a>(&'a Wait);
 
-impl Drop for Recount<'_> {
+impl Drop for Waited<'_> {
     fn drop(&mut self) {
-        if self.0.turned(WAITING, RUNNING) {
-            self.0.lane.busy.fetch_add(1, Ordering::AcqRel);
-        }
+        self.0.waits.store(false, Ordering::Release);
     }
 }
 
@@ -333,8 +320,6 @@ fn nanoseconds(time: Duration) -> u64 {
 
 /// How long it is from one connection over HTTP/1.1 beyond the limit to the next.
 const ONE_MORE: Duration = Duration::from_millis(10);
-/// How long a connection takes from one request to the next.
-const HANDED_ON: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
 mod tests;

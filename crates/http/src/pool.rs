@@ -138,8 +138,15 @@ impl UnderWay {
     }
 
     /// What is left of it until the end of this answer's body: see [`Ticket::answered`].
-    pub(crate) fn answered(self, version: Version, is_stream: bool) -> Option<Ticket> {
-        self.ticket?.answered(version, is_stream)
+    pub(crate) fn answered(self, version: Version, is_last: bool) -> Option<Ticket> {
+        self.ticket?.answered(version, is_last)
+    }
+
+    /// A connection was made for others.
+    pub(crate) fn hands_on(self) {
+        if let Some(ticket) = self.ticket {
+            ticket.hands_on();
+        }
     }
 
     pub(crate) fn left_out(self) -> Option<AddressRefused> {

@@ -22,6 +22,10 @@ fn may_connect(ticket: &Ticket) -> bool {
         .is_ready()
 }
 
+fn connections(lane: &Lane) -> usize {
+    lane.connections.load(Ordering::Acquire)
+}
+
 #[tokio::test]
 async fn while_nothing_is_known_one_connects_and_the_others_when_it_ends_or_takes_too_long() {
     let lane = lane(2, None);
@@ -36,7 +40,7 @@ async fn while_nothing_is_known_one_connects_and_the_others_when_it_ends_or_take
 }
 
 #[tokio::test]
-async fn over_http1_there_are_as_many_as_the_limit_says_and_then_one_more_after_the_other() {
+async fn over_http1_as_many_as_the_limit_says_connect_at_once_and_then_one_after_the_other() {
     let lane = lane(2, Some(Version::HTTP_11));
     let (first, second) = (call(&lane).await, call(&lane).await);
     assert!(may_connect(&first) && may_connect(&second));
@@ -54,29 +58,62 @@ async fn over_http1_there_are_as_many_as_the_limit_says_and_then_one_more_after_
     let fifth = call(&lane).await;
     fifth.wait().turn_comes().await;
     assert!(began.elapsed() >= ONE_MORE);
-    assert_eq!(lane.busy.load(Ordering::Acquire), 5);
-    drop((second, third, fourth, fifth, stream));
-    let sixth = call(&lane).await;
-    assert!(may_connect(&sixth));
-    drop((first, sixth));
-    assert_eq!(lane.busy.load(Ordering::Acquire), 0);
+    assert_eq!(connections(&lane), 6);
 }
 
 #[tokio::test]
-async fn an_answer_that_shares_its_connection_or_streams_counts_no_more() {
-    let lane = lane(1, None);
-    for (version, is_stream, is_kept) in [
-        (Version::HTTP_11, false, true),
-        (Version::HTTP_11, true, false),
-        (Version::HTTP_2, false, false),
-    ] {
+async fn a_connection_on_its_way_from_one_request_to_the_next_counts() {
+    let lane = lane(1, Some(Version::HTTP_11));
+    let (first, _second) = (call(&lane).await, call(&lane).await);
+    assert!(may_connect(&first));
+    // Somebody makes one beyond the limit just now.
+    assert!(lane.lead(ONE_MORE).is_none());
+    let answered = first.answered(Version::HTTP_11, false);
+    answered.unwrap().hands_on();
+    assert!(!may_connect(&call(&lane).await));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_gone_or_carries_a_stream_makes_room_for_another() {
+    let lane = lane(1, Some(Version::HTTP_11));
+    let _other = call(&lane).await;
+    let ends: [fn(Ticket); 3] = [
+        // A stream, or closed by the server.
+        |ticket| assert!(ticket.answered(Version::HTTP_11, true).is_none()),
+        // The rest of its answer is not read.
+        |ticket| drop(ticket.answered(Version::HTTP_11, false)),
+        // It fails, or is given up.
+        drop,
+    ];
+    for (case, end) in ends.into_iter().enumerate() {
         let ticket = call(&lane).await;
-        let kept = ticket.answered(version, is_stream);
-        assert_eq!(kept.is_some(), is_kept, "{version:?} {is_stream}");
-        let busy = lane.busy.load(Ordering::Acquire);
-        assert_eq!(busy, usize::from(is_kept), "{version:?} {is_stream}");
+        assert!(may_connect(&ticket), "case {case}");
+        end(ticket);
+        assert_eq!(connections(&lane), 0, "case {case}");
     }
-    assert_eq!(lane.busy.load(Ordering::Acquire), 0);
+}
+
+#[tokio::test]
+async fn who_gives_up_while_it_waits_takes_no_connection_along() {
+    let lane = lane(1, Some(Version::HTTP_11));
+    let (first, second) = (call(&lane).await, call(&lane).await);
+    assert!(may_connect(&first) && lane.lead(lane.connect).is_none());
+    let wait = second.wait();
+    let mut turn = pin!(wait.turn_comes());
+    let polled = turn.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    drop(second);
+    assert_eq!(connections(&lane), 1);
+}
+
+#[tokio::test]
+async fn who_is_alone_and_finds_no_connection_knows_that_there_is_none() {
+    let lane = lane(1, Some(Version::HTTP_11));
+    let first = call(&lane).await;
+    assert!(may_connect(&first) && lane.lead(lane.connect).is_none());
+    first.hands_on();
+    assert_eq!(connections(&lane), 1);
+    assert!(may_connect(&call(&lane).await));
 }
 
 #[tokio::test]
