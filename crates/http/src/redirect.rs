@@ -27,17 +27,33 @@ pub(crate) struct Redirects {
 
 impl Step for Redirects {
     async fn run<B: Below>(&self, asked: &mut Asked, below: &B) -> Result<Response<Body>, Error> {
-        // As the caller made them, for another hop; no other leg takes one.
-        let mut again = asked
-            .exchange
-            .leg()
-            .is_metadata()
-            .then(|| bodiless(&asked.request));
+        let mut answer = match asked.exchange.leg().is_metadata() {
+            // Rare, so that it takes no room beside every request.
+            true => Box::pin(self.follow(asked, below)).await?,
+            false => {
+                let answer = below.call(asked).await?;
+                // No other leg takes a hop.
+                self.next(&asked.exchange, &answer, 0)?;
+                answer
+            }
+        };
+        answer.extensions_mut().insert(asked.exchange.clone());
+        Ok(answer)
+    }
+}
+
+impl Redirects {
+    /// The answer at the end of all hops.
+    async fn follow<B: Below>(
+        &self,
+        asked: &mut Asked,
+        below: &B,
+    ) -> Result<Response<Body>, Error> {
+        // As the caller made it, for another hop.
+        let mut next = bodiless(&asked.request);
         let mut answer = below.call(asked).await?;
         let mut hops = 0;
-        while let (Some(target), Some(next)) =
-            (self.next(&asked.exchange, &answer, hops)?, &mut again)
-        {
+        while let Some(target) = self.next(&asked.exchange, &answer, hops)? {
             hops += 1;
             let (leg, method) = (asked.exchange.leg(), next.method().clone());
             let exchange = Exchange::new(leg, method, target.url);
@@ -47,15 +63,12 @@ impl Step for Redirects {
             tracing::debug!(from = %asked.exchange.shown(), to = %RedactedUrl::of_target(exchange.url()), "redirected");
             *next.uri_mut() = target.uri;
             asked.exchange = exchange;
-            asked.request = bodiless(next);
+            asked.request = bodiless(&next);
             answer = below.call(asked).await?;
         }
-        answer.extensions_mut().insert(asked.exchange.clone());
         Ok(answer)
     }
-}
 
-impl Redirects {
     /// The hop to take after `answer`, if one is to be taken.
     fn next(
         &self,

@@ -49,8 +49,8 @@ impl Answer {
 /// One message of the server, and how it came.
 #[derive(Debug)]
 pub(crate) struct Said {
-    /// An error that answers a request has the id of that request.
-    pub(crate) message: ServerJsonRpcMessage,
+    /// An error that answers a request has the id of that request. It is large, and handed on often.
+    pub(crate) message: Box<ServerJsonRpcMessage>,
     pub(crate) session: Option<String>,
     pub(crate) status: StatusCode,
     /// The server itself named the request that this answers.
@@ -78,14 +78,28 @@ impl Question<'_> {
     )]
     pub(crate) fn answer(
         self,
-        reply: Reply<'_>,
+        mut reply: Reply<'_>,
     ) -> impl Future<Output = Result<Answer, Unusable>> + Send {
         async move {
             match reply.status() {
-                StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(Answer::Accepted),
-                status if status.is_success() => self.success(reply).await,
+                StatusCode::ACCEPTED | StatusCode::NO_CONTENT => return Ok(Answer::Accepted),
+                status if status.is_success() => {}
                 // Rare, so that it takes no room beside every call.
-                _ => Box::pin(self.refusal(reply)).await,
+                _ => return Box::pin(self.refusal(reply)).await,
+            }
+            match reply.media() {
+                // The specification wants 202 here; some servers say 200 and nothing else.
+                _ if self.is_one_way() && reply.is_empty() => Ok(Answer::Accepted),
+                Media::Events => {
+                    let (quoting, session) = (reply.quoting(), reply.session());
+                    Ok(Answer::Events(reply.into_body(), quoting, session))
+                }
+                Media::Json => {
+                    let body = reply.whole().await?;
+                    self.message(&reply, &body)
+                }
+                _ if self.is_one_way() => Ok(Answer::Accepted),
+                _ => Err(reply.unexpected_media()),
             }
         }
     }
@@ -98,46 +112,28 @@ impl Question<'_> {
         }
     }
 
-    #[expect(
-        clippy::manual_async_fn,
-        reason = "an async function keeps its arguments twice"
-    )]
-    fn success(self, reply: Reply<'_>) -> impl Future<Output = Result<Answer, Unusable>> + Send {
-        async move {
-            let session = reply.session();
-            match reply.media() {
-                // The specification wants 202 here; some servers say 200 and nothing else.
-                _ if self.is_one_way() && reply.is_empty() => Ok(Answer::Accepted),
-                Media::Events => {
-                    let quoting = reply.quoting();
-                    Ok(Answer::Events(reply.into_body(), quoting, session))
-                }
-                Media::Json => {
-                    let (status, quoting) = (reply.status(), reply.quoting());
-                    let body = reply.whole().await?;
-                    match decode::message(self.message, &body) {
-                        Ok(JsonRpcMessage::Error(error)) => {
-                            let error = quoting.error(error);
-                            Ok(match error.id {
-                                None => self.error(status, error, session),
-                                // With a good status, whoever names another request may mean it.
-                                Some(_) => said(status, JsonRpcMessage::Error(error), session),
-                            })
-                        }
-                        Ok(message) => Ok(said(status, message, session)),
-                        Err(_) if self.is_one_way() => Ok(Answer::Accepted),
-                        Err(error) => {
-                            Err(not_a_message((status, self.url), &error, &body, &quoting))
-                        }
-                    }
-                }
-                _ if self.is_one_way() => Ok(Answer::Accepted),
-                _ => Err(reply.unexpected_media()),
+    /// The message in the body of a good answer.
+    fn message(self, reply: &Reply<'_>, body: &[u8]) -> Result<Answer, Unusable> {
+        let (status, session) = (reply.status(), reply.session());
+        match decode::message(self.message, body) {
+            Ok(JsonRpcMessage::Error(error)) => {
+                let error = reply.quoting().error(error);
+                Ok(match error.id {
+                    None => self.error(status, error, session),
+                    // With a good status, whoever names another request may mean it.
+                    Some(_) => said(status, JsonRpcMessage::Error(error), session),
+                })
+            }
+            Ok(message) => Ok(said(status, message, session)),
+            Err(_) if self.is_one_way() => Ok(Answer::Accepted),
+            Err(error) => {
+                let place = (status, self.url);
+                Err(not_a_message(place, &error, body, &reply.quoting()))
             }
         }
     }
 
-    async fn failure(self, reply: Reply<'_>) -> Result<Answer, Unusable> {
+    async fn failure(self, mut reply: Reply<'_>) -> Result<Answer, Unusable> {
         let status = reply.status();
         let server_failure = reply.server_failure();
         let (session, quoting) = (reply.session(), reply.quoting());
@@ -169,7 +165,7 @@ impl Question<'_> {
     }
 
     /// HTTP 404 inside a session: the session is gone, unless the server says that only the method is unknown (ERR-05).
-    async fn not_found_in_session(self, reply: Reply<'_>) -> Result<Answer, Unusable> {
+    async fn not_found_in_session(self, mut reply: Reply<'_>) -> Result<Answer, Unusable> {
         if reply.media() != Media::Json {
             return Err(session_expired());
         }
@@ -197,7 +193,7 @@ impl Question<'_> {
         let named = error.id.as_ref() == asked;
         let id = asked.cloned().or(error.id);
         Answer::Message(Said {
-            message: ServerJsonRpcMessage::error(error.error, id),
+            message: Box::new(ServerJsonRpcMessage::error(error.error, id)),
             session,
             status,
             named,
@@ -243,7 +239,7 @@ pub(crate) const fn request_id(message: &ClientJsonRpcMessage) -> Option<&Reques
 
 fn said(status: StatusCode, message: ServerJsonRpcMessage, session: Option<String>) -> Answer {
     Answer::Message(Said {
-        message,
+        message: Box::new(message),
         session,
         status,
         named: true,

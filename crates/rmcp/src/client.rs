@@ -64,11 +64,10 @@ struct Inner {
     events: Listeners,
     connection: Arc<Connection>,
     /// Where the first request went; a connection has no other address.
-    address: OnceLock<Address>,
+    address: OnceLock<Arc<Address>>,
 }
 
 /// An address as it is sent to, and as it may be shown.
-#[derive(Clone)]
 struct Address {
     text: Arc<str>,
     uri: Uri,
@@ -181,17 +180,27 @@ impl AuthorizedClient {
 
     /// Sends one message and reads what came back, without regard to what was settled or remembered.
     pub(crate) async fn post(&self, post: &Post) -> Result<Answer, Failure> {
-        self.post_with(post, post.headers.clone()).await
+        self.post_once(&mut post.clone()).await
     }
 
-    /// The same with these headers in place of the message's own.
-    pub(crate) async fn post_with(&self, post: &Post, headers: Headers) -> Result<Answer, Failure> {
+    /// The same, of which the message's headers are spent.
+    pub(crate) async fn post_once(&self, post: &mut Post) -> Result<Answer, Failure> {
         let address = self.address(&post.uri)?;
         let body = self.body(post).await?;
         let epoch = self.identity_epoch();
-        let asked = self.asked(post, &address, headers, body)?;
-        let response = match self.send(asked).await {
-            Ok(response) => response,
+        let asked = self.asked(post, &address, body)?;
+        // Nothing that is read is kept beside what reads it: this future is a part of the one of every call.
+        let (place, answer) = match self.send(asked).await {
+            Ok(response) => {
+                let place = Place::of(&response, Method::POST, &address.shown);
+                let question = Question {
+                    message: &post.message,
+                    in_session: post.session.is_some(),
+                    url: &address.shown,
+                };
+                let reply = Reply::new(response, &address.shown, post.limits);
+                (place, question.answer(reply))
+            }
             Err(error) => {
                 let cause = Cause::Authorization(Arc::clone(&error));
                 let key = MessageKey::of(&post.message);
@@ -199,13 +208,6 @@ impl AuthorizedClient {
                 return Err(self.refused(Exchange::of(&post.message), error));
             }
         };
-        let place = Place::of(&response, Method::POST, &address.shown);
-        let question = Question {
-            message: &post.message,
-            in_session: post.session.is_some(),
-            url: &address.shown,
-        };
-        let answer = question.answer(Reply::new(response, &address.shown, post.limits));
         let answer = answer.await.map_err(|unusable| {
             if let Some(error) = place.error(&unusable) {
                 let cause = Cause::Answer(Arc::new(error));
@@ -230,14 +232,9 @@ impl AuthorizedClient {
         Ok(Body::from(body))
     }
 
-    /// The request that carries a message.
-    fn asked(
-        &self,
-        post: &Post,
-        address: &Address,
-        headers: Headers,
-        body: Body,
-    ) -> Result<Asked, Failure> {
+    /// The request that carries a message, with its headers.
+    fn asked(&self, post: &mut Post, address: &Address, body: Body) -> Result<Asked, Failure> {
+        let headers = std::mem::take(&mut post.headers);
         let mut request = request(Method::POST, address, headers, body)?;
         let own = request.headers_mut();
         own.insert(ACCEPT, ACCEPT_BOTH);
@@ -246,21 +243,21 @@ impl AuthorizedClient {
         Ok((request, begun))
     }
 
-    fn address(&self, uri: &Arc<str>) -> Result<Address, Failure> {
+    fn address(&self, uri: &Arc<str>) -> Result<Arc<Address>, Failure> {
         if let Some(known) = self.inner.address.get()
             && known.text == *uri
         {
-            return Ok(known.clone());
+            return Ok(Arc::clone(known));
         }
         let unusable =
             |error: InvalidUri| StreamableHttpError::Client(ClientError::Url(error.into()));
-        let address = Address {
+        let address = Arc::new(Address {
             text: Arc::clone(uri),
             uri: uri.parse().map_err(unusable)?,
             shown: shown(uri).into(),
-        };
+        });
         // Where another one is kept already, this one is read anew each time.
-        drop(self.inner.address.set(address.clone()));
+        drop(self.inner.address.set(Arc::clone(&address)));
         Ok(address)
     }
 
@@ -289,7 +286,7 @@ impl AuthorizedClient {
     pub(crate) fn for_rmcp(&self, answer: Answer, post: &Post) -> StreamableHttpPostResponse {
         match answer {
             Answer::Accepted => StreamableHttpPostResponse::Accepted,
-            Answer::Message(said) => StreamableHttpPostResponse::Json(said.message, said.session),
+            Answer::Message(said) => StreamableHttpPostResponse::Json(*said.message, said.session),
             Answer::Events(body, quoting, session) => {
                 let events = self.answer_events(body, post.limits);
                 let events = answering(events, request_id(&post.message), quoting);

@@ -31,15 +31,13 @@ type Outcome = Result<StreamableHttpPostResponse, Failure>;
 
 impl AuthorizedClient {
     /// Sends a message; the first one after a remembered start also finds out whether the memory holds.
-    pub(crate) async fn post_confirming(&self, mut post: Post) -> Outcome {
+    pub(crate) async fn post_confirming(&self, post: &mut Post) -> Outcome {
         let in_doubt = self.connection().is_unconfirmed() && request_id(&post.message).is_some();
-        if !in_doubt {
-            // Sent once, with the headers as they came.
-            let headers = std::mem::take(&mut post.headers);
-            let answer = self.post_with(&post, headers).await?;
-            return Ok(self.for_rmcp(answer, &post));
+        if in_doubt {
+            return Box::pin(self.post_in_doubt(post)).await;
         }
-        Box::pin(self.post_in_doubt(&post)).await
+        let answer = self.post_once(post).await?;
+        Ok(self.for_rmcp(answer, post))
     }
 
     async fn post_in_doubt(&self, post: &Post) -> Outcome {
@@ -159,7 +157,7 @@ enum Verdict {
 
 fn verdict(answer: &Result<Answer, Failure>) -> Verdict {
     match answer {
-        Ok(Answer::Message(said)) => match &said.message {
+        Ok(Answer::Message(said)) => match &*said.message {
             JsonRpcMessage::Error(error) => of_error(error, said.status, said.named),
             _ => Verdict::Holds,
         },

@@ -140,9 +140,11 @@ impl<'a> Reply<'a> {
         self.body
     }
 
-    /// The whole body, refused when it is longer than a JSON body may be.
-    pub(crate) fn whole(self) -> impl Future<Output = Result<Bytes, Unusable>> + Send + use<'a> {
-        let (body, max_size) = (self.body, self.limits.json_body);
+    /// The whole body, which is spent; refused when it is longer than a JSON body may be.
+    pub(crate) fn whole(
+        &mut self,
+    ) -> impl Future<Output = Result<Bytes, Unusable>> + Send + use<'a> {
+        let (body, max_size) = (std::mem::take(&mut self.body), self.limits.json_body);
         let url = self.url;
         async move {
             let read = body.collect_limited(max_size).await;

@@ -64,7 +64,8 @@ impl StreamableHttpClient for AuthorizedClient {
         .await
     }
 
-    async fn post_message_with_response_limits(
+    // Not an `async fn`, which would keep its arguments twice.
+    fn post_message_with_response_limits(
         &self,
         uri: Arc<str>,
         message: ClientJsonRpcMessage,
@@ -72,19 +73,22 @@ impl StreamableHttpClient for AuthorizedClient {
         auth_header: Option<String>,
         custom_headers: Headers,
         limits: StreamableHttpResponseLimits,
-    ) -> Result<StreamableHttpPostResponse, Failure> {
-        refuse_static_authorization(auth_header.as_ref(), &custom_headers)?;
-        if let Some((answer, session)) = self.connection().settled_answer(&message) {
-            return Ok(StreamableHttpPostResponse::Json(answer, session));
-        }
-        let post = Post {
+    ) -> impl Future<Output = Result<StreamableHttpPostResponse, Failure>> + Send + '_ {
+        let refused = refuse_static_authorization(auth_header.as_ref(), &custom_headers);
+        let mut post = Post {
             uri,
             message,
             session: session_id,
             headers: custom_headers,
             limits: limits.into(),
         };
-        self.post_confirming(post).await
+        async move {
+            refused?;
+            if let Some((answer, session)) = self.connection().settled_answer(&post.message) {
+                return Ok(StreamableHttpPostResponse::Json(answer, session));
+            }
+            self.post_confirming(&mut post).await
+        }
     }
 
     async fn delete_session(

@@ -70,15 +70,22 @@ where
             let url = self.last.of(request.uri())?;
             let mut attempt = Attempt::start(self.tokens, url, &request).await?;
             loop {
-                let spare = replay(&request);
-                attempt.dress(&mut request, self.begun)?;
+                let (mut sent, is_replayable) = match replay(&request) {
+                    Some(copy) => (copy, true),
+                    None => (std::mem::take(&mut request), false),
+                };
+                attempt.dress(&mut sent, self.begun)?;
                 if !std::mem::take(&mut self.is_ready) {
                     self.service.ready().await?;
                 }
-                let response = self.service.call(request).await?;
-                match attempt.next(&response, spare).await? {
-                    Some(again) => request = again,
-                    None => return Ok(response),
+                let response = self.service.call(sent).await?;
+                if attempt.is_answered(&response) {
+                    return Ok(response);
+                }
+                let spare = is_replayable.then_some(&mut request);
+                // Rare, so that it takes no room beside every request.
+                if !Box::pin(attempt.recovers(&response, spare)).await? {
+                    return Ok(response);
                 }
             }
         }
@@ -160,38 +167,56 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// The request to send next, or `None` when `response` is the answer.
-    async fn next(
+    /// Whether `response` is the answer, which nothing has to be done for.
+    fn is_answered(&self, response: &Response<Body>) -> bool {
+        let status = response.status();
+        let is_bound = self.sent.as_ref().is_some_and(|sent| sent.key().is_some());
+        if is_bound
+            || is_redirect(status)
+            || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        {
+            return false;
+        }
+        self.accepted(status);
+        true
+    }
+
+    /// Whether there is something else to send in answer to `response`: `spare`, as it is left. `false`: that is the answer.
+    async fn recovers(
         &mut self,
         response: &Response<Body>,
-        spare: Option<Request<Body>>,
-    ) -> Result<Option<Request<Body>>, Error> {
+        spare: Option<&mut Request<Body>>,
+    ) -> Result<bool, Error> {
         let is_bound = self.sent.as_ref().is_some_and(|sent| sent.key().is_some());
         let has_nonce = is_bound && self.tokens.note_nonce(&self.url, response.headers());
         match response.status() {
             StatusCode::UNAUTHORIZED if is_bound && faults_proof(response) => {
-                self.proof_refused(response, spare, has_nonce)
+                self.proof_refused(response, spare.is_some(), has_nonce)
             }
             StatusCode::UNAUTHORIZED if self.ours => {
-                Box::pin(self.unauthorized(response, spare)).await
+                self.unauthorized(response, spare.is_some()).await
             }
-            StatusCode::FORBIDDEN if self.ours => Box::pin(self.forbidden(response, spare)).await,
+            StatusCode::FORBIDDEN if self.ours => self.forbidden(response, spare.is_some()).await,
             status if is_redirect(status) => self.redirected(response, spare),
             status => {
-                // A gateway's failure says nothing about the token.
-                if let Some(token) = self.sent.as_ref().filter(|_| !status.is_server_error()) {
-                    self.tokens.accepted(token);
-                }
-                Ok(None)
+                self.accepted(status);
+                Ok(false)
             }
+        }
+    }
+
+    fn accepted(&self, status: StatusCode) {
+        // A gateway's failure says nothing about the token.
+        if let Some(token) = self.sent.as_ref().filter(|_| !status.is_server_error()) {
+            self.tokens.accepted(token);
         }
     }
 
     async fn unauthorized(
         &mut self,
         response: &Response<Body>,
-        spare: Option<Request<Body>>,
-    ) -> Result<Option<Request<Body>>, Error> {
+        is_replayable: bool,
+    ) -> Result<bool, Error> {
         let challenges = Challenges::from_answer(response.headers(), response.extensions());
         // Beyond the budget too, so that a token that never worked is marked as such.
         let token = self
@@ -205,7 +230,7 @@ impl<'a> Attempt<'a> {
             });
         }
         self.recoveries -= 1;
-        self.again(token, response, spare)
+        self.again(token, response, is_replayable)
     }
 
     /// The token is good, its proof is not: a nonce was missing, which is no reason to obtain
@@ -213,9 +238,9 @@ impl<'a> Attempt<'a> {
     fn proof_refused(
         &mut self,
         response: &Response<Body>,
-        spare: Option<Request<Body>>,
+        is_replayable: bool,
         has_nonce: bool,
-    ) -> Result<Option<Request<Body>>, Error> {
+    ) -> Result<bool, Error> {
         let challenges = Challenges::from_answer(response.headers(), response.extensions());
         if !has_nonce || self.nonce_retries == 0 || !says(&challenges, USE_NONCE) {
             return Err(Error::DpopProofRejected {
@@ -224,23 +249,21 @@ impl<'a> Attempt<'a> {
             });
         }
         self.nonce_retries -= 1;
-        spare
-            .map(Some)
-            .ok_or_else(|| self.not_replayable(response.status()))
+        self.replayed(is_replayable, response)
     }
 
     async fn forbidden(
         &mut self,
         response: &Response<Body>,
-        spare: Option<Request<Body>>,
-    ) -> Result<Option<Request<Body>>, Error> {
+        is_replayable: bool,
+    ) -> Result<bool, Error> {
         let challenges = Challenges::from_answer(response.headers(), response.extensions());
         let Some(sent) = self
             .sent
             .clone()
             .filter(|_| challenges.is_insufficient_scope())
         else {
-            return Ok(None);
+            return Ok(false);
         };
         if self.step_ups == 0 {
             return Err(Error::InsufficientScope {
@@ -251,29 +274,34 @@ impl<'a> Attempt<'a> {
         self.step_ups -= 1;
         self.tokens.accepted(&sent);
         let token = self.tokens.insufficient_scope(&sent, &challenges).await?;
-        self.again(token, response, spare)
+        self.again(token, response, is_replayable)
     }
 
     fn again(
         &mut self,
         token: AccessToken,
         response: &Response<Body>,
-        spare: Option<Request<Body>>,
-    ) -> Result<Option<Request<Body>>, Error> {
+        is_replayable: bool,
+    ) -> Result<bool, Error> {
         self.sent = Some(token);
-        spare
-            .map(Some)
-            .ok_or_else(|| self.not_replayable(response.status()))
+        self.replayed(is_replayable, response)
+    }
+
+    fn replayed(&self, is_replayable: bool, response: &Response<Body>) -> Result<bool, Error> {
+        match is_replayable {
+            true => Ok(true),
+            false => Err(self.not_replayable(response.status())),
+        }
     }
 
     /// Follows 307 and 308 within the origin, where the token may go (USE-05).
     fn redirected(
         &mut self,
         response: &Response<Body>,
-        spare: Option<Request<Body>>,
-    ) -> Result<Option<Request<Body>>, Error> {
+        spare: Option<&mut Request<Body>>,
+    ) -> Result<bool, Error> {
         let Some(location) = response.headers().get(LOCATION) else {
-            return Ok(None);
+            return Ok(false);
         };
         let location = String::from_utf8_lossy(location.as_bytes());
         let refused = || Error::Redirect {
@@ -296,11 +324,11 @@ impl<'a> Attempt<'a> {
         {
             return Err(refused());
         }
-        let mut request = spare.ok_or_else(|| self.not_replayable(response.status()))?;
+        let request = spare.ok_or_else(|| self.not_replayable(response.status()))?;
         *request.uri_mut() = crate::form::uri(&target)?;
         self.redirects -= 1;
         self.url = Arc::new(target);
-        Ok(Some(request))
+        Ok(true)
     }
 
     fn not_replayable(&self, status: StatusCode) -> Error {
