@@ -1,21 +1,23 @@
 //! Server-sent events with a limit on the size of each event, and with the request that an error is about.
 //!
-//! The limit counts the raw bytes of one event, comments excepted once they are complete, before any
-//! of it is parsed: the same reckoning as rmcp's own clients.
+//! The limit counts the raw bytes of one event, comments excepted once they are complete: the same reckoning as rmcp's own
+//! clients. They read all bytes twice, for the limit and for the events; here both are one reading.
 
 use std::{
     pin::Pin,
+    sync::LazyLock,
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use futures_core::{Stream, stream::BoxStream};
-use futures_util::{StreamExt, future::ready};
+use futures_util::StreamExt;
+use memchr::{memchr, memchr2, memmem::Finder};
 use rmcp::{
     model::{JsonRpcError, RequestId},
     transport::streamable_http_client::SseError,
 };
-use sse_stream::{Sse, SseStream};
+use sse_stream::Sse;
 
 use crate::reply::Quoting;
 
@@ -23,30 +25,90 @@ use crate::reply::Quoting;
 ///
 /// After the first error the stream ends, and what came before it comes before it, however the bytes are cut. `on_oversize` is called when an event passed the limit, with the id
 /// a reconnect would resume from: `resumed_from`, or the id of the last event that was complete.
-pub(crate) fn bounded_events<S, E>(
+pub(crate) fn bounded_events<S, E, F>(
     bytes: S,
     limit: usize,
     resumed_from: Option<String>,
-    on_oversize: impl FnOnce(Option<String>) + Send + 'static,
-) -> impl Stream<Item = Result<Sse, SseError>> + Send + Unpin + 'static
+    on_oversize: F,
+) -> Events<S, F>
 where
-    S: Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: std::error::Error + Send + Sync + 'static,
+    F: FnOnce(Option<String>) + Unpin,
 {
-    let mut last_id = resumed_from;
-    let mut on_oversize = Some(on_oversize);
-    until_failure(SseStream::from_bytes_stream(Pieces::new(bytes, limit))).map(move |item| {
+    Events {
+        bytes,
+        chunk: Bytes::new(),
+        reader: Reader::new(limit),
+        last_id: resumed_from,
+        on_oversize: Some(on_oversize),
+        is_over: false,
+    }
+}
+
+/// See [`bounded_events`].
+pub(crate) struct Events<S, F> {
+    bytes: S,
+    /// What came and was not read yet.
+    chunk: Bytes,
+    reader: Reader,
+    last_id: Option<String>,
+    on_oversize: Option<F>,
+    is_over: bool,
+}
+
+impl<S, E, F> Events<S, F>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    E: std::error::Error + Send + Sync + 'static,
+    F: FnOnce(Option<String>) + Unpin,
+{
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Sse, SseError>>> {
+        loop {
+            if let Some(event) = self.reader.read(&mut self.chunk)? {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            match std::task::ready!(self.bytes.poll_next_unpin(cx)) {
+                Some(Ok(chunk)) => self.chunk = chunk,
+                Some(Err(error)) => {
+                    let fault = StreamFault::Read(Box::new(error));
+                    return Poll::Ready(Some(Err(fault.into())));
+                }
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl<S, E, F> Stream for Events<S, F>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    E: std::error::Error + Send + Sync + 'static,
+    F: FnOnce(Option<String>) + Unpin,
+{
+    type Item = Result<Sse, SseError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.is_over {
+            return Poll::Ready(None);
+        }
+        let item = std::task::ready!(this.poll_event(cx));
         match &item {
-            Ok(Sse { id: Some(id), .. }) => last_id = Some(id.clone()),
-            Ok(_) => {}
-            Err(error) => {
-                if let (Some(report), true) = (on_oversize.take(), is_oversize(error)) {
-                    report(last_id.take());
+            Some(Ok(Sse { id: Some(id), .. })) => {
+                this.last_id.get_or_insert_default().clone_from(id);
+            }
+            Some(Ok(_)) => {}
+            None => this.is_over = true,
+            Some(Err(error)) => {
+                this.is_over = true;
+                if let (Some(report), true) = (this.on_oversize.take(), is_oversize(error)) {
+                    report(this.last_id.take());
                 }
             }
         }
-        item
-    })
+        Poll::Ready(item)
+    }
 }
 
 /// The events with errors that may be shown. In answer to `request`, if there is one, an error that names no request is
@@ -81,67 +143,16 @@ pub(crate) fn answering(
 /// The JSON-RPC error that an event carries.
 pub(crate) fn rpc_error(event: &Sse) -> Option<JsonRpcError> {
     let data = event.data.as_deref()?;
-    // Every other event is read once, by rmcp: an error has a member of that name, which can be written with escapes.
-    let may_be_error = data.contains("\"error\"") || data.contains("\\u");
-    may_be_error.then(|| serde_json::from_str(data).ok())?
+    may_be_error(data).then(|| serde_json::from_str(data).ok())?
 }
 
-/// The items up to the first failure, and that.
-fn until_failure<T, E>(
-    items: impl Stream<Item = Result<T, E>> + Unpin,
-) -> impl Stream<Item = Result<T, E>> + Unpin {
-    items.scan(false, |failed, item| {
-        let past_failure = std::mem::replace(failed, item.is_err());
-        ready((!past_failure).then_some(item))
-    })
-}
-
-/// Chunks cut after each event, none of which is too large, up to the first failure. The parser gives up the rest of a
-/// chunk when a line is wrong, and tells of that line before the events that it read above it.
-struct Pieces<S> {
-    bytes: S,
-    rest: Bytes,
-    limiter: EventLimiter,
-    failed: bool,
-}
-
-impl<S> Pieces<S> {
-    const fn new(bytes: S, limit: usize) -> Self {
-        Self {
-            bytes,
-            rest: Bytes::new(),
-            limiter: EventLimiter::new(limit),
-            failed: false,
-        }
-    }
-}
-
-impl<S, E> Stream for Pieces<S>
-where
-    S: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: std::error::Error + Send + Sync + 'static,
-{
-    type Item = Result<Bytes, StreamFault>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        if this.failed {
-            return Poll::Ready(None);
-        }
-        while this.rest.is_empty() {
-            match std::task::ready!(this.bytes.poll_next_unpin(cx)) {
-                Some(Ok(chunk)) => this.rest = chunk,
-                Some(Err(error)) => {
-                    this.failed = true;
-                    return Poll::Ready(Some(Err(StreamFault::Read(Box::new(error)))));
-                }
-                None => return Poll::Ready(None),
-            }
-        }
-        let end = this.limiter.observe(&this.rest);
-        this.failed = end.is_err();
-        Poll::Ready(Some(end.map(|end| this.rest.split_to(end))))
-    }
+/// Every other event is read once, by rmcp. An error has a member of that name, which can be written with escapes.
+fn may_be_error(data: &str) -> bool {
+    static MARKS: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| ["\"error\"", "\\u"].map(Finder::new));
+    MARKS
+        .iter()
+        .any(|mark| mark.find(data.as_bytes()).is_some())
 }
 
 /// Whether an event passed the limit: the same request will have the same answer.
@@ -159,76 +170,157 @@ enum StreamFault {
     EventTooLarge { limit: usize },
 }
 
-/// Counts the bytes of the event being received.
-#[derive(Debug)]
-struct EventLimiter {
+impl From<StreamFault> for SseError {
+    fn from(fault: StreamFault) -> Self {
+        Self::Body(Box::new(fault))
+    }
+}
+
+/// Reads lines, and makes events of them.
+struct Reader {
     limit: usize,
-    retained: usize,
-    line: usize,
-    in_comment: bool,
+    /// Of the event being received, in bytes: its complete lines.
+    size: usize,
+    /// The beginning of a line whose end did not come yet.
+    line: Vec<u8>,
+    current: Option<Sse>,
+    is_first_line: bool,
     after_carriage_return: bool,
 }
 
-impl EventLimiter {
+impl Reader {
     const fn new(limit: usize) -> Self {
         Self {
             limit,
-            retained: 0,
-            line: 0,
-            in_comment: false,
+            size: 0,
+            line: Vec::new(),
+            current: None,
+            is_first_line: true,
             after_carriage_return: false,
         }
     }
 
-    /// Counts the bytes up to the end of the event, or all if it ends later, and says how many they are.
-    fn observe(&mut self, bytes: &[u8]) -> Result<usize, StreamFault> {
-        let is_second_half = std::mem::take(&mut self.after_carriage_return);
-        let mut at = usize::from(is_second_half && bytes.first() == Some(&b'\n'));
-        while at < bytes.len() {
-            let rest = &bytes[at..];
-            let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-            let line = &rest[..end.unwrap_or(rest.len())];
-            if self.line == 0 {
-                self.in_comment = line.first() == Some(&b':');
+    /// The first event that is complete with `chunk`, of which the rest is left; `None` if it was read to its end before.
+    fn read(&mut self, chunk: &mut Bytes) -> Result<Option<Sse>, SseError> {
+        let mut rest = &chunk[..];
+        while !rest.is_empty() {
+            if std::mem::take(&mut self.after_carriage_return)
+                && let Some(after) = rest.strip_prefix(b"\n")
+            {
+                rest = after;
+                continue;
             }
-            self.line = self.line.saturating_add(line.len());
-            self.check()?;
-            let Some(end) = end else {
-                return Ok(bytes.len());
+            let Some(end) = memchr2(b'\n', b'\r', rest) else {
+                self.check(self.line.len() + rest.len())?;
+                self.line.extend_from_slice(rest);
+                break;
             };
-            at += end + 1;
-            if rest[end] == b'\r' {
-                self.after_carriage_return = at == bytes.len();
-                at += usize::from(bytes.get(at) == Some(&b'\n'));
-            }
-            let is_end = self.line == 0;
-            self.end_line();
-            self.check()?;
-            if is_end {
-                return Ok(at);
+            let event = self.end_line(&rest[..end])?;
+            self.after_carriage_return = rest[end] == b'\r';
+            rest = &rest[end + 1..];
+            if event.is_some() {
+                let read = chunk.len() - rest.len();
+                chunk.advance(read);
+                return Ok(event);
             }
         }
-        Ok(bytes.len())
+        chunk.clear();
+        Ok(None)
     }
 
-    const fn check(&self) -> Result<(), StreamFault> {
-        if self.retained.saturating_add(self.line) > self.limit {
-            return Err(StreamFault::EventTooLarge { limit: self.limit });
+    /// Takes the end of a line.
+    fn end_line(&mut self, end: &[u8]) -> Result<Option<Sse>, SseError> {
+        if self.line.is_empty() {
+            return self.take_line(end);
+        }
+        self.check(self.line.len() + end.len())?;
+        let mut line = std::mem::take(&mut self.line);
+        line.extend_from_slice(end);
+        let event = self.take_line(&line);
+        if line.capacity() <= KEPT {
+            line.clear();
+            self.line = line;
+        }
+        event
+    }
+
+    fn take_line(&mut self, mut line: &[u8]) -> Result<Option<Sse>, SseError> {
+        self.check(line.len())?;
+        if std::mem::take(&mut self.is_first_line) {
+            line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+        }
+        match line {
+            [] => {
+                self.size = 0;
+                Ok(self.current.take())
+            }
+            // A comment, which is not kept.
+            [b':', ..] => Ok(None),
+            _ => {
+                // A newline is put between data lines that are joined.
+                self.size += line.len() + 1;
+                self.check(0)?;
+                self.take_field(line)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// As sse-stream has it, which rmcp's own client reads with: what is no field is an error.
+    fn take_field(&mut self, line: &[u8]) -> Result<(), SseError> {
+        let colon = memchr(b':', line).ok_or(SseError::InvalidLine)?;
+        let (name, value) = (&line[..colon], &line[colon + 1..]);
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        let text = || str::from_utf8(value).map_err(SseError::Utf8Parse);
+        let event = &mut self.current;
+        match name {
+            b"data" => match &mut event.get_or_insert_default().data {
+                Some(data) => {
+                    data.push('\n');
+                    data.push_str(text()?);
+                }
+                data => *data = Some(text()?.to_owned()),
+            },
+            b"event" => {
+                let kind = &mut event.get_or_insert_default().event;
+                once(kind, text()?.to_owned(), SseError::DuplicatedEventLine)?;
+            }
+            // The standard has it ignored.
+            b"id" if value.contains(&0) => {}
+            b"id" => {
+                let id = &mut event.get_or_insert_default().id;
+                once(id, text()?.to_owned(), SseError::DuplicatedIdLine)?;
+            }
+            b"retry" => {
+                let retry = text()?.trim_ascii().parse().map_err(SseError::IntParse)?;
+                let place = &mut event.get_or_insert_default().retry;
+                once(place, retry, SseError::DuplicatedRetry)?;
+            }
+            _ => return Err(SseError::InvalidLine),
         }
         Ok(())
     }
 
-    fn end_line(&mut self) {
-        if self.line == 0 {
-            self.retained = 0;
-        } else if !self.in_comment {
-            // The parser puts a newline between data lines that it joins.
-            self.retained = self.retained.saturating_add(self.line).saturating_add(1);
+    /// Whether the event may go on with a line of so many bytes.
+    fn check(&self, line: usize) -> Result<(), StreamFault> {
+        let limit = self.limit;
+        match self.size.saturating_add(line) > limit {
+            true => Err(StreamFault::EventTooLarge { limit }),
+            false => Ok(()),
         }
-        self.line = 0;
-        self.in_comment = false;
     }
 }
+
+fn once<T>(place: &mut Option<T>, value: T, otherwise: SseError) -> Result<(), SseError> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(otherwise),
+    }
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// Room for the halves of lines that is kept from one to the next, in bytes.
+const KEPT: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
