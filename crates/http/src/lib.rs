@@ -141,7 +141,7 @@ pub use redact::{RedactedUrl, clean_text};
 pub use reload::ProfileSource;
 #[cfg(feature = "client")]
 pub use resolve::{Resolver, SystemResolver};
-pub use roots::{RootCertificate, RootFile, Roots, RootsError, roots_from_files};
+pub use roots::{RootCertificate, RootFile, Roots, RootsError, each_once, roots_from_files};
 #[cfg(feature = "client")]
 pub use roots::{SystemRootsError, system_root_places, system_roots};
 pub use sent::SentSecrets;

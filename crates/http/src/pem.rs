@@ -67,67 +67,62 @@ pub(crate) fn blocks(pem: &[u8], wanted: fn(&str) -> bool) -> Result<Vec<Block>,
         let Some(label) = boundary(text, b"-----BEGIN ").filter(|label| wanted(label)) else {
             continue;
         };
-        let shown = clean_text(label, LABEL_LIMIT);
-        let Some(raw) = read_block(&mut lines, label, longest_block(pem, text)) else {
-            return Err(PemError::Unterminated { label: shown, line });
+        let Some(body) = body(&mut lines, label) else {
+            let label = clean_text(label, LABEL_LIMIT);
+            return Err(PemError::Unterminated { label, line });
         };
-        // In one piece from the start: a buffer that grows leaves its content behind.
-        let mut der = Zeroizing::new(Vec::with_capacity(raw.base64.len()));
-        STANDARD
-            .decode_vec(raw.base64.as_slice(), &mut der)
-            .map_err(|source| PemError::Base64 {
-                label: shown,
-                line,
-                source,
-            })?;
-        found.push(Block {
-            label: label.to_owned(),
-            der,
-            encrypted: raw.encrypted,
-        });
+        let block = Block::read(label, &body).map_err(|source| PemError::Base64 {
+            label: clean_text(label, LABEL_LIMIT),
+            line,
+            source,
+        })?;
+        found.push(block);
     }
     Ok(found)
 }
 
-struct RawBlock {
-    base64: Zeroizing<Vec<u8>>,
-    encrypted: bool,
-}
-
-/// How many bytes there are at most between the line `begin` of `pem` and the next end line.
-fn longest_block(pem: &[u8], begin: &[u8]) -> usize {
-    let from = (begin.as_ptr() as usize).saturating_sub(pem.as_ptr() as usize);
-    let rest = pem.get(from..).unwrap_or(pem);
-    let end = rest.windows(END.len()).position(|text| text == END);
-    end.unwrap_or(rest.len())
-}
-
-/// Reads on to the end line of `label`; `None` if another block or the end comes first.
-fn read_block<'a>(
+/// The lines up to the end line of `label`; `None` if another block or the end comes first.
+fn body<'a>(
     lines: &mut impl Iterator<Item = (&'a [u8], usize)>,
     label: &str,
-    at_most: usize,
-) -> Option<RawBlock> {
-    let mut raw = RawBlock {
-        base64: Zeroizing::new(Vec::with_capacity(at_most)),
-        encrypted: false,
-    };
+) -> Option<Vec<&'a [u8]>> {
+    let mut body = Vec::new();
     for (line, _) in lines {
-        if boundary(line, END).is_some_and(|end| end == label) {
-            return Some(raw);
+        if boundary(line, b"-----END ").is_some_and(|end| end == label) {
+            return Some(body);
         }
         if line.starts_with(b"-----") {
             return None;
         }
-        if line.contains(&b':') {
-            // A header of RFC 1421, such as `Proc-Type: 4,ENCRYPTED`.
-            raw.encrypted |= line.ends_with(b"ENCRYPTED");
-        } else {
-            raw.base64
-                .extend(line.iter().filter(|byte| !byte.is_ascii_whitespace()));
-        }
+        body.push(line);
     }
     None
+}
+
+impl Block {
+    fn read(label: &str, body: &[&[u8]]) -> Result<Self, base64::DecodeError> {
+        let length = body.iter().map(|line| line.len()).sum();
+        // In one piece from the start: a buffer that grows leaves its content behind.
+        let mut base64 = Zeroizing::new(Vec::with_capacity(length));
+        let mut encrypted = false;
+        for line in body {
+            if line.contains(&b':') {
+                // A header of RFC 1421, such as `Proc-Type: 4,ENCRYPTED`.
+                encrypted |= line.ends_with(b"ENCRYPTED");
+            } else if line.iter().any(u8::is_ascii_whitespace) {
+                base64.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace()));
+            } else {
+                base64.extend_from_slice(line);
+            }
+        }
+        let mut der = Zeroizing::new(Vec::with_capacity(length));
+        STANDARD.decode_vec(base64.as_slice(), &mut der)?;
+        Ok(Self {
+            label: label.to_owned(),
+            der,
+            encrypted,
+        })
+    }
 }
 
 /// The label of a begin or end line.
@@ -159,7 +154,6 @@ pub(crate) fn first_sequence(bytes: &[u8]) -> Result<&[u8], PemError> {
     bytes.get(..end).ok_or(PemError::Der)
 }
 
-const END: &[u8] = b"-----END ";
 const SEQUENCE: u8 = 0x30;
 const LABEL_LIMIT: usize = 40;
 

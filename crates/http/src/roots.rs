@@ -1,6 +1,6 @@
 //! The certificate authorities that servers are verified against.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 #[cfg(feature = "client")]
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ pub enum Roots {
 }
 
 /// The certificate of one authority. Cloning is cheap.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RootCertificate(Bytes);
 
 impl RootCertificate {
@@ -104,11 +104,10 @@ pub struct RootsError {
 pub fn roots_from_files<'a>(
     files: impl IntoIterator<Item = RootFile<'a>>,
 ) -> Result<Vec<RootCertificate>, RootsError> {
-    let mut seen = HashSet::new();
     let mut roots = Vec::new();
     for file in files {
         match RootCertificate::from_pem_bundle(file.pem) {
-            Ok(found) => roots.extend(found.into_iter().filter(|root| seen.insert(root.clone()))),
+            Ok(found) => roots.extend(found),
             Err(source) if file.required => {
                 return Err(RootsError {
                     name: file.name.to_owned(),
@@ -119,7 +118,16 @@ pub fn roots_from_files<'a>(
             Err(error) => tracing::warn!(file = file.name, %error, "file passed over"),
         }
     }
-    Ok(roots)
+    Ok(each_once(roots))
+}
+
+/// The certificates in their order, each the first time alone.
+#[must_use]
+pub fn each_once(roots: impl IntoIterator<Item = RootCertificate>) -> Vec<RootCertificate> {
+    // They differ in their first bytes, so that to compare them costs less than to hash them.
+    let mut seen = BTreeSet::new();
+    let roots = roots.into_iter();
+    roots.filter(|root| seen.insert(root.clone())).collect()
 }
 
 /// Where the operating system keeps its certificate authorities, if that is in files at one of the
@@ -160,12 +168,9 @@ pub fn system_roots() -> Result<Vec<RootCertificate>, SystemRootsError> {
     for error in &loaded.errors {
         tracing::warn!(%error, "part of the system's certificate store could not be read");
     }
-    let mut seen = HashSet::new();
     let found = loaded.certs.into_iter();
-    Ok(found
-        .map(|certificate| RootCertificate(certificate.as_ref().to_vec().into()))
-        .filter(|root| seen.insert(root.clone()))
-        .collect())
+    let found = found.map(|certificate| RootCertificate(certificate.as_ref().to_vec().into()));
+    Ok(each_once(found))
 }
 
 /// What is in these files and folders; without any, what the platform's loader finds.
@@ -291,7 +296,7 @@ mod tests {
         let Ok(roots) = system_roots() else {
             return assert!(places.is_empty(), "nothing in {places:?}");
         };
-        let once: HashSet<_> = roots.iter().collect();
+        let once: BTreeSet<_> = roots.iter().collect();
         assert_eq!(once.len(), roots.len());
         if let Some(bundle) = places.iter().find(|place| place.is_file()) {
             let pem = std::fs::read(bundle).unwrap();

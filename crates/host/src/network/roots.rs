@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use doorkey_http::{RootCertificate, RootFile, Roots, roots_from_files};
+use doorkey_http::{RootCertificate, RootFile, Roots, each_once, roots_from_files};
 
 use super::setting::{SetBy, Setting, Tables};
 use super::{NetworkError, read};
@@ -100,16 +100,16 @@ impl RootsInForce {
 
     /// Reads the certificates.
     pub(super) fn read(&self) -> Result<Roots, NetworkError> {
-        let mut files = Vec::new();
+        let mut certificates = Vec::new();
         let mut folders = Vec::new();
         for bundle in &self.bundles {
             match bundle.value.is_folder {
                 true => folders.push(&bundle.value),
-                false => files.extend(bundle.value.read()?),
+                false => certificates.extend(bundle.value.read()?),
             }
         }
-        files.extend(read_folders(&folders)?);
-        let certificates = certificates(&files)?;
+        certificates.extend(read_folders(&folders)?);
+        let certificates = each_once(certificates);
         match self.system.value {
             SystemRoots::Trusted if certificates.is_empty() => Ok(Roots::System),
             SystemRoots::Trusted => Ok(Roots::SystemAnd(certificates)),
@@ -128,13 +128,13 @@ impl Bundle {
     /// # Errors
     /// It cannot be read, or holds none, or a broken one.
     pub fn count(&self) -> Result<usize, NetworkError> {
-        Ok(certificates(&self.read()?)?.len())
+        Ok(self.read()?.len())
     }
 
-    fn read(&self) -> Result<Vec<PemFile>, NetworkError> {
+    fn read(&self) -> Result<Vec<RootCertificate>, NetworkError> {
         match self.is_folder {
             true => self.read_folder(),
-            false => Ok(vec![self.read_file(&self.path, true)?]),
+            false => certificates(&[self.read_file(&self.path, true)?]),
         }
     }
 
@@ -148,7 +148,7 @@ impl Bundle {
 
     /// Every file of a folder that holds a certificate, the others passed over; a folder without any
     /// is an error.
-    fn read_folder(&self) -> Result<Vec<PemFile>, NetworkError> {
+    fn read_folder(&self) -> Result<Vec<RootCertificate>, NetworkError> {
         let failed = |source| NetworkError::Read {
             setting: self.setting.to_owned(),
             path: self.path.clone(),
@@ -165,28 +165,29 @@ impl Bundle {
                 ),
             }
         }
-        if certificates(&files)?.is_empty() {
+        let found = certificates(&files)?;
+        if found.is_empty() {
             return Err(NetworkError::NoRoots {
                 setting: self.setting.to_owned(),
                 path: self.path.clone(),
             });
         }
-        Ok(files)
+        Ok(found)
     }
 }
 
 /// What is in the folders of a list. As with other tools, one that cannot be used is passed over, as
 /// long as there is another one.
-fn read_folders(folders: &[&Bundle]) -> Result<Vec<PemFile>, NetworkError> {
-    let mut files = Vec::new();
+fn read_folders(folders: &[&Bundle]) -> Result<Vec<RootCertificate>, NetworkError> {
+    let mut all = Vec::new();
     let mut failed = Vec::new();
     for folder in folders {
         match folder.read() {
-            Ok(found) => files.extend(found),
+            Ok(found) => all.extend(found),
             Err(error) => failed.push((folder, error)),
         }
     }
-    if files.is_empty()
+    if all.is_empty()
         && let Some((_, error)) = failed.pop()
     {
         return Err(error);
@@ -198,7 +199,7 @@ fn read_folders(folders: &[&Bundle]) -> Result<Vec<PemFile>, NetworkError> {
             "a folder of trusted certificates is passed over"
         );
     }
-    Ok(files)
+    Ok(all)
 }
 
 /// The files of a folder, by name.
@@ -212,7 +213,8 @@ pub(super) fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
             paths.push(path);
         }
     }
-    paths.sort();
+    // All of one folder: their parts need not be compared one by one.
+    paths.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
     Ok(paths)
 }
 
