@@ -24,6 +24,8 @@ enum Kind {
     Exact(Url),
     Like {
         host: Vec<String>,
+        /// What every such host ends in: the last labels of it that are named.
+        end: String,
         port: Option<u16>,
         path: Option<Vec<String>>,
     },
@@ -98,9 +100,20 @@ impl Pattern {
     }
 
     fn is_like(&self, url: &Url) -> bool {
-        let Kind::Like { host, port, path } = &self.kind else {
+        let Kind::Like {
+            host,
+            end,
+            port,
+            path,
+        } = &self.kind
+        else {
             return false;
         };
+        // Most patterns are not about most hosts, which shows here for a fraction of the rest.
+        let found = url.host_str().unwrap_or_default().trim_end_matches('.');
+        if !found.ends_with(end.as_str()) {
+            return false;
+        }
         let is_right_port = url.port_or_known_default() == Some(port.unwrap_or(HTTPS));
         is_right_port
             && url.host().is_some_and(|found| is_host(host, &found))
@@ -173,7 +186,14 @@ fn like(text: &str) -> Result<Kind, PatternError> {
             return Err(PatternError::Rest);
         }
     }
-    Ok(Kind::Like { host, port, path })
+    let named = host.iter().rposition(|label| label == "*");
+    let end = host[named.map_or(0, |at| at + 1)..].join(".");
+    Ok(Kind::Like {
+        host,
+        end,
+        port,
+        path,
+    })
 }
 
 fn is_label(label: &str) -> bool {
