@@ -22,7 +22,7 @@ impl Profile {
             return Ok(None);
         };
         let out = context.folder("profile")?.join("callgrind.out");
-        let run = counted(run, valgrind, &out).limit(Duration::from_secs(120));
+        let run = counted(run, valgrind, &out, &[]).limit(Duration::from_secs(120));
         runner::measure(context, &run).await?;
         let written = std::fs::read_to_string(&out)?;
         Ok(Some(Self(by_owner(&written)?)))
@@ -51,13 +51,14 @@ impl Profile {
     }
 }
 
-/// The same run under callgrind, which writes to `out`.
-pub(crate) fn counted(run: Invocation, valgrind: PathBuf, out: &Path) -> Invocation {
+/// The same run under callgrind, which writes to `out`, with `more` of its options.
+pub(crate) fn counted(run: Invocation, valgrind: PathBuf, out: &Path, more: &[&str]) -> Invocation {
     let words = [
         "--tool=callgrind".to_owned(),
         format!("--callgrind-out-file={}", out.display()),
     ];
-    run.under(valgrind, words)
+    let more = more.iter().map(|&word| word.to_owned());
+    run.under(valgrind, words.into_iter().chain(more))
 }
 
 /// A table of where the instructions of `run`, of our program, go: of the same program with its symbols, which
@@ -128,7 +129,11 @@ fn owner(object: &str, function: &str) -> String {
         };
         return part.to_owned();
     }
-    if function.contains("aws_lc") {
+    // Some of it has the names of where it comes from.
+    if ["aws_lc", "fiat_", "bignum_"]
+        .iter()
+        .any(|name| function.contains(name))
+    {
         return "aws-lc".to_owned();
     }
     let words = function.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');

@@ -257,7 +257,7 @@ fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, BoxError> {
 /// Twice the limit over HTTP/1.1, beyond which connections are made one after the other.
 const LIMIT: u64 = 16;
 
-const FLOOR: &str = "Over HTTP/1.1 connections beyond the limit of 8 are made one every 10 ms, since no call may have to wait for a long one: the longer the start takes, the more \
+const FLOOR: &str = "Over HTTP/1.1 connections beyond the limit of 8 are made one every 20 ms, since no call may have to wait for a long one: the longer the start takes, the more \
                      there are.";
 
 const FLOOR_OF_MEMORY: &str = "What a session owns beside rmcp's worker: its grant and token, its configuration, the layers of its client, and the channel of its events.";
