@@ -9,7 +9,7 @@
 //!
 //! - an exchange with an endpoint (every leg but that of the resource), until another one ends: such
 //!   exchanges are short, and each ends in its own time;
-//! - a request to the resource, for its turn to make one more connection: one every 10 ms, and whatever
+//! - a request to the resource, for its turn to make one more connection: one every 20 ms, and whatever
 //!   connection comes free first is taken. So a burst of short calls shares the connections there are, long
 //!   ones get their own, since a tool may take minutes, and under a load that lasts there are soon as many as
 //!   calls in flight;
@@ -319,7 +319,7 @@ fn nanoseconds(time: Duration) -> u64 {
 }
 
 /// How long it is from one connection over HTTP/1.1 beyond the limit to the next.
-const ONE_MORE: Duration = Duration::from_millis(10);
+const ONE_MORE: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests;

@@ -30,10 +30,10 @@ pub struct Limits {
     /// Connections to one origin over HTTP/1.1, at least 1. Default 8. Over HTTP/2 there is one.
     ///
     /// Exchanges with an endpoint wait for each other beyond that, within their `timeouts.total`. For requests
-    /// on [`Leg::Resource`], which may take long, more are made, one every 10 ms: each waits for its turn or
+    /// on [`Leg::Resource`], which may take long, more are made, one every 20 ms: each waits for its turn or
     /// for a connection that comes free, for a quarter of `timeouts.connect` at most. The request for a
-    /// stream of events waits for a fortieth of it (a quarter of a second by default) and is not counted. To
-    /// an address literal requests on that leg do not wait.
+    /// stream of events waits for a fortieth of it (a quarter of a second by default), and the connection of
+    /// a stream counts no more. To an address literal requests on that leg do not wait.
     pub connections: usize,
 }
 

@@ -214,7 +214,7 @@ impl AuthorizedClient {
                 let key = MessageKey::of(&post.message);
                 self.connection().caught(&key, &cause);
             }
-            unusable.failure
+            *unusable.failure
         })?;
         if let Some(session) = answer.session() {
             // Of whoever was signed in when it was asked for.
@@ -394,7 +394,7 @@ impl AuthorizedClient {
                 let reply = Reply::new(response, url, self.inner.options.limits);
                 let quoting = reply.quoting();
                 let body = stream::opened(reply, url).await;
-                let body = body.map_err(|unusable| unusable.failure)?;
+                let body = body.map_err(|unusable| *unusable.failure)?;
                 self.tell(Event::StreamOpened { resumed });
                 let events = self.bounded(body, limit, last_event_id, true);
                 Ok(answering(events, None, quoting))
@@ -441,7 +441,7 @@ impl AuthorizedClient {
                 detail: told.unwrap_or_else(|| unusable.failure.to_string()),
                 error: None,
             });
-            unusable.failure
+            *unusable.failure
         })
     }
 

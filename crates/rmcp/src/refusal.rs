@@ -132,7 +132,7 @@ impl Place {
         Some(AnswerError {
             place: self,
             detail: (!words.is_empty()).then(|| Detail(words.clone())),
-            failure: discriminant(&unusable.failure),
+            failure: discriminant(&*unusable.failure),
         })
     }
 }
@@ -140,7 +140,8 @@ impl Place {
 /// Why an answer cannot be used, in rmcp's words and in ours.
 #[derive(Debug)]
 pub(crate) struct Unusable {
-    pub(crate) failure: Failure,
+    /// Rare, so that it takes no room beside every answer.
+    pub(crate) failure: Box<Failure>,
     /// What is wrong beside the status, in one line; `None` if the failure itself names address and status.
     words: Option<String>,
 }
@@ -149,7 +150,7 @@ impl Unusable {
     /// `words` may be the server's own.
     pub(crate) fn new(failure: impl Into<Failure>, words: &str) -> Self {
         Self {
-            failure: failure.into(),
+            failure: Box::new(failure.into()),
             words: Some(clean(words.trim())),
         }
     }
@@ -159,7 +160,7 @@ impl Unusable {
 impl From<Failure> for Unusable {
     fn from(failure: Failure) -> Self {
         Self {
-            failure,
+            failure: Box::new(failure),
             words: None,
         }
     }
