@@ -201,7 +201,7 @@ impl Reader {
     }
 
     /// The first event that is complete with `chunk`, of which the rest is left; `None` if it was read to its end before.
-    fn read(&mut self, chunk: &mut Bytes) -> Result<Option<Sse>, SseError> {
+    fn read(&mut self, chunk: &mut Bytes) -> Result<Option<Sse>, StreamFault> {
         let mut rest = &chunk[..];
         while !rest.is_empty() {
             if std::mem::take(&mut self.after_carriage_return)
@@ -229,7 +229,7 @@ impl Reader {
     }
 
     /// Takes the end of a line.
-    fn end_line(&mut self, end: &[u8]) -> Result<Option<Sse>, SseError> {
+    fn end_line(&mut self, end: &[u8]) -> Result<Option<Sse>, StreamFault> {
         if self.line.is_empty() {
             return self.take_line(end);
         }
@@ -244,7 +244,7 @@ impl Reader {
         event
     }
 
-    fn take_line(&mut self, mut line: &[u8]) -> Result<Option<Sse>, SseError> {
+    fn take_line(&mut self, mut line: &[u8]) -> Result<Option<Sse>, StreamFault> {
         self.check(line.len())?;
         if std::mem::take(&mut self.is_first_line) {
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
@@ -260,45 +260,41 @@ impl Reader {
                 // A newline is put between data lines that are joined.
                 self.size += line.len() + 1;
                 self.check(0)?;
-                self.take_field(line)?;
+                self.take_field(line);
                 Ok(None)
             }
         }
     }
 
-    /// As sse-stream has it, which rmcp's own client reads with: what is no field is an error.
-    fn take_field(&mut self, line: &[u8]) -> Result<(), SseError> {
-        let colon = memchr(b':', line).ok_or(SseError::InvalidLine)?;
-        let (name, value) = (&line[..colon], &line[colon + 1..]);
+    /// As the standard has it (WHATWG HTML §9.2.6): of a field the last one counts, and what is none is passed over, as are
+    /// bytes that are no text.
+    fn take_field(&mut self, line: &[u8]) {
+        let (name, value) = match memchr(b':', line) {
+            Some(colon) => (&line[..colon], &line[colon + 1..]),
+            None => (line, &b""[..]),
+        };
         let value = value.strip_prefix(b" ").unwrap_or(value);
-        let text = || str::from_utf8(value).map_err(SseError::Utf8Parse);
+        let text = String::from_utf8_lossy(value);
         let event = &mut self.current;
         match name {
             b"data" => match &mut event.get_or_insert_default().data {
                 Some(data) => {
                     data.push('\n');
-                    data.push_str(text()?);
+                    data.push_str(&text);
                 }
-                data => *data = Some(text()?.to_owned()),
+                data => *data = Some(text.into_owned()),
             },
-            b"event" => {
-                let kind = &mut event.get_or_insert_default().event;
-                once(kind, text()?.to_owned(), SseError::DuplicatedEventLine)?;
+            b"event" => event.get_or_insert_default().event = Some(text.into_owned()),
+            b"id" if !value.contains(&0) => {
+                event.get_or_insert_default().id = Some(text.into_owned());
             }
-            // The standard has it ignored.
-            b"id" if value.contains(&0) => {}
-            b"id" => {
-                let id = &mut event.get_or_insert_default().id;
-                once(id, text()?.to_owned(), SseError::DuplicatedIdLine)?;
+            b"retry" if value.iter().all(u8::is_ascii_digit) => {
+                if let Ok(milliseconds) = text.parse() {
+                    event.get_or_insert_default().retry = Some(milliseconds);
+                }
             }
-            b"retry" => {
-                let retry = text()?.trim_ascii().parse().map_err(SseError::IntParse)?;
-                let place = &mut event.get_or_insert_default().retry;
-                once(place, retry, SseError::DuplicatedRetry)?;
-            }
-            _ => return Err(SseError::InvalidLine),
+            _ => {}
         }
-        Ok(())
     }
 
     /// Whether the event may go on with a line of so many bytes.
@@ -308,13 +304,6 @@ impl Reader {
             true => Err(StreamFault::EventTooLarge { limit }),
             false => Ok(()),
         }
-    }
-}
-
-fn once<T>(place: &mut Option<T>, value: T, otherwise: SseError) -> Result<(), SseError> {
-    match place.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(otherwise),
     }
 }
 
@@ -381,13 +370,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wrong_line_and_one_too_long_end_the_stream_after_the_events_above_them() {
-        let long = "data: too long for the limit of thirty-two bytes";
-        for (wrong, size) in [1, 2, 3, 1000]
-            .map(|size| [("no field", size), (long, size)])
-            .concat()
-        {
-            let text = format!("data: a\r\n\r\ndata: b\n\n{wrong}\ndata: c\n\n");
+    async fn a_line_too_long_ends_the_stream_after_the_events_above_it() {
+        for size in [1, 2, 3, 1000] {
+            let long = "data: too long for the limit of thirty-two bytes";
+            let text = format!("data: a\r\n\r\ndata: b\n\n{long}\ndata: c\n\n");
             let events = bounded_events(chunks(&text, size), 32, None, |_| {});
             let events: Vec<_> = events.collect().await;
             let data = |index: usize| events[index].as_ref().unwrap().data.clone();
@@ -397,6 +383,57 @@ mod tests {
                 (Some("a".to_owned()), Some("b".to_owned()))
             );
             assert!(events[2].is_err());
+        }
+    }
+
+    /// Event, data, id and retry.
+    type Read<'a> = (
+        Option<&'a str>,
+        Option<&'a str>,
+        Option<&'a str>,
+        Option<u64>,
+    );
+
+    #[tokio::test]
+    async fn an_event_is_read_as_the_standard_says_however_it_is_cut() {
+        let cases: [(&[u8], &[Read<'_>]); 13] = [
+            (b"data: a\ndata:b\ndata\ndata:  c\n\n", &[(None, Some("a\nb\n\n c"), None, None)]),
+            (b"\xef\xbb\xbfdata: a\r\rdata: b\r\n\r\n", &[(None, Some("a"), None, None), (None, Some("b"), None, None)]),
+            (b"data: \xef\xbb\xbfa\n\n", &[(None, Some("\u{feff}a"), None, None)]),
+            (b"event: x\nid: 1\nretry: 20\ndata\n\n", &[(Some("x"), Some(""), Some("1"), Some(20))]),
+            // The last of a field counts.
+            (b"event: x\nevent: y\nid: 1\nid: 2\nretry: 1\nretry: 2\n\n", &[(Some("y"), None, Some("2"), Some(2))]),
+            // What is no field, or no number, is passed over.
+            (b"junk\nx-field: 1\n: comment\nretry: 1s\nretry: 99999999999999999999\nretry:\ndata: a\n\n", &[(None, Some("a"), None, None)]),
+            (b"id: a\0b\ndata: a\n\n", &[(None, Some("a"), None, None)]),
+            (b"junk\n\n\n\n: comment\n\ndata: a\n\n", &[(None, Some("a"), None, None)]),
+            // A space is taken off once, and none of a name.
+            (b" data: a\ndata : b\nData: c\ndata: d\n\n", &[(None, Some("d"), None, None)]),
+            (b"data: \xff\n\n", &[(None, Some("\u{fffd}"), None, None)]),
+            (b"id:\n\n", &[(None, None, Some(""), None)]),
+            // What does not end does not count.
+            (b"data: a\n\ndata: b\n", &[(None, Some("a"), None, None)]),
+            (b"", &[]),
+        ];
+        for (text, expected) in cases {
+            for size in 1..=text.len().max(1) {
+                let pieces = text.chunks(size).map(Bytes::copy_from_slice);
+                let pieces: Vec<Result<_, Infallible>> = pieces.map(Ok).collect();
+                let events = bounded_events(stream::iter(pieces), 1000, None, |_| {});
+                let events: Vec<_> = events.map(Result::unwrap).collect().await;
+                let read = events.iter().map(|event| {
+                    let Sse {
+                        event,
+                        data,
+                        id,
+                        retry,
+                    } = event;
+                    (event.as_deref(), data.as_deref(), id.as_deref(), *retry)
+                });
+                let read: Vec<Read<'_>> = read.collect();
+                let text = String::from_utf8_lossy(text);
+                assert_eq!(read, expected, "{text:?} in pieces of {size}");
+            }
         }
     }
 
