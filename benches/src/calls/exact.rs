@@ -295,7 +295,7 @@ pub(super) fn table(counted: &[Counted]) -> Table {
 
 /// What a call costs at least, from what was counted.
 pub(super) fn floor(counted: &[Counted]) -> String {
-    let told = |figure: Option<f64>| format::number(figure.unwrap_or(f64::NAN));
+    let told = |figure: Option<f64>| figure.map_or_else(|| "uncounted".to_owned(), format::number);
     let lines = counted.iter().map(|case| {
         format!(
             "{} {}: {} instructions with {} misses, the rival {} with {}",
@@ -307,12 +307,18 @@ pub(super) fn floor(counted: &[Counted]) -> String {
             told(case.rival.misses()),
         )
     });
+    let has_more = |case: &Counted| case.ours.misses() > case.rival.misses();
+    let why = match counted.iter().any(has_more) {
+        true => {
+            "Where ours has fewer instructions and more misses, the misses are the floor: a call of ours goes through more functions, each of \
+             them short (limits, header scopes, address rules, the token, and for a stream a limit for each event and each wait), so that \
+             more of what it touches has left the processor's first caches since the call before, and is fetched again. "
+        }
+        false => "",
+    };
     format!(
-        "Instructions are not it, where ours are fewer. What is left is where code and data are: a call of ours goes through more \
-         functions, each of them short (limits, header scopes, address rules, the token, and for a stream a limit for each event \
-         and each wait), so that more of what it touches has left the processor's first caches since the call before, and is \
-         fetched again. As callgrind simulates them, {}. Where the instructions go is in the tables above, by crate: most are of \
-         HTTP and JSON, which both need.",
+        "{why}As callgrind counts instructions and simulates first caches, {}. Where the instructions go is in the tables above, by crate: \
+         most are of HTTP and JSON, which both need.",
         lines.collect::<Vec<_>>().join("; ")
     )
 }

@@ -184,19 +184,22 @@ struct Collected {
 
 impl Collected {
     fn take(&mut self, data: Bytes, rest: &Body, limit: usize) -> Result<(), BodyError> {
+        if data.is_empty() {
+            return Ok(());
+        }
         if data.len() > limit - self.first.len().max(self.all.len()) {
             return Err(BodyError::TooLarge { limit });
         }
-        if self.first.is_empty() {
+        if self.first.is_empty() && self.all.is_empty() {
             self.first = data;
             return Ok(());
         }
         if self.all.is_empty() {
+            let first = std::mem::take(&mut self.first);
             // Room for a usual answer at once: a buffer that grows leaves copies behind, and some hold tokens.
-            let length = self.first.len() + data.len();
-            let room = length.saturating_add(rest.announced()).max(USUAL_BYTES);
-            self.all.reserve(room.min(limit));
-            self.all.extend_from_slice(&self.first);
+            let length = (first.len() + data.len()).saturating_add(rest.announced());
+            self.all.reserve(length.max(USUAL_BYTES).min(limit));
+            self.all.extend_from_slice(&first);
         }
         self.all.extend_from_slice(&data);
         Ok(())

@@ -6,8 +6,8 @@
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 
 use crate::BoxError;
 use crate::address::AddressRefused;
@@ -213,7 +213,8 @@ impl Below for Bottom {
         // Without a verdict it goes nowhere but where everybody may be led to.
         let route = asked.route.unwrap_or(Route::Direct(Reach::Guarded));
         let (pool, standing) = self.0.pool(route)?;
-        let mut under_way = UnderWay::begin(&pool, asked.request.uri(), errand(asked)).await;
+        let errand = errand(asked);
+        let mut under_way = UnderWay::begin(&pool, asked.request.uri(), errand).await;
         if let Some(ticket) = under_way.in_the_dark(asked.request.uri())
             && Box::pin(ticket.finds_out()).await
         {
@@ -229,7 +230,9 @@ impl Below for Bottom {
             self.0.guard.verified(peer.ip(), standing.changes);
         }
         let response = Response::<reqwest::Body>::from(response);
-        let is_last = is_event_stream(response.headers()) || is_closed(&response);
+        // Events that answer a call end with its answer, those of a stream may never end.
+        let is_endless = errand == Errand::Stream && is_event_stream(response.headers());
+        let is_last = is_endless || is_closed(&response);
         let ticket = under_way.answered(response.version(), is_last);
         Ok(response.map(|body| Body::received(body, ticket)))
     }
@@ -248,11 +251,24 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
-/// Whether the connection of this answer ends with it (RFC 9112 §9.3).
+/// Whether the connection of this answer, over HTTP/1.1 or before, ends with it (RFC 9112 §6.3, §9.3).
 fn is_closed(response: &Response<reqwest::Body>) -> bool {
-    let connection = response.headers().get(CONNECTION);
-    response.version() < Version::HTTP_11
-        || connection.is_some_and(|says| says.as_bytes().eq_ignore_ascii_case(b"close"))
+    let headers = response.headers();
+    let says = |word: &str| {
+        let values = headers.get_all(CONNECTION).into_iter();
+        let mut words = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        words.any(|said| said.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+    };
+    match response.version() {
+        Version::HTTP_11 => {
+            let has_end = headers.contains_key(CONTENT_LENGTH)
+                || headers.contains_key(TRANSFER_ENCODING)
+                || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
+            !has_end || says("close")
+        }
+        Version::HTTP_10 | Version::HTTP_09 => !says("keep-alive"),
+        _ => false,
+    }
 }
 
 /// The failure of the request, with the addresses that it was not sent to.

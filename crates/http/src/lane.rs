@@ -17,7 +17,8 @@
 //!   of a stream counts no more, so that nobody waits for it.
 //!
 //! What is counted are connections, not exchanges: one that is on its way from one request to the next is still there.
-//! Nobody tells when an idle one is closed, but a request that is alone and finds none knows that there is none.
+//! Nobody tells when an idle one is closed. But who has to make one has found none that is idle; if none came free for a
+//! moment either, there are no more than others use.
 //!
 //! A connection is gated where its name is looked up, which is before it is made, and inside of the
 //! request that it is made for. Address literals are not looked up. There one request connects before it
@@ -45,6 +46,8 @@ pub(crate) struct Lane {
     made: Instant,
     /// Connections over HTTP/1.1 that were made, and of which nobody knows that they are gone.
     connections: AtomicUsize,
+    /// When one of them came free last, in nanoseconds from `made`.
+    freed_at: AtomicU64,
     /// Told when one of them goes, and when it shows what the origin speaks.
     eased: Notify,
     endpoints: Arc<Semaphore>,
@@ -65,6 +68,7 @@ impl Lane {
             led_until: AtomicU64::new(0),
             made: Instant::now(),
             connections: AtomicUsize::new(0),
+            freed_at: AtomicU64::new(0),
             eased: Notify::new(),
             endpoints: Arc::new(Semaphore::new(limit)),
         }
@@ -91,6 +95,8 @@ impl Lane {
             return;
         }
         self.speaks.store(speaks, Ordering::Release);
+        // Those of another protocol are none of these.
+        self.connections.store(0, Ordering::Release);
         if speaks == HTTP2 {
             // Who gets this one sees that it needs none, and hands it on.
             self.endpoints.add_permits(1);
@@ -115,6 +121,14 @@ impl Lane {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
         if lost.is_ok() {
             self.eased.notify_one();
+        }
+    }
+
+    /// Counts no connection that nobody can use: `used`, at most, are in use, and none was idle just now.
+    fn forgets(&self, used: usize) {
+        let freed = Duration::from_nanos(self.freed_at.load(Ordering::Acquire));
+        if self.made.elapsed().saturating_sub(freed) > IN_TRANSIT {
+            self.connections.fetch_min(used, Ordering::AcqRel);
         }
     }
 
@@ -201,10 +215,14 @@ impl Ticket {
         }
     }
 
-    /// What answered, and whether its connection serves nobody else any more: it carries a stream, or is closed. Gives the
-    /// ticket back if it is to be kept until the end of the body, which an exchange that shares its connection is not.
+    /// What answered, and whether its connection serves nobody else any more: it carries a stream that may never end, or is
+    /// closed. Gives the ticket back if it is to be kept until the end of the body, which an exchange that shares its
+    /// connection is not.
     pub(crate) fn answered(mut self, version: Version, is_last: bool) -> Option<Self> {
         self.learned(version);
+        if let Some(wait) = self.wait.get() {
+            wait.is_over();
+        }
         if version == Version::HTTP_2 {
             self.takes_along = false;
             return None;
@@ -215,6 +233,8 @@ impl Ticket {
     /// Its connection is free for the next one.
     pub(crate) fn hands_on(mut self) {
         self.takes_along = false;
+        let now = nanoseconds(self.lane.made.elapsed());
+        self.lane.freed_at.store(now, Ordering::Release);
     }
 
     /// The wait for the turn to make a connection.
@@ -237,7 +257,7 @@ impl Drop for Ticket {
         if let Some(wait) = wait {
             wait.follow();
         }
-        // Over HTTP/1.1 a connection does not outlive a request that was given up.
+        // Over HTTP/1.1 most connections do not outlive a request that was given up.
         let has_none = wait.is_some_and(|wait| wait.waits.load(Ordering::Acquire));
         if self.takes_along && !has_none {
             self.lane.loses();
@@ -255,18 +275,13 @@ pub(crate) struct Wait {
     leads: AtomicBool,
 }
 
-/// Who has a lane while one request goes it and makes a connection: the pool, the request and its wait.
-const ALONE: usize = 3;
-
 impl Wait {
     /// Waits until a connection may be made, and counts it. To be dropped as soon as the request needs none.
     pub(crate) async fn turn_comes(&self) {
         let lane = &*self.lane;
         self.waits.store(true, Ordering::Release);
-        let _ended = Waited(self);
-        if Arc::strong_count(&self.lane) <= ALONE {
-            lane.connections.store(0, Ordering::Release);
-        }
+        // The pool has the lane, and this request twice, with its wait: each of the others once at least.
+        lane.forgets(Arc::strong_count(&self.lane).saturating_sub(3));
         // Most of the time that a connection has is left to make one.
         let share = if self.is_stream { 40 } else { 4 };
         let last = Instant::now() + lane.connect / share;
@@ -274,17 +289,22 @@ impl Wait {
             let mut eased = pin!(lane.eased.notified());
             eased.as_mut().enable();
             let until = match lane.speaks.load(Ordering::Acquire) {
-                HTTP1 if lane.adds() => return,
+                HTTP1 if lane.adds() => return self.is_over(),
                 HTTP1 if self.is_stream => Some(last),
                 HTTP1 => lane.lead(ONE_MORE),
                 _ => self.leads(lane.connect / 4),
             };
             let (Some(until), true) = (until, Instant::now() < last) else {
                 lane.connections.fetch_add(1, Ordering::AcqRel);
-                return;
+                return self.is_over();
             };
             let _: Result<(), _> = timeout_at(until.min(last), eased).await;
         }
+    }
+
+    /// It waits no more: it may connect, or got another connection. One that is given up while it waits never gets here.
+    pub(crate) fn is_over(&self) {
+        self.waits.store(false, Ordering::Release);
     }
 
     /// Begins to lead, for so long at most; else until when somebody else leads.
@@ -305,21 +325,14 @@ impl Wait {
     }
 }
 
-/// Waits no more, whatever it got: a connection to make, or one of another request.
-struct Waited<'a>(&'a Wait);
-
-impl Drop for Waited<'_> {
-    fn drop(&mut self) {
-        self.0.waits.store(false, Ordering::Release);
-    }
-}
-
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// How long it is from one connection over HTTP/1.1 beyond the limit to the next.
 const ONE_MORE: Duration = Duration::from_millis(20);
+/// More than a connection takes from one request to the next.
+const IN_TRANSIT: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests;

@@ -184,7 +184,10 @@ async fn gate(wait: Option<Arc<Wait>>) -> Result<(), NotNeeded> {
         // A connection that its request no longer waits for is polled outside of it.
         match UNDER_WAY.try_with(|_| ()) {
             Ok(()) => turn.as_mut().poll(cx).map(Ok),
-            Err(_) => Poll::Ready(Err(NotNeeded)),
+            Err(_) => {
+                wait.is_over();
+                Poll::Ready(Err(NotNeeded))
+            }
         }
     })
     .await

@@ -288,6 +288,14 @@ mod tests {
         );
     }
 
+    #[test]
+    fn of_several_bundles_each_certificate_comes_once_and_where_it_came_first() {
+        let read = |pem: &str| RootCertificate::from_pem_bundle(pem.as_bytes()).unwrap();
+        let (one, other) = (read(ONE), read(TRUSTED));
+        let all = [&other[..], &one, &other, &one].concat();
+        assert_eq!(each_once(all), [other, one].concat());
+    }
+
     #[cfg(feature = "client")]
     #[test]
     fn the_systems_roots_are_read_from_where_they_are_said_to_be_each_once() {

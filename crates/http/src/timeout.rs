@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Response;
@@ -125,8 +125,6 @@ pub(crate) struct Clock {
     /// Made when something has to be waited for, and set anew only when it goes off: most pieces are
     /// there before.
     alarm: Option<Pin<Box<Sleep>>>,
-    /// Whom the alarm wakes.
-    wakes: Option<Waker>,
 }
 
 impl Clock {
@@ -136,7 +134,6 @@ impl Clock {
             end,
             since: None,
             alarm: None,
-            wakes: None,
         }
     }
 
@@ -156,9 +153,6 @@ impl Clock {
     /// Nothing is there yet: ready when it took too long.
     pub(crate) fn wait(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
         let since = *self.since.get_or_insert_with(Instant::now);
-        if self.is_set_for(cx.waker()) {
-            return Poll::Pending;
-        }
         let gap = (later(since, self.read), Phase::Read, self.read);
         let (end, phase, limit) = match self.end {
             Some((end, limit)) if end < gap.0 => (end, Phase::Body, limit),
@@ -172,15 +166,7 @@ impl Clock {
             }
             alarm.as_mut().reset(end);
         }
-        self.wakes = Some(cx.waker().clone());
         Poll::Pending
-    }
-
-    /// Whether the alarm is still to go off, and wakes this one then.
-    fn is_set_for(&self, waker: &Waker) -> bool {
-        let is_set = |alarm: &Pin<Box<Sleep>>| !alarm.is_elapsed();
-        let wakes = |known: &Waker| known.will_wake(waker);
-        self.alarm.as_ref().is_some_and(is_set) && self.wakes.as_ref().is_some_and(wakes)
     }
 }
 

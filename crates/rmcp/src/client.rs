@@ -180,15 +180,20 @@ impl AuthorizedClient {
 
     /// Sends one message and reads what came back, without regard to what was settled or remembered.
     pub(crate) async fn post(&self, post: &Post) -> Result<Answer, Failure> {
-        self.post_once(&mut post.clone()).await
+        self.post_with(post, &mut post.headers.clone()).await
     }
 
-    /// The same, of which the message's headers are spent.
-    pub(crate) async fn post_once(&self, post: &mut Post) -> Result<Answer, Failure> {
+    /// The same with these headers in place of the message's own; they are spent.
+    pub(crate) async fn post_with(
+        &self,
+        post: &Post,
+        headers: &mut Headers,
+    ) -> Result<Answer, Failure> {
         let address = self.address(&post.uri)?;
         let body = self.body(post).await?;
         let epoch = self.identity_epoch();
-        let asked = self.asked(post, &address, body)?;
+        let headers = std::mem::take(headers);
+        let asked = self.asked(post, &address, headers, body)?;
         // Nothing that is read is kept beside what reads it: this future is a part of the one of every call.
         let (place, answer) = match self.send(asked).await {
             Ok(response) => {
@@ -232,9 +237,14 @@ impl AuthorizedClient {
         Ok(Body::from(body))
     }
 
-    /// The request that carries a message, with its headers.
-    fn asked(&self, post: &mut Post, address: &Address, body: Body) -> Result<Asked, Failure> {
-        let headers = std::mem::take(&mut post.headers);
+    /// The request that carries a message.
+    fn asked(
+        &self,
+        post: &Post,
+        address: &Address,
+        headers: Headers,
+        body: Body,
+    ) -> Result<Asked, Failure> {
         let mut request = request(Method::POST, address, headers, body)?;
         let own = request.headers_mut();
         own.insert(ACCEPT, ACCEPT_BOTH);

@@ -36,7 +36,9 @@ impl AuthorizedClient {
         if in_doubt {
             return Box::pin(self.post_in_doubt(post)).await;
         }
-        let answer = self.post_once(post).await?;
+        // Sent once, with the headers as they came.
+        let mut headers = std::mem::take(&mut post.headers);
+        let answer = self.post_with(post, &mut headers).await?;
         Ok(self.for_rmcp(answer, post))
     }
 

@@ -1,7 +1,7 @@
 //! Server-sent events with a limit on the size of each event, and with the request that an error is about.
 //!
 //! The limit counts the raw bytes of one event, comments excepted once they are complete: the same reckoning as rmcp's own
-//! clients. They read all bytes twice, for the limit and for the events; here both are one reading.
+//! clients. What stands for bytes that are no text counts as long as it is. They read all bytes twice, for the limit and for the events; here both are one reading.
 
 use std::{
     pin::Pin,
@@ -260,7 +260,7 @@ impl Reader {
                 // A newline is put between data lines that are joined.
                 self.size += line.len() + 1;
                 self.check(0)?;
-                self.take_field(line);
+                self.take_field(line)?;
                 Ok(None)
             }
         }
@@ -268,13 +268,16 @@ impl Reader {
 
     /// As the standard has it (WHATWG HTML §9.2.6): of a field the last one counts, and what is none is passed over, as are
     /// bytes that are no text.
-    fn take_field(&mut self, line: &[u8]) {
+    fn take_field(&mut self, line: &[u8]) -> Result<(), StreamFault> {
         let (name, value) = match memchr(b':', line) {
             Some(colon) => (&line[..colon], &line[colon + 1..]),
             None => (line, &b""[..]),
         };
         let value = value.strip_prefix(b" ").unwrap_or(value);
         let text = String::from_utf8_lossy(value);
+        // What stands for a byte that is no text is longer than that.
+        self.size += text.len().saturating_sub(value.len());
+        self.check(0)?;
         let event = &mut self.current;
         match name {
             b"data" => match &mut event.get_or_insert_default().data {
@@ -295,6 +298,7 @@ impl Reader {
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// Whether the event may go on with a line of so many bytes.
@@ -308,7 +312,8 @@ impl Reader {
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-/// Room for the halves of lines that is kept from one to the next, in bytes.
+/// Room for the halves of lines that is kept from one to the next, in bytes: that of a large event is given back, since a
+/// stream may rest for hours after it.
 const KEPT: usize = 64 * 1024;
 
 #[cfg(test)]
@@ -340,6 +345,7 @@ mod tests {
             ("data: 1\r\ndata: 2\r\n\r\n", 15, false),
             ("data: 1\n\ndata: 2\n\n", 8, true),
             (": a comment is not kept\ndata: 1\n\n", 25, true),
+            ("what is no field is counted\ndata: 1\n\n", 35, false),
             ("data: without an end", 12, false),
         ] {
             for size in [1, 3, 1000] {
@@ -349,6 +355,17 @@ mod tests {
                 let passed = events.iter().all(Result::is_ok);
                 assert_eq!(passed, passes, "{text:?} in chunks of {size} under {limit}");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_stands_for_bytes_that_are_no_text_counts_as_long_as_it_is() {
+        let text = [&b"data: "[..], &[0xff; 20], b"\n\n"].concat();
+        for (limit, passes) in [(67, true), (66, false)] {
+            let pieces = stream::iter([Ok::<_, Infallible>(Bytes::from(text.clone()))]);
+            let events = bounded_events(pieces, limit, None, |_| {});
+            let events: Vec<_> = events.collect().await;
+            assert_eq!(events[0].is_ok(), passes, "under {limit}: {events:?}");
         }
     }
 

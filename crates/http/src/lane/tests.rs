@@ -98,22 +98,37 @@ async fn who_gives_up_while_it_waits_takes_no_connection_along() {
     let lane = lane(1, Some(Version::HTTP_11));
     let (first, second) = (call(&lane).await, call(&lane).await);
     assert!(may_connect(&first) && lane.lead(lane.connect).is_none());
-    let wait = second.wait();
-    let mut turn = pin!(wait.turn_comes());
-    let polled = turn.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    assert!(polled.is_pending());
+    // What makes a connection for it goes first, and then the request.
+    assert!(!may_connect(&second));
     drop(second);
     assert_eq!(connections(&lane), 1);
+    // It got the connection of another one before.
+    let third = call(&lane).await;
+    assert!(!may_connect(&third));
+    third.wait().is_over();
+    drop(third);
+    assert_eq!(connections(&lane), 0);
 }
 
 #[tokio::test]
-async fn who_is_alone_and_finds_no_connection_knows_that_there_is_none() {
-    let lane = lane(1, Some(Version::HTTP_11));
-    let first = call(&lane).await;
-    assert!(may_connect(&first) && lane.lead(lane.connect).is_none());
-    first.hands_on();
-    assert_eq!(connections(&lane), 1);
-    assert!(may_connect(&call(&lane).await));
+async fn what_nobody_uses_and_nobody_finds_is_there_no_more() {
+    let lane = lane(4, Some(Version::HTTP_11));
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        all.push(call(&lane).await);
+    }
+    assert!(all.iter().all(may_connect) && lane.lead(lane.connect).is_none());
+    let long = all.pop();
+    all.into_iter().for_each(Ticket::hands_on);
+    // They may be on their way to somebody.
+    assert!(!may_connect(&call(&lane).await));
+    assert_eq!(connections(&lane), 4);
+    tokio::time::sleep(IN_TRANSIT * 2).await;
+    let after = call(&lane).await;
+    assert!(may_connect(&after));
+    // The one of the long call, which is counted with its wait, and the new one.
+    assert_eq!(connections(&lane), 3);
+    drop((long, after));
 }
 
 #[tokio::test]

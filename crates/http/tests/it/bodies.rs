@@ -330,6 +330,39 @@ async fn a_body_in_hand_is_replayed_and_a_stream_is_not() {
 }
 
 #[tokio::test]
+async fn a_body_in_any_pieces_is_read_up_to_its_limit_and_one_piece_is_not_copied() {
+    let body = |pieces: &[&Bytes]| {
+        let frames: Vec<_> = pieces
+            .iter()
+            .map(|&piece| Frame::data(piece.clone()))
+            .collect();
+        let trailers = std::iter::once(Frame::trailers(http::HeaderMap::new()));
+        let frames = frames.into_iter().chain(trailers).map(Ok::<_, Infallible>);
+        Body::new(StreamBody::new(stream::iter(frames)))
+    };
+    let (none, one, two) = (Bytes::new(), Bytes::from("first"), Bytes::from("second"));
+    for (pieces, length) in [
+        (&[][..], 0),
+        (&[&none, &none][..], 0),
+        (&[&one][..], 5),
+        (&[&none, &one, &none, &none][..], 5),
+        (&[&one, &two][..], 11),
+        (&[&one, &none, &two, &none, &one][..], 16),
+    ] {
+        let read = body(pieces).collect_limited(length).await.unwrap();
+        let whole: Vec<u8> = pieces.iter().flat_map(|piece| piece.to_vec()).collect();
+        assert_eq!(read, whole);
+        if let Some(less) = length.checked_sub(1) {
+            let err = body(pieces).collect_limited(less).await.unwrap_err();
+            assert!(matches!(err, BodyError::TooLarge { limit } if limit == less));
+        }
+        if length == 5 {
+            assert_eq!(read.as_ptr(), one.as_ptr(), "a copy");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_streamed_request_arrives_whole() {
     let ca = Ca::new();
     let server = Server::ok(Some(ca.server(&["mcp.test"], None))).await;

@@ -1,5 +1,6 @@
 //! Clients of the same `Connections`: what they share, and what they never do.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -269,12 +270,12 @@ async fn waiting(ca: &Ca) -> (Server, Arc<Semaphore>) {
     let server = Server::start(Some(tls), move |seen: Seen| {
         let opened = Arc::clone(&opened);
         async move {
-            if seen.path != "/now" {
+            if !["/now", "/events"].contains(&seen.path.as_str()) {
                 opened.acquire().await.unwrap().forget();
             }
             let answer = Response::builder();
             match seen.path.as_str() {
-                "/stream" => answer.header(header::CONTENT_TYPE, "text/event-stream"),
+                "/stream" | "/events" => answer.header(header::CONTENT_TYPE, "text/event-stream"),
                 _ => answer,
             }
             .body(Body::from("ok"))
@@ -328,21 +329,98 @@ async fn a_hundred_first_requests_at_once_share_few_connections_over_http1() {
             // No name is looked up, which is where a call would wait.
             continue;
         }
-        let server = a_server(&ca).await;
-        let connections = connections();
-        let mut profile = profile(&server, mcp, &ca);
-        profile.addresses.class = Some(AddressClass::Loopback);
-        // However slow this machine is, nobody loses patience while others end.
-        profile.timeouts.connect = Duration::from_secs(120);
-        profile.http2 = false;
-        let clients: Vec<_> = (0..100).map(|_| client(&connections, &profile)).collect();
-        all_well(together(&clients, leg, &server.url(host, "/now")).await).await;
-        // Beyond the limit they are made one after the other, while those there are do the work.
-        let most = 2 * profile.limits.connections;
-        let made = count(&server);
-        assert!((1..=most).contains(&made), "{leg} at {host}: {made}");
-        assert_eq!(server.seen().len(), 100);
+        // Many servers answer each call with a short stream of events.
+        for path in ["/now", "/events"] {
+            let (server, _gate) = waiting(&ca).await;
+            let connections = connections();
+            let mut profile = profile(&server, mcp, &ca);
+            profile.addresses.class = Some(AddressClass::Loopback);
+            // However slow this machine is, nobody loses patience while others end.
+            profile.timeouts.connect = Duration::from_secs(120);
+            profile.http2 = false;
+            let clients: Vec<_> = (0..100).map(|_| client(&connections, &profile)).collect();
+            all_well(together(&clients, leg, &server.url(host, path)).await).await;
+            // Beyond the limit they are made one after the other, while those there are do the work.
+            let most = 2 * profile.limits.connections;
+            let made = count(&server);
+            assert!((1..=most).contains(&made), "{leg} at {host}{path}: {made}");
+            assert_eq!(server.seen().len(), 100);
+        }
     }
+}
+
+/// Counts the connections that are made: one lookup for each.
+#[derive(Debug, Default)]
+struct Counted(AtomicUsize);
+
+impl Resolver for Counted {
+    fn lookup<'a>(
+        &'a self,
+        _: &'a str,
+    ) -> futures_util::future::BoxFuture<'a, std::io::Result<Vec<std::net::IpAddr>>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(vec![std::net::Ipv4Addr::LOCALHOST.into()]) })
+    }
+}
+
+#[tokio::test]
+async fn requests_that_are_given_up_while_they_wait_make_no_room_for_others() {
+    let ca = Ca::new();
+    let (server, gate) = waiting(&ca).await;
+    let names = Arc::new(Counted::default());
+    let connections = Connections::with_resolver(Arc::clone(&names) as Arc<dyn Resolver>);
+    let mut profile = profile(&server, "mcp.test", &ca);
+    profile.http2 = false;
+    profile.limits.connections = 4;
+    let clients: Vec<_> = (0..4).map(|_| client(&connections, &profile)).collect();
+    let url = server.url("mcp.test", "/slow");
+    let slow = together(&clients, Leg::Resource, &url).await;
+    while server.seen().len() < 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (began, made) = (std::time::Instant::now(), names.0.load(Ordering::SeqCst));
+    for _ in 0..10 {
+        let mut waiting = together(&[&clients[..]; 5].concat(), Leg::Resource, &url).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        waiting.shutdown().await;
+    }
+    let more = names.0.load(Ordering::SeqCst) - made;
+    // One every 20 ms, and the first at once.
+    let most = began.elapsed().as_millis() / 20 + 2;
+    assert!(u128::try_from(more).unwrap() <= most, "{more} of {most}");
+    gate.add_permits(500);
+    all_well(slow).await;
+}
+
+#[tokio::test]
+async fn a_server_that_closes_after_each_answer_is_asked_as_fast_as_it_answers() {
+    let ca = Ca::new();
+    let tls = ca.server(&["mcp.test"], None);
+    let server = Server::start(Some(tls), |_| async {
+        let answer = Response::builder().header(header::CONNECTION, "close");
+        answer.body(Body::from("ok")).unwrap()
+    })
+    .await;
+    let mut profile = profile(&server, "mcp.test", &ca);
+    profile.addresses.class = Some(AddressClass::Loopback);
+    profile.http2 = false;
+    let client = client(&connections(), &profile);
+    let url = server.url("mcp.test", "/mcp");
+    let began = std::time::Instant::now();
+    // Four at a time, so that nobody is ever alone.
+    let lanes = (0..4).map(|_| async {
+        for _ in 0..50 {
+            ask(&client, Leg::Resource, &url).await.unwrap();
+        }
+    });
+    futures_util::future::join_all(lanes).await;
+    assert_eq!(count(&server), 200);
+    // One every 20 ms would take four seconds.
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 /// A leg, the host of the MCP server, and the host that is asked.

@@ -79,12 +79,13 @@ where
                     self.service.ready().await?;
                 }
                 let response = self.service.call(sent).await?;
+                let has_nonce = attempt.notes_nonce(&response);
                 if attempt.is_answered(&response) {
                     return Ok(response);
                 }
                 let spare = is_replayable.then_some(&mut request);
                 // Rare, so that it takes no room beside every request.
-                if !Box::pin(attempt.recovers(&response, spare)).await? {
+                if !Box::pin(attempt.recovers(&response, spare, has_nonce)).await? {
                     return Ok(response);
                 }
             }
@@ -167,14 +168,20 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
+    /// Keeps the nonce that a server gives a client whose token is bound to a key (RFC 9449 §8.2, §9). `true`: it gave one.
+    fn notes_nonce(&self, response: &Response<Body>) -> bool {
+        self.is_bound() && self.tokens.note_nonce(&self.url, response.headers())
+    }
+
+    fn is_bound(&self) -> bool {
+        self.sent.as_ref().is_some_and(|sent| sent.key().is_some())
+    }
+
     /// Whether `response` is the answer, which nothing has to be done for.
     fn is_answered(&self, response: &Response<Body>) -> bool {
         let status = response.status();
-        let is_bound = self.sent.as_ref().is_some_and(|sent| sent.key().is_some());
-        if is_bound
-            || is_redirect(status)
-            || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-        {
+        let is_refusal = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        if is_refusal || is_redirect(status) {
             return false;
         }
         self.accepted(status);
@@ -186,11 +193,10 @@ impl<'a> Attempt<'a> {
         &mut self,
         response: &Response<Body>,
         spare: Option<&mut Request<Body>>,
+        has_nonce: bool,
     ) -> Result<bool, Error> {
-        let is_bound = self.sent.as_ref().is_some_and(|sent| sent.key().is_some());
-        let has_nonce = is_bound && self.tokens.note_nonce(&self.url, response.headers());
         match response.status() {
-            StatusCode::UNAUTHORIZED if is_bound && faults_proof(response) => {
+            StatusCode::UNAUTHORIZED if self.is_bound() && faults_proof(response) => {
                 self.proof_refused(response, spare.is_some(), has_nonce)
             }
             StatusCode::UNAUTHORIZED if self.ours => {

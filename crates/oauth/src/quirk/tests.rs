@@ -21,6 +21,7 @@ fn a_pattern_matches_whom_it_names_and_nobody_else() {
                 "https://mcp.slack.com",
                 "https://mcp.slack.com/mcp?x",
                 "https://MCP.slack.com:443/",
+                "https://mcp.slack.com./mcp",
             ],
             &[
                 "http://mcp.slack.com/mcp",
@@ -34,7 +35,11 @@ fn a_pattern_matches_whom_it_names_and_nobody_else() {
         ),
         (
             "*.okta.com",
-            &["https://a.okta.com/oauth2/default", "https://a.b.okta.com"],
+            &[
+                "https://a.okta.com/oauth2/default",
+                "https://a.b.okta.com",
+                "https://a.okta.com.",
+            ],
             &[
                 "https://okta.com",
                 "https://evilokta.com",
