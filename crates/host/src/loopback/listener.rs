@@ -1,8 +1,11 @@
 //! A small HTTP server for one redirect (RSP-01): a GET of the exact path with the expected `Host`, nothing else.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,9 +27,17 @@ use super::page::{self, Login, Page};
 use super::request::{Received, judge};
 use crate::progress::{LoginStep, Progress};
 
-/// Accepts connections until it is dropped. A page that is being sent is still sent.
+/// Accepts connections until it is dropped; then its port is free at once, for the next login. A page that is being sent
+/// is still sent.
 #[derive(Debug)]
-pub(super) struct Listener(JoinHandle<()>);
+pub(super) struct Listener {
+    socket: Arc<Socket>,
+    accepts: JoinHandle<()>,
+}
+
+/// A socket that can be closed while somebody waits for a connection: to end that task takes until it is run again.
+#[derive(Debug)]
+struct Socket(Mutex<Option<TcpListener>>);
 
 /// What a request is answered with.
 #[derive(Debug)]
@@ -45,21 +56,44 @@ impl Listener {
         desk: Arc<Desk>,
         connections: Arc<Connections>,
     ) -> Self {
-        Self(tokio::spawn(accept(socket, desk, connections)))
+        let socket = Arc::new(Socket(Mutex::new(Some(socket))));
+        let accepts = tokio::spawn(accept(Arc::clone(&socket), desk, connections));
+        Self { socket, accepts }
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.0.abort();
+        drop(self.socket.lock().take());
+        self.accepts.abort();
     }
 }
 
-async fn accept(socket: TcpListener, desk: Arc<Desk>, connections: Arc<Connections>) {
+impl Socket {
+    /// The next connection; `None` once it is closed.
+    async fn accept(&self) -> Option<io::Result<TcpStream>> {
+        poll_fn(|cx| match &*self.lock() {
+            Some(socket) => socket
+                .poll_accept(cx)
+                .map(|accepted| Some(accepted.map(|(stream, _)| stream))),
+            None => Poll::Ready(None),
+        })
+        .await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<TcpListener>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn accept(socket: Arc<Socket>, desk: Arc<Desk>, connections: Arc<Connections>) {
     loop {
         connections.room().await;
-        match socket.accept().await {
-            Ok((stream, _)) => connections.admit(|place| {
+        let Some(accepted) = socket.accept().await else {
+            return;
+        };
+        match accepted {
+            Ok(stream) => connections.admit(|place| {
                 tokio::spawn(serve(stream, Arc::clone(&desk), place)).abort_handle()
             }),
             Err(error) => {

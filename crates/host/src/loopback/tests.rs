@@ -101,6 +101,17 @@ async fn a_callback_reaches_the_login_and_its_verdict_the_page() {
     }
 }
 
+#[tokio::test]
+async fn once_a_login_is_over_its_port_is_free_for_the_next_one() {
+    let before = channel(CallbackSettings::default(), &[]).await;
+    let redirect_uri = before.redirect_uri.clone();
+    // It waits for a connection.
+    tokio::task::yield_now().await;
+    drop(before);
+    let after = channel(CallbackSettings::default(), &[&redirect_uri]).await;
+    assert_eq!(after.redirect_uri, redirect_uri);
+}
+
 /// Requests that are no callback, `~` for the right host: the line, what follows it, the status of the answer.
 const REFUSED: &[(&str, &str, u16)] = &[
     ("GET / HTTP/1.1", "Host: ~\r\n\r\n", 404),
