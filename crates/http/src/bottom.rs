@@ -16,7 +16,7 @@ use crate::cause::NarrowedDown;
 use crate::class::{Moment, Standing};
 use crate::error::Error;
 use crate::exchange::Exchange;
-use crate::lane::Errand;
+use crate::lane::{Errand, Taken};
 use crate::leg::Leg;
 use crate::pool::{Pool, UnderWay, Way};
 use crate::reach::Reach;
@@ -230,10 +230,7 @@ impl Below for Bottom {
             self.0.guard.verified(peer.ip(), standing.changes);
         }
         let response = Response::<reqwest::Body>::from(response);
-        // Events that answer a call end with its answer, those of a stream may never end.
-        let is_endless = errand == Errand::Stream && is_event_stream(response.headers());
-        let is_last = is_endless || is_closed(&response);
-        let ticket = under_way.answered(response.version(), is_last);
+        let ticket = under_way.answered(response.version(), taken(errand, &response));
         Ok(response.map(|body| Body::received(body, ticket)))
     }
 }
@@ -251,22 +248,32 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
-/// Whether the connection of this answer, over HTTP/1.1 or before, ends with it (RFC 9112 §6.3, §9.3).
-fn is_closed(response: &Response<reqwest::Body>) -> bool {
+/// How long this answer, over HTTP/1.1 or before, takes its connection.
+fn taken<B>(errand: Errand, response: &Response<B>) -> Taken {
+    if is_closed(response) {
+        return Taken::ForEver;
+    }
+    // Events that answer a call end as the call does.
+    match errand == Errand::Stream && is_event_stream(response.headers()) {
+        true => Taken::ForLong,
+        false => Taken::Shortly,
+    }
+}
+
+/// Whether its connection ends with it (RFC 9112 §6.3, §9.3).
+fn is_closed<B>(response: &Response<B>) -> bool {
     let headers = response.headers();
     let says = |word: &str| {
         let values = headers.get_all(CONNECTION).into_iter();
         let mut words = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
         words.any(|said| said.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
     };
+    let has_end = headers.contains_key(CONTENT_LENGTH)
+        || headers.contains_key(TRANSFER_ENCODING)
+        || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
     match response.version() {
-        Version::HTTP_11 => {
-            let has_end = headers.contains_key(CONTENT_LENGTH)
-                || headers.contains_key(TRANSFER_ENCODING)
-                || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
-            !has_end || says("close")
-        }
-        Version::HTTP_10 | Version::HTTP_09 => !says("keep-alive"),
+        Version::HTTP_11 => !has_end || says("close"),
+        Version::HTTP_10 | Version::HTTP_09 => !has_end || !says("keep-alive"),
         _ => false,
     }
 }
@@ -291,4 +298,51 @@ fn into_request(asked: &mut Asked) -> reqwest::Request {
     *request.headers_mut() = std::mem::take(from.headers_mut());
     *request.body_mut() = Some(std::mem::take(from.body_mut()).into_reqwest());
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_taken_for_as_long_as_its_answer_says() {
+        let length = ("content-length", "2");
+        let chunked = ("transfer-encoding", "chunked");
+        let events = ("content-type", "text/event-stream");
+        let close = ("connection", "x, Close");
+        let keep = ("connection", "Keep-Alive");
+        for (version, status, headers, taken_by_call) in [
+            (Version::HTTP_11, 200, &[length][..], Taken::Shortly),
+            (Version::HTTP_11, 200, &[chunked, events], Taken::Shortly),
+            (Version::HTTP_11, 204, &[], Taken::Shortly),
+            (Version::HTTP_11, 304, &[], Taken::Shortly),
+            (Version::HTTP_11, 200, &[], Taken::ForEver),
+            (Version::HTTP_11, 200, &[length, close], Taken::ForEver),
+            (
+                Version::HTTP_11,
+                200,
+                &[length, keep, close],
+                Taken::ForEver,
+            ),
+            (Version::HTTP_10, 200, &[length], Taken::ForEver),
+            (Version::HTTP_10, 200, &[keep], Taken::ForEver),
+            (Version::HTTP_10, 200, &[length, keep], Taken::Shortly),
+            (Version::HTTP_2, 200, &[], Taken::Shortly),
+        ] {
+            let mut response = Response::new(());
+            *response.version_mut() = version;
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            for (name, value) in headers {
+                let value = HeaderValue::from_static(value);
+                response.headers_mut().append(*name, value);
+            }
+            let case = format!("{version:?} {status} {headers:?}");
+            assert_eq!(taken(Errand::Call, &response), taken_by_call, "{case}");
+            let by_stream = match headers.contains(&events) {
+                true => Taken::ForLong,
+                false => taken_by_call,
+            };
+            assert_eq!(taken(Errand::Stream, &response), by_stream, "{case}");
+        }
+    }
 }

@@ -18,7 +18,7 @@
 //!
 //! What is counted are connections, not exchanges: one that is on its way from one request to the next is still there.
 //! Nobody tells when an idle one is closed. But who has to make one has found none that is idle; if none came free for a
-//! moment either, there are no more than others use.
+//! moment either, there are no more than others use. Until then some may be counted that are gone, which costs a wait.
 //!
 //! A connection is gated where its name is looked up, which is before it is made, and inside of the
 //! request that it is made for. Address literals are not looked up. There one request connects before it
@@ -94,9 +94,10 @@ impl Lane {
         if self.speaks.load(Ordering::Acquire) == speaks {
             return;
         }
-        self.speaks.store(speaks, Ordering::Release);
-        // Those of another protocol are none of these.
-        self.connections.store(0, Ordering::Release);
+        if self.speaks.swap(speaks, Ordering::AcqRel) != UNKNOWN {
+            // Those of another protocol are none of these.
+            self.connections.store(0, Ordering::Release);
+        }
         if speaks == HTTP2 {
             // Who gets this one sees that it needs none, and hands it on.
             self.endpoints.add_permits(1);
@@ -156,6 +157,17 @@ pub(crate) enum Errand {
     Stream,
 }
 
+/// How long an answer over HTTP/1.1 takes its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Until it is read.
+    Shortly,
+    /// Until it is read, which may be never: a stream of events that nobody asked anything for.
+    ForLong,
+    /// It ends with it.
+    ForEver,
+}
+
 /// A request on its way through a [`Lane`], until its answer has been read.
 #[derive(Debug)]
 pub(crate) struct Ticket {
@@ -163,6 +175,8 @@ pub(crate) struct Ticket {
     is_stream: bool,
     /// Whether its connection ends with it, or is good for nothing else: until the end of an answer is read.
     takes_along: bool,
+    /// Whether its connection counts no more and does again once it is free.
+    carries_stream: bool,
     /// Where it had to make a connection.
     wait: OnceLock<Arc<Wait>>,
     _turn: Option<OwnedSemaphorePermit>,
@@ -178,6 +192,7 @@ impl Ticket {
             lane,
             is_stream: errand == Errand::Stream,
             takes_along: true,
+            carries_stream: false,
             wait: OnceLock::new(),
             _turn: turn,
         }
@@ -215,24 +230,31 @@ impl Ticket {
         }
     }
 
-    /// What answered, and whether its connection serves nobody else any more: it carries a stream that may never end, or is
-    /// closed. Gives the ticket back if it is to be kept until the end of the body, which an exchange that shares its
-    /// connection is not.
-    pub(crate) fn answered(mut self, version: Version, is_last: bool) -> Option<Self> {
+    /// What answered, and how long its connection is taken. Gives the ticket back if it is to be kept until the end of the body, which
+    /// an exchange that shares its connection is not.
+    pub(crate) fn answered(mut self, version: Version, taken: Taken) -> Option<Self> {
         self.learned(version);
-        if let Some(wait) = self.wait.get() {
+        if let Some(wait) = self.wait.take() {
             wait.is_over();
         }
         if version == Version::HTTP_2 {
             self.takes_along = false;
             return None;
         }
-        (!is_last).then_some(self)
+        if taken == Taken::ForLong {
+            self.lane.loses();
+            self.takes_along = false;
+            self.carries_stream = true;
+        }
+        (taken != Taken::ForEver).then_some(self)
     }
 
     /// Its connection is free for the next one.
     pub(crate) fn hands_on(mut self) {
         self.takes_along = false;
+        if self.carries_stream {
+            self.lane.connections.fetch_add(1, Ordering::AcqRel);
+        }
         let now = nanoseconds(self.lane.made.elapsed());
         self.lane.freed_at.store(now, Ordering::Release);
     }

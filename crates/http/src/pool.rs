@@ -16,7 +16,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use crate::BoxError;
 use crate::address::AddressRefused;
 use crate::class::Moment;
-use crate::lane::{Errand, Lane, Ticket, Wait};
+use crate::lane::{Errand, Lane, Taken, Ticket, Wait};
 use crate::reach::Judgement;
 use crate::resolve::{Resolver, judged};
 
@@ -138,8 +138,8 @@ impl UnderWay {
     }
 
     /// What is left of it until the end of this answer's body: see [`Ticket::answered`].
-    pub(crate) fn answered(self, version: Version, is_last: bool) -> Option<Ticket> {
-        self.ticket?.answered(version, is_last)
+    pub(crate) fn answered(self, version: Version, taken: Taken) -> Option<Ticket> {
+        self.ticket?.answered(version, taken)
     }
 
     /// A connection was made for others.

@@ -274,31 +274,49 @@ impl Reader {
             None => (line, &b""[..]),
         };
         let value = value.strip_prefix(b" ").unwrap_or(value);
-        let text = String::from_utf8_lossy(value);
-        // What stands for a byte that is no text is longer than that.
-        self.size += text.len().saturating_sub(value.len());
-        self.check(0)?;
-        let event = &mut self.current;
         match name {
-            b"data" => match &mut event.get_or_insert_default().data {
-                Some(data) => {
-                    data.push('\n');
-                    data.push_str(&text);
+            b"data" => {
+                let text = self.text(value)?;
+                match &mut self.current.get_or_insert_default().data {
+                    Some(data) => {
+                        data.push('\n');
+                        data.push_str(&text);
+                    }
+                    data => *data = Some(text),
                 }
-                data => *data = Some(text.into_owned()),
-            },
-            b"event" => event.get_or_insert_default().event = Some(text.into_owned()),
+            }
+            b"event" => {
+                let text = self.text(value)?;
+                self.current.get_or_insert_default().event = Some(text);
+            }
             b"id" if !value.contains(&0) => {
-                event.get_or_insert_default().id = Some(text.into_owned());
+                let text = self.text(value)?;
+                self.current.get_or_insert_default().id = Some(text);
             }
             b"retry" if value.iter().all(u8::is_ascii_digit) => {
-                if let Ok(milliseconds) = text.parse() {
-                    event.get_or_insert_default().retry = Some(milliseconds);
+                if let Some(milliseconds) = str::from_utf8(value).ok().and_then(|n| n.parse().ok())
+                {
+                    self.current.get_or_insert_default().retry = Some(milliseconds);
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// The text of a value that is kept. What stands for bytes that are no text is longer than they are, and counts.
+    fn text(&mut self, value: &[u8]) -> Result<String, StreamFault> {
+        if let Ok(text) = str::from_utf8(value) {
+            return Ok(text.to_owned());
+        }
+        for chunk in value
+            .utf8_chunks()
+            .filter(|chunk| !chunk.invalid().is_empty())
+        {
+            self.size += char::REPLACEMENT_CHARACTER.len_utf8() - chunk.invalid().len();
+        }
+        self.check(0)?;
+        Ok(String::from_utf8_lossy(value).into_owned())
     }
 
     /// Whether the event may go on with a line of so many bytes.

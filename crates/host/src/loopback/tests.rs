@@ -103,13 +103,18 @@ async fn a_callback_reaches_the_login_and_its_verdict_the_page() {
 
 #[tokio::test]
 async fn once_a_login_is_over_its_port_is_free_for_the_next_one() {
-    let before = channel(CallbackSettings::default(), &[]).await;
-    let redirect_uri = before.redirect_uri.clone();
-    // It waits for a connection.
-    tokio::task::yield_now().await;
-    drop(before);
-    let after = channel(CallbackSettings::default(), &[&redirect_uri]).await;
-    assert_eq!(after.redirect_uri, redirect_uri);
+    let mut is_free = false;
+    // Somebody else on this machine may get it in between.
+    for _ in 0..3 {
+        let before = channel(CallbackSettings::default(), &[]).await;
+        let redirect_uri = before.redirect_uri.clone();
+        // It waits for a connection.
+        tokio::task::yield_now().await;
+        drop(before);
+        let after = channel(CallbackSettings::default(), &[&redirect_uri]).await;
+        is_free |= after.redirect_uri == redirect_uri;
+    }
+    assert!(is_free);
 }
 
 /// Requests that are no callback, `~` for the right host: the line, what follows it, the status of the answer.

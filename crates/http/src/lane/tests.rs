@@ -26,7 +26,7 @@ fn connections(lane: &Lane) -> usize {
     lane.connections.load(Ordering::Acquire)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn while_nothing_is_known_one_connects_and_the_others_when_it_ends_or_takes_too_long() {
     let lane = lane(2, None);
     let (first, second) = (call(&lane).await, call(&lane).await);
@@ -39,7 +39,7 @@ async fn while_nothing_is_known_one_connects_and_the_others_when_it_ends_or_take
     assert!(may_connect(&third), "who gave up leads no more");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn over_http1_as_many_as_the_limit_says_connect_at_once_and_then_one_after_the_other() {
     let lane = lane(2, Some(Version::HTTP_11));
     let (first, second) = (call(&lane).await, call(&lane).await);
@@ -61,27 +61,29 @@ async fn over_http1_as_many_as_the_limit_says_connect_at_once_and_then_one_after
     assert_eq!(connections(&lane), 6);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_connection_on_its_way_from_one_request_to_the_next_counts() {
     let lane = lane(1, Some(Version::HTTP_11));
     let (first, _second) = (call(&lane).await, call(&lane).await);
     assert!(may_connect(&first));
     // Somebody makes one beyond the limit just now.
     assert!(lane.lead(ONE_MORE).is_none());
-    let answered = first.answered(Version::HTTP_11, false);
+    let answered = first.answered(Version::HTTP_11, Taken::Shortly);
     answered.unwrap().hands_on();
     assert!(!may_connect(&call(&lane).await));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_is_gone_or_carries_a_stream_makes_room_for_another() {
     let lane = lane(1, Some(Version::HTTP_11));
     let _other = call(&lane).await;
-    let ends: [fn(Ticket); 3] = [
-        // A stream, or closed by the server.
-        |ticket| assert!(ticket.answered(Version::HTTP_11, true).is_none()),
+    let ends: [fn(Ticket); 4] = [
+        // Closed by the server.
+        |ticket| assert!(ticket.answered(Version::HTTP_11, Taken::ForEver).is_none()),
+        // A stream that breaks off.
+        |ticket| drop(ticket.answered(Version::HTTP_11, Taken::ForLong)),
         // The rest of its answer is not read.
-        |ticket| drop(ticket.answered(Version::HTTP_11, false)),
+        |ticket| drop(ticket.answered(Version::HTTP_11, Taken::Shortly)),
         // It fails, or is given up.
         drop,
     ];
@@ -93,7 +95,34 @@ async fn a_connection_that_is_gone_or_carries_a_stream_makes_room_for_another() 
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn a_stream_counts_no_more_until_it_ends_well() {
+    let lane = lane(4, Some(Version::HTTP_11));
+    for _ in 0..3 {
+        let stream = Ticket::get(Arc::clone(&lane), Errand::Stream).await;
+        assert!(may_connect(&stream));
+        let open = stream.answered(Version::HTTP_11, Taken::ForLong).unwrap();
+        assert_eq!(connections(&lane), 0);
+        open.hands_on();
+        assert_eq!(connections(&lane), 1);
+        // The next one takes that very connection.
+        lane.connections.store(0, Ordering::Release);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_connection_that_shows_what_is_spoken_counts() {
+    let lane = lane(1, None);
+    let (first, second) = (call(&lane).await, call(&lane).await);
+    assert!(may_connect(&first));
+    let answered = first.answered(Version::HTTP_11, Taken::Shortly);
+    assert_eq!(connections(&lane), 1);
+    assert!(lane.lead(lane.connect).is_none());
+    assert!(!may_connect(&second));
+    drop(answered);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_gives_up_while_it_waits_takes_no_connection_along() {
     let lane = lane(1, Some(Version::HTTP_11));
     let (first, second) = (call(&lane).await, call(&lane).await);
@@ -110,7 +139,7 @@ async fn who_gives_up_while_it_waits_takes_no_connection_along() {
     assert_eq!(connections(&lane), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_nobody_uses_and_nobody_finds_is_there_no_more() {
     let lane = lane(4, Some(Version::HTTP_11));
     let mut all = Vec::new();
@@ -131,7 +160,7 @@ async fn what_nobody_uses_and_nobody_finds_is_there_no_more() {
     drop((long, after));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn exchanges_with_endpoints_wait_for_their_turn_until_it_shows_that_they_need_not() {
     let lane = lane(1, None);
     let exchange = || Ticket::get(Arc::clone(&lane), Errand::Endpoint);
@@ -139,11 +168,11 @@ async fn exchanges_with_endpoints_wait_for_their_turn_until_it_shows_that_they_n
     let mut others = pin!(futures_util::future::join_all((0..50).map(|_| exchange())));
     let waits = tokio::time::timeout(Duration::from_millis(200), others.as_mut());
     assert!(waits.await.is_err());
-    assert!(first.answered(Version::HTTP_2, false).is_none());
+    assert!(first.answered(Version::HTTP_2, Taken::Shortly).is_none());
     assert_eq!(others.await.len(), 50);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn where_connections_cannot_be_gated_one_finds_out_and_the_others_wait_for_what_it_learns() {
     let lane = lane(8, None);
     let first = call(&lane).await;
@@ -160,7 +189,7 @@ async fn where_connections_cannot_be_gated_one_finds_out_and_the_others_wait_for
     assert!(began.elapsed() < Duration::from_millis(500));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn where_the_one_who_finds_out_fails_another_one_does() {
     let lane = lane(8, None);
     let (first, second) = (call(&lane).await, call(&lane).await);
