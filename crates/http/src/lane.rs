@@ -230,12 +230,12 @@ impl Ticket {
         }
     }
 
-    /// What answered, and how long its connection is taken. Gives the ticket back if it is to be kept until the end of the body, which
-    /// an exchange that shares its connection is not.
+    /// What answered, and how long its connection is taken. Gives the ticket back if it is to be kept until the end of
+    /// the body, which an exchange that shares its connection is not.
     pub(crate) fn answered(mut self, version: Version, taken: Taken) -> Option<Self> {
         self.learned(version);
         if let Some(wait) = self.wait.take() {
-            wait.is_over();
+            wait.ends();
         }
         if version == Version::HTTP_2 {
             self.takes_along = false;
@@ -311,21 +311,21 @@ impl Wait {
             let mut eased = pin!(lane.eased.notified());
             eased.as_mut().enable();
             let until = match lane.speaks.load(Ordering::Acquire) {
-                HTTP1 if lane.adds() => return self.is_over(),
+                HTTP1 if lane.adds() => return self.ends(),
                 HTTP1 if self.is_stream => Some(last),
                 HTTP1 => lane.lead(ONE_MORE),
                 _ => self.leads(lane.connect / 4),
             };
             let (Some(until), true) = (until, Instant::now() < last) else {
                 lane.connections.fetch_add(1, Ordering::AcqRel);
-                return self.is_over();
+                return self.ends();
             };
             let _: Result<(), _> = timeout_at(until.min(last), eased).await;
         }
     }
 
     /// It waits no more: it may connect, or got another connection. One that is given up while it waits never gets here.
-    pub(crate) fn is_over(&self) {
+    pub(crate) fn ends(&self) {
         self.waits.store(false, Ordering::Release);
     }
 

@@ -185,7 +185,7 @@ async fn gate(wait: Option<Arc<Wait>>) -> Result<(), NotNeeded> {
         match UNDER_WAY.try_with(|_| ()) {
             Ok(()) => turn.as_mut().poll(cx).map(Ok),
             Err(_) => {
-                wait.is_over();
+                wait.ends();
                 Poll::Ready(Err(NotNeeded))
             }
         }

@@ -1,7 +1,8 @@
 //! Server-sent events with a limit on the size of each event, and with the request that an error is about.
 //!
 //! The limit counts the raw bytes of one event, comments excepted once they are complete: the same reckoning as rmcp's own
-//! clients. What stands for bytes that are no text counts as long as it is. They read all bytes twice, for the limit and for the events; here both are one reading.
+//! clients, which read all bytes twice, for the limit and for the events; here both are one reading. What stands for bytes
+//! that are no text counts as long as it is.
 
 use std::{
     pin::Pin,

@@ -134,7 +134,7 @@ async fn who_gives_up_while_it_waits_takes_no_connection_along() {
     // It got the connection of another one before.
     let third = call(&lane).await;
     assert!(!may_connect(&third));
-    third.wait().is_over();
+    third.wait().ends();
     drop(third);
     assert_eq!(connections(&lane), 0);
 }
