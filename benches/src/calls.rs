@@ -22,7 +22,8 @@ pub static OUTLINE: Outline = Outline {
     title: "A tool call",
     how: "Ours is rmcp's client with our adapter, the authorization layer and the HTTP client with a token from a store. The \
         rival is rmcp's own reqwest client with a static bearer token; `AuthClient` is rmcp's own authorization over that, with \
-        its token in memory. All are in this process on one thread, and ask one server in another; they take turns. \
+        its token in memory. All are in this process on one thread, each call that is in flight in a task of its own, and \
+        ask one server in another process; they take turns. \
         *At the trait* the calls are made on rmcp's `StreamableHttpClient`; *through the worker* they are made with \
         `Peer::call_tool`, whose transport sends 16 at a time, so that 256 calls are those of 16 sessions. A small answer \
         is a text of two letters, a large one of 1 MiB; a stream has ten notifications before its answer. Ratios above 1 \

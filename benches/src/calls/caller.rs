@@ -9,7 +9,6 @@ use doorkey_oauth::{AuthorizationConfig, TokenSource};
 use doorkey_rmcp::{AuthorizedClient, ClientOptions};
 use doorkey_store::{Grant, Store};
 use futures_util::StreamExt as _;
-use futures_util::future::try_join_all;
 use http::{HeaderName, HeaderValue};
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, ClientJsonRpcMessage, JsonObject, RequestId,
@@ -21,6 +20,7 @@ use rmcp::transport::auth::{
 use rmcp::transport::streamable_http_client::{
     StreamableHttpClient, StreamableHttpPostResponse, StreamableHttpResponseLimits,
 };
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::BoxError;
@@ -164,7 +164,7 @@ pub async fn auth_client(target: &Target) -> Result<AuthClient<reqwest::Client>,
 ///
 /// # Errors
 /// The call failed, or its answer is not the one that was asked for.
-pub async fn call<C: StreamableHttpClient>(
+pub async fn call<C: StreamableHttpClient + Sync>(
     client: &C,
     call: &Call,
     id: u64,
@@ -232,21 +232,41 @@ impl Call {
 ///
 /// # Errors
 /// The first call that failed.
-pub async fn calls<C: StreamableHttpClient>(
+pub async fn calls<C: StreamableHttpClient + Sync>(
     client: &C,
     what: &Call,
     calls: u64,
     in_flight: u64,
     bearer: Option<&str>,
 ) -> Result<(), BoxError> {
-    let lanes = (0..in_flight).map(|lane| async move {
-        for id in (lane..calls).step_by(usize::try_from(in_flight)?) {
-            call(client, what, id, bearer).await?;
+    let step = usize::try_from(in_flight)?;
+    let callers = (0..in_flight).map(|first| {
+        let (client, what, bearer) = (client.clone(), what.clone(), bearer.map(str::to_owned));
+        async move {
+            for id in (first..calls).step_by(step) {
+                call(&client, &what, id, bearer.as_deref()).await?;
+            }
+            Ok(())
         }
-        Ok::<_, BoxError>(())
     });
-    tokio::time::timeout(LONGEST, try_join_all(lanes)).await??;
-    Ok(())
+    side_by_side(callers).await
+}
+
+/// Runs each caller in a task of its own, as a host does: in one task, what a client does to have it yield would count.
+///
+/// # Errors
+/// The first caller that failed, or they take longer than anything that is measured.
+pub async fn side_by_side(
+    callers: impl IntoIterator<Item = impl Future<Output = Result<(), BoxError>> + Send + 'static>,
+) -> Result<(), BoxError> {
+    let mut callers: JoinSet<_> = callers.into_iter().collect();
+    let every = async {
+        while let Some(ended) = callers.join_next().await {
+            ended??;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(LONGEST, every).await?
 }
 
 /// How many events a stream has, the last of which is the answer.

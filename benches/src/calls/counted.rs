@@ -33,7 +33,7 @@ pub async fn run(arguments: &[String], warm: impl FnOnce()) -> Result<(), BoxErr
     }
 }
 
-async fn counted<C: StreamableHttpClient>(
+async fn counted<C: StreamableHttpClient + Sync>(
     client: &C,
     call: &Call,
     number: u64,

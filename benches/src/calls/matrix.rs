@@ -178,10 +178,10 @@ const fn number(answer: Answer) -> u64 {
 /// Large answers take long, and vary little.
 const fn rounds(answer: Answer) -> usize {
     match answer {
-        Answer::Large => 5,
+        Answer::Large => 9,
         Answer::Small | Answer::Stream => ROUNDS,
     }
 }
 
 const IN_FLIGHT: [u64; 3] = [1, 16, 256];
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 15;

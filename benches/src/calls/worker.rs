@@ -1,14 +1,13 @@
 //! Calls per second through rmcp's worker.
 
 use doorkey_rmcp::{ConnectOptions, connect};
-use futures_util::future::try_join_all;
 use rmcp::model::CallToolRequestParams;
 use rmcp::service::{Peer, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::{RoleClient, ServiceExt as _};
 
-use super::caller::{Answer, Target, ours, rival};
+use super::caller::{Answer, Target, ours, rival, side_by_side};
 use super::matrix::{Cell, TRANSPORTS, per_second, target};
 use crate::rounds::{Contender, interleaved};
 use crate::server::{Server, TOKEN, Transport};
@@ -84,19 +83,21 @@ async fn cell(
 
 async fn calls(sessions: &[Session], in_flight: u64) -> Result<(), BoxError> {
     let each = CALLS / in_flight;
-    let lanes = (0..in_flight).map(|lane| async move {
-        let at = usize::try_from(lane / AT_A_TIME)?;
-        let peer: &Peer<RoleClient> = sessions.get(at).ok_or("a session is missing")?.peer();
-        for _ in 0..each {
-            peer.call_tool(CallToolRequestParams::new("echo")).await?;
-        }
-        Ok::<_, BoxError>(())
+    let callers = (0..in_flight).map(|caller| {
+        let at = usize::try_from(caller / AT_A_TIME)?;
+        let session = sessions.get(at).ok_or("a session is missing")?;
+        let peer: Peer<RoleClient> = session.peer().clone();
+        Ok(async move {
+            for _ in 0..each {
+                peer.call_tool(CallToolRequestParams::new("echo")).await?;
+            }
+            Ok(())
+        })
     });
-    try_join_all(lanes).await?;
-    Ok(())
+    side_by_side(callers.collect::<Result<Vec<_>, BoxError>>()?).await
 }
 
 /// How many requests the transport of a session sends at a time.
 const AT_A_TIME: u64 = 16;
 const CALLS: u64 = 1024;
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 15;
