@@ -236,21 +236,7 @@ impl HttpBody for Body {
                 let rest = bytes.take().filter(|bytes| !bytes.is_empty());
                 Poll::Ready(rest.map(|bytes| Ok(Frame::data(bytes))))
             }
-            Kind::Stream(timed) => {
-                let Timed { stream, clock } = &mut **timed;
-                let Some(clock) = clock else {
-                    return stream.poll_frame(cx);
-                };
-                if let Err(over) = clock.is_over() {
-                    return Poll::Ready(Some(Err(over)));
-                }
-                let frame = stream.poll_frame(cx);
-                if frame.is_ready() {
-                    clock.came();
-                    return frame;
-                }
-                clock.wait(cx).map(|over| Some(Err(over)))
-            }
+            Kind::Stream(timed) => timed.poll_frame(cx),
         }
     }
 
@@ -272,32 +258,60 @@ impl HttpBody for Body {
     }
 }
 
-impl Stream {
+impl Timed {
+    /// One function and few others: of a stream of small pieces each passes here.
     fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self {
+        if let Some(clock) = &self.clock
+            && let Err(over) = clock.is_over()
+        {
+            return Poll::Ready(Some(Err(over)));
+        }
+        let frame = match &mut self.stream {
             #[cfg(feature = "client")]
-            Self::Received(body, ticket) => {
-                let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
-                if ticket.is_some() {
-                    if let Some(Err(_)) = frame {
-                        *ticket = None;
-                    } else if frame.is_none() || body.is_end_stream() {
-                        self.hands_on();
-                    }
+            Stream::Received(body, ticket) => match Pin::new(body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
+                Poll::Ready(Some(Err(error))) => {
+                    *ticket = None;
+                    Poll::Ready(Some(Err(BodyError::from_box(error.into()))))
                 }
-                let broken = |err: reqwest::Error| BodyError::from_box(err.into());
-                Poll::Ready(frame.map(|frame| frame.map_err(broken)))
-            }
-            Self::Any(body) => {
+                Poll::Ready(None) => {
+                    self.stream.hands_on();
+                    Poll::Ready(None)
+                }
+                Poll::Pending => Poll::Pending,
+            },
+            Stream::Any(body) => {
                 let body = body.get_mut().unwrap_or_else(PoisonError::into_inner);
                 Pin::new(body).poll_frame(cx)
             }
+        };
+        match &mut self.clock {
+            Some(clock) if frame.is_pending() => clock.wait(cx).map(|over| Some(Err(over))),
+            Some(clock) => {
+                clock.came();
+                frame
+            }
+            None => frame,
         }
     }
+}
 
+/// Who reads all that was announced need not ask for more.
+#[cfg(feature = "client")]
+impl Drop for Timed {
+    fn drop(&mut self) {
+        if let Stream::Received(body, Some(_)) = &self.stream
+            && body.is_end_stream()
+        {
+            self.stream.hands_on();
+        }
+    }
+}
+
+impl Stream {
     /// It is read to its end.
     #[cfg(feature = "client")]
     fn hands_on(&mut self) {

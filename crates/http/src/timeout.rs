@@ -1,11 +1,12 @@
 //! No wait without a limit: the answer, the gaps in its body, and the whole.
 
 use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::Response;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::body::{Body, BodyError};
@@ -124,7 +125,13 @@ pub(crate) struct Clock {
     since: Option<Instant>,
     /// Made when something has to be waited for, and set anew only when it goes off: most pieces are
     /// there before.
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Alarm>,
+}
+
+/// What goes off when a time is over, and whom it wakes.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    wakes: Waker,
 }
 
 impl Clock {
@@ -153,20 +160,46 @@ impl Clock {
     /// Nothing is there yet: ready when it took too long.
     pub(crate) fn wait(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
         let since = *self.since.get_or_insert_with(Instant::now);
+        match &self.alarm {
+            Some(alarm) if alarm.is_set(cx) => Poll::Pending,
+            _ => self.wind(since, cx),
+        }
+    }
+
+    /// Sets the alarm; ready when it is too late for that.
+    #[cold]
+    fn wind(&mut self, since: Instant, cx: &mut Context<'_>) -> Poll<BodyError> {
         let gap = (later(since, self.read), Phase::Read, self.read);
         let (end, phase, limit) = match self.end {
             Some((end, limit)) if end < gap.0 => (end, Phase::Body, limit),
             _ => gap,
         };
+        let alarm = self.alarm.get_or_insert_with(|| Alarm {
+            sleep: Box::pin(sleep_until(end)),
+            wakes: cx.waker().clone(),
+        });
+        alarm.wakes.clone_from(cx.waker());
         // Never set to a later time than this: what is waited for began no later.
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(end)));
-        while alarm.as_mut().poll(cx).is_ready() {
+        while alarm.poll(cx).is_ready() {
             if Instant::now() >= end {
                 return Poll::Ready(expired(phase, limit));
             }
-            alarm.as_mut().reset(end);
+            alarm.sleep.as_mut().reset(end);
         }
         Poll::Pending
+    }
+}
+
+impl Alarm {
+    /// Whether it will wake who asks, as it is.
+    fn is_set(&self, cx: &Context<'_>) -> bool {
+        self.wakes.will_wake(cx.waker()) && !self.sleep.is_elapsed()
+    }
+
+    /// Has it wake who asks, whatever else the task did since it was woken: with a budget that is spent, a sleep would
+    /// answer that it is not over and wake nobody later.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        pin!(unconstrained(self.sleep.as_mut())).poll(cx)
     }
 }
 
@@ -177,4 +210,55 @@ const fn expired(phase: Phase, limit: Duration) -> BodyError {
 fn later(since: Instant, limit: Duration) -> Instant {
     let far = || since + Duration::from_secs(30 * 365 * 24 * 60 * 60);
     since.checked_add(limit).unwrap_or_else(far)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::{pending, poll_fn};
+
+    use futures_util::future::poll_immediate;
+    use futures_util::stream::once;
+    use http_body::Body as _;
+    use http_body_util::{BodyExt as _, StreamBody};
+    use tokio::task::consume_budget;
+
+    use super::*;
+
+    fn silent() -> Body {
+        let frames = once(pending::<Result<http_body::Frame<bytes::Bytes>, Infallible>>());
+        Body::new(StreamBody::new(frames)).timed(Clock::new(Duration::from_secs(60), None))
+    }
+
+    /// Whether the body says that it took too long, in time.
+    async fn is_over_in_time(mut body: Body) -> bool {
+        let (begun, longest) = (Instant::now(), Duration::from_secs(120));
+        let next = tokio::time::timeout(longest, body.frame()).await;
+        begun.elapsed() < longest && matches!(next, Ok(Some(Err(BodyError::Timeout { .. }))))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_begins_when_the_budget_of_a_task_is_spent_ends_as_well() {
+        let mut body = silent();
+        let mut is_spent = false;
+        poll_fn(|cx| {
+            if is_spent {
+                return Poll::Ready(());
+            }
+            while pin!(consume_budget()).poll(cx).is_ready() {}
+            is_spent = true;
+            assert!(Pin::new(&mut body).poll_frame(cx).is_pending());
+            Poll::Pending
+        })
+        .await;
+        assert!(is_over_in_time(body).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_last_is_woken() {
+        let mut body = silent();
+        assert!(poll_immediate(body.frame()).await.is_none());
+        let other = tokio::spawn(is_over_in_time(body));
+        assert!(other.await.unwrap());
+    }
 }

@@ -34,7 +34,7 @@ use crate::{
     event::Listeners,
     refusal::{Cause, Place},
     reply::{Failure, Reply, SESSION_ID, auth_required, insufficient_scope},
-    sse::{answering, bounded_events},
+    sse::{Answering, bounded_events},
     stream,
 };
 
@@ -298,20 +298,21 @@ impl AuthorizedClient {
             Answer::Accepted => StreamableHttpPostResponse::Accepted,
             Answer::Message(said) => StreamableHttpPostResponse::Json(*said.message, said.session),
             Answer::Events(body, quoting, session) => {
-                let events = self.answer_events(body, post.limits);
-                let events = answering(events, request_id(&post.message), quoting);
-                StreamableHttpPostResponse::Sse(events, session)
+                let answering = Answering::new(request_id(&post.message), quoting);
+                let events = self.answer_events(body, post.limits, Some(answering));
+                StreamableHttpPostResponse::Sse(events.boxed(), session)
             }
         }
     }
 
-    /// The events that answer a POST, bounded.
+    /// The events that answer a POST, bounded; of what they answer nothing is said to who looks at them first.
     pub(crate) fn answer_events(
         &self,
         body: Body,
         limits: Limits,
+        answering: Option<Answering>,
     ) -> impl Stream<Item = Result<Sse, SseError>> + Send + Unpin + 'static + use<> {
-        self.bounded(body, limits.sse_event, None, false)
+        self.bounded(body, limits.sse_event, None, false, answering)
     }
 
     /// What it is given is used in its place: this future is a part of the one of every call.
@@ -406,8 +407,9 @@ impl AuthorizedClient {
                 let body = stream::opened(reply, url).await;
                 let body = body.map_err(|unusable| *unusable.failure)?;
                 self.tell(Event::StreamOpened { resumed });
-                let events = self.bounded(body, limit, last_event_id, true);
-                Ok(answering(events, None, quoting))
+                let answering = Some(Answering::new(None, quoting));
+                let events = self.bounded(body, limit, last_event_id, true, answering);
+                Ok(events.boxed())
             }
             Err(error) => Err(self.refused(Exchange::Stream { resumed }, error)),
         }
@@ -462,16 +464,18 @@ impl AuthorizedClient {
         limit: usize,
         resumed_from: Option<String>,
         from_get: bool,
+        answering: Option<Answering>,
     ) -> impl Stream<Item = Result<Sse, SseError>> + Send + Unpin + 'static + use<> {
         let client = self.clone();
-        bounded_events(BodyDataStream::new(body), limit, resumed_from, move |id| {
+        let events = bounded_events(BodyDataStream::new(body), limit, resumed_from, move |id| {
             // rmcp never resumes the answer to a POST before it saw an id.
             if from_get || id.is_some() {
                 client.inner.connection.bury_stream(id);
             }
             let answer = !from_get;
             client.tell(Event::StreamOverflow { limit, answer });
-        })
+        });
+        events.answering(answering)
     }
 }
 

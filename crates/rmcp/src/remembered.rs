@@ -24,7 +24,7 @@ use crate::{
     lifecycle,
     reply::Failure,
     settle::SILENCE_LIMIT,
-    sse::{answering, rpc_error},
+    sse::{Answering, rpc_error},
 };
 
 type Outcome = Result<StreamableHttpPostResponse, Failure>;
@@ -71,7 +71,7 @@ impl AuthorizedClient {
     async fn judge(&self, answer: Result<Answer, Failure>, post: &Post) -> (Verdict, Outcome) {
         match answer {
             Ok(Answer::Events(body, quoting, session)) => {
-                let mut events = self.answer_events(body, post.limits);
+                let mut events = self.answer_events(body, post.limits, None);
                 let first = events.next().await;
                 let verdict = match &first {
                     Some(Ok(event)) => match rpc_error(event).map(|error| quoting.error(error)) {
@@ -80,11 +80,16 @@ impl AuthorizedClient {
                     },
                     Some(Err(_)) | None => Verdict::Unknown,
                 };
-                let events = stream::iter(first).chain(events).boxed();
-                let events = answering(events, request_id(&post.message), quoting);
+                let answering = Answering::new(request_id(&post.message), quoting);
+                let events = stream::iter(first).chain(events).map(move |mut event| {
+                    if let Ok(event) = &mut event {
+                        answering.see(event);
+                    }
+                    event
+                });
                 (
                     verdict,
-                    Ok(StreamableHttpPostResponse::Sse(events, session)),
+                    Ok(StreamableHttpPostResponse::Sse(events.boxed(), session)),
                 )
             }
             answer => {

@@ -11,9 +11,9 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
-use futures_core::{Stream, stream::BoxStream};
+use futures_core::Stream;
 use futures_util::StreamExt;
-use memchr::{memchr, memchr2, memmem::Finder};
+use memchr::{memchr2, memmem::Finder};
 use rmcp::{
     model::{JsonRpcError, RequestId},
     transport::streamable_http_client::SseError,
@@ -43,6 +43,7 @@ where
         reader: Reader::new(limit),
         last_id: resumed_from,
         on_oversize: Some(on_oversize),
+        answers: None,
         is_over: false,
     }
 }
@@ -55,7 +56,17 @@ pub(crate) struct Events<S, F> {
     reader: Reader,
     last_id: Option<String>,
     on_oversize: Option<F>,
+    answers: Option<Answering>,
     is_over: bool,
+}
+
+/// What the events answer, and how the errors among them may be shown.
+///
+/// A stream that a POST opened carries the answer to that POST and to no other (MCP, streamable HTTP), and rmcp reads no
+/// further than the first error, whatever id it has: one that names no request is about this one.
+pub(crate) struct Answering {
+    request: Option<RequestId>,
+    quoting: Quoting,
 }
 
 impl<S, E, F> Events<S, F>
@@ -64,20 +75,34 @@ where
     E: std::error::Error + Send + Sync + 'static,
     F: FnOnce(Option<String>) + Unpin,
 {
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Sse, SseError>>> {
-        loop {
-            if let Some(event) = self.reader.read(&mut self.chunk)? {
-                return Poll::Ready(Some(Ok(event)));
-            }
+    /// The same with errors that may be shown.
+    pub(crate) fn answering(mut self, what: Option<Answering>) -> Self {
+        self.answers = what;
+        self
+    }
+
+    /// Whether there is one more event, which the reader then has.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, StreamFault>> {
+        while !self.reader.read(&mut self.chunk)? {
             match std::task::ready!(self.bytes.poll_next_unpin(cx)) {
                 Some(Ok(chunk)) => self.chunk = chunk,
                 Some(Err(error)) => {
-                    let fault = StreamFault::Read(Box::new(error));
-                    return Poll::Ready(Some(Err(fault.into())));
+                    return Poll::Ready(Err(StreamFault::Read(Box::new(error))));
                 }
-                None => return Poll::Ready(None),
+                None => return Poll::Ready(Ok(false)),
             }
         }
+        Poll::Ready(Ok(true))
+    }
+
+    #[cold]
+    fn fail(&mut self, fault: StreamFault) -> SseError {
+        self.is_over = true;
+        if let (StreamFault::EventTooLarge { .. }, Some(report)) = (&fault, self.on_oversize.take())
+        {
+            report(self.last_id.take());
+        }
+        fault.into()
     }
 }
 
@@ -94,51 +119,51 @@ where
         if this.is_over {
             return Poll::Ready(None);
         }
-        let item = std::task::ready!(this.poll_event(cx));
-        match &item {
-            Some(Ok(Sse { id: Some(id), .. })) => {
+        match std::task::ready!(this.poll_read(cx)) {
+            Ok(true) => {}
+            Ok(false) => {
+                this.is_over = true;
+                return Poll::Ready(None);
+            }
+            Err(fault) => return Poll::Ready(Some(Err(this.fail(fault)))),
+        }
+        if let Some(event) = &mut this.reader.event {
+            if let Some(id) = &event.id {
                 this.last_id.get_or_insert_default().clone_from(id);
             }
-            Some(Ok(_)) => {}
-            None => this.is_over = true,
-            Some(Err(error)) => {
-                this.is_over = true;
-                if let (Some(report), true) = (this.on_oversize.take(), is_oversize(error)) {
-                    report(this.last_id.take());
-                }
+            if let Some(answers) = &this.answers {
+                answers.see(event);
             }
         }
-        Poll::Ready(item)
+        Poll::Ready(this.reader.event.take().map(Ok))
     }
 }
 
-/// The events with errors that may be shown. In answer to `request`, if there is one, an error that names no request is
-/// about this one.
-///
-/// A stream that a POST opened carries the answer to that POST and to no other (MCP, streamable HTTP), and rmcp reads no
-/// further than the first error, whatever id it has.
-pub(crate) fn answering(
-    events: impl Stream<Item = Result<Sse, SseError>> + Send + 'static,
-    request: Option<&RequestId>,
-    quoting: Quoting,
-) -> BoxStream<'static, Result<Sse, SseError>> {
-    let request = request.cloned();
-    events
-        .map(move |event| {
-            let mut event = event?;
-            if let Some(said) = rpc_error(&event) {
-                let mut error = quoting.error(said.clone());
-                error.id = error.id.or_else(|| request.clone());
-                // What need not be changed stays as the server wrote it.
-                if error != said
-                    && let Ok(data) = serde_json::to_string(&error)
-                {
-                    event.data = Some(data);
-                }
-            }
-            Ok(event)
-        })
-        .boxed()
+impl Answering {
+    /// What answers `request`, if there is one.
+    pub(crate) fn new(request: Option<&RequestId>, quoting: Quoting) -> Self {
+        let request = request.cloned();
+        Self { request, quoting }
+    }
+
+    /// Has an error say no more than it may, and what it is about.
+    pub(crate) fn see(&self, event: &mut Sse) {
+        if let Some(said) = rpc_error(event) {
+            self.quote(&said, event);
+        }
+    }
+
+    #[cold]
+    fn quote(&self, said: &JsonRpcError, event: &mut Sse) {
+        let mut error = self.quoting.error(said.clone());
+        error.id = error.id.or_else(|| self.request.clone());
+        // What need not be changed stays as the server wrote it.
+        if error != *said
+            && let Ok(data) = serde_json::to_string(&error)
+        {
+            event.data = Some(data);
+        }
+    }
 }
 
 /// The JSON-RPC error that an event carries.
@@ -151,9 +176,14 @@ pub(crate) fn rpc_error(event: &Sse) -> Option<JsonRpcError> {
 fn may_be_error(data: &str) -> bool {
     static MARKS: LazyLock<[Finder<'static>; 2]> =
         LazyLock::new(|| ["\"error\"", "\\u"].map(Finder::new));
-    MARKS
-        .iter()
-        .any(|mark| mark.find(data.as_bytes()).is_some())
+    let data = data.as_bytes();
+    // Most texts are short, and what is told of them in one pass is told sooner than a search has begun.
+    let pairs = data.iter().zip(data.iter().skip(1));
+    let is_likely = data.len() > SHORT
+        || pairs.fold(false, |found, (one, next)| {
+            found | ((*one == b'"') & (*next == b'e')) | ((*one == b'\\') & (*next == b'u'))
+        });
+    is_likely && MARKS.iter().any(|mark| mark.find(data).is_some())
 }
 
 /// Whether an event passed the limit: the same request will have the same answer.
@@ -184,7 +214,8 @@ struct Reader {
     size: usize,
     /// The beginning of a line whose end did not come yet.
     line: Vec<u8>,
-    current: Option<Sse>,
+    /// What came of the event being received; it is complete when [`Reader::read`] says so.
+    event: Option<Sse>,
     is_first_line: bool,
     after_carriage_return: bool,
 }
@@ -195,14 +226,18 @@ impl Reader {
             limit,
             size: 0,
             line: Vec::new(),
-            current: None,
+            event: None,
             is_first_line: true,
             after_carriage_return: false,
         }
     }
 
-    /// The first event that is complete with `chunk`, of which the rest is left; `None` if it was read to its end before.
-    fn read(&mut self, chunk: &mut Bytes) -> Result<Option<Sse>, StreamFault> {
+    /// Whether an event is complete with `chunk`, of which the rest is left; if not, it was read to its end.
+    fn read(&mut self, chunk: &mut Bytes) -> Result<bool, StreamFault> {
+        if let Some(read) = self.read_at_once(chunk) {
+            chunk.advance(read);
+            return Ok(true);
+        }
         let mut rest = &chunk[..];
         while !rest.is_empty() {
             if std::mem::take(&mut self.after_carriage_return)
@@ -216,61 +251,89 @@ impl Reader {
                 self.line.extend_from_slice(rest);
                 break;
             };
-            let event = self.end_line(&rest[..end])?;
+            let is_complete = self.end_line(&rest[..end])?;
             self.after_carriage_return = rest[end] == b'\r';
             rest = &rest[end + 1..];
-            if event.is_some() {
+            if is_complete {
                 let read = chunk.len() - rest.len();
                 chunk.advance(read);
-                return Ok(event);
+                return Ok(true);
             }
         }
         chunk.clear();
-        Ok(None)
+        Ok(false)
     }
 
-    /// Takes the end of a line.
-    fn end_line(&mut self, end: &[u8]) -> Result<Option<Sse>, StreamFault> {
-        if self.line.is_empty() {
-            return self.take_line(end);
+    /// An event of one line of data, which most are, and how long it is. Whatever else comes is read line by line, and this
+    /// would be as well.
+    fn read_at_once(&mut self, chunk: &[u8]) -> Option<usize> {
+        let value = chunk.strip_prefix(b"data:")?;
+        let end = memchr2(b'\n', b'\r', value)?;
+        let length = chunk.len() - value.len() + end;
+        let is_first = self.size == 0 && self.line.is_empty();
+        if !is_first || length >= self.limit || !value[end..].starts_with(b"\n\n") {
+            return None;
         }
+        let value = &value[..end];
+        let text = str::from_utf8(value.strip_prefix(b" ").unwrap_or(value)).ok()?;
+        self.event.get_or_insert_default().data = Some(text.to_owned());
+        self.size = 0;
+        self.is_first_line = false;
+        self.after_carriage_return = false;
+        Some(length + 2)
+    }
+
+    /// Takes the end of a line; whether it ended an event.
+    fn end_line(&mut self, end: &[u8]) -> Result<bool, StreamFault> {
+        match self.line.is_empty() {
+            true => self.take_line(end),
+            false => self.take_parts(end),
+        }
+    }
+
+    /// The same of a line whose beginning came before.
+    fn take_parts(&mut self, end: &[u8]) -> Result<bool, StreamFault> {
         self.check(self.line.len() + end.len())?;
         let mut line = std::mem::take(&mut self.line);
         line.extend_from_slice(end);
-        let event = self.take_line(&line);
+        let is_complete = self.take_line(&line);
         if line.capacity() <= KEPT {
             line.clear();
             self.line = line;
         }
-        event
+        is_complete
     }
 
-    fn take_line(&mut self, mut line: &[u8]) -> Result<Option<Sse>, StreamFault> {
-        self.check(line.len())?;
+    fn take_line(&mut self, mut line: &[u8]) -> Result<bool, StreamFault> {
         if std::mem::take(&mut self.is_first_line) {
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         }
         match line {
             [] => {
                 self.size = 0;
-                Ok(self.current.take())
+                return Ok(self.event.is_some());
             }
             // A comment, which is not kept.
-            [b':', ..] => Ok(None),
+            [b':', ..] => self.check(line.len())?,
             _ => {
                 // A newline is put between data lines that are joined.
                 self.size += line.len() + 1;
                 self.check(0)?;
                 self.take_field(line)?;
-                Ok(None)
             }
         }
+        Ok(false)
     }
 
     /// As the standard has it (WHATWG HTML §9.2.6): of a field the last one counts, and what is none is passed over, as are
     /// bytes that are no text.
     fn take_field(&mut self, line: &[u8]) -> Result<(), StreamFault> {
-        let (name, value) = match memchr(b':', line) {
+        // No name that counts is long: a colon further on says nothing.
+        let colon = line
+            .iter()
+            .take(LONGEST_NAME + 1)
+            .position(|byte| *byte == b':');
+        let (name, value) = match colon {
             Some(colon) => (&line[..colon], &line[colon + 1..]),
             None => (line, &b""[..]),
         };
@@ -278,7 +341,7 @@ impl Reader {
         match name {
             b"data" => {
                 let text = self.text(value)?;
-                match &mut self.current.get_or_insert_default().data {
+                match &mut self.event.get_or_insert_default().data {
                     Some(data) => {
                         data.push('\n');
                         data.push_str(&text);
@@ -288,16 +351,16 @@ impl Reader {
             }
             b"event" => {
                 let text = self.text(value)?;
-                self.current.get_or_insert_default().event = Some(text);
+                self.event.get_or_insert_default().event = Some(text);
             }
             b"id" if !value.contains(&0) => {
                 let text = self.text(value)?;
-                self.current.get_or_insert_default().id = Some(text);
+                self.event.get_or_insert_default().id = Some(text);
             }
             b"retry" if value.iter().all(u8::is_ascii_digit) => {
                 if let Some(milliseconds) = str::from_utf8(value).ok().and_then(|n| n.parse().ok())
                 {
-                    self.current.get_or_insert_default().retry = Some(milliseconds);
+                    self.event.get_or_insert_default().retry = Some(milliseconds);
                 }
             }
             _ => {}
@@ -330,6 +393,10 @@ impl Reader {
     }
 }
 
+/// `event` and `retry`, in bytes.
+const LONGEST_NAME: usize = 5;
+/// A text that is looked at byte by byte first, in bytes.
+const SHORT: usize = 512;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Room for the halves of lines that is kept from one to the next, in bytes: that of a large event is given back, since a
 /// stream may rest for hours after it.
@@ -504,8 +571,8 @@ mod tests {
         ] {
             let text = error(id);
             let events = bounded_events(chunks(&text, 1000), 1000, None, |_| {});
-            let quoting = Quoting::without(TOKEN);
-            let events: Vec<_> = answering(events, request, quoting).collect().await;
+            let answering = Answering::new(request, Quoting::without(TOKEN));
+            let events: Vec<_> = events.answering(Some(answering)).collect().await;
             let event = events[0].as_ref().unwrap();
             assert!(!format!("{event:?}").contains(TOKEN), "{event:?}");
             let told = rpc_error(event).unwrap();
