@@ -18,6 +18,7 @@ use doorkey_rmcp::{Connected, EventStream, Wire};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::host::Session;
 
@@ -77,6 +78,11 @@ impl<H: ClientHandler> Connection<H> {
     #[must_use]
     pub fn tokens(&self) -> &TokenSource {
         &self.session.tokens
+    }
+
+    /// The server as it is configured.
+    pub(crate) fn server(&self) -> &ServerConfig {
+        &self.session.server
     }
 
     /// The revision of MCP that was settled on.

@@ -15,7 +15,7 @@ use doorkey_http::{Connections, Timeouts};
 use doorkey_oauth::{Interaction, LoginReason};
 use doorkey_rmcp::rmcp::ClientHandler;
 use doorkey_rmcp::rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
-use doorkey_rmcp::{AuthorizedClient, ClientOptions, ConnectOptions};
+use doorkey_rmcp::{AuthorizedClient, ClientOptions, ConnectOptions, Discovery};
 use doorkey_store::Store;
 use tokio::task::JoinSet;
 
@@ -234,12 +234,7 @@ impl Host {
         &self,
         target: impl Into<Target<'_>>,
     ) -> Result<Connection<ClientConfig>, Error> {
-        let implementation = Implementation::new("doorkey", env!("CARGO_PKG_VERSION"));
-        self.connect_with(
-            target.into(),
-            ClientConfig::new(ClientCapabilities::default(), implementation),
-        )
-        .await
+        self.connect_with(target, this_client()).await
     }
 
     /// Connects with a client handler of the caller's own.
@@ -251,6 +246,17 @@ impl Host {
         target: impl Into<Target<'_>>,
         handler: H,
     ) -> Result<Connection<H>, Error> {
+        let (connection, discover) = self.connected(target.into(), handler).await?;
+        self.remember(&connection, discover.as_ref()).await;
+        Ok(connection)
+    }
+
+    /// A connection, and what has to be remembered of it.
+    async fn connected<H: ClientHandler>(
+        &self,
+        target: Target<'_>,
+        handler: H,
+    ) -> Result<(Connection<H>, Option<Discovery>), Error> {
         let session = self.session(target)?;
         let server = &session.server;
         let name = &server.name;
@@ -279,15 +285,19 @@ impl Host {
         if connected.as_ref().is_err_and(Error::needs_login) {
             facts::remember_need(&self.store, server, true).await;
         }
-        let connected = connected?;
-        facts::remember(
-            &self.store,
-            server,
-            connected.wire,
-            connected.discover.as_ref(),
-        )
-        .await;
-        Ok(Connection::new(session, connected, events, faults))
+        let mut connected = connected?;
+        let discover = connected.discover.take();
+        let connection = Connection::new(session, connected, events, faults);
+        Ok((connection, discover))
+    }
+
+    async fn remember<H: ClientHandler>(
+        &self,
+        connection: &Connection<H>,
+        discover: Option<&Discovery>,
+    ) {
+        let (server, wire) = (connection.server(), connection.wire());
+        facts::remember(&self.store, server, wire, discover).await;
     }
 
     /// Connects, does what `task` says, and closes the connection, whatever came of it; see
@@ -319,8 +329,12 @@ impl Host {
         target: Target<'_>,
         task: &impl AsyncFn(&Connection<ClientConfig>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let connection = self.connect(target).await?;
-        let outcome = task(&connection).await;
+        let (connection, discover) = self.connected(target, this_client()).await?;
+        // Writing down what was seen takes as long as a request, and none waits for it.
+        let (outcome, ()) = tokio::join!(
+            task(&connection),
+            self.remember(&connection, discover.as_ref())
+        );
         self.close(connection).await;
         if let Err(error) = &outcome {
             self.learn(target.server, error).await?;
@@ -442,6 +456,12 @@ impl fmt::Debug for Host {
             .field("store", &self.store)
             .finish_non_exhaustive()
     }
+}
+
+/// As whom this program connects.
+fn this_client() -> ClientConfig {
+    let implementation = Implementation::new("doorkey", env!("CARGO_PKG_VERSION"));
+    ClientConfig::new(ClientCapabilities::default(), implementation)
 }
 
 /// How long an MCP session and a refresh have to come to their end.

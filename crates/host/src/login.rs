@@ -54,7 +54,10 @@ impl Host {
         let Some(challenges) = session.tokens.asked_by_a_person(asking).await? else {
             return Ok(LoginOutcome::NotRequired);
         };
-        let report = session.tokens.login(&challenges, interaction).await;
+        let (report, ()) = tokio::join!(
+            session.tokens.login(&challenges, interaction),
+            self.remember_challenge(&session),
+        );
         let report = report.map_err(|source| cannot_sign_in(&session, source))?;
         self.prove(target, &session, report, progress).await
     }
@@ -81,7 +84,10 @@ impl Host {
         };
         let configured = session.server.oauth.callback();
         let way_back = way_back(callback.unwrap_or(&configured));
-        let started = session.tokens.start_login(&challenges, way_back).await;
+        let (started, ()) = tokio::join!(
+            session.tokens.start_login(&challenges, way_back),
+            self.remember_challenge(&session),
+        );
         let started = started.map_err(|source| cannot_sign_in(&session, source))?;
         // What must not be opened is not handed out to be opened either.
         check_page(&started.url).map_err(|refused| {
@@ -162,9 +168,13 @@ impl Host {
                 }
             },
         };
-        facts::remember_need(self.store(), server, true).await;
         progress.report(&LoginStep::Challenged);
         Ok(Some(challenges))
+    }
+
+    /// Keeps that the server wants a login, while that login goes on: nothing of it waits for what is written here.
+    async fn remember_challenge(&self, session: &Session) {
+        facts::remember_need(self.store(), &session.server, true).await;
     }
 
     /// Tries the new token on the server before anyone says success.

@@ -14,8 +14,10 @@ use doorkey::{
 };
 use doorkey_testkit::{AuthorizationServer, McpServer};
 use errors::Button;
+use hesitant::Hesitant;
 use serde_json::json;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 #[path = "../examples/errors.rs"]
 #[expect(
@@ -24,6 +26,8 @@ use tokio::runtime::Handle;
     reason = "the program in it is not run here"
 )]
 mod errors;
+#[path = "embedding/hesitant.rs"]
+mod hesitant;
 
 /// A server that needs the scope `basic`, and `write` beside it for its tool `echo`.
 async fn servers() -> (AuthorizationServer, McpServer) {
@@ -40,10 +44,14 @@ async fn servers() -> (AuthorizationServer, McpServer) {
 }
 
 fn host(mcp: &McpServer) -> Host {
+    host_with(mcp, Store::memory())
+}
+
+fn host_with(mcp: &McpServer, store: Store) -> Host {
     let home = Home::at("unused");
     let text = format!("[mcp_servers.one]\nurl = \"{}\"\n", mcp.url());
     let config = Config::parse(&home, &text).unwrap();
-    Host::new(Environment::default(), home, config, Store::memory())
+    Host::new(Environment::default(), home, config, store)
 }
 
 fn person() -> Arc<LoopbackInteraction> {
@@ -143,3 +151,36 @@ async fn a_window_of_a_host_shows_each_failure_with_its_code_its_causes_and_what
         "{found:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_waits_for_nothing_that_is_only_remembered_of_the_server() {
+    let (_authorization, mcp) = servers().await;
+    let host = host_with(&mcp, Store::new(Hesitant::until_a_grant()));
+    let login = host.login("one", person(), &Silent);
+    let login = tokio::time::timeout(LIMIT, login).await;
+    login.unwrap().unwrap();
+    let server = host.config().server("one").unwrap();
+    let facts = host.store().facts(server.url.as_str()).await.unwrap();
+    let facts = facts.unwrap().value;
+    assert_eq!(facts.needs_login, Some(true));
+    assert!(facts.wire.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_connection_is_for_does_not_wait_until_the_server_is_remembered() {
+    let mcp = McpServer::builder().start().await.unwrap();
+    let gate = watch::Sender::new(false);
+    let host = host_with(&mcp, Store::new(Hesitant::until(gate.clone())));
+    let listing = host.with_connection("one", async |connection| {
+        let tools = connection.list_tools().await?;
+        gate.send_replace(true);
+        Ok(tools)
+    });
+    let listed = tokio::time::timeout(LIMIT, listing).await;
+    assert!(!listed.unwrap().unwrap().is_empty());
+    let server = host.config().server("one").unwrap();
+    let facts = host.store().facts(server.url.as_str()).await.unwrap();
+    assert!(facts.unwrap().value.wire.is_some());
+}
+
+const LIMIT: Duration = Duration::from_secs(20);
