@@ -28,7 +28,8 @@ pub static OUTLINE: Outline = Outline {
         `Peer::call_tool`, whose transport sends 16 at a time, so that 256 calls are those of 16 sessions. A small answer \
         is a text of two letters, a large one of 1 MiB; a stream has ten notifications before its answer. Ratios above 1 \
         are in our favour. Instructions are callgrind's (two runs with different numbers of calls, subtracted), \
-        allocations dhat's; both are exact but for how the network cuts what arrives.",
+        allocations dhat's; both are exact but for how the network cuts what arrives. *Bytes alone* is the rival's client with \
+        the request and the answer as bytes: no message is made or read, and nothing is kept or looked at.",
     goals: &[
         "Calls per second: at least 1.00 times the rival's, in the median of all cases.",
         "Calls per second: never below 0.97 times the rival's.",
@@ -132,7 +133,7 @@ fn judge_token(section: &mut Section, single: &single::Single) {
 
 fn judge_beside_auth_client(
     section: &mut Section,
-    beside: &[matrix::Cell],
+    beside: &[matrix::Beside],
     exact: &[exact::Counted],
 ) {
     section
@@ -143,7 +144,7 @@ fn judge_beside_auth_client(
         ratios.fold(f64::INFINITY, f64::min),
         "times in the worse case",
         Bound::AtLeast(1.2),
-        || exact::floor_beside_auth_client(exact),
+        || exact::floor_beside_auth_client(exact, beside),
     );
 }
 

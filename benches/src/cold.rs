@@ -106,13 +106,19 @@ fn section(pairs: &[Pair], measured: &[Series<Usage>]) -> Section {
         ]);
     }
     section.tables.push(ratios);
-    let floor = |series: &[Series<Usage>]| {
-        let [ours, rival] =
-            [&series[0], &series[1]].map(|series| series.median(Usage::cpu_seconds) * 1e3);
-        let version = version.median(Usage::cpu_seconds) * 1e3;
+    let floor = |most: f64, series: &[Series<Usage>]| {
+        let [ours, rival, start] =
+            [&series[0], &series[1], version].map(|series| series.median(Usage::wall_seconds));
+        let left = most * rival - start;
         format!(
-            "Of {ours:.2} ms of processor time {version:.2} ms are the start and the end of a process of this size \
-             (`--version`); the rival, whole, takes {rival:.2} ms."
+            "The goal leaves it {}, of which the start and the end of a process of this size (`--version`) take {}. For the \
+             {} that are left it would have to do what the rival does in {}, its own start included, and all that the rival \
+             leaves out; it takes {}.",
+            format::milliseconds(most * rival),
+            format::milliseconds(start),
+            format::milliseconds(left),
+            format::milliseconds(rival),
+            format::milliseconds(ours - start),
         )
     };
     // The third pair is what a client does by default, not the least that a program could do.
@@ -121,12 +127,11 @@ fn section(pairs: &[Pair], measured: &[Series<Usage>]) -> Section {
     } else {
         1
     };
-    section.judge(compared[worst].ratio, "times", Bound::AtMost(2.0), || {
-        floor(&measured[2 * worst..])
-    });
-    section.judge(compared[3].ratio, "times", Bound::AtMost(1.5), || {
-        floor(&measured[6..])
-    });
+    for (at, most) in [(worst, 2.0), (3, 1.5)] {
+        section.judge(compared[at].ratio, "times", Bound::AtMost(most), || {
+            floor(most, &measured[2 * at..])
+        });
+    }
     let peak = measured[6].median(Usage::peak_bytes);
     section.conclude(format::bytes(peak), peak < LIST_PEAK, || {
         "The peak of `--version` is in the table.".to_owned()
@@ -272,8 +277,7 @@ async fn list_pair(context: &Context) -> Result<Pair, BoxError> {
 }
 
 fn row(what: &str, series: &Series<Usage>) -> [String; 5] {
-    let time =
-        |figure: fn(&Usage) -> f64| format!("{} ms", format::number(series.median(figure) * 1e3));
+    let time = |figure: fn(&Usage) -> f64| format::milliseconds(series.median(figure));
     [
         what.to_owned(),
         time(Usage::wall_seconds),

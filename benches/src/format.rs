@@ -45,6 +45,11 @@ pub fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
 
+/// Seconds as milliseconds, for figures that are compared with each other.
+pub fn milliseconds(seconds: f64) -> String {
+    format!("{} ms", number(seconds * 1e3))
+}
+
 /// A time in the unit that suits it.
 #[must_use]
 pub fn time(value: Duration) -> String {

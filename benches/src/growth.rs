@@ -115,8 +115,8 @@ async fn lists(context: &Context, sizes: &[usize], section: &mut Section) -> Res
         bare_peak.points.push((x, bare_held / MIB));
         table.row([
             format::count(size as u64),
-            milliseconds(compared.ours),
-            milliseconds(compared.rival),
+            format::milliseconds(compared.ours),
+            format::milliseconds(compared.rival),
             format::ratio(compared.ratio),
             format::bytes(ours_peak),
             format::bytes(bare_held),
@@ -181,7 +181,7 @@ async fn opened(context: &Context, sizes: &[usize], section: &mut Section) -> Re
         refresh.points.push((x, one_refresh / 1e3));
         table.row([
             format::count(size as u64),
-            milliseconds(all / 1e9),
+            format::milliseconds(all / 1e9),
             format!("{} µs", format::number(all / x / 1e3)),
             format::bytes(held / x),
             format!("{} ns", format::number(one_read)),
@@ -275,10 +275,6 @@ fn plot(name: &str, title: &str, x: &str, y: &str, curves: &[&Curve]) -> Plot {
         y: y.to_owned(),
         lines: curves.iter().map(|curve| curve.line()).collect(),
     }
-}
-
-fn milliseconds(seconds: f64) -> String {
-    format!("{} ms", format::number(seconds * 1e3))
 }
 
 fn float(size: usize) -> f64 {

@@ -1,6 +1,8 @@
 //! Who calls: our stack, and its rivals, over the same server with the same messages.
 
 use std::collections::HashMap;
+use std::iter::StepBy;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -199,6 +201,29 @@ pub async fn call<C: StreamableHttpClient + Sync>(
     }
 }
 
+/// The request and the answer of such a call as bytes, over the rival's client: what a call costs that makes no message
+/// and reads none.
+///
+/// # Errors
+/// It failed, or was refused.
+pub async fn bytes_alone(client: &reqwest::Client, call: &Call) -> Result<(), BoxError> {
+    let request = client
+        .post(&*call.uri)
+        .bearer_auth(TOKEN)
+        .headers(call.headers.iter().map(owned).collect())
+        .header("mcp-session-id", &*call.session)
+        .header(http::header::ACCEPT, "text/event-stream, application/json")
+        .header(http::header::CONTENT_TYPE, "application/json")
+        .body(ECHO);
+    let answer = request.send().await?.error_for_status()?;
+    drop(answer.bytes().await?);
+    Ok(())
+}
+
+fn owned((name, value): (&HeaderName, &HeaderValue)) -> (HeaderName, HeaderValue) {
+    (name.clone(), value.clone())
+}
+
 /// What every call has in common, as rmcp's worker has it.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -239,17 +264,44 @@ pub async fn calls<C: StreamableHttpClient + Sync>(
     in_flight: u64,
     bearer: Option<&str>,
 ) -> Result<(), BoxError> {
-    let step = usize::try_from(in_flight)?;
-    let callers = (0..in_flight).map(|first| {
+    let callers = shares(calls, in_flight)?.map(|ids| {
         let (client, what, bearer) = (client.clone(), what.clone(), bearer.map(str::to_owned));
         async move {
-            for id in (first..calls).step_by(step) {
+            for id in ids {
                 call(&client, &what, id, bearer.as_deref()).await?;
             }
             Ok(())
         }
     });
     side_by_side(callers).await
+}
+
+/// The same with [`bytes_alone`].
+///
+/// # Errors
+/// As there.
+pub async fn calls_of_bytes(
+    client: &reqwest::Client,
+    what: &Call,
+    calls: u64,
+    in_flight: u64,
+) -> Result<(), BoxError> {
+    let callers = shares(calls, in_flight)?.map(|ids| {
+        let (client, what) = (client.clone(), what.clone());
+        async move {
+            for _ in ids {
+                bytes_alone(&client, &what).await?;
+            }
+            Ok(())
+        }
+    });
+    side_by_side(callers).await
+}
+
+/// The calls that each caller makes.
+fn shares(calls: u64, callers: u64) -> Result<impl Iterator<Item = StepBy<Range<u64>>>, BoxError> {
+    let step = usize::try_from(callers)?;
+    Ok((0..callers).map(move |first| (first..calls).step_by(step)))
 }
 
 /// Runs each caller in a task of its own, as a host does: in one task, what a client does to have it yield would count.
@@ -271,6 +323,8 @@ pub async fn side_by_side(
 
 /// How many events a stream has, the last of which is the answer.
 const EVENTS: usize = 11;
+/// The call of `echo` as rmcp's client writes it.
+const ECHO: &str = r#"{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{"name":"echo"}}"#;
 const SESSION: &str = "bench-session-0123456789abcdef";
 /// Nothing that is measured takes as long.
 const LONGEST: Duration = Duration::from_secs(120);

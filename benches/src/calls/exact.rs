@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::caller::{Answer, Target};
-use super::matrix::{name, target};
+use super::matrix::{Beside, name, target};
 use crate::profile::{self, Profile};
 use crate::runner::{Invocation, measure};
 use crate::section::Table;
@@ -323,8 +323,8 @@ pub(super) fn floor(counted: &[Counted]) -> String {
     )
 }
 
-/// How much of a call of `AuthClient` is its own.
-pub(super) fn floor_beside_auth_client(counted: &[Counted]) -> String {
+/// How much of a call of `AuthClient` is its own, and of the time beyond bytes alone how much ours takes.
+pub(super) fn floor_beside_auth_client(counted: &[Counted], beside: &[Beside]) -> String {
     let lines = counted.iter().filter_map(|case| {
         let theirs = case.auth_client?.instructions()?;
         Some(format!(
@@ -334,9 +334,22 @@ pub(super) fn floor_beside_auth_client(counted: &[Counted]) -> String {
             format::number(theirs)
         ))
     });
+    let beyond = beside.iter().map(|cell| {
+        let bytes = 1.0 / cell.bytes_alone;
+        let [ours, theirs] =
+            [cell.compared.ours, cell.compared.rival].map(|rate| 1.0 / rate - bytes);
+        format!(
+            "{}: {} µs against {} µs a call",
+            name(cell.transport),
+            format::number(ours * 1e6),
+            format::number(theirs * 1e6)
+        )
+    });
     format!(
-        "Ours cannot be faster by more than what it leaves out, and the server takes its share of the time. {}.",
-        lines.collect::<Vec<_>>().join("; ")
+        "Ours cannot be faster by more than what it leaves out, and both are HTTP for the most part. {}. Beyond what reqwest takes \
+         for the same bytes: {}.",
+        lines.collect::<Vec<_>>().join("; "),
+        beyond.collect::<Vec<_>>().join("; ")
     )
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::caller::{Answer, Call, Target, auth_client, calls, ours, rival};
+use super::caller::{Answer, Call, Target, auth_client, calls, calls_of_bytes, ours, rival};
 use crate::rounds::{Comparison, Contender, interleaved};
 use crate::section::Table;
 use crate::server::{Server, TOKEN, Transport, Wire};
@@ -69,16 +69,25 @@ pub(super) async fn at_the_trait(
     Ok(cells)
 }
 
-/// Ours beside rmcp's own authorization.
+/// Ours beside rmcp's own authorization, and what of either is reqwest's.
+#[derive(Debug)]
+pub(super) struct Beside {
+    pub(super) transport: Transport,
+    /// Calls per second.
+    pub(super) compared: Comparison,
+    /// The same of bytes, without messages.
+    pub(super) bytes_alone: f64,
+}
+
 pub(super) async fn beside_auth_client(
     context: &Context,
     server: &Server,
-) -> Result<Vec<Cell>, BoxError> {
+) -> Result<Vec<Beside>, BoxError> {
     let mut cells = Vec::new();
     for transport in TRANSPORTS {
         let target = target(server, transport)?;
         let (ours, theirs) = (ours(&target).await?, auth_client(&target).await?);
-        let (ours, theirs) = (&ours, &theirs);
+        let (ours, theirs, bytes) = (&ours, &theirs, &rival(&target)?);
         let call = &Call::new(&target.url, Answer::Small);
         let (number, in_flight) = (number(Answer::Small), 256);
         let series = interleaved(
@@ -90,16 +99,16 @@ pub(super) async fn beside_auth_client(
                 Contender::new("AuthClient", || {
                     per_second(number, calls(theirs, call, number, in_flight, None))
                 }),
+                Contender::new("bytes alone", || {
+                    per_second(number, calls_of_bytes(bytes, call, number, in_flight))
+                }),
             ],
         )
         .await?;
-        let compared = series[0].beside(&series[1], |rate| *rate);
-        cells.push(Cell {
-            way: "at the trait",
+        cells.push(Beside {
             transport,
-            answer: Answer::Small,
-            in_flight,
-            compared,
+            compared: series[0].beside(&series[1], |rate| *rate),
+            bytes_alone: series[2].median(|rate| *rate),
         });
     }
     Ok(cells)
@@ -116,30 +125,14 @@ pub(super) async fn per_second(
 }
 
 pub(super) fn table(cells: &[Cell]) -> Table {
-    shown(
-        "Calls per second, beside rmcp's own client with a static bearer token",
-        "rival",
-        cells,
-    )
-}
-
-pub(super) fn table_beside_auth_client(cells: &[Cell]) -> Table {
-    shown(
-        "Calls per second, beside rmcp's own authorization",
-        "`AuthClient`",
-        cells,
-    )
-}
-
-fn shown(caption: &str, rival: &str, cells: &[Cell]) -> Table {
     let mut table = Table::new(
-        caption,
+        "Calls per second, beside rmcp's own client with a static bearer token",
         &[
             "",
             "answer",
             "in flight",
             "ours",
-            rival,
+            "rival",
             "ratio",
             "ratio, paired",
         ],
@@ -153,6 +146,31 @@ fn shown(caption: &str, rival: &str, cells: &[Cell]) -> Table {
             format::number(cell.compared.rival),
             format::ratio(cell.compared.ratio),
             format::ratio(cell.compared.paired),
+        ]);
+    }
+    table
+}
+
+pub(super) fn table_beside_auth_client(cells: &[Beside]) -> Table {
+    let mut table = Table::new(
+        "Calls per second, 256 in flight, small answers, beside rmcp's own authorization",
+        &[
+            "",
+            "ours",
+            "`AuthClient`",
+            "ratio",
+            "ratio, paired",
+            "reqwest, bytes alone",
+        ],
+    );
+    for cell in cells {
+        table.row([
+            name(cell.transport).to_owned(),
+            format::number(cell.compared.ours),
+            format::number(cell.compared.rival),
+            format::ratio(cell.compared.ratio),
+            format::ratio(cell.compared.paired),
+            format::number(cell.bytes_alone),
         ]);
     }
     table
