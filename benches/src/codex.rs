@@ -87,17 +87,22 @@ fn judge(section: &mut Section, found: &[Compared], waits: &Waits) {
             format::ratio(cpu.ratio)
         });
         let shares: Vec<_> = shares.collect();
-        let allowed = found.iter().map(|one| {
-            let rival = one.rival.median(Usage::wall_seconds);
-            format::milliseconds(MOST * rival)
+        let left = found.iter().map(|one| {
+            let [ours, rival] = [&one.ours, &one.rival].map(|one| one.median(Usage::wall_seconds));
+            let waits = waits.start + waits.records;
+            format!(
+                "{}, for which it takes {}",
+                format::milliseconds(MOST * rival - waits),
+                format::milliseconds(ours - waits)
+            )
         });
         format!(
-            "The goal leaves it {} (http, https). {} of them go to the start and the end of a process of this size, and {} to \
-             {RECORDS} records, each of which is durable before the next step; a browser program and the servers are waited \
-             for as well, by both. Of processor time it takes {} of Codex's.",
-            allowed.collect::<Vec<_>>().join(" and "),
+            "{} go to the start and the end of the program, its arguments read, and {} to {RECORDS} records, each of which is \
+             durable before the next step. For the requests, their TLS, the browser program and the servers the goal leaves \
+             {} (http; https). Of processor time it takes {} of Codex's.",
             format::milliseconds(waits.start),
             format::milliseconds(waits.records),
+            left.collect::<Vec<_>>().join("; "),
             shares.join(" and ")
         )
     };
@@ -140,7 +145,9 @@ fn judge_requests(section: &mut Section, found: &[Compared]) {
     let met = counts
         .iter()
         .all(|(login, _, rival)| *login == 5 && rival + PAGE == 9);
-    section.conclude(shown.join("; "), met, String::new);
+    section.conclude(shown.join("; "), met, || {
+        "The requests are in the table.".to_owned()
+    });
 }
 
 /// How many requests were sent until the token was there.
@@ -189,7 +196,7 @@ impl Waits {
             "What a login waits for whatever becomes of its requests",
             &["", "time"],
         );
-        let start = "the start and the end of the program (`--version`)";
+        let start = "the start and the end of the program, its arguments read (`--version`)";
         table.row([start.to_owned(), format::milliseconds(self.start)]);
         let records = format!("{RECORDS} records, one after another, each durable");
         table.row([records, format::milliseconds(self.records)]);

@@ -111,7 +111,7 @@ fn section(pairs: &[Pair], measured: &[Series<Usage>]) -> Section {
             [&series[0], &series[1], version].map(|series| series.median(Usage::wall_seconds));
         let left = most * rival - start;
         format!(
-            "The goal leaves it {}, of which the start and the end of a process of this size (`--version`) take {}. For the \
+            "The goal leaves it {}, of which the start and the end of the program, its arguments read (`--version`), take {}. For the \
              {} that are left it would have to do what the rival does in {}, its own start included, and all that the rival \
              leaves out; it takes {}.",
             format::milliseconds(most * rival),

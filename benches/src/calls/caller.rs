@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use doorkey_http::{HttpClient, HttpProfile, RootCertificate, Roots};
 use doorkey_oauth::{AuthorizationConfig, TokenSource};
 use doorkey_rmcp::{AuthorizedClient, ClientOptions};
@@ -203,10 +204,11 @@ pub async fn call<C: StreamableHttpClient + Sync>(
 
 /// The request and the answer of such a call as bytes, over the rival's client: what a call costs that makes no message
 /// and reads none.
-///
-/// # Errors
-/// It failed, or was refused.
-pub async fn bytes_alone(client: &reqwest::Client, call: &Call) -> Result<(), BoxError> {
+async fn bytes_alone(
+    client: &reqwest::Client,
+    call: &Call,
+    message: Bytes,
+) -> Result<(), BoxError> {
     let request = client
         .post(&*call.uri)
         .bearer_auth(TOKEN)
@@ -214,7 +216,7 @@ pub async fn bytes_alone(client: &reqwest::Client, call: &Call) -> Result<(), Bo
         .header("mcp-session-id", &*call.session)
         .header(http::header::ACCEPT, "text/event-stream, application/json")
         .header(http::header::CONTENT_TYPE, "application/json")
-        .body(ECHO);
+        .body(message);
     let answer = request.send().await?.error_for_status()?;
     drop(answer.bytes().await?);
     Ok(())
@@ -276,21 +278,22 @@ pub async fn calls<C: StreamableHttpClient + Sync>(
     side_by_side(callers).await
 }
 
-/// The same with [`bytes_alone`].
+/// The same over the rival's client with the bytes alone: the message is made once, and no answer is read as one.
 ///
 /// # Errors
-/// As there.
+/// The first that failed or was refused.
 pub async fn calls_of_bytes(
     client: &reqwest::Client,
     what: &Call,
     calls: u64,
     in_flight: u64,
 ) -> Result<(), BoxError> {
+    let message = Bytes::from(serde_json::to_vec(&what.message(calls)?)?);
     let callers = shares(calls, in_flight)?.map(|ids| {
-        let (client, what) = (client.clone(), what.clone());
+        let (client, what, message) = (client.clone(), what.clone(), message.clone());
         async move {
             for _ in ids {
-                bytes_alone(&client, &what).await?;
+                bytes_alone(&client, &what, message.clone()).await?;
             }
             Ok(())
         }
@@ -323,8 +326,6 @@ pub async fn side_by_side(
 
 /// How many events a stream has, the last of which is the answer.
 const EVENTS: usize = 11;
-/// The call of `echo` as rmcp's client writes it.
-const ECHO: &str = r#"{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{"name":"echo"}}"#;
 const SESSION: &str = "bench-session-0123456789abcdef";
 /// Nothing that is measured takes as long.
 const LONGEST: Duration = Duration::from_secs(120);

@@ -42,7 +42,7 @@ pub(super) async fn at_the_trait(
         for answer in Answer::ALL {
             for in_flight in IN_FLIGHT {
                 let call = &Call::new(&target.url, answer);
-                let number = number(answer).max(in_flight);
+                let number = number(answer, in_flight);
                 let series = interleaved(
                     context.rounds(rounds(answer)),
                     [
@@ -89,7 +89,8 @@ pub(super) async fn beside_auth_client(
         let (ours, theirs) = (ours(&target).await?, auth_client(&target).await?);
         let (ours, theirs, bytes) = (&ours, &theirs, &rival(&target)?);
         let call = &Call::new(&target.url, Answer::Small);
-        let (number, in_flight) = (number(Answer::Small), 256);
+        let in_flight = 256;
+        let number = number(Answer::Small, in_flight);
         let series = interleaved(
             context.rounds(ROUNDS),
             [
@@ -99,16 +100,18 @@ pub(super) async fn beside_auth_client(
                 Contender::new("AuthClient", || {
                     per_second(number, calls(theirs, call, number, in_flight, None))
                 }),
-                Contender::new("bytes alone", || {
-                    per_second(number, calls_of_bytes(bytes, call, number, in_flight))
-                }),
             ],
         )
         .await?;
+        // By themselves: between the two that are compared they would follow one of them more often.
+        let alone = Contender::new("bytes alone", || {
+            per_second(number, calls_of_bytes(bytes, call, number, in_flight))
+        });
+        let alone = interleaved(context.rounds(ROUNDS), [alone]).await?;
         cells.push(Beside {
             transport,
             compared: series[0].beside(&series[1], |rate| *rate),
-            bytes_alone: series[2].median(|rate| *rate),
+            bytes_alone: alone[0].median(|rate| *rate),
         });
     }
     Ok(cells)
@@ -184,12 +187,12 @@ pub(super) const fn name(transport: Transport) -> &'static str {
     }
 }
 
-/// As many calls as take a tenth of a second, or longer.
-const fn number(answer: Answer) -> u64 {
+/// As many calls as take some hundredths of a second, several of each caller: what they begin and end with is not to count.
+fn number(answer: Answer, in_flight: u64) -> u64 {
     match answer {
-        Answer::Small => 1024,
-        Answer::Large => 32,
-        Answer::Stream => 512,
+        Answer::Small => 1024.max(16 * in_flight),
+        Answer::Large => 32.max(in_flight),
+        Answer::Stream => 512.max(8 * in_flight),
     }
 }
 

@@ -197,7 +197,9 @@ impl Answers {
             Some("stream") => {
                 let before = arguments.events.unwrap_or(1).saturating_sub(1);
                 let note = Bytes::from_static(NOTE.as_bytes());
-                let last = Bytes::from(format!("data: {head}\"ok\"}}],\"isError\":false}}}}\n\n"));
+                let last = Bytes::from(format!(
+                    "event: message\ndata: {head}\"ok\"}}],\"isError\":false}}}}\n\n"
+                ));
                 let pieces = std::iter::repeat_n(note, before).chain([last]);
                 typed(Pieces::stream(pieces), "text/event-stream")
             }
@@ -284,7 +286,7 @@ const BLOB: usize = 1024 * 1024;
 const JSON: &str = "application/json";
 const SERVER: &str = r#"{"name":"bench","version":"1"}"#;
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
-const NOTE: &str = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\",\"data\":\"tick\"}}\n\n";
+const NOTE: &str = "event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\",\"data\":\"tick\"}}\n\n";
 const TOOLS: &str = r#""tools":[{"name":"echo","description":"Answers with its text.","inputSchema":{"type":"object","properties":{"text":{"type":"string"}}}},{"name":"blob","description":"Answers with 1 MiB of text.","inputSchema":{"type":"object"}},{"name":"stream","description":"Answers by events, of which the last is the answer.","inputSchema":{"type":"object","properties":{"events":{"type":"integer"}}}}]"#;
 
 #[cfg(test)]

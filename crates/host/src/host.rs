@@ -313,12 +313,21 @@ impl Host {
         target: impl Into<Target<'_>>,
         task: impl AsyncFn(&Connection<ClientConfig>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let target = target.into();
-        match self.attempt(target, &task).await {
+        self.over_connection(target.into(), Remembering::Before, task)
+            .await
+    }
+
+    pub(crate) async fn over_connection<T>(
+        &self,
+        target: Target<'_>,
+        remembering: Remembering,
+        task: impl AsyncFn(&Connection<ClientConfig>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match self.attempt(target, remembering, &task).await {
             Err(error) if error.is_outdated() => {
                 tracing::debug!(%error, "the server is not what it was");
                 self.forget(target.server).await?;
-                self.attempt(target, &task).await
+                self.attempt(target, remembering, &task).await
             }
             outcome => outcome,
         }
@@ -327,14 +336,18 @@ impl Host {
     async fn attempt<T>(
         &self,
         target: Target<'_>,
+        remembering: Remembering,
         task: &impl AsyncFn(&Connection<ClientConfig>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let (connection, discover) = self.connected(target, this_client()).await?;
-        // Writing down what was seen takes as long as a request, and none waits for it.
-        let (outcome, ()) = tokio::join!(
-            task(&connection),
-            self.remember(&connection, discover.as_ref())
-        );
+        let remembered = self.remember(&connection, discover.as_ref());
+        let outcome = match remembering {
+            Remembering::Before => {
+                remembered.await;
+                task(&connection).await
+            }
+            Remembering::Meanwhile => tokio::join!(task(&connection), remembered).0,
+        };
         self.close(connection).await;
         if let Err(error) = &outcome {
             self.learn(target.server, error).await?;
@@ -443,6 +456,15 @@ impl Host {
     pub async fn forget(&self, name: &str) -> Result<(), Error> {
         facts::forget(&self.store, self.config.server(name)?).await
     }
+}
+
+/// When what a connection showed of a server is written down.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Remembering {
+    /// Before what the connection is for: that may be to forget it.
+    Before,
+    /// Beside it, which takes less time.
+    Meanwhile,
 }
 
 /// By server and account.

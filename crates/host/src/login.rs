@@ -11,7 +11,7 @@ use doorkey_store::Proof;
 use crate::browser::{BrowserError, check_page};
 use crate::error::Error;
 use crate::facts;
-use crate::host::{Host, Session, grant_key};
+use crate::host::{Host, Remembering, Session, grant_key};
 use crate::loopback::CallbackSettings;
 use crate::progress::{LoginStep, Progress};
 use crate::target::Target;
@@ -247,13 +247,15 @@ impl Host {
     /// Connects with the new token and lists the tools: some servers let `initialize` through and
     /// challenge only then. An MCP error is an answer: the token was taken.
     async fn try_out(&self, target: Target<'_>) -> Result<(Option<usize>, Wire), Error> {
-        self.with_connection(target, async |connection| {
-            match connection.list_tools().await {
+        self.over_connection(
+            target,
+            Remembering::Meanwhile,
+            async |connection| match connection.list_tools().await {
                 Ok(tools) => Ok((Some(tools.len()), connection.wire())),
                 Err(error) if error.protocol_error().is_some() => Ok((None, connection.wire())),
                 Err(error) => Err(error),
-            }
-        })
+            },
+        )
         .await
     }
 }

@@ -12,7 +12,7 @@ use doorkey::store::Store;
 use doorkey::{
     Browser, Config, Environment, Home, Host, LoopbackInteraction, PlatformBrowser, Silent, Target,
 };
-use doorkey_testkit::{AuthorizationServer, McpServer};
+use doorkey_testkit::{AuthorizationServer, McpServer, RecordedRequest, Recorder};
 use errors::Button;
 use hesitant::Hesitant;
 use serde_json::json;
@@ -153,34 +153,33 @@ async fn a_window_of_a_host_shows_each_failure_with_its_code_its_causes_and_what
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_waits_for_nothing_that_is_only_remembered_of_the_server() {
-    let (_authorization, mcp) = servers().await;
-    let host = host_with(&mcp, Store::new(Hesitant::until_a_grant()));
+async fn neither_a_login_nor_its_proof_waits_until_the_server_is_remembered() {
+    let authorization = AuthorizationServer::builder().start().await.unwrap();
+    let recorder = Recorder::new();
+    let builder = McpServer::builder().authorization(&authorization);
+    let mcp = builder.recorder(&recorder).start().await.unwrap();
+    let allowed = watch::Sender::new(0);
+    let host = host_with(&mcp, Store::new(Hesitant::new(allowed.clone())));
     let login = host.login("one", person(), &Silent);
-    let login = tokio::time::timeout(LIMIT, login).await;
-    login.unwrap().unwrap();
+    // Each time it may remember what it would have waited for.
+    let seen = async {
+        while authorization.token_requests() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        allowed.send_replace(1);
+        let is_list = |sent: &RecordedRequest| sent.rpc_method.as_deref() == Some("tools/list");
+        while !recorder.requests().iter().any(is_list) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        allowed.send_replace(2);
+    };
+    let both = Box::pin(async { tokio::join!(login, seen).0 });
+    tokio::time::timeout(LIMIT, both).await.unwrap().unwrap();
     let server = host.config().server("one").unwrap();
     let facts = host.store().facts(server.url.as_str()).await.unwrap();
     let facts = facts.unwrap().value;
     assert_eq!(facts.needs_login, Some(true));
     assert!(facts.wire.is_some());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_connection_is_for_does_not_wait_until_the_server_is_remembered() {
-    let mcp = McpServer::builder().start().await.unwrap();
-    let gate = watch::Sender::new(false);
-    let host = host_with(&mcp, Store::new(Hesitant::until(gate.clone())));
-    let listing = host.with_connection("one", async |connection| {
-        let tools = connection.list_tools().await?;
-        gate.send_replace(true);
-        Ok(tools)
-    });
-    let listed = tokio::time::timeout(LIMIT, listing).await;
-    assert!(!listed.unwrap().unwrap().is_empty());
-    let server = host.config().server("one").unwrap();
-    let facts = host.store().facts(server.url.as_str()).await.unwrap();
-    assert!(facts.unwrap().value.wire.is_some());
 }
 
 const LIMIT: Duration = Duration::from_secs(20);

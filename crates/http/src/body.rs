@@ -259,7 +259,7 @@ impl HttpBody for Body {
 }
 
 impl Timed {
-    /// One function and few others: of a stream of small pieces each passes here.
+    /// In one function: each piece of a stream passes here, and what it passes through is most of what a small one costs.
     fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
@@ -299,7 +299,7 @@ impl Timed {
     }
 }
 
-/// Who reads all that was announced need not ask for more.
+/// The connection is free once all that was announced is read, though nobody asked whether there is more.
 #[cfg(feature = "client")]
 impl Drop for Timed {
     fn drop(&mut self) {

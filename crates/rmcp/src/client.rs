@@ -305,7 +305,8 @@ impl AuthorizedClient {
         }
     }
 
-    /// The events that answer a POST, bounded; of what they answer nothing is said to who looks at them first.
+    /// The events that answer a POST, bounded. Without `answering` the errors among them are as the server wrote them, and
+    /// whoever hands them on has them seen before ([`Answering::see`]).
     pub(crate) fn answer_events(
         &self,
         body: Body,

@@ -264,20 +264,24 @@ impl Reader {
         Ok(false)
     }
 
-    /// An event of one line of data, which most are, and how long it is. Whatever else comes is read line by line, and this
-    /// would be as well.
+    /// An event of one line of data, with the name that servers give their messages or without one, and how long it is. So
+    /// are most; whatever else comes is read line by line, and this would be as well.
     fn read_at_once(&mut self, chunk: &[u8]) -> Option<usize> {
-        let value = chunk.strip_prefix(b"data:")?;
+        if self.size > 0 || !self.line.is_empty() {
+            return None;
+        }
+        let unnamed = chunk.strip_prefix(MESSAGE_LINE);
+        let value = unnamed.unwrap_or(chunk).strip_prefix(b"data:")?;
         let end = memchr2(b'\n', b'\r', value)?;
         let length = chunk.len() - value.len() + end;
-        let is_first = self.size == 0 && self.line.is_empty();
-        if !is_first || length >= self.limit || !value[end..].starts_with(b"\n\n") {
+        if length >= self.limit || !value[end..].starts_with(b"\n\n") {
             return None;
         }
         let value = &value[..end];
         let text = str::from_utf8(value.strip_prefix(b" ").unwrap_or(value)).ok()?;
-        self.event.get_or_insert_default().data = Some(text.to_owned());
-        self.size = 0;
+        let event = self.event.get_or_insert_default();
+        event.event = unnamed.map(|_| "message".to_owned());
+        event.data = Some(text.to_owned());
         self.is_first_line = false;
         self.after_carriage_return = false;
         Some(length + 2)
@@ -305,6 +309,7 @@ impl Reader {
     }
 
     fn take_line(&mut self, mut line: &[u8]) -> Result<bool, StreamFault> {
+        self.check(line.len())?;
         if std::mem::take(&mut self.is_first_line) {
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         }
@@ -314,7 +319,7 @@ impl Reader {
                 return Ok(self.event.is_some());
             }
             // A comment, which is not kept.
-            [b':', ..] => self.check(line.len())?,
+            [b':', ..] => {}
             _ => {
                 // A newline is put between data lines that are joined.
                 self.size += line.len() + 1;
@@ -393,6 +398,8 @@ impl Reader {
     }
 }
 
+/// How an event begins that is a message.
+const MESSAGE_LINE: &[u8] = b"event: message\n";
 /// `event` and `retry`, in bytes.
 const LONGEST_NAME: usize = 5;
 /// A text that is looked at byte by byte first, in bytes.
@@ -433,6 +440,10 @@ mod tests {
             (": a comment is not kept\ndata: 1\n\n", 25, true),
             ("what is no field is counted\ndata: 1\n\n", 35, false),
             ("data: without an end", 12, false),
+            ("event: message\ndata: 1\n\n", 23, true),
+            ("event: message\ndata: 1\n\n", 22, false),
+            ("\u{feff}data: 1\n\n", 10, true),
+            ("\u{feff}data: 1\n\n", 9, false),
         ] {
             for size in [1, 3, 1000] {
                 let events: Vec<_> = bounded_events(chunks(text, size), limit, None, |_| {})
@@ -582,6 +593,24 @@ mod tests {
                 told.error.data.unwrap(),
                 serde_json::json!({ "…": ["Bearer …", 7] })
             );
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_however_its_name_is_written_and_however_long_it_is() {
+        for name in ["error", "\\u0065rror", "err\\u006Fr"] {
+            for length in [1, SHORT - 1, SHORT, SHORT + 1, 4 * SHORT] {
+                let begun = format!(
+                    "{{\"jsonrpc\":\"2.0\",\"id\":1,\"{name}\":{{\"code\":1,\"message\":\""
+                );
+                let message = "m".repeat(length.saturating_sub(begun.len() + 3).max(1));
+                let event = Sse {
+                    data: Some(format!("{begun}{message}\"}}}}")),
+                    ..Sse::default()
+                };
+                let told = rpc_error(&event).map(|error| error.error.message.into_owned());
+                assert_eq!(told, Some(message), "{name} in {length} bytes");
+            }
         }
     }
 

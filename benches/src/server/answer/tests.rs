@@ -68,7 +68,9 @@ async fn a_blob_is_a_mebibyte_and_a_stream_has_the_events_asked_for() {
     assert_eq!(head.headers()[CONTENT_TYPE], "text/event-stream");
     let events: Vec<Value> = stream
         .split_terminator("\n\n")
-        .map(|event| serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap())
+        .map(|event| {
+            serde_json::from_str(event.strip_prefix("event: message\ndata: ").unwrap()).unwrap()
+        })
         .collect();
     assert_eq!((events.len(), events[4]["id"].as_str()), (5, Some("a\"1")));
 }

@@ -1,5 +1,6 @@
-//! A store in memory that remembers nothing of a server before it is told to.
+//! A store in memory that remembers nothing of a server before it may.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use doorkey::store::{
@@ -12,27 +13,19 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(super) struct Hesitant {
     records: MemoryBackend,
-    gate: watch::Sender<bool>,
-    opens_with_a_grant: bool,
+    allowed: watch::Sender<usize>,
+    begun: AtomicUsize,
 }
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
 impl Hesitant {
-    /// Until `true` is sent.
-    pub(super) fn until(gate: watch::Sender<bool>) -> Self {
+    /// It remembers as often as `allowed` says.
+    pub(super) fn new(allowed: watch::Sender<usize>) -> Self {
         Self {
             records: MemoryBackend::new(),
-            gate,
-            opens_with_a_grant: false,
-        }
-    }
-
-    /// Until a grant was saved.
-    pub(super) fn until_a_grant() -> Self {
-        Self {
-            opens_with_a_grant: true,
-            ..Self::until(watch::Sender::new(false))
+            allowed,
+            begun: AtomicUsize::new(0),
         }
     }
 }
@@ -49,16 +42,11 @@ impl Backend for Hesitant {
         expected: Option<Generation>,
     ) -> Answer<'a, Generation> {
         Box::pin(async move {
-            match id.kind() {
-                RecordKind::Grant if self.opens_with_a_grant => {
-                    self.gate.send_replace(true);
-                }
-                RecordKind::Facts => {
-                    // The sender is here.
-                    let opened = self.gate.subscribe().wait_for(|open| *open).await.is_ok();
-                    assert!(opened);
-                }
-                _ => {}
+            if id.kind() == RecordKind::Facts {
+                let before = self.begun.fetch_add(1, Ordering::SeqCst);
+                // The sender is here.
+                let mut allowed = self.allowed.subscribe();
+                assert!(allowed.wait_for(|allowed| *allowed > before).await.is_ok());
             }
             self.records.save(id, bytes, expected).await
         })

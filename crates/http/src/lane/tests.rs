@@ -1,7 +1,10 @@
 use std::future::Future as _;
 use std::task::{Context, Waker};
 
+use http_body_util::BodyExt as _;
+
 use super::*;
+use crate::body::Body;
 
 fn lane(limit: usize, version: Option<Version>) -> Arc<Lane> {
     let lane = Arc::new(Lane::new(limit, Duration::from_secs(4), false));
@@ -92,6 +95,23 @@ async fn a_connection_that_is_gone_or_carries_a_stream_makes_room_for_another() 
         assert!(may_connect(&ticket), "case {case}");
         end(ticket);
         assert_eq!(connections(&lane), 0, "case {case}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_which_all_is_read_that_was_announced_gives_its_connection_back() {
+    let lane = lane(1, Some(Version::HTTP_11));
+    for (is_read, kept) in [(false, 0), (true, 1)] {
+        let ticket = call(&lane).await;
+        assert!(may_connect(&ticket));
+        let answered = ticket.answered(Version::HTTP_11, Taken::Shortly);
+        let mut body = Body::received("all of it".into(), answered);
+        if is_read {
+            let frame = body.frame().await.unwrap().unwrap();
+            assert_eq!(frame.into_data().unwrap(), "all of it");
+        }
+        drop(body);
+        assert_eq!(connections(&lane), kept, "read: {is_read}");
     }
 }
 
