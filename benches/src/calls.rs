@@ -27,7 +27,8 @@ pub static OUTLINE: Outline = Outline {
         *At the trait* the calls are made on rmcp's `StreamableHttpClient`; *through the worker* they are made with \
         `Peer::call_tool`, whose transport sends 16 at a time, so that 256 calls are those of 16 sessions. A small answer \
         is a text of two letters, a large one of 1 MiB; a stream has ten notifications before its answer, each an event of two lines. Ratios above 1 \
-        are in our favour. Instructions are callgrind's (two runs with different numbers of calls, subtracted), \
+        are in our favour; goals are judged by the paired ones, the median of the ratios of each round, since this machine \
+        may change its pace between two rounds. Instructions are callgrind's (two runs with different numbers of calls, subtracted), \
         allocations dhat's; both are exact but for how the network cuts what arrives. *Bytes alone* is the rival's client with \
         the request and the answer as bytes: no message is made or read, and nothing is kept or looked at.",
     goals: &[
@@ -88,7 +89,7 @@ async fn measured(context: &Context) -> Result<Section, BoxError> {
 
 fn judge_rates(section: &mut Section, cells: &[matrix::Cell], exact: &[exact::Counted]) {
     section.tables.push(matrix::table(cells));
-    let ratios: Vec<f64> = cells.iter().map(|cell| cell.compared.ratio).collect();
+    let ratios: Vec<f64> = cells.iter().map(|cell| cell.compared.paired).collect();
     let median = crate::rounds::median(ratios.iter().copied());
     let worst = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let floor = || exact::floor(exact);
@@ -139,7 +140,7 @@ fn judge_beside_auth_client(
     section
         .tables
         .push(matrix::table_beside_auth_client(beside));
-    let ratios = beside.iter().map(|cell| cell.compared.ratio);
+    let ratios = beside.iter().map(|cell| cell.compared.paired);
     section.judge(
         ratios.fold(f64::INFINITY, f64::min),
         "times in the worse case",
