@@ -26,10 +26,10 @@ pub static OUTLINE: Outline = Outline {
         ask one server in another process; they take turns. \
         *At the trait* the calls are made on rmcp's `StreamableHttpClient`; *through the worker* they are made with \
         `Peer::call_tool`, whose transport sends 16 at a time, so that 256 calls are those of 16 sessions. A small answer \
-        is a text of two letters, a large one of 1 MiB; a stream has ten notifications before its answer, each an event of two lines. Ratios above 1 \
-        are in our favour; goals are judged by the paired ones, the median of the ratios of each round, since this machine \
-        may change its pace between two rounds. Instructions are callgrind's (two runs with different numbers of calls, subtracted), \
-        allocations dhat's; both are exact but for how the network cuts what arrives. *Bytes alone* is the rival's client with \
+        is a text of two letters, a large one of 1 MiB; a stream has ten notifications before its answer, each an event of \
+        two lines. Ratios above 1 are in our favour; goals are judged by the paired ones, the median of the ratios of each \
+        round, since this machine may change its pace between two rounds. Instructions are callgrind's (two runs with \
+        different numbers of calls, subtracted), allocations dhat's; both are exact but for how the network cuts what arrives. *Bytes alone* is the rival's client with \
         the request and the answer as bytes: no message is made or read, and nothing is kept or looked at.",
     goals: &[
         "Calls per second: at least 1.00 times the rival's, in the median of all cases.",
