@@ -29,8 +29,9 @@ pub static OUTLINE: Outline = Outline {
         is a text of two letters, a large one of 1 MiB; a stream has ten notifications before its answer, each an event of \
         two lines. Ratios above 1 are in our favour; goals are judged by the paired ones, the median of the ratios of each \
         round, since this machine may change its pace between two rounds. Instructions are callgrind's (two runs with \
-        different numbers of calls, subtracted), allocations dhat's; both are exact but for how the network cuts what arrives. *Bytes alone* is the rival's client with \
-        the request and the answer as bytes: no message is made or read, and nothing is kept or looked at.",
+        different numbers of calls, subtracted), allocations dhat's; both are exact but for how the network cuts what \
+        arrives. *Bytes alone* is the rival's client with the request and the answer as bytes: no message is made or read, \
+        and nothing is kept or looked at.",
     goals: &[
         "Calls per second: at least 1.00 times the rival's, in the median of all cases.",
         "Calls per second: never below 0.97 times the rival's.",

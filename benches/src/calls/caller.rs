@@ -12,7 +12,8 @@ use doorkey_oauth::{AuthorizationConfig, TokenSource};
 use doorkey_rmcp::{AuthorizedClient, ClientOptions};
 use doorkey_store::{Grant, Store};
 use futures_util::StreamExt as _;
-use http::{HeaderName, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, ClientJsonRpcMessage, JsonObject, RequestId,
     ServerJsonRpcMessage,
@@ -212,18 +213,14 @@ async fn bytes_alone(
     let request = client
         .post(&*call.uri)
         .bearer_auth(TOKEN)
-        .headers(call.headers.iter().map(owned).collect())
+        .headers(HeaderMap::try_from(&call.headers)?)
         .header("mcp-session-id", &*call.session)
-        .header(http::header::ACCEPT, "text/event-stream, application/json")
-        .header(http::header::CONTENT_TYPE, "application/json")
+        .header(ACCEPT, "text/event-stream, application/json")
+        .header(CONTENT_TYPE, "application/json")
         .body(message);
     let answer = request.send().await?.error_for_status()?;
     drop(answer.bytes().await?);
     Ok(())
-}
-
-fn owned((name, value): (&HeaderName, &HeaderValue)) -> (HeaderName, HeaderValue) {
-    (name.clone(), value.clone())
 }
 
 /// What every call has in common, as rmcp's worker has it.
@@ -282,7 +279,7 @@ pub async fn calls<C: StreamableHttpClient + Sync>(
 ///
 /// # Errors
 /// The first that failed or was refused.
-pub async fn calls_of_bytes(
+pub(super) async fn calls_of_bytes(
     client: &reqwest::Client,
     what: &Call,
     calls: u64,
@@ -311,7 +308,7 @@ fn shares(calls: u64, callers: u64) -> Result<impl Iterator<Item = StepBy<Range<
 ///
 /// # Errors
 /// The first caller that failed, or they take longer than anything that is measured.
-pub async fn side_by_side(
+pub(super) async fn side_by_side(
     callers: impl IntoIterator<Item = impl Future<Output = Result<(), BoxError>> + Send + 'static>,
 ) -> Result<(), BoxError> {
     let mut callers: JoinSet<_> = callers.into_iter().collect();
